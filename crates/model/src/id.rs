@@ -1,0 +1,195 @@
+//! Names of things: hashes for what has content, short texts for what people start.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// BLAKE3 of some bytes: the name of evidence. Text form: 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentHash([u8; 32]);
+
+/// BLAKE3 of a sighting's content, cut to 16 bytes: the same observation told twice has the same name, so appending
+/// again changes nothing. Text form: 32 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SightingId([u8; 16]);
+
+/// A text that is no such name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdError {
+    /// Not the right number of hexadecimal digits.
+    #[error("{text:?} is not {digits} hexadecimal digits")]
+    NotHex {
+        /// What was given, cut.
+        text: String,
+        /// How many digits there should be.
+        digits: usize,
+    },
+    /// A name with characters outside a-z, 0-9, '-', '_', '.', ':' or of the wrong length.
+    #[error("{text:?} is not a name: 1 to 64 of the characters a-z A-Z 0-9 - _ . :")]
+    NotAName {
+        /// What was given, cut.
+        text: String,
+    },
+}
+
+impl ContentHash {
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The hash whose raw bytes these are.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The raw bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl SightingId {
+    /// The name of a sighting whose canonical bytes these are.
+    pub(crate) fn of(canonical: &blake3::Hasher) -> Self {
+        let mut short = [0; 16];
+        canonical.finalize_xof().fill(&mut short);
+        Self(short)
+    }
+
+    /// The name whose raw bytes these are.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The raw bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+fn read_hex<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
+    let refuse = || IdError::NotHex { text: text.chars().take(80).collect(), digits: N * 2 };
+    if text.len() != N * 2 || !text.is_ascii() {
+        return Err(refuse());
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digits = std::str::from_utf8(pair).map_err(|_| refuse())?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| refuse())?;
+    }
+    Ok(bytes)
+}
+
+macro_rules! hex_name {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_hex(&self.0, f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                read_hex(text).map(Self)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+hex_name!(ContentHash);
+hex_name!(SightingId);
+
+macro_rules! text_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+                if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
+                    return Err(IdError::NotAName { text: text.chars().take(80).collect() });
+                }
+                Ok(Self(text.to_owned()))
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_name!(
+    /// Who saw it: one sensor of one installation, as `survey`, `import:nmap`, `flow:tokyo-1`.
+    SensorId
+);
+text_name!(
+    /// One campaign: a survey with a scope, targets, state and results.
+    CampaignId
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_round_trip_as_text() {
+        let hash = ContentHash::of(b"SSH-2.0-dropbear");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert!("abc".parse::<ContentHash>().is_err());
+        assert!("zz".repeat(32).parse::<ContentHash>().is_err());
+        assert!("é".repeat(32).parse::<ContentHash>().is_err());
+    }
+
+    #[test]
+    fn names_refuse_what_would_break_a_path_or_a_log() {
+        assert!("import:nmap".parse::<SensorId>().is_ok());
+        for bad in ["", "a b", "../x", "a\nb", &"x".repeat(65)] {
+            assert!(bad.parse::<CampaignId>().is_err(), "{bad:?}");
+        }
+    }
+}
