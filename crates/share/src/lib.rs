@@ -1,0 +1,19 @@
+//! Who may know, and how they are told.
+//!
+//! Records leave the lake through [`policy`] and nowhere else: search, host pages, evidence, exports, on the command
+//! line as over HTTP. A [`Reader`] is the lake seen by one viewer; without a viewer there is no reader.
+
+pub mod policy;
+
+pub use hinomi_lake::export::Format;
+pub use hinomi_lake::query::{FIELDS, FieldHelp, QueryError};
+pub use hinomi_lake::search::{
+    FacetCount, FacetRequest, HistoryEntry, Host, MAX_LIMIT, SearchPage, SearchRequest, StoredEvidence,
+};
+pub use hinomi_lake::{LakeError, Status};
+pub use policy::{ReadError, Reader, Viewer};
+
+/// Every field of the query language, with an example and help in both languages.
+pub fn query_fields() -> &'static [FieldHelp] {
+    FIELDS
+}

@@ -1,0 +1,119 @@
+//! The door: no entitlement, no record.
+//!
+//! Today there is one kind of viewer, the operator of this installation, who sits at its own machine: the server
+//! answers on loopback only and the command line reads the operator's own files. Everything he asks still passes
+//! here, so that organisations, audiences and purposes change one module and not every page.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hinomi_lake::export::Format;
+use hinomi_lake::query::QueryError;
+use hinomi_lake::search::{Host, SearchPage, SearchRequest, StoredEvidence};
+use hinomi_lake::{Lake, LakeError, Status};
+use hinomi_model::{ContentHash, Timestamp};
+
+/// Who is looking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Viewer {
+    /// The operator of this installation, at the machine itself. May read every record of the local lake.
+    Operator,
+}
+
+/// Why a question was not answered. Says no more about records than the viewer may know.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The query text cannot be understood.
+    #[error(transparent)]
+    Query(QueryError),
+    /// The cursor is not valid.
+    #[error("this cursor is not valid here; start again from the first page")]
+    Cursor,
+    /// The lake failed; the text is for the operator's log.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<LakeError> for ReadError {
+    fn from(error: LakeError) -> Self {
+        match error {
+            LakeError::Query(query) => Self::Query(query),
+            LakeError::Cursor => Self::Cursor,
+            other => Self::Failed(chain(&other)),
+        }
+    }
+}
+
+/// An error and everything it rests on, as one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// The lake as one viewer may see it. Cheap to clone. Every method reads files and may block.
+#[derive(Clone)]
+pub struct Reader {
+    lake: Arc<Lake>,
+    viewer: Viewer,
+}
+
+impl Reader {
+    /// The lake through the eyes of this viewer.
+    pub const fn new(lake: Arc<Lake>, viewer: Viewer) -> Self {
+        Self { lake, viewer }
+    }
+
+    /// Who is looking.
+    pub const fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// A page of services with counts.
+    ///
+    /// # Errors
+    /// When the query or cursor is not understood, or the lake cannot be read.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, ReadError> {
+        Ok(self.lake.search(request)?)
+    }
+
+    /// Services and history of one address; `None` when nothing was ever seen there.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn host(&self, address: IpAddr) -> Result<Option<Host>, ReadError> {
+        Ok(self.lake.host(address)?)
+    }
+
+    /// One piece of evidence.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn evidence(&self, hash: &ContentHash) -> Result<Option<StoredEvidence>, ReadError> {
+        Ok(self.lake.evidence(hash)?)
+    }
+
+    /// Writes every match to `out` and tells how many.
+    ///
+    /// # Errors
+    /// When the query is not understood, the lake cannot be read or `out` cannot be written.
+    pub fn export(&self, query: &str, format: Format, now: Timestamp, out: &mut dyn Write) -> Result<u64, ReadError> {
+        Ok(self.lake.export(query, format, now, out)?)
+    }
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn status(&self) -> Result<Status, ReadError> {
+        Ok(self.lake.status()?)
+    }
+}
