@@ -15,6 +15,7 @@
 //! - [`query`] is the one query language of command line, API and pages.
 
 pub mod error;
+mod index;
 pub mod query;
 pub mod search;
 
