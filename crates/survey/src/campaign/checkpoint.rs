@@ -1,0 +1,143 @@
+//! How far a campaign has come.
+//!
+//! Targets finish out of order. What is done is a watermark (every step below it) and the ranges of steps done beyond
+//! it; there are never more ranges than targets in flight. The text form is stored with the sightings it speaks of, in
+//! one step of the store, so a resumed campaign repeats exactly the targets whose sightings were not stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the stored form.
+const FORMAT: u32 = 1;
+
+/// Which steps of a walk are done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    watermark: u64,
+    /// First step of each range beyond the watermark, with the step after its last.
+    beyond: BTreeMap<u64, u64>,
+}
+
+/// A stored checkpoint that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// Not the text of a checkpoint.
+    #[error("the campaign's stored state cannot be read: {0}")]
+    Unreadable(String),
+    /// Written by a newer version.
+    #[error("the campaign's stored state has format {0}; use a newer hinomi to resume it")]
+    TooNew(u32),
+    /// Of another job.
+    #[error("the campaign was started with other targets, ports or scope; start a new campaign")]
+    OtherJob,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    format: u32,
+    job: String,
+    watermark: u64,
+    beyond: Vec<(u64, u64)>,
+    finished: bool,
+}
+
+impl Progress {
+    /// The step from which on not everything is done.
+    pub const fn watermark(&self) -> u64 {
+        self.watermark
+    }
+
+    /// How many steps are done.
+    pub fn done(&self) -> u64 {
+        self.watermark + self.beyond.iter().map(|(from, to)| to - from).sum::<u64>()
+    }
+
+    /// Whether this step is done.
+    pub fn contains(&self, step: u64) -> bool {
+        let before = self.beyond.range(..=step).next_back();
+        step < self.watermark || before.is_some_and(|(_, to)| step < *to)
+    }
+
+    /// Notes that a step is done.
+    pub fn finish(&mut self, step: u64) {
+        if self.contains(step) {
+            return;
+        }
+        let (mut from, mut to) = (step, step + 1);
+        if let Some((left, end)) = self.beyond.range(..step).next_back().map(|(a, b)| (*a, *b)) {
+            if end == step {
+                self.beyond.remove(&left);
+                from = left;
+            }
+        }
+        if let Some(end) = self.beyond.remove(&to) {
+            to = end;
+        }
+        match from == self.watermark {
+            true => self.watermark = to,
+            false => {
+                self.beyond.insert(from, to);
+            }
+        }
+    }
+
+    /// The text to store. `job` names the job, `steps` is how many steps it has.
+    pub fn to_text(&self, job: &str, steps: u64) -> String {
+        let beyond = self.beyond.iter().map(|(from, to)| (*from, *to)).collect();
+        let finished = self.watermark >= steps;
+        let stored = Stored { format: FORMAT, job: job.to_owned(), watermark: self.watermark, beyond, finished };
+        serde_json::to_string(&stored).unwrap_or_default()
+    }
+
+    /// Reads a stored text; tells also whether the campaign was finished.
+    ///
+    /// # Errors
+    /// When it is damaged, newer, or of another job.
+    pub fn from_text(text: &str, job: &str) -> Result<(Self, bool), CheckpointError> {
+        let stored: Stored =
+            serde_json::from_str(text).map_err(|error| CheckpointError::Unreadable(error.to_string()))?;
+        if stored.format > FORMAT {
+            return Err(CheckpointError::TooNew(stored.format));
+        }
+        if stored.job != job {
+            return Err(CheckpointError::OtherJob);
+        }
+        let beyond = stored.beyond.into_iter().collect();
+        Ok((Self { watermark: stored.watermark, beyond }, stored.finished))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn equals_a_plain_set(steps in proptest::collection::vec(0u64..60, 0..120)) {
+            let (mut progress, mut plain) = (Progress::default(), BTreeSet::new());
+            for step in steps {
+                progress.finish(step);
+                plain.insert(step);
+            }
+            for step in 0..60 {
+                prop_assert_eq!(progress.contains(step), plain.contains(&step));
+            }
+            prop_assert_eq!(progress.done(), u64::try_from(plain.len()).expect("small"));
+            let (read, _) = Progress::from_text(&progress.to_text("j", 60), "j").expect("readable");
+            prop_assert_eq!(read, progress);
+        }
+    }
+
+    #[test]
+    fn another_job_and_a_newer_form_are_refused() {
+        let text = Progress::default().to_text("a", 5);
+        assert_eq!(Progress::from_text(&text, "b"), Err(CheckpointError::OtherJob));
+        let newer = text.replace("\"format\":1", "\"format\":2");
+        assert_eq!(Progress::from_text(&newer, "a"), Err(CheckpointError::TooNew(2)));
+        assert!(matches!(Progress::from_text("{", "a"), Err(CheckpointError::Unreadable(_))));
+    }
+}

@@ -1,0 +1,94 @@
+//! From finished targets to stored batches.
+//!
+//! One task collects what targets yield and stores it in batches, each with the checkpoint that says which targets it
+//! covers. A target counts as done when its batch is on disk. The channel in front is bounded: a slow disk slows the
+//! survey down and loses nothing.
+
+use std::sync::Arc;
+
+use hinomi_model::{Batch, CampaignId, Checkpoint, Evidence, Sighting, Sink, SinkError};
+use tokio::sync::mpsc;
+
+use super::checkpoint::Progress;
+use super::pseudo::Judge;
+use crate::config::Config;
+use crate::metrics::Metrics;
+
+/// What one target yielded.
+pub(crate) struct Finished {
+    pub(crate) step: u64,
+    /// The sighting with its evidence, and whether the service made any sense. `None` when nothing answered.
+    pub(crate) seen: Option<Seen>,
+}
+
+pub(crate) struct Seen {
+    pub(crate) sighting: Sighting,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) senseless: bool,
+}
+
+pub(crate) struct Committer {
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) config: Config,
+    pub(crate) campaign: CampaignId,
+    pub(crate) job: String,
+    pub(crate) steps: u64,
+    pub(crate) progress: Progress,
+}
+
+impl Committer {
+    /// Stores until the channel ends; gives the final progress.
+    pub(crate) async fn run(mut self, mut finished: mpsc::Receiver<Finished>) -> Result<Progress, SinkError> {
+        let mut judge = Judge::new(self.config.pseudo_ports);
+        let mut batch = Batch::default();
+        let mut tick = tokio::time::interval(self.config.batch_time);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut unsaved = false;
+        loop {
+            let due = tokio::select! {
+                next = finished.recv() => match next {
+                    Some(target) => {
+                        unsaved = true;
+                        self.take(target, &mut judge, &mut batch);
+                        batch.sightings.len() >= self.config.batch_sightings
+                    }
+                    None => break,
+                },
+                _ = tick.tick() => unsaved,
+            };
+            if due {
+                self.store(std::mem::take(&mut batch)).await?;
+                unsaved = false;
+            }
+        }
+        self.store(batch).await?;
+        Ok(self.progress)
+    }
+
+    fn take(&mut self, target: Finished, judge: &mut Judge, batch: &mut Batch) {
+        self.progress.finish(target.step);
+        self.metrics.target_done();
+        let Some(seen) = target.seen else { return };
+        batch.evidence.extend(seen.evidence);
+        if !seen.senseless {
+            batch.sightings.push(seen.sighting);
+            return;
+        }
+        let told = judge.judge(seen.sighting);
+        if told.iter().any(|sighting| sighting.outcome == hinomi_model::Outcome::Pseudo) {
+            told.iter().for_each(|_| self.metrics.pseudo());
+        }
+        batch.sightings.extend(told);
+    }
+
+    async fn store(&self, mut batch: Batch) -> Result<(), SinkError> {
+        let state = self.progress.to_text(&self.job, self.steps);
+        batch.checkpoint = Some(Checkpoint { campaign: self.campaign.clone(), state });
+        let sink = Arc::clone(&self.sink);
+        let stored = tokio::task::spawn_blocking(move || sink.append(batch)).await;
+        let receipt = stored.map_err(|error| SinkError::Failed(error.to_string()))??;
+        self.metrics.stored(receipt.sightings);
+        Ok(())
+    }
+}

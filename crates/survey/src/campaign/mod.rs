@@ -1,0 +1,9 @@
+//! A campaign: one job of targets under one scope, with a state that survives a kill.
+
+mod checkpoint;
+mod commit;
+mod pseudo;
+mod run;
+
+pub use checkpoint::{CheckpointError, Progress};
+pub use run::{Campaign, Report, Survey};

@@ -1,0 +1,68 @@
+//! How patient, how greedy and how many at once. Defaults suit the open network; [`Config::near`] suits loopback.
+
+use std::time::Duration;
+
+/// Bounds and patience of one survey. Rates are not here: they are the scope's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Targets worked on at the same time, over all hosts. Each may hold one file descriptor.
+    pub concurrency: usize,
+    /// How often a silent target is tried before it counts as silent.
+    pub attempts: u32,
+    /// Longest wait for a connection or a datagram; shortened where the prefix is known to answer faster.
+    pub connect_timeout: Duration,
+    /// Shortest such wait, however fast others answer.
+    pub connect_floor: Duration,
+    /// How long a service may take to speak first.
+    pub banner_wait: Duration,
+    /// How long an answer to a request may take to begin, and to go on.
+    pub reply_wait: Duration,
+    /// Longest time for one connection, whatever it says.
+    pub connection_time: Duration,
+    /// Most bytes read from one connection.
+    pub connection_bytes: usize,
+    /// Most connections made to one service to find out what it speaks.
+    pub handshakes: u32,
+    /// How many services of one host must be without sense before all of them are taken for none.
+    pub pseudo_ports: usize,
+    /// Sightings handed to the store in one step, at most.
+    pub batch_sightings: usize,
+    /// Longest time a sighting waits to be stored.
+    pub batch_time: Duration,
+    /// How the program names itself to those it visits: appears in HTTP requests.
+    pub user_agent: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            concurrency: 1_024,
+            attempts: 2,
+            connect_timeout: Duration::from_secs(3),
+            connect_floor: Duration::from_millis(400),
+            banner_wait: Duration::from_millis(2_500),
+            reply_wait: Duration::from_secs(4),
+            connection_time: Duration::from_secs(15),
+            connection_bytes: 64 * 1024,
+            handshakes: 5,
+            pseudo_ports: 12,
+            batch_sightings: 2_000,
+            batch_time: Duration::from_millis(700),
+            user_agent: concat!("Hinomi/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// For targets on this machine or next to it: everything answers within milliseconds.
+    pub fn near() -> Self {
+        Self {
+            connect_timeout: Duration::from_millis(500),
+            connect_floor: Duration::from_millis(150),
+            banner_wait: Duration::from_millis(800),
+            reply_wait: Duration::from_millis(1_500),
+            connection_time: Duration::from_secs(6),
+            ..Self::default()
+        }
+    }
+}

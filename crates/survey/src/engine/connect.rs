@@ -1,0 +1,157 @@
+//! The engine that needs no privilege: ordinary connections and datagrams.
+//!
+//! A UDP port is tried with the probe its number suggests or, where the number suggests nothing, with each permitted
+//! probe in turn until one is answered. Silence is tried again, after the first round of the same target.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hinomi_model::scope::Probe;
+use hinomi_model::{ServiceKey, Transport};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+
+use super::patience::Patience;
+use super::{Discovery, Engine, Found, Job, Opened, Running};
+use crate::config::Config;
+use crate::grab::{hints, requests};
+use crate::pace::{HostTurn, Pace};
+use crate::scope::{Datagrams, Door, DoorError};
+
+/// Longest UDP answer that is read.
+const MAX_DATAGRAM: usize = 64 * 1024;
+
+/// Ordinary connections, as many at once as [`Config::concurrency`] allows.
+pub struct ConnectEngine {
+    door: Arc<Door>,
+    pace: Arc<Pace>,
+    patience: Patience,
+    attempts: u32,
+    slots: Arc<Semaphore>,
+}
+
+impl ConnectEngine {
+    /// An engine that sends through this door at this pace.
+    pub fn new(door: Arc<Door>, pace: Arc<Pace>, config: &Config) -> Self {
+        let patience = Patience::new(config.connect_floor, config.connect_timeout);
+        let slots = Arc::new(Semaphore::new(config.concurrency.max(1)));
+        Self { door, pace, patience, attempts: config.attempts.max(1), slots }
+    }
+
+    async fn visit(&self, key: ServiceKey) -> Discovery {
+        let Some(turn) = self.pace.turn(key.address).await else {
+            return Discovery::Failed("the survey is stopping".to_owned());
+        };
+        match key.transport {
+            Transport::Tcp => self.visit_tcp(key, turn).await,
+            Transport::Udp => self.visit_udp(key, turn).await,
+        }
+    }
+
+    async fn visit_tcp(&self, key: ServiceKey, turn: HostTurn) -> Discovery {
+        for attempt in 0..self.attempts {
+            let permit = match self.door.permit(key, Probe::Connect) {
+                Ok(permit) => permit,
+                Err(refused) => return Discovery::Refused(refused),
+            };
+            self.pace.packet(&turn).await;
+            let start = Instant::now();
+            match self.door.connect(permit, self.patience.wait(attempt)).await {
+                Ok(connection) => {
+                    self.patience.answered_after(start.elapsed());
+                    return Discovery::Open(Opened::Stream(connection, turn));
+                }
+                Err(DoorError::Silent) => {}
+                Err(error) => return self.not_open(error, start),
+            }
+        }
+        Discovery::Silent
+    }
+
+    async fn visit_udp(&self, key: ServiceKey, turn: HostTurn) -> Discovery {
+        let probes: Vec<Probe> = match hints::udp(key.port) {
+            Some(probe) => vec![probe],
+            None => hints::UDP_PROBES.to_vec(),
+        };
+        let permitted = probes.iter().filter(|probe| self.door.scope().probes.contains(probe));
+        let mut refused = None;
+        for attempt in 0..self.attempts {
+            for probe in permitted.clone() {
+                match self.ask(key, *probe, attempt, &turn).await {
+                    Ok((answer, socket)) => {
+                        return Discovery::Open(Opened::Datagram { probe: *probe, answer, socket, turn });
+                    }
+                    Err((DoorError::Silent, _)) => {}
+                    Err((DoorError::Refused(reason), _)) => refused = Some(reason),
+                    Err((error, start)) => return self.not_open(error, start),
+                }
+            }
+        }
+        refused.map_or(Discovery::Silent, Discovery::Refused)
+    }
+
+    async fn ask(
+        &self,
+        key: ServiceKey,
+        probe: Probe,
+        attempt: u32,
+        turn: &HostTurn,
+    ) -> Result<(Vec<u8>, Datagrams), (DoorError, Instant)> {
+        let start = Instant::now();
+        let permit = self.door.permit(key, probe).map_err(|refused| (refused.into(), start))?;
+        self.pace.packet(turn).await;
+        let sent = Instant::now();
+        let fail = |error| (error, sent);
+        let socket = self.door.datagrams(permit).await.map_err(fail)?;
+        let payload = requests::udp(probe, key);
+        self.door.send(&socket, probe, &payload).await.map_err(fail)?;
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        let count = socket.receive(&mut buffer, self.udp_wait(attempt)).await.map_err(fail)?;
+        self.patience.answered_after(sent.elapsed());
+        self.door.metrics().received(count);
+        buffer.truncate(count);
+        Ok((buffer, socket))
+    }
+
+    /// A service takes longer to answer than a kernel to accept.
+    fn udp_wait(&self, attempt: u32) -> Duration {
+        self.patience.wait(attempt).saturating_mul(2)
+    }
+
+    fn not_open(&self, error: DoorError, start: Instant) -> Discovery {
+        match error {
+            DoorError::Closed => {
+                self.patience.answered_after(start.elapsed());
+                Discovery::Closed
+            }
+            DoorError::Refused(refused) => Discovery::Refused(refused),
+            DoorError::Silent => Discovery::Silent,
+            DoorError::Failed(error) => Discovery::Failed(format!("network: {}", error.kind())),
+        }
+    }
+}
+
+impl Engine for ConnectEngine {
+    fn name(&self) -> &'static str {
+        "connect"
+    }
+
+    fn discover(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>, found: mpsc::Sender<Found>) -> Running {
+        Box::pin(async move {
+            while let Some(job) = jobs.recv().await {
+                if found.is_closed() {
+                    break; // Nobody takes results any more: stop sending.
+                }
+                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { break };
+                tokio::spawn(visit_one(Arc::clone(&self), job, slot, found.clone()));
+            }
+            Ok(())
+        })
+    }
+}
+
+async fn visit_one(engine: Arc<ConnectEngine>, job: Job, slot: OwnedSemaphorePermit, found: mpsc::Sender<Found>) {
+    let discovery = engine.visit(job.key).await;
+    // Nobody listens any more only when the survey stops; the target is then visited again on resuming.
+    let _ = found.send(Found { job, discovery, slot: Some(slot) }).await;
+}

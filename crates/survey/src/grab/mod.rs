@@ -1,0 +1,64 @@
+//! What is it? Asked gently: in at most five handshakes, with small reads, one connection per host at a time unless the
+//! scope says otherwise, and nothing malformed.
+//!
+//! Port numbers are a hint for the order of questions and never an answer. A TCP service may speak first; then TLS,
+//! then HTTP, then the rest of [`hints`] is tried, each on a connection of its own, until one is understood. An answer
+//! in another language than the question's names that language, which is asked next.
+
+pub mod hints;
+mod listen;
+pub mod requests;
+mod session;
+mod ssh;
+mod tcp;
+mod tls;
+mod udp;
+
+use std::sync::Arc;
+
+use hinomi_model::{CampaignId, Outcome, ServiceKey};
+
+use crate::campaign::Survey;
+use crate::engine::Opened;
+use session::{Sense, Session};
+
+pub(crate) use crate::campaign::Seen;
+
+/// Grabs one service.
+pub(crate) struct Grabber {
+    survey: Arc<Survey>,
+    campaign: CampaignId,
+    key: ServiceKey,
+}
+
+impl Grabber {
+    pub(crate) const fn new(survey: Arc<Survey>, campaign: CampaignId, key: ServiceKey) -> Self {
+        Self { survey, campaign, key }
+    }
+
+    /// Asks until the service is understood or the bounds are reached.
+    pub(crate) async fn grab(self, opened: Opened) -> Seen {
+        let mut session = Session::new(&self.survey, self.key);
+        let sense = match opened {
+            Opened::Stream(connection, turn) => tcp::grab(&mut session, connection, &turn).await,
+            Opened::Known => tcp::grab_unconnected(&mut session).await,
+            Opened::Datagram { probe, answer, socket, turn } => {
+                udp::grab(&mut session, probe, answer, &socket, &turn).await
+            }
+        };
+        self.seen(session, sense)
+    }
+
+    fn seen(&self, session: Session<'_>, sense: Sense) -> Seen {
+        let evidence = session.into_evidence();
+        let mut sighting = self.survey.seen_at(self.key);
+        sighting.campaign = Some(self.campaign.clone());
+        sighting.evidence = evidence.iter().map(hinomi_model::Evidence::reference).collect();
+        if let Sense::Pseudo(remark) = sense {
+            sighting.outcome = Outcome::Pseudo;
+            sighting.remark = Some(remark.to_owned());
+            self.survey.door.metrics().pseudo();
+        }
+        Seen { sighting, evidence, senseless: matches!(sense, Sense::Mute | Sense::Unknown) }
+    }
+}

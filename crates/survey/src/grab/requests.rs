@@ -1,0 +1,39 @@
+//! The datagrams that we send: read-only, well-formed, and never smaller than need be.
+//!
+//! Transaction identifiers are derived from the target, so an answer can be matched without remembering the question.
+
+use hinomi_model::ServiceKey;
+use hinomi_model::scope::Probe;
+use hinomi_wire::{coap, dns, echonet, ntp, snmp, ssdp};
+
+/// Sixteen bits that belong to this target.
+fn mark(key: ServiceKey) -> [u8; 8] {
+    let hash = blake3::hash(key.to_string().as_bytes());
+    let mut mark = [0; 8];
+    for (byte, from) in mark.iter_mut().zip(hash.as_bytes()) {
+        *byte = *from;
+    }
+    mark
+}
+
+fn short_mark(key: ServiceKey) -> u16 {
+    let [first, second, ..] = mark(key);
+    u16::from_be_bytes([first, second])
+}
+
+/// The payload of a UDP probe to this target.
+pub(crate) fn udp(probe: Probe, key: ServiceKey) -> Vec<u8> {
+    let id = short_mark(key);
+    match probe {
+        Probe::Dns => dns::version_query(id),
+        Probe::Ntp => ntp::client_request(mark(key)).to_vec(),
+        Probe::Snmp => snmp::engine_discovery(u32::from(id)),
+        Probe::Coap => coap::get_well_known_core(id, COAP_TOKEN, 0),
+        Probe::EchonetLite => echonet::get_node_profile(id),
+        Probe::Ssdp => ssdp::search(key.socket()),
+        _ => Vec::new(),
+    }
+}
+
+/// The token on our CoAP requests.
+const COAP_TOKEN: [u8; 4] = *b"hnmi";

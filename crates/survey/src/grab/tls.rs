@@ -1,0 +1,189 @@
+//! TLS services: first our own lenient hello, which also old devices answer, then a proper session to hear what is
+//! spoken inside.
+//!
+//! Nothing is validated: what a device says of itself is evidence, and a survey trusts none of it. That is also why the
+//! session sends nothing that matters.
+
+use std::sync::{Arc, OnceLock};
+
+use hinomi_model::EvidenceKind;
+use hinomi_model::scope::Probe;
+use hinomi_wire::tls::{ClientHelloOptions, MaxVersion, ServerFlight, client_hello, complete, summary_bytes};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::hints::{self, Question};
+use super::listen::{Bounds, Heard, PAUSE, ask, listen};
+use super::session::Session;
+use super::tcp::{Answer, put_over, reply_bounds};
+use crate::pace::HostTurn;
+use crate::scope::Connection;
+
+/// Sends a hello over the connection that stands; if it is TLS, opens sessions until what is inside is understood.
+pub(super) async fn grab(session: &mut Session<'_>, mut connection: Connection, turn: &HostTurn) -> Answer {
+    let hello = client_hello(&hello_options(session));
+    let answer = ask(&mut connection, &hello, reply_bounds(session), complete, session.door().metrics()).await;
+    drop(connection);
+    if answer.is_empty() {
+        return Answer::Nothing;
+    }
+    let Ok(flight) = ServerFlight::parse(&answer) else { return Answer::Other(answer) };
+    session.remember(EvidenceKind::Tls, summary_bytes(&flight));
+    remember_chain(session, &flight.certificates);
+    inside(session, turn).await;
+    Answer::Yes
+}
+
+/// Randomness that a server may see: derived from the target, for nothing here is secret.
+fn hello_options(session: &Session<'_>) -> ClientHelloOptions<'static> {
+    let part = |what: &str| *blake3::hash(format!("{what} {}", session.key()).as_bytes()).as_bytes();
+    ClientHelloOptions {
+        random: part("random"),
+        session_id: part("session"),
+        key_share: part("share"),
+        server_name: None,
+        alpn: &[],
+        max_version: MaxVersion::Tls13,
+    }
+}
+
+fn remember_chain(session: &mut Session<'_>, chain: &[Vec<u8>]) {
+    for (position, certificate) in chain.iter().enumerate() {
+        let kind = if position == 0 { EvidenceKind::Certificate } else { EvidenceKind::ChainCertificate };
+        session.remember(kind, certificate.clone());
+    }
+}
+
+/// What is spoken inside, as far as the bounds leave handshakes for it.
+async fn inside(session: &mut Session<'_>, turn: &HostTurn) {
+    let port = session.key().port;
+    let questions = match port {
+        8883 => [Question::Mqtt, Question::Http],
+        _ => [Question::Http, Question::Mqtt],
+    };
+    for (attempt, question) in questions.into_iter().enumerate() {
+        let Some(connection) = session.connect(turn).await else { return };
+        let Some(mut stream) = open(session, connection).await else { return };
+        remember_session_chain(session, &stream);
+        if attempt == 0 && greeted(session, &mut stream).await {
+            return;
+        }
+        if session.may_send(question.probe()) && understood(session, question, &mut stream).await {
+            return;
+        }
+    }
+}
+
+async fn understood(session: &mut Session<'_>, question: Question, stream: &mut TlsStream<Connection>) -> bool {
+    match put_over(session, question, stream).await {
+        Answer::Yes => true,
+        Answer::Other(words) => {
+            let known = hinomi_wire::recognise(&words).is_some();
+            session.remember(EvidenceKind::Reply, words);
+            known
+        }
+        Answer::Nothing => false,
+    }
+}
+
+/// Whether the service greeted on its own.
+async fn greeted(session: &mut Session<'_>, stream: &mut TlsStream<Connection>) -> bool {
+    let config = session.config();
+    let speaks = hints::speaks_first_inside_tls(session.key().port);
+    let first = if speaks { config.banner_wait } else { config.banner_wait / 8 };
+    let bounds = Bounds { first, pause: PAUSE, total: config.connection_time, bytes: config.connection_bytes };
+    match listen(stream, bounds, session.door().metrics()).await {
+        Heard::Words(words) | Heard::Endless(words) | Heard::Drops(words) => {
+            session.remember(EvidenceKind::Banner, words);
+            true
+        }
+        Heard::Nothing | Heard::Ended | Heard::Reset => false,
+    }
+}
+
+/// A session, if the service can do one that is younger than 2008.
+async fn open(session: &Session<'_>, connection: Connection) -> Option<TlsStream<Connection>> {
+    if !session.may_send(Probe::Tls) {
+        return None;
+    }
+    let name = ServerName::IpAddress(session.key().address.into());
+    let handshake = TlsConnector::from(client_config()?).connect(name, connection);
+    match tokio::time::timeout(session.config().reply_wait, handshake).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(_)) => {
+            session.door().metrics().reason("tls session failed");
+            None
+        }
+        Err(_) => {
+            session.door().metrics().reason("tls session timed out");
+            None
+        }
+    }
+}
+
+/// TLS 1.3 shows its certificates inside the session only.
+fn remember_session_chain(session: &mut Session<'_>, stream: &TlsStream<Connection>) {
+    if session.has(EvidenceKind::Certificate) {
+        return;
+    }
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let chain: Vec<Vec<u8>> = chain.iter().map(|certificate| certificate.as_ref().to_vec()).collect();
+    remember_chain(session, &chain);
+}
+
+fn client_config() -> Option<Arc<ClientConfig>> {
+    static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
+    CONFIG.get_or_init(make_client_config).clone()
+}
+
+fn make_client_config() -> Option<Arc<ClientConfig>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let witness = Arc::new(Witness(Arc::clone(&provider)));
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+    let mut config = builder.dangerous().with_custom_certificate_verifier(witness).with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
+    Some(Arc::new(config))
+}
+
+/// Takes every certificate as evidence and none as proof.
+#[derive(Debug)]
+struct Witness(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

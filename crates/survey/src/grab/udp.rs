@@ -1,0 +1,101 @@
+//! UDP services: the answer that made them known, and the little more that they offer freely.
+
+use hinomi_model::scope::Probe;
+use hinomi_model::{EvidenceKind, ServiceKey, Transport, parse_address};
+use hinomi_wire::{coap, dns, echonet, http, ntp, snmp, ssdp};
+
+use super::listen::ask;
+use super::session::{Sense, Session};
+use super::tcp::reply_bounds;
+use crate::pace::HostTurn;
+use crate::scope::Datagrams;
+
+/// Keeps the answer and asks on where the protocol has more to say.
+pub(super) async fn grab(
+    session: &mut Session<'_>,
+    probe: Probe,
+    answer: Vec<u8>,
+    socket: &Datagrams,
+    turn: &HostTurn,
+) -> Sense {
+    let understood = understood(probe, &answer);
+    match (probe, understood) {
+        (Probe::Ssdp, true) => describe(session, &answer, turn).await,
+        (Probe::Coap, true) => acknowledge(session, &answer, socket).await,
+        _ => {}
+    }
+    session.remember(if understood { kind_of(probe) } else { EvidenceKind::Reply }, answer);
+    if understood { Sense::Spoke } else { Sense::Unknown }
+}
+
+const fn kind_of(probe: Probe) -> EvidenceKind {
+    match probe {
+        Probe::Dns => EvidenceKind::Dns,
+        Probe::Ntp => EvidenceKind::Ntp,
+        Probe::Snmp => EvidenceKind::Snmp,
+        Probe::Ssdp => EvidenceKind::Ssdp,
+        Probe::Coap => EvidenceKind::Coap,
+        Probe::EchonetLite => EvidenceKind::EchonetLite,
+        _ => EvidenceKind::Reply,
+    }
+}
+
+fn understood(probe: Probe, answer: &[u8]) -> bool {
+    match probe {
+        Probe::Dns => dns::Response::parse(answer).is_ok(),
+        Probe::Ntp => ntp::Packet::parse(answer).is_ok(),
+        Probe::Snmp => snmp::Report::parse(answer).is_ok(),
+        Probe::Ssdp => ssdp::recognises(answer),
+        Probe::Coap => coap::Message::parse(answer).is_ok(),
+        Probe::EchonetLite => echonet::Frame::parse(answer).is_ok(),
+        _ => false,
+    }
+}
+
+/// A confirmable answer of its own is acknowledged, or the device would send it again and again (RFC 7252, 4.2).
+async fn acknowledge(session: &Session<'_>, answer: &[u8], socket: &Datagrams) {
+    let Ok(message) = coap::Message::parse(answer) else { return };
+    if message.needs_acknowledgement() {
+        let _ = session.door().send(socket, Probe::Coap, &coap::acknowledge(message.message_id)).await;
+    }
+}
+
+/// Fetches the device description that an SSDP answer points to, if it lies on the same host and inside the scope.
+async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
+    let Some((address, port, path)) = location(answer) else {
+        session.door().metrics().reason("ssdp location is not usable");
+        return;
+    };
+    if address != session.key().address {
+        session.door().metrics().reason("ssdp location points to another host");
+        return;
+    }
+    let key = ServiceKey { address, port, transport: Transport::Tcp };
+    if session.door().permit(key, Probe::Http).is_err() || !session.count_handshake() {
+        return;
+    }
+    let Ok(permit) = session.door().permit(key, Probe::Connect) else { return };
+    session.survey().pace.packet(turn).await;
+    let Ok(mut connection) = session.door().connect(permit, session.config().connect_timeout).await else { return };
+    let Ok(request) = http::request(&path, &key.socket().to_string(), &session.config().user_agent) else { return };
+    let bounds = reply_bounds(session);
+    let page = ask(&mut connection, &request, bounds, http::complete, session.door().metrics()).await;
+    if let Ok(response) = http::parse(&page) {
+        session.remember(EvidenceKind::UpnpDescription, response.body.to_vec());
+    }
+}
+
+/// Address, port and path of the LOCATION header.
+fn location(answer: &[u8]) -> Option<(std::net::IpAddr, u16, String)> {
+    let text = ssdp::parse(answer).ok()?.location()?;
+    let rest = text.strip_prefix("http://")?;
+    let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, after) = bracketed.split_once(']')?;
+            (host, after.strip_prefix(':').unwrap_or("80"))
+        }
+        None => authority.split_once(':').unwrap_or((authority, "80")),
+    };
+    Some((parse_address(host).ok()?, port.parse().ok()?, path.to_owned()))
+}

@@ -1,0 +1,34 @@
+//! Authorised discovery and service grab.
+//!
+//! ```text
+//!   Authorised scope --> Door (every packet)          Pace (every packet)
+//!                          |                            |
+//!   Targets x Walk --> Engine: who answers? --> Grabber: what is it? --> Committer --> Sink (the lake)
+//!        ^                                                                   |
+//!        +------------------- resume from the stored checkpoint -------------+
+//! ```
+//!
+//! - [`scope`] is the door through which packets leave, and the only one.
+//! - [`campaign`] runs a job and resumes it; [`engine`] finds who answers; [`grab`] asks what it is, in at most five
+//!   handshakes, without trusting port numbers.
+//! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
+//!
+//! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
+
+pub mod campaign;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod grab;
+pub mod metrics;
+pub mod pace;
+pub mod scope;
+pub mod sweep;
+
+pub use campaign::{Campaign, Report, Survey};
+pub use config::Config;
+pub use engine::{ConnectEngine, Engine};
+pub use error::SurveyError;
+pub use metrics::{Counts, Metrics};
+pub use pace::Pace;
+pub use scope::{Authorised, Door, OptOut, PrivateKey, PublicKey, Trust};

@@ -1,0 +1,121 @@
+//! What enters, leaves and is dropped, counted where it happens.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hinomi_model::scope::Rule;
+use serde::Serialize;
+
+/// Counters of one survey. Cheap to update from everywhere.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    targets_done: AtomicU64,
+    packets_sent: AtomicU64,
+    open: AtomicU64,
+    closed: AtomicU64,
+    silent: AtomicU64,
+    pseudo: AtomicU64,
+    bytes_received: AtomicU64,
+    sightings_stored: AtomicU64,
+    by_reason: Mutex<BTreeMap<String, u64>>,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Targets (address and port) that are finished, whatever came of them.
+    pub targets_done: u64,
+    /// Connection attempts and datagrams sent.
+    pub packets_sent: u64,
+    /// Services that answered.
+    pub open: u64,
+    /// Targets whose host said that nothing is there.
+    pub closed: u64,
+    /// Targets that did not answer.
+    pub silent: u64,
+    /// Targets that answered like no service does: tarpits, endless streams, every port alike.
+    pub pseudo: u64,
+    /// Bytes received from targets.
+    pub bytes_received: u64,
+    /// Sightings that are on disk.
+    pub sightings_stored: u64,
+    /// Refusals by rule, errors and malformed replies by reason.
+    pub by_reason: BTreeMap<String, u64>,
+}
+
+/// The most distinct reasons that are counted apart; the rest is counted as `other`.
+const MAX_REASONS: usize = 256;
+
+impl Metrics {
+    /// A refusal by this rule.
+    pub fn refused(&self, rule: &Rule) {
+        let text = rule.to_string();
+        self.reason(&format!("refused: {}", text.split(':').next().unwrap_or("other")));
+    }
+
+    /// Something went wrong for this reason. Reasons are fixed texts, never what a host said.
+    pub fn reason(&self, reason: &str) {
+        let mut reasons = match self.by_reason.lock() {
+            Ok(reasons) => reasons,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        let known = reasons.len() < MAX_REASONS || reasons.contains_key(reason);
+        *reasons.entry(if known { reason.to_owned() } else { "other".to_owned() }).or_default() += 1;
+    }
+
+    pub(crate) fn sent(&self, packets: u64) {
+        self.packets_sent.fetch_add(packets, Relaxed);
+    }
+
+    pub(crate) fn received(&self, bytes: usize) {
+        self.bytes_received.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn target_done(&self) {
+        self.targets_done.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn resumed(&self, targets: u64) {
+        self.targets_done.fetch_add(targets, Relaxed);
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.closed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn silent(&self) {
+        self.silent.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn pseudo(&self) {
+        self.pseudo.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn stored(&self, sightings: usize) {
+        self.sightings_stored.fetch_add(u64::try_from(sightings).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// The counters now.
+    pub fn counts(&self) -> Counts {
+        let by_reason = match self.by_reason.lock() {
+            Ok(reasons) => reasons.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
+        };
+        Counts {
+            targets_done: self.targets_done.load(Relaxed),
+            packets_sent: self.packets_sent.load(Relaxed),
+            open: self.open.load(Relaxed),
+            closed: self.closed.load(Relaxed),
+            silent: self.silent.load(Relaxed),
+            pseudo: self.pseudo.load(Relaxed),
+            bytes_received: self.bytes_received.load(Relaxed),
+            sightings_stored: self.sightings_stored.load(Relaxed),
+            by_reason,
+        }
+    }
+}

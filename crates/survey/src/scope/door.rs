@@ -1,0 +1,268 @@
+//! The door itself: the only code in the workspace that opens a connection or sends a datagram to a target.
+//!
+//! `clippy.toml` bans the calls elsewhere, `xtask layers` looks for them, and the integration test
+//! `door` watches the system calls of a whole survey from outside. Nothing is clamped or adjusted: what is not allowed
+//! is refused with the rule that forbids it, and counted.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hinomi_model::scope::{Probe, Request, Rule, Scope, Verdict};
+use hinomi_model::{Clock, ServiceKey, Transport};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+
+use super::opt_out::OptOut;
+use super::signature::Authorised;
+use crate::metrics::Metrics;
+
+/// A door for one scope.
+pub struct Door {
+    authorised: Authorised,
+    opt_out: Arc<OptOut>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+/// Leave to send one probe to one service. Made by [`Door::permit`] only, used up by sending.
+#[derive(Debug)]
+pub struct Permit {
+    key: ServiceKey,
+    probe: Probe,
+}
+
+impl Permit {
+    /// What may be probed.
+    pub const fn key(&self) -> ServiceKey {
+        self.key
+    }
+
+    /// What may be sent.
+    pub const fn probe(&self) -> Probe {
+        self.probe
+    }
+}
+
+/// A refusal: what was asked, and the rule that forbids it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{probe} to {key} refused by rule {rule}")]
+pub struct Refused {
+    /// To what.
+    pub key: ServiceKey,
+    /// What one would have sent.
+    pub probe: Probe,
+    /// Why not.
+    pub rule: Rule,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DoorError {
+    /// Not authorised.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Nothing answered in time.
+    #[error("no answer")]
+    Silent,
+    /// The host said that nothing is there.
+    #[error("closed")]
+    Closed,
+    /// The network or this machine said no.
+    #[error("{0}")]
+    Failed(io::Error),
+}
+
+impl Door {
+    /// A door for this authorisation.
+    pub const fn new(
+        authorised: Authorised,
+        opt_out: Arc<OptOut>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { authorised, opt_out, clock, metrics }
+    }
+
+    /// The scope that this door guards.
+    pub const fn scope(&self) -> &Scope {
+        self.authorised.scope()
+    }
+
+    /// The authorisation that this door stands on.
+    pub const fn authorised(&self) -> &Authorised {
+        &self.authorised
+    }
+
+    /// What has been sent, refused and failed through this door.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Leave to send this probe now.
+    ///
+    /// # Errors
+    /// When a rule forbids it.
+    pub fn permit(&self, asked: ServiceKey, probe: Probe) -> Result<Permit, Refused> {
+        let key = ServiceKey { address: asked.address.to_canonical(), ..asked };
+        let time = self.clock.now();
+        let request = Request { address: key.address, port: key.port, transport: key.transport, probe, time };
+        match self.opt_out.with(|list| self.scope().decide(&request, list)) {
+            Verdict::Allowed { .. } => Ok(Permit { key, probe }),
+            Verdict::Refused(rule) => {
+                self.metrics.refused(&rule);
+                Err(Refused { key, probe, rule })
+            }
+        }
+    }
+
+    /// Whether this probe may be sent over a connection that stands already.
+    ///
+    /// # Errors
+    /// When a rule forbids it.
+    pub fn permit_on(&self, connection: &Connection, probe: Probe) -> Result<(), Refused> {
+        self.permit(connection.key, probe).map(drop)
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// When the permit no longer holds, nothing answers, or the host refuses.
+    pub async fn connect(&self, permit: Permit, timeout: Duration) -> Result<Connection, DoorError> {
+        let Permit { key, probe } = self.permit(permit.key, permit.probe)?;
+        let transport = Transport::Tcp;
+        if key.transport != transport {
+            return Err(Refused { key, probe, rule: Rule::Port }.into());
+        }
+        self.metrics.sent(1);
+        let socket = self.tcp_socket(key.address).map_err(DoorError::Failed)?;
+        let attempt = tokio::time::timeout(timeout, open(socket, key.socket()));
+        match attempt.await {
+            Ok(Ok(stream)) => Ok(Connection { stream, key }),
+            Ok(Err(error)) => Err(read_refusal(error)),
+            Err(_) => Err(DoorError::Silent),
+        }
+    }
+
+    /// A socket that talks to one UDP service. What other addresses send it is dropped by the kernel.
+    ///
+    /// # Errors
+    /// When the permit no longer holds or there is no socket to be had.
+    pub async fn datagrams(&self, permit: Permit) -> Result<Datagrams, DoorError> {
+        let Permit { key, probe } = self.permit(permit.key, permit.probe)?;
+        if key.transport != Transport::Udp {
+            return Err(Refused { key, probe, rule: Rule::Port }.into());
+        }
+        let any: IpAddr = match key.address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await.map_err(DoorError::Failed)?;
+        open_udp(&socket, key.socket()).await.map_err(DoorError::Failed)?;
+        Ok(Datagrams { socket, key })
+    }
+
+    /// Sends one probe over a UDP socket.
+    ///
+    /// # Errors
+    /// When a rule forbids it, or the host or the network says no.
+    pub async fn send(&self, socket: &Datagrams, probe: Probe, payload: &[u8]) -> Result<(), DoorError> {
+        self.permit(socket.key, probe)?;
+        self.metrics.sent(1);
+        socket.socket.send(payload).await.map(drop).map_err(read_refusal)
+    }
+
+    fn tcp_socket(&self, address: IpAddr) -> io::Result<TcpSocket> {
+        let socket = match address {
+            IpAddr::V4(_) => TcpSocket::new_v4()?,
+            IpAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A survey opens and closes far more connections than there are ports: leave none in TIME_WAIT.
+        socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
+        socket.set_nodelay(true)?;
+        Ok(socket)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where connections are made, behind Door::permit")]
+async fn open(socket: TcpSocket, to: SocketAddr) -> io::Result<TcpStream> {
+    socket.connect(to).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where UDP peers are set, behind Door::permit")]
+async fn open_udp(socket: &UdpSocket, to: SocketAddr) -> io::Result<()> {
+    socket.connect(to).await
+}
+
+fn read_refusal(error: io::Error) -> DoorError {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused | Kind::ConnectionReset => DoorError::Closed,
+        Kind::TimedOut | Kind::HostUnreachable | Kind::NetworkUnreachable => DoorError::Silent,
+        _ => DoorError::Failed(error),
+    }
+}
+
+/// An authorised TCP connection. It can be read and written, and knows where it leads.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    key: ServiceKey,
+}
+
+impl Connection {
+    /// Where it leads.
+    pub const fn key(&self) -> ServiceKey {
+        self.key
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// An authorised UDP socket towards one service.
+#[derive(Debug)]
+pub struct Datagrams {
+    socket: UdpSocket,
+    key: ServiceKey,
+}
+
+impl Datagrams {
+    /// Where it leads.
+    pub const fn key(&self) -> ServiceKey {
+        self.key
+    }
+
+    /// Waits for one answer, at most `buffer` long.
+    ///
+    /// # Errors
+    /// [`DoorError::Silent`] when none comes in time, [`DoorError::Closed`] when the host says the port is closed.
+    pub async fn receive(&self, buffer: &mut [u8], timeout: Duration) -> Result<usize, DoorError> {
+        match tokio::time::timeout(timeout, self.socket.recv(buffer)).await {
+            Ok(Ok(count)) => Ok(count),
+            Ok(Err(error)) => Err(read_refusal(error)),
+            Err(_) => Err(DoorError::Silent),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The scope door: packets leave here and nowhere else.
+//!
+//! ```text
+//!   scope.toml + signature --verify (trusted key)--> Authorised --Door::permit--> Permit --Door::connect--> Connection
+//!                                                                     |
+//!                                                          opt-out list, reserved ranges, exclusions, hours
+//! ```
+//!
+//! A [`document`] is TOML whose bytes are signed with Ed25519 ([`signature`]). [`verify`] alone makes an
+//! [`Authorised`], a [`Door`] is made of nothing else, and every socket of a survey is made by a door. So a packet
+//! that nobody authorised is not an error to be caught but a value that cannot be made.
+
+pub mod document;
+pub mod door;
+pub mod opt_out;
+pub mod signature;
+
+pub use document::{Document, DocumentError};
+pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
+pub use opt_out::OptOut;
+pub use signature::{Authorised, PrivateKey, PublicKey, Trust, VerifyError, sign, verify};

@@ -1,0 +1,90 @@
+//! Those who asked not to be probed. Always wins, over every scope.
+
+use std::path::Path;
+use std::sync::RwLock;
+
+use hinomi_model::address::{AddressError, parse_prefix};
+use ipnet::IpNet;
+
+/// The most entries that are read.
+pub const MAX_ENTRIES: usize = 1_000_000;
+
+/// The opt-out list; may change while surveys run.
+#[derive(Debug, Default)]
+pub struct OptOut {
+    entries: RwLock<Vec<IpNet>>,
+}
+
+/// Why an opt-out list cannot be used. Sending is refused then: a list that cannot be read might name anyone.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptOutError {
+    /// A line cannot be read.
+    #[error("opt-out list, line {line}: {source}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// Why.
+        source: AddressError,
+    },
+    /// Too long.
+    #[error("the opt-out list has more than {MAX_ENTRIES} entries")]
+    TooLong,
+    /// Cannot be read.
+    #[error("the opt-out list {path} cannot be read: {source}")]
+    Io {
+        /// Where.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl OptOut {
+    /// Reads a file of one prefix or address a line; empty lines and lines that start with `#` are passed over. A file
+    /// that does not exist is an empty list.
+    ///
+    /// # Errors
+    /// When a line or the file cannot be read.
+    pub fn load(path: &Path) -> Result<Self, OptOutError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(OptOutError::Io { path: path.display().to_string(), source }),
+        };
+        let list = Self::default();
+        list.replace(read(&text)?);
+        Ok(list)
+    }
+
+    /// Puts another list in its place, at once, also for running surveys.
+    pub fn replace(&self, entries: Vec<IpNet>) {
+        match self.entries.write() {
+            Ok(mut current) => *current = entries,
+            Err(poisoned) => *poisoned.into_inner() = entries,
+        }
+    }
+
+    /// Calls `ask` with the current list.
+    pub fn with<T>(&self, ask: impl FnOnce(&[IpNet]) -> T) -> T {
+        match self.entries.read() {
+            Ok(entries) => ask(&entries),
+            Err(poisoned) => ask(&poisoned.into_inner()),
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Vec<IpNet>, OptOutError> {
+    let mut entries = Vec::new();
+    for (position, raw) in text.lines().enumerate() {
+        let line = raw.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if entries.len() >= MAX_ENTRIES {
+            return Err(OptOutError::TooLong);
+        }
+        entries.push(parse_prefix(line).map_err(|source| OptOutError::Line { line: position + 1, source })?);
+    }
+    Ok(entries)
+}

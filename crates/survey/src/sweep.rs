@@ -1,0 +1,270 @@
+//! In which order targets are visited: once each, spread over the whole range, from any point on.
+//!
+//! A job of `n` targets is walked as the powers `g, g^2, g^3, ...` modulo the first prime `p > n`, where `g` generates
+//! the multiplicative group: every number from 1 to `p - 1` comes up exactly once, and those above `n` are passed over
+//! (there are few: `p` is the very next prime). Position `k` is `g^k`, so to stop, resume or share a walk is to
+//! remember or divide a range of exponents. The generator is drawn from the seed and is not small.
+
+use std::net::IpAddr;
+
+use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::{ServiceKey, Transport};
+use ipnet::IpNet;
+
+/// The most targets of one job.
+pub const MAX_TARGETS: u64 = 1 << 44;
+
+/// What to visit: every address of the ranges with every port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets {
+    /// Disjoint, sorted: first address as a number, how many, and how many come before.
+    spans: Vec<(u128, u64, u64)>,
+    ports: Vec<(Transport, u16)>,
+    addresses: u64,
+}
+
+/// Why a job cannot be walked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SweepError {
+    /// More than can be visited one by one.
+    #[error("{range} with {ports} ports is too large to visit address by address; name smaller ranges")]
+    TooLarge {
+        /// The range at which it became too much.
+        range: String,
+        /// How many ports.
+        ports: usize,
+    },
+    /// Nothing to do.
+    #[error("there is nothing to visit: no address or no port is left")]
+    Empty,
+}
+
+impl Targets {
+    /// The addresses of these prefixes (overlaps count once), each with these ports.
+    ///
+    /// # Errors
+    /// When there are none, or more than [`MAX_TARGETS`].
+    pub fn new(ranges: &[IpNet], ports: Vec<(Transport, u16)>) -> Result<Self, SweepError> {
+        let mut spans: Vec<(u128, u64, u64)> = Vec::new();
+        let mut addresses = 0_u64;
+        let limit = MAX_TARGETS / u64::try_from(ports.len().max(1)).unwrap_or(u64::MAX);
+        for range in IpNet::aggregate(&ranges.to_vec()) {
+            let (first, last) = bounds(range);
+            let count = u64::try_from(last - first).ok().and_then(|span| span.checked_add(1));
+            let too_large = || SweepError::TooLarge { range: range.to_string(), ports: ports.len() };
+            let count = count.filter(|count| *count <= limit - addresses).ok_or_else(too_large)?;
+            spans.push((first, count, addresses));
+            addresses += count;
+        }
+        match addresses == 0 || ports.is_empty() {
+            true => Err(SweepError::Empty),
+            false => Ok(Self { spans, ports, addresses }),
+        }
+    }
+
+    /// How many targets.
+    pub fn len(&self) -> u64 {
+        self.addresses * u64::try_from(self.ports.len()).unwrap_or(0)
+    }
+
+    /// Whether there is none. Never: an empty job is not made.
+    pub const fn is_empty(&self) -> bool {
+        self.addresses == 0
+    }
+
+    /// How many addresses.
+    pub const fn addresses(&self) -> u64 {
+        self.addresses
+    }
+
+    /// The target of this number, counted from 0: all addresses for the first port, then all for the second.
+    pub fn get(&self, index: u64) -> Option<ServiceKey> {
+        let place = index % self.addresses;
+        let port = usize::try_from(index / self.addresses).ok()?;
+        let (transport, port) = *self.ports.get(port)?;
+        let after = self.spans.partition_point(|(_, _, before)| *before <= place);
+        let (first, _, before) = self.spans.get(after.checked_sub(1)?)?;
+        let address: IpAddr = from_u128(first + u128::from(place - before));
+        Some(ServiceKey { address, port, transport })
+    }
+}
+
+/// A walk over the numbers `0..n`, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    n: u64,
+    prime: u64,
+    generator: u64,
+}
+
+impl Walk {
+    /// A walk over `0..n` in the order that the seed gives. `n` is at most [`MAX_TARGETS`].
+    pub fn new(n: u64, seed: u64) -> Self {
+        let prime = next_prime(n.clamp(2, MAX_TARGETS));
+        Self { n, prime, generator: generator(prime, seed) }
+    }
+
+    /// How many steps the walk has; a few of them yield nothing.
+    pub const fn steps(&self) -> u64 {
+        self.prime - 1
+    }
+
+    /// The steps from `from` on, each with its number.
+    pub fn from(&self, from: u64) -> Steps {
+        Steps { walk: *self, step: from, value: power(self.generator, from + 1, self.prime) }
+    }
+}
+
+/// An iterator over the steps of a walk: the step's number, and the index it yields if any.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps {
+    walk: Walk,
+    step: u64,
+    value: u64,
+}
+
+impl Iterator for Steps {
+    type Item = (u64, Option<u64>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.step >= self.walk.steps() {
+            return None;
+        }
+        let step = self.step;
+        let index = (self.value <= self.walk.n).then(|| self.value - 1);
+        self.step += 1;
+        self.value = times(self.value, self.walk.generator, self.walk.prime);
+        Some((step, index))
+    }
+}
+
+fn times(a: u64, b: u64, modulus: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b) % u128::from(modulus);
+    u64::try_from(product).unwrap_or(0)
+}
+
+fn power(base: u64, exponent: u64, modulus: u64) -> u64 {
+    let (mut result, mut square, mut rest) = (1, base % modulus, exponent);
+    while rest > 0 {
+        if rest & 1 == 1 {
+            result = times(result, square, modulus);
+        }
+        square = times(square, square, modulus);
+        rest >>= 1;
+    }
+    result
+}
+
+/// Miller-Rabin with bases that decide every number below 2^64 (Sorenson and Webster, 2015).
+fn is_prime(n: u64) -> bool {
+    const BASES: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
+    if n < 2 || BASES.iter().any(|base| n != *base && n.is_multiple_of(*base)) {
+        return false;
+    }
+    if BASES.contains(&n) {
+        return true;
+    }
+    let shift = (n - 1).trailing_zeros();
+    let odd = (n - 1) >> shift;
+    BASES.iter().all(|base| {
+        let mut value = power(*base, odd, n);
+        if value == 1 || value == n - 1 {
+            return true;
+        }
+        (1..shift).any(|_| {
+            value = times(value, value, n);
+            value == n - 1
+        })
+    })
+}
+
+fn next_prime(n: u64) -> u64 {
+    (n + 1..).find(|candidate| is_prime(*candidate)).unwrap_or(2)
+}
+
+/// The prime factors of a number, by trial division: at most a few million steps for [`MAX_TARGETS`].
+fn prime_factors(number: u64) -> Vec<u64> {
+    let (mut rest, mut factors, mut divisor) = (number, Vec::new(), 2);
+    while divisor * divisor <= rest {
+        if rest.is_multiple_of(divisor) {
+            factors.push(divisor);
+            while rest.is_multiple_of(divisor) {
+                rest /= divisor;
+            }
+        }
+        divisor += 1;
+    }
+    if rest > 1 {
+        factors.push(rest);
+    }
+    factors
+}
+
+/// A generator of the multiplicative group modulo `prime`, chosen by the seed.
+fn generator(prime: u64, seed: u64) -> u64 {
+    let factors = prime_factors(prime - 1);
+    let mut state = seed;
+    loop {
+        state = mix(state);
+        let candidate = 1 + state % (prime - 1);
+        if factors.iter().all(|factor| power(candidate, (prime - 1) / factor, prime) != 1) {
+            return candidate;
+        }
+    }
+}
+
+/// One step of SplitMix64 (Steele, Lea and Flood, 2014).
+fn mix(state: u64) -> u64 {
+    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn overlapping_ranges_count_once() {
+        let ranges: Vec<IpNet> =
+            ["127.0.0.0/30", "127.0.0.0/29", "127.0.1.0/32"].iter().map(|text| text.parse().expect("a prefix")).collect();
+        let targets = Targets::new(&ranges, vec![(Transport::Tcp, 80), (Transport::Udp, 161)]).expect("targets");
+        assert_eq!((targets.addresses(), targets.len()), (9, 18));
+        let all: Vec<String> = (0..18).filter_map(|index| targets.get(index)).map(|key| key.to_string()).collect();
+        assert_eq!(all.first().map(String::as_str), Some("127.0.0.0:80/tcp"));
+        assert_eq!(all.get(8).map(String::as_str), Some("127.0.1.0:80/tcp"));
+        assert_eq!(all.last().map(String::as_str), Some("127.0.1.0:161/udp"));
+        assert_eq!(targets.get(18), None);
+    }
+
+    #[test]
+    fn a_range_beyond_counting_is_refused() {
+        let ranges = ["2001:db8::/32".parse().expect("a prefix")];
+        assert!(matches!(Targets::new(&ranges, vec![(Transport::Tcp, 80)]), Err(SweepError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_number_comes_up_once_from_any_cut(n in 1u64..5_000, seed: u64, cut in 0.0f64..1.0) {
+            let walk = Walk::new(n, seed);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
+                reason = "a random cut")]
+            let cut = (walk.steps() as f64 * cut) as u64;
+            let first = walk.from(0).take_while(|(step, _)| *step < cut);
+            let mut seen: Vec<u64> = first.chain(walk.from(cut)).filter_map(|(_, index)| index).collect();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, (0..n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn large_walks_start_at_once() {
+        let walk = Walk::new(MAX_TARGETS, 7);
+        assert!(walk.steps() >= MAX_TARGETS);
+        assert_eq!(walk.from(5).next(), walk.from(0).nth(5));
+    }
+}
