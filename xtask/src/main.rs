@@ -1,1 +1,29 @@
-fn main() {}
+//! `cargo xtask`: checks that keep the house in order. See CONTRIBUTING.md.
+
+mod doors;
+mod layers;
+mod words;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let result = match task.as_str() {
+        "layers" => layers::check(root),
+        "doors" => doors::check(root),
+        "words" => words::check(root),
+        "all" => layers::check(root).and_then(|()| doors::check(root)).and_then(|()| words::check(root)),
+        _ => Err(anyhow::anyhow!("usage: cargo xtask layers | doors | words | all")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody to tell when stderr is gone.
+            let _ = writeln!(std::io::stderr(), "xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

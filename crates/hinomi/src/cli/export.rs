@@ -1,0 +1,47 @@
+//! `hinomi export`: services for other programs.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use hinomi_model::{Clock, SystemClock};
+use hinomi_share::Format;
+use serde_json::json;
+
+use super::Common;
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// What to export; nothing exports everything.
+    query: Vec<String>,
+    /// jsonl, csv or parquet.
+    #[arg(long, default_value = "jsonl")]
+    format: String,
+    /// File to write [default: stdout].
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    let format: Format = options.format.parse()?;
+    let query = options.query.join(" ");
+    let reader = common.state()?.reader()?;
+    let mut out: Box<dyn Write> = match &options.out {
+        Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let mut buffered = BufWriter::new(&mut out);
+    let rows = reader.export(&query, format, SystemClock.now(), &mut buffered)?;
+    buffered.flush()?;
+    drop(buffered);
+    match (&options.out, common.json) {
+        (Some(path), true) => output::json(&json!({ "file": path, "rows": rows })),
+        _ => {
+            output::talk(&format!("{rows} services"));
+            Ok(())
+        }
+    }
+}

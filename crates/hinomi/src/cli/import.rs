@@ -1,0 +1,1 @@
+//! `hinomi import`: other tools' scans as sightings, source marked.

@@ -1,0 +1,104 @@
+//! The command line: noun, then verb. One file a command.
+
+mod export;
+mod host;
+mod identify;
+mod import;
+mod rules;
+mod scope;
+mod search;
+mod serve;
+mod survey;
+mod town;
+
+use std::future::Future;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::demo;
+use crate::state::State;
+
+/// An open watchtower for connected devices.
+///
+/// Without a command: a simulated town of devices on this machine is surveyed, identified, stored and shown in a
+/// browser.
+#[derive(Debug, Parser)]
+#[command(name = "hinomi", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Say more on stderr.
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// Folder in which everything is kept [default: the platform's data folder].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+impl Common {
+    pub(crate) fn state(&self) -> Result<State> {
+        State::locate(self.state.clone())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Who permits which probes against which ranges: write, sign, check.
+    #[command(subcommand)]
+    Scope(scope::Verb),
+    /// Survey an authorised range.
+    Survey(survey::Options),
+    /// Search services.
+    Search(search::Options),
+    /// Everything about one address: services, history, evidence down to the bytes.
+    Host(host::Options),
+    /// Take in scans of nmap, masscan and ZGrab2.
+    Import(import::Options),
+    /// Write services to a file or to stdout.
+    Export(export::Options),
+    /// Derive facts from stored evidence.
+    Identify(identify::Options),
+    /// Check identification rules.
+    #[command(subcommand)]
+    Rules(rules::Verb),
+    /// The simulated town of devices.
+    #[command(subcommand)]
+    Town(town::Verb),
+    /// Serve pages and the API.
+    Serve(serve::Options),
+}
+
+/// Does what the command line asks.
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let common = arguments.common;
+    match arguments.command {
+        None => block_on(demo::run(&common)),
+        Some(Command::Scope(verb)) => scope::run(&common, verb),
+        Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
+        Some(Command::Search(options)) => search::run(&common, &options),
+        Some(Command::Host(options)) => host::run(&common, &options),
+        Some(Command::Import(options)) => import::run(&common, &options),
+        Some(Command::Export(options)) => export::run(&common, &options),
+        Some(Command::Identify(options)) => identify::run(&common, &options),
+        Some(Command::Rules(verb)) => rules::run(&common, &verb),
+        Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
+        Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
+    }
+}
+
+fn block_on(task: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("the asynchronous runtime does not start")?.block_on(task)
+}

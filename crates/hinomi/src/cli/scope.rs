@@ -1,0 +1,269 @@
+//! `hinomi scope`: authorisations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Request, Scope, Verdict};
+use hinomi_model::{Clock, SystemClock, Transport, parse_address};
+use hinomi_survey::scope::document::{Document, FORMAT, Targets};
+use hinomi_survey::scope::{Authorised, sign, verify};
+use hinomi_survey::{PrivateKey, PublicKey};
+use serde_json::json;
+
+use super::Common;
+use crate::output;
+use crate::state::{read_key, write_key};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Write a scope document to read, complete and sign.
+    New(New),
+    /// Sign a document, with a key file or with this installation's own key (loopback only).
+    Sign {
+        /// The document; the signature is written into it.
+        file: PathBuf,
+        /// A key file made with `hinomi scope key`.
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Check signature, signer and dates.
+    Verify {
+        /// The signed document.
+        file: PathBuf,
+    },
+    /// Show what a document permits.
+    Show {
+        /// The document.
+        file: PathBuf,
+    },
+    /// Say whether an address may be probed, and which rule decides.
+    Explain {
+        /// The signed document.
+        #[arg(long)]
+        scope: PathBuf,
+        /// The address.
+        address: String,
+        /// A TCP port to ask about.
+        #[arg(long, default_value_t = 443)]
+        port: u16,
+        /// The probe to ask about.
+        #[arg(long, default_value = "connect")]
+        probe: String,
+    },
+    /// Make a signing key.
+    Key {
+        /// File to write the private key to.
+        file: PathBuf,
+    },
+    /// Believe scopes that this key signs.
+    Trust {
+        /// The public key, 64 hexadecimal digits.
+        key: String,
+        /// Whose key it is.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// Name of the scope.
+    #[arg(long)]
+    name: String,
+    /// Prefix or address that may be probed; may be repeated.
+    #[arg(long = "range", required = true)]
+    ranges: Vec<String>,
+    /// Prefix or address that may not; may be repeated.
+    #[arg(long = "exclude")]
+    exclude: Vec<String>,
+    /// TCP ports.
+    #[arg(long, default_value = "21-23,25,53,80,443,554,1883,2323,5000,6379,7547,8000,8080,8081,8443,8883,50080")]
+    tcp_ports: PortSet,
+    /// UDP ports.
+    #[arg(long, default_value = "53,123,161,1900,3610,5683")]
+    udp_ports: PortSet,
+    /// Probe that may be sent, or `all`; may be repeated.
+    #[arg(long = "probe", default_value = "all")]
+    probes: Vec<String>,
+    /// Who authorises.
+    #[arg(long, default_value = "")]
+    organisation: String,
+    /// Which person decided.
+    #[arg(long, default_value = "")]
+    person: String,
+    /// Contract, decision or law.
+    #[arg(long, default_value = "")]
+    reference: String,
+    /// Mail address that is read while the survey runs.
+    #[arg(long, default_value = "")]
+    email: String,
+    /// Telephone.
+    #[arg(long, default_value = "")]
+    phone: String,
+    /// Page that says who surveys and how to stop it.
+    #[arg(long, default_value = "")]
+    page: String,
+    /// Valid for so many days from now.
+    #[arg(long, default_value_t = 30)]
+    days: u64,
+    /// Permitted hours.
+    #[arg(long, default_value = "always")]
+    hours: Hours,
+    /// File to write [default: stdout].
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
+    match verb {
+        Verb::New(new) => write_new(common, new),
+        Verb::Sign { file, key } => write_signed(common, &file, key.as_deref()),
+        Verb::Verify { file } => {
+            let authorised = load(common, &file)?;
+            match common.json {
+                true => output::json(&summary(authorised.scope(), Some(&authorised))),
+                false => output::line(&format!("{}: valid, signed by {}", file.display(), authorised.signer())),
+            }
+        }
+        Verb::Show { file } => show(common, &file),
+        Verb::Explain { scope, address, port, probe } => explain(common, &scope, &address, port, &probe),
+        Verb::Key { file } => make_key(common, &file),
+        Verb::Trust { key, name } => common.state()?.add_trust(PublicKey::from_text(&key)?, &name),
+    }
+}
+
+/// Reads and verifies a scope file with the state folder's trust.
+pub(crate) fn load(common: &Common, file: &Path) -> Result<Authorised> {
+    let trust = common.state()?.trust()?;
+    verify(&read(file)?, &trust, SystemClock.now()).with_context(|| format!("{}", file.display()))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Rates that weak devices bear; whoever knows better edits the document.
+const GENTLE: Rate = Rate { total_pps: 1_000, per_prefix_pps: 100, per_host_pps: 10, per_host_connections: 1 };
+
+fn write_new(common: &Common, new: New) -> Result<()> {
+    let now = SystemClock.now();
+    let document = Document {
+        format: FORMAT,
+        name: new.name,
+        hours: new.hours,
+        valid_from: now,
+        valid_until: now.plus(Duration::from_secs(new.days * 86_400)),
+        authority: Authority { organisation: new.organisation, person: new.person, reference: new.reference },
+        contact: Contact { email: new.email, phone: new.phone, page: new.page },
+        targets: Targets {
+            ranges: new.ranges,
+            exclude: new.exclude,
+            tcp_ports: new.tcp_ports,
+            udp_ports: new.udp_ports,
+            probes: new.probes,
+        },
+        rate: GENTLE,
+    };
+    let text = document.write()?;
+    match (&new.out, common.json) {
+        (Some(file), _) => fs::write(file, &text).with_context(|| format!("cannot write {}", file.display()))?,
+        (None, true) => output::json(&json!({ "document": text }))?,
+        (None, false) => output::line(text.trim_end())?,
+    }
+    if let Err(problem) = document.check() {
+        output::talk(&format!("to be completed before it can be signed: {problem}"));
+    }
+    Ok(())
+}
+
+fn write_signed(common: &Common, file: &Path, key: Option<&Path>) -> Result<()> {
+    let state = common.state()?;
+    let key = match key {
+        Some(path) => read_key(path)?,
+        None => state.own_key()?,
+    };
+    let signed = sign(&read(file)?, &key).with_context(|| format!("{}", file.display()))?;
+    let temporary = file.with_extension("signing");
+    fs::write(&temporary, signed).with_context(|| format!("cannot write {}", temporary.display()))?;
+    fs::rename(&temporary, file).with_context(|| format!("cannot write {}", file.display()))?;
+    match common.json {
+        true => output::json(&json!({ "file": file, "key": key.public().to_string() })),
+        false => output::line(&format!("{}: signed by key {}", file.display(), key.public())),
+    }
+}
+
+fn make_key(common: &Common, file: &Path) -> Result<()> {
+    let key = PrivateKey::generate()?;
+    write_key(file, &key)?;
+    match common.json {
+        true => output::json(&json!({ "file": file, "public_key": key.public().to_string() })),
+        false => {
+            output::talk(&format!("the private key is in {}; keep it where only the signer can read it", file.display()));
+            output::line(&key.public().to_string())
+        }
+    }
+}
+
+fn show(common: &Common, file: &Path) -> Result<()> {
+    let bytes = read(file)?;
+    let document = Document::read(&bytes).with_context(|| format!("{}", file.display()))?;
+    let scope = document.check().with_context(|| format!("{}", file.display()))?;
+    let trust = common.state()?.trust()?;
+    let verdict = verify(&bytes, &trust, SystemClock.now());
+    if common.json {
+        return output::json(&summary(&scope, verdict.as_ref().ok()));
+    }
+    output::line(document.write()?.trim_end())?;
+    match verdict {
+        Ok(authorised) => output::talk(&format!("valid, signed by {}", authorised.signer())),
+        Err(reason) => output::talk(&format!("authorises nothing: {reason}")),
+    }
+    Ok(())
+}
+
+fn summary(scope: &Scope, authorised: Option<&Authorised>) -> serde_json::Value {
+    json!({
+        "name": scope.name,
+        "valid": authorised.is_some(),
+        "signer": authorised.map(Authorised::signer),
+        "digest": authorised.map(|authorised| authorised.digest().to_string()),
+        "authority": scope.authority,
+        "contact": scope.contact,
+        "ranges": scope.ranges,
+        "exclude": scope.exclude,
+        "tcp_ports": scope.tcp,
+        "udp_ports": scope.udp,
+        "probes": scope.probes,
+        "rate": scope.rate,
+        "hours": scope.hours,
+        "valid_from": scope.valid_from,
+        "valid_until": scope.valid_until,
+    })
+}
+
+fn explain(common: &Common, file: &Path, address: &str, port: u16, probe: &str) -> Result<()> {
+    let authorised = load(common, file)?;
+    let probe: Probe = probe.parse()?;
+    let time = SystemClock.now();
+    let request = Request { address: parse_address(address)?, port, transport: Transport::Tcp, probe, time };
+    let opt_out = common.state()?.opt_out()?;
+    let verdict = opt_out.with(|list| authorised.scope().decide(&request, list));
+    let (allowed, why) = match &verdict {
+        Verdict::Allowed { range } => (true, format!("range {range} of scope {} permits it", authorised.scope().name)),
+        Verdict::Refused(rule) => (false, rule.to_string()),
+    };
+    if common.json {
+        let rule = match &verdict {
+            Verdict::Refused(rule) => serde_json::to_value(rule)?,
+            Verdict::Allowed { .. } => serde_json::Value::Null,
+        };
+        output::json(&json!({ "address": request.address, "port": port, "probe": probe, "allowed": allowed,
+            "reason": why, "refusal": rule }))
+    } else {
+        let word = if allowed { "allowed" } else { "refused" };
+        output::line(&format!("{} port {port} probe {probe}: {word}: {why}", request.address))
+    }
+}

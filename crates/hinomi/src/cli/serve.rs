@@ -1,0 +1,42 @@
+//! `hinomi serve`: pages and API over the lake.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use hinomi_model::SystemClock;
+use hinomi_share::{Reader, Viewer};
+use hinomi_web::{Progress, Server};
+
+use super::Common;
+use crate::output;
+use crate::watch::{Watch, until_told_to_stop};
+
+/// The usual port.
+pub(crate) const USUAL_PORT: u16 = 8420;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Address to serve on; loopback only.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    address: IpAddr,
+    /// Port to serve on.
+    #[arg(long, default_value_t = USUAL_PORT)]
+    port: u16,
+}
+
+pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
+    let reader = Reader::new(common.state()?.open_lake()?, Viewer::Operator);
+    let progress: Arc<dyn Progress> = Arc::new(Watch::default());
+    let server = Server {
+        reader,
+        progress,
+        clock: Arc::new(SystemClock),
+        bind: SocketAddr::new(options.address, options.port),
+    };
+    let bound = server.bind().await?;
+    output::line(&format!("http://{}", bound.address()))?;
+    bound.run(until_told_to_stop()).await?;
+    Ok(())
+}

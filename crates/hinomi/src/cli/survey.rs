@@ -1,0 +1,171 @@
+//! `hinomi survey`: an authorised range, surveyed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use hinomi_lake::Lake;
+use hinomi_model::scope::PortSet;
+use hinomi_model::{CampaignId, Marking, Purpose, Sink, SystemClock, Transport};
+use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, Pace, Report, Survey};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::Common;
+use crate::state::State;
+use crate::watch::{Watch, until_told_to_stop};
+use crate::{limits, output};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Signed scope document.
+    #[arg(long, value_name = "FILE")]
+    scope: PathBuf,
+    /// TCP ports [default: all that the scope permits].
+    #[arg(long)]
+    ports: Option<PortSet>,
+    /// UDP ports [default: all that the scope permits, none with --ports].
+    #[arg(long)]
+    udp_ports: Option<PortSet>,
+    /// Name of the campaign [default: the scope's name and a number]. An unfinished one is resumed.
+    #[arg(long)]
+    campaign: Option<CampaignId>,
+    /// Start a new campaign even if the last one is unfinished.
+    #[arg(long)]
+    new: bool,
+    /// Order of targets; the same number gives the same order.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
+    let state = common.state()?;
+    let authorised = super::scope::load(common, &options.scope)?;
+    let lake = state.open_lake()?;
+    let ports = wanted_ports(&options);
+    let choice = Choice { named: options.campaign, new: options.new, ports, seed: options.seed };
+    let plan = plan(&state, &lake, authorised, choice)?;
+    output::talk(&format!(
+        "campaign {}: {} targets on {} addresses, authorised by {} ({})",
+        plan.campaign.id,
+        plan.campaign.targets(),
+        plan.campaign.addresses(),
+        output::clean_line(&plan.survey.door.scope().authority.organisation, 80),
+        plan.survey.door.authorised().signer(),
+    ));
+    let (stop_sender, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        until_told_to_stop().await;
+        // Nobody receives only when the survey has ended already.
+        let _ = stop_sender.send(true);
+    });
+    let report = plan.run(&Watch::default(), stop).await?;
+    show(common, &report)
+}
+
+fn wanted_ports(options: &Options) -> Option<Vec<(Transport, u16)>> {
+    if options.ports.is_none() && options.udp_ports.is_none() {
+        return None;
+    }
+    let of = |set: &Option<PortSet>, transport| {
+        set.iter().flat_map(PortSet::iter).map(move |port| (transport, port)).collect::<Vec<_>>()
+    };
+    Some([of(&options.ports, Transport::Tcp), of(&options.udp_ports, Transport::Udp)].concat())
+}
+
+/// Which campaign is wanted.
+pub(crate) struct Choice {
+    pub(crate) named: Option<CampaignId>,
+    pub(crate) new: bool,
+    pub(crate) ports: Option<Vec<(Transport, u16)>>,
+    pub(crate) seed: u64,
+}
+
+/// A survey that is ready to run.
+pub(crate) struct Plan {
+    pub(crate) survey: Survey,
+    pub(crate) campaign: Campaign,
+}
+
+/// Makes door, pace, engine and campaign for an authorised scope.
+pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choice: Choice) -> Result<Plan> {
+    let near = authorised.scope().ranges.iter().all(|range| range.network().is_loopback());
+    let base = if near { Config::near() } else { Config::default() };
+    let config = Config { concurrency: limits::connections(), ..base };
+    let clock = Arc::new(SystemClock);
+    let pace = Arc::new(Pace::new(authorised.scope().rate));
+    let door = Door::new(authorised, state.opt_out()?, clock.clone(), Arc::new(Metrics::default()));
+    let door = Arc::new(door);
+    let campaign = choose(lake, &door, &choice)?;
+    let engine = Arc::new(ConnectEngine::new(Arc::clone(&door), Arc::clone(&pace), &config));
+    let survey = Survey {
+        door,
+        engine,
+        pace,
+        sink: lake.clone(),
+        clock,
+        sensor: "survey".parse()?,
+        marking: Marking::own(Purpose::ExposureReduction),
+        config,
+    };
+    Ok(Plan { survey, campaign })
+}
+
+/// The most campaigns of one scope that are looked through for a free number.
+const MOST_CAMPAIGNS: u32 = 100_000;
+
+/// The campaign named; or the last of this scope if it is unfinished and the same job; or a new one.
+fn choose(lake: &Arc<Lake>, door: &Door, choice: &Choice) -> Result<Campaign> {
+    let make = |id| Campaign::new(id, door, choice.ports.as_deref(), choice.seed);
+    if let Some(id) = &choice.named {
+        return Ok(make(id.clone())?);
+    }
+    let mut last = None;
+    for number in 1..MOST_CAMPAIGNS {
+        let id: CampaignId = format!("{}-{number}", door.scope().name).parse()?;
+        let Some(stored) = lake.checkpoint(&id)? else {
+            let resumable = last.filter(|_| !choice.new);
+            return match resumable {
+                Some(campaign) => Ok(campaign),
+                None => Ok(make(id)?),
+            };
+        };
+        let campaign = make(id)?;
+        let state: Value = serde_json::from_str(&stored.state).context("the campaign's stored state")?;
+        let same = state.get("job").and_then(Value::as_str) == Some(campaign.job.as_str());
+        let finished = state.get("finished").and_then(Value::as_bool).unwrap_or(true);
+        last = (same && !finished).then_some(campaign);
+    }
+    anyhow::bail!("this scope has more than {MOST_CAMPAIGNS} campaigns; name one with --campaign")
+}
+
+impl Plan {
+    /// Runs to the end or until told to stop, with progress on the terminal.
+    pub(crate) async fn run(self, watched: &Watch, stop: watch::Receiver<bool>) -> Result<Report> {
+        let entry = watched.add(&self.survey.door, &self.campaign);
+        let drawing = tokio::spawn(Arc::clone(&entry).draw());
+        let result = self.survey.run(self.campaign, stop).await;
+        entry.end(result.as_ref().err().map(ToString::to_string));
+        // Drawing ends with the survey; a failed picture is no failure.
+        let _ = drawing.await;
+        Ok(result?)
+    }
+}
+
+fn show(common: &Common, report: &Report) -> Result<()> {
+    if common.json {
+        return output::json(report);
+    }
+    let counts = &report.counts;
+    let seconds = report.ended.since(report.started).as_secs_f64();
+    let state = if report.finished { "finished" } else { "stopped; start it again to resume" };
+    output::line(&format!(
+        "campaign {} {state}: {} of {} targets, {} open, {} closed, {} silent, {} pseudo, {seconds:.1} s",
+        report.campaign, counts.targets_done, report.targets, counts.open, counts.closed, counts.silent, counts.pseudo,
+    ))?;
+    for (reason, count) in &counts.by_reason {
+        output::line(&format!("  {count:>8}  {reason}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `hinomi town`: the simulated town.
+
+use std::net::Ipv4Addr;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use hinomi_town::{Layout, PortPlan, Running, TownConfig};
+use serde_json::json;
+
+use super::Common;
+use crate::output;
+use crate::watch::until_told_to_stop;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Let the town's devices answer on loopback until Ctrl-C.
+    Up(Options),
+    /// Print what is true of the town, one service a line.
+    Truth(Options),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// How many devices.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) size: u32,
+    /// Same seed, same town.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Simulated day: firmware, mistakes and inhabitants change from day to day.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) day: u32,
+    /// First address.
+    #[arg(long, default_value = "127.77.0.0")]
+    pub(crate) base: Ipv4Addr,
+    /// Put every port at its number plus 20000, whether or not the usual one is free.
+    #[arg(long)]
+    pub(crate) high_ports: bool,
+    /// Put all devices on 127.0.0.1, each with ports of its own.
+    #[arg(long)]
+    pub(crate) single_address: bool,
+}
+
+impl Options {
+    pub(crate) fn config(&self) -> TownConfig {
+        TownConfig {
+            seed: self.seed,
+            size: self.size,
+            base: self.base,
+            day: self.day,
+            ports: if self.high_ports { PortPlan::High } else { PortPlan::Auto },
+            layout: if self.single_address { Layout::SingleAddress } else { Layout::default() },
+            ..TownConfig::default()
+        }
+    }
+}
+
+pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Up(options) => up(common, &options).await,
+        Verb::Truth(options) => truth(common, &options).await,
+    }
+}
+
+async fn up(common: &Common, options: &Options) -> Result<()> {
+    let town = hinomi_town::up(options.config()).await?;
+    tell_notes(&town);
+    let plan = town.plan();
+    if common.json {
+        output::json(&json!({
+            "addresses": plan.prefixes(),
+            "tcp_ports": plan.tcp_ports(),
+            "udp_ports": plan.udp_ports(),
+            "size": options.size,
+            "seed": options.seed,
+            "day": options.day,
+            "notes": town.notes(),
+        }))?;
+    } else {
+        let prefixes: Vec<String> = plan.prefixes().iter().map(ToString::to_string).collect();
+        output::line(&format!("{} devices answer at {}", options.size, prefixes.join(", ")))?;
+        output::line(&format!("tcp ports {}", plan.tcp_ports()))?;
+        output::line(&format!("udp ports {}", plan.udp_ports()))?;
+    }
+    output::talk("Ctrl-C ends the town");
+    until_told_to_stop().await;
+    town.shutdown().await;
+    Ok(())
+}
+
+/// The real ports are known only once they are bound, so the town comes up for a moment.
+async fn truth(common: &Common, options: &Options) -> Result<()> {
+    let town = hinomi_town::up(options.config()).await?;
+    for service in town.plan().truth() {
+        match common.json {
+            true => output::json(&service)?,
+            false => output::line(&format!(
+                "{}:{}/{} {} {} {} {}",
+                service.address, service.port, service.transport, service.protocol, service.vendor, service.product,
+                service.version
+            ))?,
+        }
+    }
+    town.shutdown().await;
+    Ok(())
+}
+
+/// Says what differs from an ordinary town on this machine.
+pub(crate) fn tell_notes(town: &Running) {
+    town.notes().iter().for_each(|note| output::talk(note));
+}

@@ -1,0 +1,145 @@
+//! `hinomi` alone: the loop alive on the simulated town.
+//!
+//! The town comes up, a scope for it is written and signed with the installation's own key, the server prints its
+//! address, and a survey runs while its results appear. The next start shows what is there at once and surveys the
+//! town's next day, so that there is a history to look at. Ctrl-C ends town, survey and server.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use hinomi_lake::Lake;
+use hinomi_model::scope::{Authority, Contact, Hours, Rate};
+use hinomi_model::{Clock, SystemClock, Timestamp};
+use hinomi_share::{Reader, Viewer};
+use hinomi_survey::scope::document::{Document, FORMAT, Targets};
+use hinomi_survey::scope::{sign, verify};
+use hinomi_town::{Plan as TownPlan, TownConfig};
+use hinomi_web::{Bound, Progress, Server, WebError};
+use tokio::sync::watch;
+
+use crate::cli::Common;
+use crate::cli::serve::USUAL_PORT;
+use crate::cli::survey::{Choice, plan};
+use crate::cli::town::tell_notes;
+use crate::output;
+use crate::state::State;
+use crate::watch::{Watch, until_told_to_stop};
+
+/// How many devices the demonstration has.
+const TOWN_SIZE: u32 = 1_024;
+
+/// The town's scope may be used for so long after it was written.
+const VALID: Duration = Duration::from_secs(7 * 86_400);
+
+pub(crate) async fn run(common: &Common) -> Result<()> {
+    let state = common.state()?;
+    let lake = state.open_lake()?;
+    let watched = Arc::new(Watch::default());
+    let bound = bind(&lake, Arc::clone(&watched) as Arc<dyn Progress>).await?;
+    let day = next_day(&lake)?;
+    let town = hinomi_town::up(TownConfig { size: TOWN_SIZE, day, ..TownConfig::default() }).await?;
+    tell_notes(&town);
+    write_places(&state, town.plan())?;
+    output::line(&format!("http://{}", bound.address()))?;
+    output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
+    let (stop_sender, stop) = watch::channel(false);
+    let survey = survey(state, lake, town.plan(), watched, stop)?;
+    let served = bound.run(async move {
+        until_told_to_stop().await;
+        // Nobody receives only when the survey has ended already.
+        let _ = stop_sender.send(true);
+    });
+    served.await?;
+    survey.await.context("the survey")?;
+    town.shutdown().await;
+    Ok(())
+}
+
+/// The usual port, or any free one.
+async fn bind(lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
+    let server = |port| Server {
+        reader: Reader::new(Arc::clone(lake), Viewer::Operator),
+        progress: Arc::clone(&progress),
+        clock: Arc::new(SystemClock),
+        bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+    };
+    match server(USUAL_PORT).bind().await {
+        Err(WebError::InUse { .. }) => Ok(server(0).bind().await?),
+        other => Ok(other?),
+    }
+}
+
+const SCOPE: &str = "town";
+
+/// One day further with every finished survey of the town.
+fn next_day(lake: &Arc<Lake>) -> Result<u32> {
+    let finished = lake.campaigns()?.into_iter().filter(|campaign| {
+        campaign.campaign.as_str().starts_with("town-") && campaign.state.contains("\"finished\":true")
+    });
+    Ok(u32::try_from(finished.count()).unwrap_or(u32::MAX))
+}
+
+fn survey(
+    state: State,
+    lake: Arc<Lake>,
+    town: &TownPlan,
+    watched: Arc<Watch>,
+    stop: watch::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<()>> {
+    let key = state.own_key()?;
+    let signed = sign(scope(town, SystemClock.now()).write()?.as_bytes(), &key)?;
+    std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
+    let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
+    let choice = Choice { named: None, new: false, ports: None, seed: 1 };
+    let plan = plan(&state, &lake, authorised, choice)?;
+    Ok(tokio::spawn(async move {
+        match plan.run(&watched, stop).await {
+            Ok(report) => {
+                let seconds = report.ended.since(report.started).as_secs_f64();
+                output::talk(&format!("survey {}: {} services in {seconds:.1} s", report.campaign, report.counts.open));
+            }
+            Err(error) => output::talk(&format!("hinomi: {error:#}")),
+        }
+    }))
+}
+
+/// An authorisation for the town, as a person would write it.
+fn scope(town: &TownPlan, now: Timestamp) -> Document {
+    let today = Timestamp::from_micros(now.as_micros() - now.as_micros().rem_euclid(86_400_000_000));
+    Document {
+        format: FORMAT,
+        name: SCOPE.to_owned(),
+        hours: Hours::always(),
+        valid_from: today,
+        valid_until: today.plus(VALID),
+        authority: Authority {
+            organisation: "this machine".to_owned(),
+            person: "its operator".to_owned(),
+            reference: "loopback, self-authorised".to_owned(),
+        },
+        contact: Contact { email: "operator@localhost".to_owned(), phone: String::new(), page: String::new() },
+        targets: Targets {
+            ranges: town.prefixes().iter().map(ToString::to_string).collect(),
+            exclude: Vec::new(),
+            tcp_ports: town.tcp_ports(),
+            udp_ports: town.udp_ports(),
+            probes: vec!["all".to_owned()],
+        },
+        rate: Rate { total_pps: 40_000, per_prefix_pps: 20_000, per_host_pps: 400, per_host_connections: 8 },
+    }
+}
+
+/// The town's operators, as the table of prefixes that a real installation would be given.
+fn write_places(state: &State, town: &TownPlan) -> Result<()> {
+    let path = state.dir().join("places.csv");
+    if path.exists() {
+        return Ok(());
+    }
+    let mut text = String::from("prefix,asn,name,country,prefecture\n");
+    for (prefix, asn, name, country, prefecture) in town.operators() {
+        text.push_str(&format!("{prefix},{asn},{name},{country},{prefecture}\n"));
+    }
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,27 @@
+//! The program: reads the command line, wires the crates together, and tells people what happened.
+//!
+//! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong.
+
+mod cli;
+mod demo;
+mod limits;
+mod output;
+mod state;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    output::start_log(arguments.verbose);
+    match cli::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::talk(&format!("hinomi: {}", output::clean(&format!("{error:#}"))));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The state folder: everything the program keeps, in one place.
+//!
+//! ```text
+//!   tables/      the lake: sightings and evidence (back this up)
+//!   index/       derived, may be deleted
+//!   own.key      the installation's own signing key: authorises loopback only
+//!   trust.txt    keys whose scopes are believed, one `key name` a line
+//!   opt-out.txt  those who asked not to be probed, one prefix a line
+//!   places.csv   optional table of prefixes: AS number, operator, country, prefecture
+//! ```
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use hinomi_identify::Engine;
+use hinomi_lake::{Lake, LakeOptions, Places};
+use hinomi_model::{Identifier, SystemClock};
+use hinomi_share::{Reader, Viewer};
+use hinomi_survey::{OptOut, PrivateKey, PublicKey, Trust};
+
+/// The folder, which may not exist yet.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    dir: PathBuf,
+}
+
+impl State {
+    /// The folder asked for, or the platform's data folder.
+    pub(crate) fn locate(asked: Option<PathBuf>) -> Result<Self> {
+        let dir = match asked {
+            Some(dir) => dir,
+            None => default_dir().context("no home folder is known; name a folder with --state DIR")?,
+        };
+        Ok(Self { dir })
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The lake, for writing. One process at a time.
+    pub(crate) fn open_lake(&self) -> Result<Arc<Lake>> {
+        self.create()?;
+        self.lake(false)
+    }
+
+    /// The lake, for reading, also while another process writes.
+    pub(crate) fn reader(&self) -> Result<Reader> {
+        Ok(Reader::new(self.lake(true)?, Viewer::Operator))
+    }
+
+    fn lake(&self, read_only: bool) -> Result<Arc<Lake>> {
+        let options = LakeOptions {
+            dir: self.dir.clone(),
+            read_only,
+            identifier: identifier()?,
+            places: Places::load(&self.dir.join("places.csv"))?,
+            clock: Arc::new(SystemClock),
+        };
+        let lake = Lake::open(options).with_context(|| format!("state folder {}", self.dir.display()))?;
+        Ok(Arc::new(lake))
+    }
+
+    fn create(&self) -> Result<()> {
+        fs::create_dir_all(&self.dir).with_context(|| format!("cannot make the state folder {}", self.dir.display()))
+    }
+
+    pub(crate) fn opt_out(&self) -> Result<Arc<OptOut>> {
+        Ok(Arc::new(OptOut::load(&self.dir.join("opt-out.txt"))?))
+    }
+
+    /// The installation's own key; made at the first need.
+    pub(crate) fn own_key(&self) -> Result<PrivateKey> {
+        self.create()?;
+        let path = self.dir.join("own.key");
+        if !path.exists() {
+            write_key(&path, &PrivateKey::generate()?)?;
+        }
+        read_key(&path)
+    }
+
+    /// Whom scopes are believed from: the installation itself for loopback, and the keys of `trust.txt`.
+    pub(crate) fn trust(&self) -> Result<Trust> {
+        let mut trust = Trust::default();
+        if self.dir.join("own.key").exists() {
+            trust = trust.own(self.own_key()?.public());
+        }
+        for (key, name) in self.trusted()? {
+            trust = trust.signer(key, name);
+        }
+        Ok(trust)
+    }
+
+    fn trusted(&self) -> Result<Vec<(PublicKey, String)>> {
+        let path = self.dir.join("trust.txt");
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let read = |(position, line): (usize, &str)| {
+            let (key, name) = line.split_once(' ').unwrap_or((line, "unnamed"));
+            let key = PublicKey::from_text(key).with_context(|| format!("{}, line {}", path.display(), position + 1))?;
+            Ok((key, name.trim().to_owned()))
+        };
+        lines.map(read).collect()
+    }
+
+    /// Believes a key from now on. Believing the same key twice changes nothing.
+    pub(crate) fn add_trust(&self, key: PublicKey, name: &str) -> Result<()> {
+        if name.trim().is_empty() || name.contains(['\n', '\r']) {
+            bail!("the name must be one line");
+        }
+        self.create()?;
+        if self.trusted()?.iter().any(|(known, _)| *known == key) {
+            return Ok(());
+        }
+        let path = self.dir.join("trust.txt");
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
+        writeln!(file, "{key} {}", name.trim()).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// Our own rules.
+pub(crate) fn identifier() -> Result<Arc<dyn Identifier>> {
+    Ok(Arc::new(Engine::builtin()?))
+}
+
+/// Writes a private key to a new file that only its owner can read.
+pub(crate) fn write_key(path: &Path, key: &PrivateKey) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).with_context(|| format!("cannot make the key file {}", path.display()))?;
+    writeln!(file, "{}", key.to_text()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads a private key.
+pub(crate) fn read_key(path: &Path) -> Result<PrivateKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the key file {}", path.display()))?;
+    PrivateKey::from_text(&text).with_context(|| format!("{}", path.display()))
+}
+
+fn default_dir() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if cfg!(windows) {
+        return folder("LOCALAPPDATA").map(|base| base.join("hinomi"));
+    }
+    let home = folder("HOME");
+    if cfg!(target_os = "macos") {
+        return home.map(|home| home.join("Library/Application Support/hinomi"));
+    }
+    folder("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share"))).map(|base| base.join("hinomi"))
+}

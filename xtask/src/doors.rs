@@ -1,0 +1,76 @@
+//! The doors have walls: calls that would lead around them are looked for in the text of every crate.
+//!
+//! `clippy.toml` bans the same calls by type; this check also sees code that clippy does not compile here, and keeps
+//! dependencies out that would open connections on their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+/// The one file that opens connections and sends datagrams to targets.
+const PACKET_DOOR: &str = "crates/survey/src/scope/door.rs";
+
+/// What opens connections or sends datagrams.
+const PACKET_CALLS: &[&str] = &[
+    "TcpStream::connect",
+    "UnixStream::connect",
+    "UdpSocket::connect",
+    ".connect_timeout(",
+    ".send_to(",
+    ".connect(&",
+    "connect_addr",
+    "sendmmsg",
+    "sendmsg",
+];
+
+/// Files in which such a call is not towards a target, each with the reason.
+const EXCUSED: &[(&str, &str)] = &[
+    ("crates/town/src/", "the town answers those who asked, on loopback"),
+];
+
+/// Crates that would open connections by themselves.
+const BANNED_CRATES: &[&str] = &["reqwest", "ureq", "hyper-util-client", "curl", "isahc", "attohttpc", "minreq"];
+
+pub(crate) fn check(root: &Path) -> Result<()> {
+    for file in sources(&root.join("crates"))? {
+        let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        let excused = EXCUSED.iter().any(|(prefix, _)| name.starts_with(prefix));
+        if name == PACKET_DOOR || excused || name.contains("/tests/") || name.ends_with("/tests.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file)?;
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            if let Some(call) = PACKET_CALLS.iter().find(|call| line.contains(**call)) {
+                bail!("{name}:{}: {call} outside the scope door ({PACKET_DOOR})", number + 1);
+            }
+        }
+    }
+    let lock = fs::read_to_string(root.join("Cargo.lock"))?;
+    for banned in BANNED_CRATES {
+        if lock.contains(&format!("name = \"{banned}\"")) {
+            bail!("{banned} opens connections past the scope door");
+        }
+    }
+    Ok(())
+}
+
+/// Every Rust source file below a folder.
+pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
