@@ -29,8 +29,8 @@ pub struct Config {
     pub batch_sightings: usize,
     /// Longest time a sighting waits to be stored.
     pub batch_time: Duration,
-    /// How the program names itself to those it visits: appears in HTTP requests.
-    pub user_agent: String,
+    /// Where those who are visited can ask who it was: stands in requests that have room for words.
+    pub contact: String,
 }
 
 impl Default for Config {
@@ -48,7 +48,7 @@ impl Default for Config {
             pseudo_ports: 12,
             batch_sightings: 2_000,
             batch_time: Duration::from_millis(700),
-            user_agent: concat!("Hinomi/", env!("CARGO_PKG_VERSION")).to_owned(),
+            contact: String::new(),
         }
     }
 }

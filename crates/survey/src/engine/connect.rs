@@ -27,6 +27,7 @@ pub struct ConnectEngine {
     pace: Arc<Pace>,
     patience: Patience,
     attempts: u32,
+    contact: String,
     slots: Arc<Semaphore>,
 }
 
@@ -35,7 +36,7 @@ impl ConnectEngine {
     pub fn new(door: Arc<Door>, pace: Arc<Pace>, config: &Config) -> Self {
         let patience = Patience::new(config.connect_floor, config.connect_timeout);
         let slots = Arc::new(Semaphore::new(config.concurrency.max(1)));
-        Self { door, pace, patience, attempts: config.attempts.max(1), slots }
+        Self { door, pace, patience, attempts: config.attempts.max(1), contact: config.contact.clone(), slots }
     }
 
     async fn visit(&self, key: ServiceKey) -> Discovery {
@@ -103,7 +104,7 @@ impl ConnectEngine {
         let sent = Instant::now();
         let fail = |error| (error, sent);
         let socket = self.door.datagrams(permit).await.map_err(fail)?;
-        let payload = requests::udp(probe, key);
+        let payload = requests::udp(probe, key, &self.contact);
         self.door.send(&socket, probe, &payload).await.map_err(fail)?;
         let mut buffer = vec![0; MAX_DATAGRAM];
         let count = socket.receive(&mut buffer, self.udp_wait(attempt)).await.map_err(fail)?;

@@ -22,7 +22,7 @@ fn short_mark(key: ServiceKey) -> u16 {
 }
 
 /// The payload of a UDP probe to this target.
-pub(crate) fn udp(probe: Probe, key: ServiceKey) -> Vec<u8> {
+pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
     let id = short_mark(key);
     match probe {
         Probe::Dns => dns::version_query(id),
@@ -30,7 +30,7 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey) -> Vec<u8> {
         Probe::Snmp => snmp::engine_discovery(u32::from(id)),
         Probe::Coap => coap::get_well_known_core(id, COAP_TOKEN, 0),
         Probe::EchonetLite => echonet::get_node_profile(id),
-        Probe::Ssdp => ssdp::search(key.socket()),
+        Probe::Ssdp => ssdp::search_request(&key.socket().to_string(), contact).unwrap_or_default(),
         _ => Vec::new(),
     }
 }

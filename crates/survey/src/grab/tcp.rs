@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hinomi_model::EvidenceKind;
 use hinomi_model::scope::Probe;
-use hinomi_wire::{dns, http, modbus, mqtt, redis, rtsp, telnet};
+use hinomi_wire::{Reader, dns, http, modbus, mqtt, redis, rtsp, telnet};
 
 use super::hints::{self, Question};
 use super::listen::{Bounds, Heard, PAUSE, Talk, ask, listen};
@@ -108,7 +108,7 @@ const TELNET_ROUNDS: usize = 4;
 async fn negotiate(session: &mut Session<'_>, mut connection: Connection, mut words: Vec<u8>) -> Sense {
     let mut answered = 0;
     for _ in 0..TELNET_ROUNDS {
-        let refusal = telnet::refuse_all(words.get(answered..).unwrap_or_default());
+        let refusal = telnet::refuse_all(&telnet::parse(words.get(answered..).unwrap_or_default()).requests);
         answered = words.len();
         if refusal.is_empty() || !session.may_send(Probe::Line) {
             break;
@@ -185,11 +185,10 @@ pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stre
     match question {
         Question::Http => ask_http(session, stream).await,
         Question::Mqtt => ask_mqtt(session, stream).await,
-        Question::Redis => put_simple(session, stream, &redis::request(), redis::complete, EvidenceKind::Redis).await,
+        Question::Redis => put_simple(session, stream, redis::REQUEST, redis::complete, EvidenceKind::Redis).await,
         Question::Rtsp => {
-            let Ok(request) = rtsp::options(session.key().socket(), &session.config().user_agent) else {
-                return Answer::Nothing;
-            };
+            let host = session.key().socket().to_string();
+            let Ok(request) = rtsp::options_request(&host, &session.config().contact) else { return Answer::Nothing };
             put_simple(session, stream, &request, rtsp::complete, EvidenceKind::Rtsp).await
         }
         Question::Dns => {
@@ -238,10 +237,10 @@ async fn put_simple(
 /// Whether an answer is of the protocol that was asked for.
 fn is_of(kind: EvidenceKind, answer: &[u8]) -> bool {
     match kind {
-        EvidenceKind::Redis => redis::recognises(answer),
+        EvidenceKind::Redis => hinomi_wire::recognise(answer) == Some("redis"),
         EvidenceKind::Rtsp => answer.starts_with(b"RTSP/"),
         EvidenceKind::Dns => dns::tcp_message(answer).is_some_and(|message| dns::Response::parse(message).is_ok()),
-        EvidenceKind::Modbus => modbus::recognises(answer),
+        EvidenceKind::Modbus => modbus::Frame::parse(&mut Reader::new(answer)).is_ok(),
         EvidenceKind::Mqtt => mqtt::Connack::parse(answer).is_ok(),
         _ => hinomi_wire::recognise(answer).is_some(),
     }
@@ -249,7 +248,7 @@ fn is_of(kind: EvidenceKind, answer: &[u8]) -> bool {
 
 async fn ask_http(session: &mut Session<'_>, stream: &mut impl Talk) -> Answer {
     let host = session.key().socket().to_string();
-    let Ok(request) = http::request("/", &host, &session.config().user_agent) else { return Answer::Nothing };
+    let Ok(request) = http::request("/", &host, &session.config().contact) else { return Answer::Nothing };
     let answer = ask(stream, &request, reply_bounds(session), http::complete, session.door().metrics()).await;
     if answer.is_empty() {
         return Answer::Nothing;

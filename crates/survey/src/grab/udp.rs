@@ -45,7 +45,7 @@ fn understood(probe: Probe, answer: &[u8]) -> bool {
         Probe::Dns => dns::Response::parse(answer).is_ok(),
         Probe::Ntp => ntp::Packet::parse(answer).is_ok(),
         Probe::Snmp => snmp::Report::parse(answer).is_ok(),
-        Probe::Ssdp => ssdp::recognises(answer),
+        Probe::Ssdp => answer.starts_with(b"HTTP/1."),
         Probe::Coap => coap::Message::parse(answer).is_ok(),
         Probe::EchonetLite => echonet::Frame::parse(answer).is_ok(),
         _ => false,
@@ -55,7 +55,7 @@ fn understood(probe: Probe, answer: &[u8]) -> bool {
 /// A confirmable answer of its own is acknowledged, or the device would send it again and again (RFC 7252, 4.2).
 async fn acknowledge(session: &Session<'_>, answer: &[u8], socket: &Datagrams) {
     let Ok(message) = coap::Message::parse(answer) else { return };
-    if message.needs_acknowledgement() {
+    if message.kind == coap::Kind::Confirmable {
         let _ = session.door().send(socket, Probe::Coap, &coap::acknowledge(message.message_id)).await;
     }
 }
@@ -77,7 +77,7 @@ async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
     let Ok(permit) = session.door().permit(key, Probe::Connect) else { return };
     session.survey().pace.packet(turn).await;
     let Ok(mut connection) = session.door().connect(permit, session.config().connect_timeout).await else { return };
-    let Ok(request) = http::request(&path, &key.socket().to_string(), &session.config().user_agent) else { return };
+    let Ok(request) = http::request(&path, &key.socket().to_string(), &session.config().contact) else { return };
     let bounds = reply_bounds(session);
     let page = ask(&mut connection, &request, bounds, http::complete, session.door().metrics()).await;
     if let Ok(response) = http::parse(&page) {
@@ -87,7 +87,7 @@ async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
 
 /// Address, port and path of the LOCATION header.
 fn location(answer: &[u8]) -> Option<(std::net::IpAddr, u16, String)> {
-    let text = ssdp::parse(answer).ok()?.location()?;
+    let text = ssdp::location(answer)?;
     let rest = text.strip_prefix("http://")?;
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     let (host, port) = match authority.strip_prefix('[') {
