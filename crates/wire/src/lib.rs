@@ -38,6 +38,7 @@ mod malformed;
 mod read;
 mod recognise;
 mod text;
+mod xml;
 
 use hinomi_model::evidence::EvidenceKind;
 
