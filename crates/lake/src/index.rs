@@ -1,15 +1,60 @@
-//! The derived index: the current state of every service. Bodies follow.
+//! The derived index: the current state of every service, for search, facets and hosts.
+//!
+//! ```text
+//!   Update* -> apply -> new or changed service  -> a row of terms and columns (tantivy) + a record in facts.bin
+//!                    -> the same service again  -> 24 bytes in times.bin, nothing else
+//!   query -> compile -> matching rows -> Gate -> count, facets, order -> services from facts.bin and times.bin
+//! ```
+//!
+//! - [`Index::apply`] takes the sightings of one version of the sightings table. Applying a version twice, sightings out
+//!   of order, or a killed writer change nothing about the state that results (see [`write`]).
+//! - [`Index::search`] and [`Index::scan`] answer the query language of [`crate::query`].
+//! - Everything here is derived: [`Index::open`] starts anew what is damaged or of another format, and
+//!   [`Index::applied`] then says `None`, which tells the lake to apply all versions again.
+//! - One process writes; others open the same folder for reading while it does.
+//! - Answers are in the order of (address, port, transport), IPv4 addresses standing among IPv6 as `::ffff:a.b.c.d`.
+//!
+//! # Growth
+//!
+//! A search looks once at every match: totals, facets and orders are exact. Terms narrow first, so an address, a small
+//! prefix or a rare word does not depend on how much there is. A broad query (`port:443` of a hundred million services)
+//! grows with its matches, some tens of nanoseconds each, more with each facet; at that size segments must be searched
+//! by several threads and totals above a bound be estimates. Memory: 24 bytes a touched service for the times (2.4 GB at
+//! a hundred million: then they belong into columns of the segments), facets one number for each distinct value of the
+//! field, and the page. Applying looks up every service in every segment: some microseconds each. Exporting everything
+//! passes over the matches once for each [`search::SCAN_ROWS`] of them. A query for words that are left out of the text index
+//! reads the text of every service that has such words and fits the rest of the query.
 
-use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use hinomi_model::{ContentHash, EvidenceRef, Facts, Marking, Outcome, SensorId, Service, ServiceKey, Timestamp};
+use hinomi_model::{ContentHash, EvidenceRef, Facts, Marking, Outcome, SensorId, ServiceKey, Timestamp};
+use tantivy::{IndexWriter, Searcher};
+
+mod collect;
+mod compile;
+mod cursor;
+mod document;
+mod facet;
+mod facts;
+mod files;
+mod folder;
+mod order;
+mod schema;
+mod search;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod times;
+mod when;
+mod write;
+
+use folder::{Generation, Payload, index_error};
+use times::View;
 
 use crate::error::LakeError;
-use crate::search::{SearchPage, SearchRequest};
 
-/// One sighting, ready to be applied.
+/// One sighting, ready to be applied. The same content has the same facts and text as long as the index is not cleared.
 #[derive(Clone, Debug)]
 pub(crate) struct Update {
     /// Which service.
@@ -37,36 +82,139 @@ pub(crate) struct Update {
 }
 
 /// The index in one folder.
-pub(crate) struct Index {}
+pub(crate) struct Index {
+    dir: PathBuf,
+    read_only: bool,
+    current: RwLock<Option<Arc<Generation>>>,
+    writer: Mutex<Option<Writer>>,
+}
+
+struct Writer {
+    terms: IndexWriter,
+    payload: Payload,
+}
+
+/// The index at one moment.
+struct Moment {
+    generation: Arc<Generation>,
+    searcher: Searcher,
+    times: Arc<View>,
+}
 
 impl Index {
-    pub(crate) fn open(_dir: &Path, _read_only: bool) -> Result<Self, LakeError> {
-        Ok(Self {})
+    /// Opens the index; one that writes makes it when it is absent, and starts anew when it is damaged.
+    pub(crate) fn open(dir: &Path, read_only: bool) -> Result<Self, LakeError> {
+        let index = Self { dir: dir.to_owned(), read_only, current: RwLock::new(None), writer: Mutex::new(None) };
+        if read_only {
+            index.refresh()?;
+            return Ok(index);
+        }
+        std::fs::create_dir_all(dir).map_err(files::io(format!("make {}", dir.display())))?;
+        match folder::current(dir)? {
+            Some(number) => match index.use_generation(number) {
+                Ok(()) => folder::remove_others(dir, number),
+                Err(error) if folder::is_damage(&error) => {
+                    tracing::warn!(%error, "the index cannot be used and is built again");
+                    index.clear()?;
+                }
+                Err(error) => return Err(error),
+            },
+            None => index.clear()?,
+        }
+        Ok(index)
     }
+
+    /// Version of the sightings table that was applied last; none when everything has to be applied.
     pub(crate) fn applied(&self) -> Option<u64> {
-        None
+        if let Some(writer) = self.writer().as_ref() {
+            return writer.payload.version;
+        }
+        self.generation()?.payload().ok()?.version
     }
-    pub(crate) fn apply(&self, _version: u64, _updates: Vec<Update>) -> Result<(), LakeError> {
-        Err(LakeError::ReadOnly)
+
+    /// Applies the sightings of one version. Applied versions are passed over.
+    pub(crate) fn apply(&self, version: u64, updates: Vec<Update>) -> Result<(), LakeError> {
+        let mut writer = self.writer();
+        let writer = writer.as_mut().ok_or(LakeError::ReadOnly)?;
+        if writer.payload.version.is_some_and(|applied| applied >= version) {
+            return Ok(());
+        }
+        let generation = self.generation().ok_or(LakeError::ReadOnly)?;
+        let done = commit(&generation, writer, version, updates);
+        if done.is_err() {
+            writer.terms.rollback().map_err(index_error("roll back the index"))?;
+            generation.facts.cut(writer.payload.facts_length)?;
+        }
+        done
     }
-    pub(crate) fn search(&self, _request: &SearchRequest) -> Result<SearchPage, LakeError> {
-        Err(LakeError::ReadOnly)
-    }
-    pub(crate) fn scan(
-        &self,
-        _query: &str,
-        _now: Timestamp,
-        _each: &mut dyn FnMut(Service) -> Result<(), LakeError>,
-    ) -> Result<u64, LakeError> {
-        Err(LakeError::ReadOnly)
-    }
-    pub(crate) fn services_of(&self, _address: IpAddr) -> Result<Vec<Service>, LakeError> {
-        Err(LakeError::ReadOnly)
-    }
+
+    /// Forgets everything; nothing is applied then.
     pub(crate) fn clear(&self) -> Result<(), LakeError> {
-        Err(LakeError::ReadOnly)
+        if self.read_only {
+            return Err(LakeError::ReadOnly);
+        }
+        *self.writer() = None;
+        let number = folder::unused(&self.dir);
+        self.use_generation(number)?;
+        folder::make_current(&self.dir, number)
     }
+
+    /// Services in the index, closed and pretending ones too.
     pub(crate) fn count(&self) -> u64 {
-        0
+        self.moment().ok().flatten().map_or(0, |moment| search::count(&moment))
     }
+
+    fn use_generation(&self, number: u64) -> Result<(), LakeError> {
+        let generation = Arc::new(Generation::open(&self.dir, number, !self.read_only)?);
+        if !self.read_only {
+            let payload = generation.payload()?;
+            *self.writer() = Some(Writer { terms: generation.writer()?, payload });
+        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(generation);
+        Ok(())
+    }
+
+    /// Looks at what another process wrote.
+    fn refresh(&self) -> Result<(), LakeError> {
+        let Some(number) = folder::current(&self.dir)? else { return Ok(()) };
+        match self.generation().filter(|generation| generation.number == number) {
+            Some(generation) => generation.reload(),
+            None => self.use_generation(number),
+        }
+    }
+
+    /// The index as it stands; none while there is none to read.
+    fn moment(&self) -> Result<Option<Moment>, LakeError> {
+        if self.read_only {
+            // The generation may be replaced while it is being opened: then the next one is there.
+            self.refresh().or_else(|_| self.refresh())?;
+        }
+        let Some(generation) = self.generation() else { return Ok(None) };
+        let (searcher, times) = (generation.searcher(), generation.times.view()?);
+        Ok(Some(Moment { generation, searcher, times }))
+    }
+
+    fn generation(&self) -> Option<Arc<Generation>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes records and touches, then commits the rows with the version: before the commit nothing has happened, and
+/// touches that went before it are true whether it comes or not.
+fn commit(generation: &Generation, writer: &mut Writer, version: u64, updates: Vec<Update>) -> Result<(), LakeError> {
+    let (searcher, times) = (generation.searcher(), generation.times.view()?);
+    let (columns, facts) = (&generation.columns, &generation.facts);
+    let moment = (&searcher, &times);
+    let applied = write::apply(columns, facts, &writer.terms, moment, writer.payload.next_row, updates)?;
+    generation.times.touch(&applied.touches)?;
+    let payload = Payload::new(Some(version), applied.next_row, facts.sync()?);
+    let mut prepared = writer.terms.prepare_commit().map_err(index_error("write the index"))?;
+    prepared.set_payload(&payload.text()?);
+    prepared.commit().map_err(index_error("write the index"))?;
+    writer.payload = payload;
+    generation.reload_now()
 }

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hinomi_model::{EvidenceKind, EvidenceRef, Outcome, Service, Timestamp};
 use serde::Serialize;
 
+use crate::query::AddressRanges;
+
 /// The most services one page may hold.
 pub const MAX_LIMIT: usize = 1_000;
+
+/// How many services one page holds when nobody says.
+pub const DEFAULT_LIMIT: usize = 100;
 
 /// The most values one facet may list.
 pub const MAX_FACET_VALUES: usize = 1_000;
@@ -34,6 +40,16 @@ pub struct SearchRequest {
     pub cursor: Option<String>,
     /// What "now" is in relative times such as `seen:<7d`.
     pub now: Timestamp,
+    /// Addresses that the asker is entitled to; everything else does not exist for this search. None is all.
+    pub within: Option<Arc<AddressRanges>>,
+}
+
+impl Default for SearchRequest {
+    /// Everything, the first hundred, as of the beginning of time: set `now` where the query may speak of ages.
+    fn default() -> Self {
+        let (query, facets) = (String::new(), Vec::new());
+        Self { query, facets, limit: DEFAULT_LIMIT, cursor: None, now: Timestamp::default(), within: None }
+    }
 }
 
 /// One value of a facet.

@@ -1,0 +1,328 @@
+//! From a query to what tantivy evaluates.
+//!
+//! Whole values are terms; wildcards are automata over the terms of one field; versions are ranges of sorting keys;
+//! small prefixes are ranges of the service's key, large ones a scan of the address column; ages are a test on the times
+//! of each candidate. A word that the text index leaves out is looked for in the text of the services that have such
+//! words and fit the rest of the query: slower, with the same answer.
+
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::facts::version_key;
+use hinomi_model::{ServiceKey, Timestamp, Transport};
+use ipnet::IpNet;
+use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, InvertedIndexRangeQuery, Occur, PhraseQuery, Query as Search, RangeQuery,
+    RegexQuery, TermQuery,
+};
+use tantivy::schema::{Field as Column, IndexRecordOption};
+use tantivy::{SegmentReader, Term};
+
+use super::document::{address_v6, key_bytes};
+use super::facts::FactsFile;
+use super::schema::{Columns, State, TextColumns, column};
+use super::segment::Life;
+use super::times::{Seen, View};
+use super::when::{Span, span};
+use crate::error::LakeError;
+use crate::query::words::{LeftOut, Word, has_phrase, words};
+use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
+
+type Boxed = Box<dyn Search>;
+
+/// IPv4 prefixes from this length on are ranges of keys; shorter ones a scan of the column.
+const KEY_RANGE_FROM_V4: u8 = 16;
+/// The same for IPv6.
+const KEY_RANGE_FROM_V6: u8 = 48;
+
+/// What compiling needs to know.
+pub(super) struct Compiler<'a> {
+    pub(super) columns: &'a Columns,
+    pub(super) facts: &'a Arc<FactsFile>,
+    pub(super) times: &'a Arc<View>,
+    pub(super) now: Timestamp,
+    /// Where tests on texts tell that reading failed.
+    pub(super) trouble: &'a Trouble,
+}
+
+/// The first error of a test that could only answer yes or no.
+#[derive(Clone, Default)]
+pub(super) struct Trouble(Arc<Mutex<Option<LakeError>>>);
+
+impl Trouble {
+    fn tell(&self, error: LakeError) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    pub(super) fn check(&self) -> Result<(), LakeError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+}
+
+impl Compiler<'_> {
+    /// Compiles a condition; none is everything.
+    pub(super) fn compile(&self, filter: Option<&Node>) -> tantivy::Result<Boxed> {
+        filter.map_or_else(|| Ok(Box::new(AllQuery) as Boxed), |node| self.node(node))
+    }
+
+    fn node(&self, node: &Node) -> tantivy::Result<Boxed> {
+        match node {
+            Node::Clause(clause) => self.clause(clause),
+            Node::Any(parts) => Ok(any(parts.iter().map(|part| self.node(part)).collect::<tantivy::Result<_>>()?)),
+            Node::Not(part) => Ok(not(self.node(part)?)),
+            Node::All(parts) => {
+                let compiled = parts.iter().map(|part| match part {
+                    Node::Not(inner) => Ok((Occur::MustNot, self.node(inner)?)),
+                    other => Ok((Occur::Must, self.node(other)?)),
+                });
+                let mut clauses = compiled.collect::<tantivy::Result<Vec<_>>>()?;
+                if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+                    clauses.push((Occur::Must, Box::new(AllQuery)));
+                }
+                Ok(Box::new(BooleanQuery::new(clauses)))
+            }
+        }
+    }
+
+    fn clause(&self, clause: &Clause) -> tantivy::Result<Boxed> {
+        let tests = clause.tests.iter().map(|test| self.test(clause.field, test));
+        Ok(any(tests.collect::<tantivy::Result<_>>()?))
+    }
+
+    fn test(&self, field: Field, test: &Test) -> tantivy::Result<Boxed> {
+        match test {
+            Test::Net(net) => Ok(self.net(*net)),
+            Test::Address(address) => Ok(self.net(IpNet::from(*address))),
+            Test::Span { low, high } => Ok(self.number(field, *low, *high)),
+            Test::Like(pattern) if field == Field::Text => self.free(pattern),
+            Test::Like(pattern) => self.like(field, pattern),
+            Test::Whole(text) => Ok(self.texts(field).map_or_else(none, |texts| term(texts.whole, text))),
+            Test::Version(range) => Ok(self.version(field, range)),
+            Test::Time(range) => Ok(self.time(field, range)),
+            Test::Has(wanted) => Ok(self.has(*wanted)),
+        }
+    }
+
+    fn texts(&self, field: Field) -> Option<&TextColumns> {
+        self.columns.text_of(field)
+    }
+
+    fn net(&self, net: IpNet) -> Boxed {
+        let (low, high) = bounds(net);
+        let from = if net.addr().is_ipv4() { KEY_RANGE_FROM_V4 } else { KEY_RANGE_FROM_V6 };
+        if net.prefix_len() >= from {
+            let key = |number, port, transport| {
+                let key = ServiceKey { address: from_u128(number), port, transport };
+                Term::from_field_bytes(self.columns.key, &key_bytes(&key))
+            };
+            let (first, last) = (key(low, 0, Transport::Tcp), key(high, u16::MAX, Transport::Udp));
+            return Box::new(InvertedIndexRangeQuery::new(Bound::Included(first), Bound::Included(last)));
+        }
+        let end = |number| Term::from_field_ip_addr(self.columns.address, address_v6(from_u128(number)));
+        Box::new(RangeQuery::new(Bound::Included(end(low)), Bound::Included(end(high))))
+    }
+
+    fn number(&self, field: Field, low: u64, high: u64) -> Boxed {
+        let column = match field {
+            Field::Port => self.columns.port,
+            Field::As => self.columns.asn,
+            _ => self.columns.confidence,
+        };
+        if low == high && field != Field::Confidence {
+            return Box::new(TermQuery::new(Term::from_field_u64(column, low), IndexRecordOption::Basic));
+        }
+        let end = |number| Bound::Included(Term::from_field_u64(column, number));
+        Box::new(RangeQuery::new(end(low), end(high)))
+    }
+
+    /// Whole values, or words within running text.
+    fn like(&self, field: Field, pattern: &Pattern) -> tantivy::Result<Boxed> {
+        let Some(texts) = self.texts(field) else { return Ok(none()) };
+        if let Some(within) = texts.within {
+            return match pattern.as_literal() {
+                Some(literal) => Ok(phrase(within, &words(literal))),
+                None => automaton(within, pattern),
+            };
+        }
+        let whole = match pattern.as_literal() {
+            Some(literal) => term(texts.whole, literal),
+            None => automaton(texts.whole, pattern)?,
+        };
+        if field != Field::Cpe {
+            return Ok(whole);
+        }
+        let mut longer = pattern.clone();
+        longer.push(':');
+        longer.push_any();
+        Ok(any(vec![whole, automaton(texts.whole, &longer)?]))
+    }
+
+    fn version(&self, field: Field, range: &Range<String>) -> Boxed {
+        let Some(column) = self.texts(field).and_then(|texts| texts.key) else { return none() };
+        let key = |version: &String| Term::from_field_text(column, &version_key(version));
+        let (low, high) = match range {
+            Range::Less(end) => (Bound::Unbounded, Bound::Excluded(key(end))),
+            Range::AtMost(end) => (Bound::Unbounded, Bound::Included(key(end))),
+            Range::More(end) => (Bound::Excluded(key(end)), Bound::Unbounded),
+            Range::AtLeast(end) => (Bound::Included(key(end)), Bound::Unbounded),
+            Range::Between(low, high) => (Bound::Included(key(low)), Bound::Included(key(high))),
+            Range::Is(only) => (Bound::Included(key(only)), Bound::Included(key(only))),
+        };
+        Box::new(InvertedIndexRangeQuery::new(low, high))
+    }
+
+    fn time(&self, field: Field, range: &Range<Moment>) -> Boxed {
+        let span = span(range, field.info().class == Class::Age, self.now);
+        match field {
+            Field::Seen => self.life(move |seen| seen.last.is_some_and(|time| span.contains(time))),
+            Field::First => self.life(move |seen| seen.first.is_some_and(|time| span.contains(time))),
+            _ => {
+                let Some(Span { low, high }) = span.not_empty() else { return none() };
+                let end = |time| Bound::Included(Term::from_field_i64(self.columns.expires, time));
+                Box::new(RangeQuery::new(end(low), end(high)))
+            }
+        }
+    }
+
+    fn has(&self, wanted: Trait) -> Boxed {
+        match wanted {
+            Trait::Closed => self.life(Seen::is_closed),
+            Trait::Pseudo => {
+                let pseudo = Term::from_field_u64(self.columns.state, State::Pseudo as u64);
+                Box::new(TermQuery::new(pseudo, IndexRecordOption::Basic))
+            }
+            known => term(self.columns.has, known.name()),
+        }
+    }
+
+    /// A test on the times of each candidate.
+    fn life(&self, fits: impl Fn(Seen) -> bool + Clone + Send + Sync + 'static) -> Boxed {
+        let times = Arc::clone(self.times);
+        predicate(move |reader: &SegmentReader| {
+            let life = Life::open(reader, Arc::clone(&times))?;
+            let fits = fits.clone();
+            Ok(move |doc| fits(life.seen(doc)))
+        })
+    }
+
+    fn free(&self, pattern: &Pattern) -> tantivy::Result<Boxed> {
+        match pattern.as_literal() {
+            Some(literal) => Ok(self.free_phrase(words(literal))),
+            None => self.free_wildcard(pattern),
+        }
+    }
+
+    /// A phrase: what the index has of it by terms, the whole of it in the text where something was left out.
+    fn free_phrase(&self, wanted: Vec<Word>) -> Boxed {
+        let (missing, indexed): (Vec<_>, Vec<_>) =
+            wanted.iter().cloned().partition(|word| LeftOut::of(&word.text).is_some());
+        if missing.is_empty() {
+            return phrase(self.columns.text, &wanted);
+        }
+        let marks = missing.iter().filter_map(|word| LeftOut::of(&word.text));
+        let mut parts: Vec<Boxed> = marks.map(|sort| term(self.columns.left_out, sort.mark())).collect();
+        if !indexed.is_empty() {
+            parts.push(phrase(self.columns.text, &indexed));
+        }
+        parts.push(self.text_test(move |text| has_phrase(&words(text), &wanted)));
+        all(parts)
+    }
+
+    /// One word with wildcards: by the index's words, and by those that were left out where they could fit.
+    fn free_wildcard(&self, pattern: &Pattern) -> tantivy::Result<Boxed> {
+        let mut parts = vec![automaton(self.columns.text, pattern)?];
+        let hexadecimal = |piece: &Piece| match piece {
+            Piece::Text(text) => text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            Piece::Any => true,
+        };
+        let possible = [(LeftOut::Hex, pattern.0.iter().all(hexadecimal)), (LeftOut::Long, true)];
+        for (sort, _) in possible.into_iter().filter(|(_, possible)| *possible) {
+            let pattern = pattern.clone();
+            let fits = move |word: &Word| LeftOut::of(&word.text) == Some(sort) && pattern.matches(&word.text);
+            let test = self.text_test(move |text| words(text).iter().any(&fits));
+            parts.push(all(vec![term(self.columns.left_out, sort.mark()), test]));
+        }
+        Ok(any(parts))
+    }
+
+    /// A test on the text of each candidate.
+    fn text_test(&self, fits: impl Fn(&str) -> bool + Clone + Send + Sync + 'static) -> Boxed {
+        let (facts, trouble) = (Arc::clone(self.facts), self.trouble.clone());
+        predicate(move |reader: &SegmentReader| {
+            let offsets = reader.fast_fields().u64(column::FACTS)?;
+            let (facts, trouble, fits) = (Arc::clone(&facts), trouble.clone(), fits.clone());
+            Ok(move |doc| match offsets.first(doc).map(|offset| facts.text(offset)) {
+                Some(Ok(text)) => fits(&text),
+                Some(Err(error)) => {
+                    trouble.tell(error);
+                    false
+                }
+                None => false,
+            })
+        })
+    }
+}
+
+/// A test on each candidate, as a query.
+fn predicate<F, S>(make: F) -> Boxed
+where
+    F: Fn(&SegmentReader) -> tantivy::Result<S> + Send + Sync + 'static,
+    S: Fn(tantivy::DocId) -> bool + Send + Sync + 'static,
+{
+    Box::new(DocPredicateQuery::from(FunctionPredicate::from(make)))
+}
+
+fn none() -> Boxed {
+    Box::new(EmptyQuery)
+}
+
+fn term(column: Column, text: &str) -> Boxed {
+    Box::new(TermQuery::new(Term::from_field_text(column, text), IndexRecordOption::Basic))
+}
+
+fn any(mut parts: Vec<Boxed>) -> Boxed {
+    match parts.len() {
+        1 => parts.pop().unwrap_or_else(none),
+        _ => Box::new(BooleanQuery::union(parts)),
+    }
+}
+
+fn all(mut parts: Vec<Boxed>) -> Boxed {
+    match parts.len() {
+        1 => parts.pop().unwrap_or_else(none),
+        _ => Box::new(BooleanQuery::intersection(parts)),
+    }
+}
+
+/// Everything but this.
+fn not(excluded: Boxed) -> Boxed {
+    Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, excluded)]))
+}
+
+/// Words at the distances they have from one another.
+fn phrase(column: Column, wanted: &[Word]) -> Boxed {
+    let Some(first) = wanted.first() else { return none() };
+    if wanted.len() == 1 {
+        return term(column, &first.text);
+    }
+    let place = |word: &Word| (word.position - first.position, Term::from_field_text(column, &word.text));
+    Box::new(PhraseQuery::new_with_offset(wanted.iter().map(place).collect()))
+}
+
+fn automaton(column: Column, pattern: &Pattern) -> tantivy::Result<Boxed> {
+    let mut expression = String::new();
+    for piece in &pattern.0 {
+        match piece {
+            Piece::Any => expression.push_str("(?s:.)*"),
+            Piece::Text(text) => text.chars().for_each(|c| {
+                if c.is_ascii_punctuation() {
+                    expression.push('\\');
+                }
+                expression.push(c);
+            }),
+        }
+    }
+    Ok(Box::new(RegexQuery::from_pattern(&expression, column)?))
+}

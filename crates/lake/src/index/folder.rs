@@ -1,0 +1,214 @@
+//! The folder of the index.
+//!
+//! ```text
+//!   CURRENT        the number of the generation in use
+//!   7/terms/       tantivy
+//!   7/facts.bin    what distinct evidence says
+//!   7/times.bin    when rows were seen
+//! ```
+//!
+//! Clearing starts a new generation and then moves `CURRENT`, in one step: readers of the old one are not disturbed, and
+//! a killed clearing leaves either. What the index was applied to stands in tantivy's commit, so that terms, facts and
+//! the applied version change in one step too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tantivy::directory::MmapDirectory;
+use tantivy::indexer::LogMergePolicy;
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher};
+
+use super::facts::FactsFile;
+use super::files::io;
+use super::schema::{Columns, register};
+use super::times::Times;
+use crate::error::LakeError;
+
+/// Version of everything in the folder; another one is built again.
+const FORMAT: u32 = 1;
+/// Memory for rows not yet written, in bytes.
+const WRITER_BYTES: usize = 64 * 1024 * 1024;
+/// Share of replaced rows from which a segment is written anew.
+const REPLACED_BEFORE_MERGE: f32 = 0.3;
+
+/// What the commit says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Payload {
+    format: u32,
+    /// Version of the sightings table applied last.
+    pub(super) version: Option<u64>,
+    /// The next row number.
+    pub(super) next_row: u64,
+    /// Length of `facts.bin`.
+    pub(super) facts_length: u64,
+}
+
+impl Payload {
+    pub(super) fn new(version: Option<u64>, next_row: u64, facts_length: u64) -> Self {
+        Self { format: FORMAT, version, next_row, facts_length }
+    }
+
+    pub(super) fn text(&self) -> Result<String, LakeError> {
+        serde_json::to_string(self).map_err(|error| damaged("the commit", error.to_string()))
+    }
+}
+
+/// One generation, open.
+pub(super) struct Generation {
+    pub(super) number: u64,
+    terms: PathBuf,
+    pub(super) columns: Arc<Columns>,
+    index: tantivy::Index,
+    reader: IndexReader,
+    pub(super) facts: Arc<FactsFile>,
+    pub(super) times: Times,
+    /// The commit that the reader of another process's index knows: the whole of `meta.json`, some kilobytes.
+    known: Mutex<Vec<u8>>,
+}
+
+impl Generation {
+    /// Opens a generation; one that writes makes what is absent.
+    pub(super) fn open(dir: &Path, number: u64, writable: bool) -> Result<Self, LakeError> {
+        let folder = dir.join(number.to_string());
+        let terms = folder.join("terms");
+        if writable {
+            fs::create_dir_all(&terms).map_err(io(format!("make {}", terms.display())))?;
+        }
+        let columns = Arc::new(Columns::new());
+        let index = open_terms(&terms, &columns, writable)?;
+        let payload = payload_of(&index)?;
+        let length = payload.map(|payload| payload.facts_length);
+        let facts = Arc::new(FactsFile::open(&folder.join("facts.bin"), writable, length)?);
+        let times = Times::open(&folder.join("times.bin"), writable)?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
+        let reader = reader.try_into().map_err(index_error("open the index"))?;
+        Ok(Self { number, terms, columns, index, reader, facts, times, known: Mutex::default() })
+    }
+
+    /// What was committed last.
+    pub(super) fn payload(&self) -> Result<Payload, LakeError> {
+        Ok(payload_of(&self.index)?.unwrap_or_else(|| Payload::new(None, 0, 8)))
+    }
+
+    /// The one that writes.
+    pub(super) fn writer(&self) -> Result<IndexWriter, LakeError> {
+        let open = self.index.writer_with_num_threads(1, WRITER_BYTES);
+        let writer: IndexWriter = open.map_err(index_error("open the index for writing"))?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_del_docs_ratio_before_merge(REPLACED_BEFORE_MERGE);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(writer)
+    }
+
+    /// The rows of the last commit.
+    pub(super) fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
+    /// Looks at the last commit.
+    pub(super) fn reload_now(&self) -> Result<(), LakeError> {
+        self.reader.reload().map_err(index_error("read the index"))
+    }
+
+    /// Looks at the last commit, when it is another than the one known.
+    pub(super) fn reload(&self) -> Result<(), LakeError> {
+        let path = self.terms.join("meta.json");
+        let found = fs::read(&path).map_err(io(format!("read {}", path.display())))?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != found {
+            self.reload_now()?;
+            *known = found;
+        }
+        Ok(())
+    }
+}
+
+/// The number of the generation in use.
+pub(super) fn current(dir: &Path) -> Result<Option<u64>, LakeError> {
+    let path = dir.join("CURRENT");
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.trim().parse().ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io(format!("read {}", path.display()))(error)),
+    }
+}
+
+/// Makes a generation the one in use and removes the others.
+pub(super) fn make_current(dir: &Path, number: u64) -> Result<(), LakeError> {
+    let (path, fresh) = (dir.join("CURRENT"), dir.join("CURRENT.new"));
+    let what = || format!("write {}", path.display());
+    fs::write(&fresh, format!("{number}\n")).map_err(io(what()))?;
+    fs::File::open(&fresh).and_then(|file| file.sync_all()).map_err(io(what()))?;
+    fs::rename(&fresh, &path).map_err(io(what()))?;
+    remove_others(dir, number);
+    Ok(())
+}
+
+/// Removes what other generations left. What cannot be removed is in nobody's way.
+pub(super) fn remove_others(dir: &Path, number: u64) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let other = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
+        if other.is_some_and(|other| other != number)
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(path = %entry.path().display(), %error, "an old index cannot be removed");
+        }
+    }
+}
+
+/// A number that no generation in the folder has.
+pub(super) fn unused(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max().map_or(1, |last| last + 1)
+}
+
+fn open_terms(terms: &Path, columns: &Columns, writable: bool) -> Result<tantivy::Index, LakeError> {
+    let open = index_error("open the index");
+    let directory = MmapDirectory::open(terms).map_err(|error| open(error.into()))?;
+    let index = if writable {
+        tantivy::Index::open_or_create(directory, columns.schema.clone())
+    } else {
+        tantivy::Index::open(directory)
+    };
+    let index = index.map_err(index_error("open the index"))?;
+    if index.schema() != columns.schema {
+        return Err(damaged("the index", "it was made by another version; it is built again".into()));
+    }
+    register(index.tokenizers());
+    Ok(index)
+}
+
+fn payload_of(index: &tantivy::Index) -> Result<Option<Payload>, LakeError> {
+    let meta = index.load_metas().map_err(index_error("read the index"))?;
+    let Some(text) = meta.payload else { return Ok(None) };
+    let payload: Payload = serde_json::from_str(&text).map_err(|error| damaged("the index", error.to_string()))?;
+    if payload.format != FORMAT {
+        return Err(damaged("the index", format!("it has format {}; this version makes {FORMAT}", payload.format)));
+    }
+    Ok(Some(payload))
+}
+
+pub(super) fn index_error(what: &'static str) -> impl FnOnce(tantivy::TantivyError) -> LakeError {
+    move |source| LakeError::Index { what: what.into(), source }
+}
+
+/// Whether building the index again would help.
+pub(super) fn is_damage(error: &LakeError) -> bool {
+    use tantivy::TantivyError::{ErrorInThread, IoError, LockFailure, OpenReadError, SystemError};
+    use tantivy::directory::error::OpenReadError as Read;
+    match error {
+        LakeError::Damaged { .. } => true,
+        LakeError::Index { source, .. } => !matches!(
+            source,
+            LockFailure(..) | IoError(_) | SystemError(_) | ErrorInThread(_) | OpenReadError(Read::IoError { .. })
+        ),
+        _ => false,
+    }
+}
+
+fn damaged(what: &str, detail: String) -> LakeError {
+    LakeError::Damaged { what: what.into(), detail }
+}

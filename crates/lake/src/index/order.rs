@@ -1,0 +1,121 @@
+//! The order of answers: as numbers within a segment, as values across segments.
+
+use tantivy::columnar::{Column, StrColumn};
+use tantivy::{DocId, SegmentReader, TantivyError};
+
+use super::cursor::{Rank, Value};
+use super::schema::{Columns, column};
+use super::segment::{Life, Spot, Spots};
+use crate::query::{Class, Field, Sort};
+
+/// A row's place within a segment's order: what has no value last, then the value's number, then the service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Local {
+    absent: bool,
+    number: u64,
+    spot: Spot,
+}
+
+/// Where the number to sort by comes from.
+enum Source {
+    /// Nowhere: the service alone decides.
+    Nothing,
+    Unsigned(Column<u64>),
+    Signed(Column<i64>),
+    /// Ordinals of a segment's sorted values. Numbers are odd, so that a value between two has an even one.
+    Text(Option<StrColumn>),
+    LastSeen,
+    FirstSeen,
+}
+
+/// The order asked for, in one segment.
+pub(super) struct Order {
+    source: Source,
+    descending: bool,
+}
+
+impl Order {
+    pub(super) fn open(reader: &SegmentReader, columns: &Columns, sort: Sort) -> tantivy::Result<Self> {
+        let fast = reader.fast_fields();
+        let source = match sort.field {
+            Field::Address => Source::Nothing,
+            Field::Port => Source::Unsigned(fast.u64(column::PORT)?),
+            Field::As => Source::Unsigned(fast.u64(column::ASN)?),
+            Field::Confidence => Source::Unsigned(fast.u64(column::CONFIDENCE)?),
+            Field::CertExpires => Source::Signed(fast.i64(column::EXPIRES)?),
+            Field::Seen => Source::LastSeen,
+            Field::First => Source::FirstSeen,
+            text => match columns.text_of(text) {
+                Some(found) if text.info().class == Class::Version => Source::Text(fast.str(&found.key_name)?),
+                Some(found) => Source::Text(fast.str(&found.shown_name)?),
+                None => Source::Nothing,
+            },
+        };
+        Ok(Self { source, descending: sort.descending })
+    }
+
+    /// Where a row stands within the segment.
+    pub(super) fn local(&self, doc: DocId, life: &Life, spots: &Spots) -> Local {
+        let number = match &self.source {
+            Source::Nothing => Some(0),
+            Source::Unsigned(column) => column.first(doc),
+            Source::Signed(column) => column.first(doc).map(tantivy::i64_to_u64),
+            Source::Text(column) => column.as_ref().and_then(|column| column.ords().first(doc)).map(odd),
+            Source::LastSeen => life.seen(doc).last.map(tantivy::i64_to_u64),
+            Source::FirstSeen => life.seen(doc).first.map(tantivy::i64_to_u64),
+        };
+        self.make(number, spots.get(doc))
+    }
+
+    fn make(&self, number: Option<u64>, spot: Spot) -> Local {
+        let turned = number.map_or(0, |number| if self.descending { !number } else { number });
+        Local { absent: number.is_none(), number: turned, spot }
+    }
+
+    /// Where a row of any segment would stand in this one.
+    pub(super) fn localise(&self, rank: &Rank) -> tantivy::Result<Local> {
+        let number = match (&rank.value, &self.source) {
+            (None, _) => None,
+            (Some(Value::Number(number)), _) => Some(*number),
+            (Some(Value::Text(text)), Source::Text(Some(column))) => Some(ordinal(column, text)?),
+            (Some(Value::Text(_)), _) => Some(0),
+        };
+        Ok(self.make(number, rank.spot))
+    }
+
+    /// The same place in terms that hold across segments.
+    pub(super) fn globalise(&self, local: &Local) -> Result<Rank, TantivyError> {
+        let number = if self.descending { !local.number } else { local.number };
+        let value = match &self.source {
+            _ if local.absent => None,
+            Source::Text(Some(column)) => {
+                let mut text = Vec::new();
+                column.dictionary().ord_to_term(number / 2, &mut text)?;
+                Some(Value::Text(text))
+            }
+            _ => Some(Value::Number(number)),
+        };
+        Ok(Rank { value, spot: local.spot })
+    }
+}
+
+const fn odd(ordinal: u64) -> u64 {
+    ordinal * 2 + 1
+}
+
+/// The number of a value in this segment's dictionary: its own, or the even one between its neighbours.
+fn ordinal(column: &StrColumn, text: &[u8]) -> std::io::Result<u64> {
+    let dictionary = column.dictionary();
+    let (mut low, mut high) = (0, dictionary.num_terms() as u64);
+    let mut here = Vec::new();
+    while low < high {
+        let middle = low + (high - low) / 2;
+        dictionary.ord_to_term(middle, &mut here)?;
+        match here.as_slice().cmp(text) {
+            std::cmp::Ordering::Equal => return Ok(odd(middle)),
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    Ok(low * 2)
+}

@@ -1,0 +1,211 @@
+//! Which columns and terms a row has.
+//!
+//! tantivy stores no documents here: a row is its terms and its columns. Every text field of the query language has
+//! terms of the whole value (folded), a column of the value as shown, for versions a key that sorts, and for running
+//! text the words within.
+
+use std::collections::BTreeMap;
+
+use tantivy::schema::{
+    BytesOptions, FAST, Field as Column, INDEXED, IndexRecordOption, IpAddrOptions, Schema, SchemaBuilder,
+    TextFieldIndexing, TextOptions,
+};
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
+
+use crate::query::words::{LeftOut, Word, words};
+use crate::query::{Class, FIELDS, Field};
+
+const ALL_WORDS: &str = "hinomi-words";
+const LEAN_WORDS: &str = "hinomi-lean";
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// A service that answered.
+    Open = 0,
+    /// Something that pretends.
+    Pseudo = 1,
+    /// Only ever found closed; kept so that an older sighting that arrives late is known to be over.
+    Nothing = 2,
+}
+
+impl State {
+    pub(super) const fn of(number: u64) -> Self {
+        match number {
+            0 => Self::Open,
+            1 => Self::Pseudo,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Names of columns that are read row by row.
+pub(super) mod column {
+    pub(in crate::index) const ADDRESS: &str = "address";
+    pub(in crate::index) const PLACE: &str = "place";
+    pub(in crate::index) const PORT: &str = "port";
+    pub(in crate::index) const ROW: &str = "row";
+    pub(in crate::index) const FACTS: &str = "facts";
+    pub(in crate::index) const STATE: &str = "state";
+    pub(in crate::index) const BORN: &str = "born";
+    pub(in crate::index) const SEEN: &str = "seen";
+    pub(in crate::index) const CLOSED: &str = "closed";
+    pub(in crate::index) const ASN: &str = "as";
+    pub(in crate::index) const CONFIDENCE: &str = "confidence";
+    pub(in crate::index) const EXPIRES: &str = "expires";
+}
+
+/// The columns and terms of one text field.
+#[derive(Clone, Debug)]
+pub(super) struct TextColumns {
+    /// Terms: the whole value, folded.
+    pub(super) whole: Column,
+    /// Column: the value as shown ([`super::document::column_text`]).
+    pub(super) shown: Column,
+    /// Its name.
+    pub(super) shown_name: String,
+    /// Terms and column of the key that sorts, of versions.
+    pub(super) key: Option<Column>,
+    /// Its name.
+    pub(super) key_name: String,
+    /// Terms: words within, of running text.
+    pub(super) within: Option<Column>,
+}
+
+/// Every column.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    pub(super) schema: Schema,
+    /// Address, port and transport as sorting bytes; the name of the service.
+    pub(super) key: Column,
+    pub(super) address: Column,
+    /// Port and transport as one number: twice the port, and one more for UDP.
+    pub(super) place: Column,
+    pub(super) port: Column,
+    pub(super) row: Column,
+    pub(super) facts: Column,
+    /// First eight bytes of the content hash, to find a record that is there already.
+    pub(super) content: Column,
+    pub(super) state: Column,
+    pub(super) born: Column,
+    pub(super) seen: Column,
+    pub(super) closed: Column,
+    pub(super) asn: Column,
+    pub(super) confidence: Column,
+    pub(super) expires: Column,
+    pub(super) has: Column,
+    pub(super) audience: Column,
+    /// Words of the evidence's text.
+    pub(super) text: Column,
+    /// Which sorts of words of the text were left out.
+    pub(super) left_out: Column,
+    pub(super) texts: BTreeMap<Field, TextColumns>,
+}
+
+impl Columns {
+    /// The columns of this version. What is on disk must equal them; otherwise the index is built again.
+    pub(super) fn new() -> Self {
+        let mut builder = Schema::builder();
+        let fields = FIELDS.iter().filter(|info| matches!(info.class, Class::Word | Class::Text | Class::Version));
+        let named = fields.filter(|info| info.field != Field::Text);
+        let texts = named.map(|info| (info.field, text_columns(&mut builder, info.name, info.class))).collect();
+        let number = FAST | INDEXED;
+        Self {
+            key: builder.add_bytes_field("key", BytesOptions::default().set_indexed()),
+            address: builder.add_ip_addr_field(column::ADDRESS, IpAddrOptions::default().set_fast()),
+            place: builder.add_u64_field(column::PLACE, FAST),
+            port: builder.add_u64_field(column::PORT, number.clone()),
+            row: builder.add_u64_field(column::ROW, FAST),
+            facts: builder.add_u64_field(column::FACTS, FAST),
+            content: builder.add_u64_field("content", INDEXED),
+            state: builder.add_u64_field(column::STATE, number.clone()),
+            born: builder.add_i64_field(column::BORN, FAST),
+            seen: builder.add_i64_field(column::SEEN, FAST),
+            closed: builder.add_i64_field(column::CLOSED, FAST),
+            asn: builder.add_u64_field(column::ASN, number),
+            confidence: builder.add_u64_field(column::CONFIDENCE, FAST),
+            expires: builder.add_i64_field(column::EXPIRES, FAST),
+            has: builder.add_text_field("has", terms()),
+            audience: builder.add_text_field("audience", terms()),
+            text: builder.add_text_field("text", text_of(LEAN_WORDS)),
+            left_out: builder.add_text_field("left_out", terms()),
+            texts,
+            schema: builder.build(),
+        }
+    }
+
+    /// The columns of a text field.
+    pub(super) fn text_of(&self, field: Field) -> Option<&TextColumns> {
+        self.texts.get(&field)
+    }
+}
+
+fn text_columns(builder: &mut SchemaBuilder, name: &str, class: Class) -> TextColumns {
+    let base = name.replace('.', "_");
+    let (shown_name, key_name) = (format!("{base}_shown"), format!("{base}_key"));
+    TextColumns {
+        whole: builder.add_text_field(&format!("{base}_whole"), terms()),
+        shown: builder.add_text_field(&shown_name, TextOptions::default().set_fast("raw")),
+        key: (class == Class::Version).then(|| builder.add_text_field(&key_name, terms().set_fast("raw"))),
+        within: (class == Class::Text).then(|| builder.add_text_field(&format!("{base}_words"), text_of(ALL_WORDS))),
+        shown_name,
+        key_name,
+    }
+}
+
+fn terms() -> TextOptions {
+    let indexing = TextFieldIndexing::default().set_tokenizer("raw").set_fieldnorms(false);
+    TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::Basic))
+}
+
+fn text_of(tokenizer: &str) -> TextOptions {
+    let indexing = TextFieldIndexing::default().set_tokenizer(tokenizer).set_fieldnorms(false);
+    TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions))
+}
+
+/// Makes our way of cutting text known to an index.
+pub(super) fn register(tokenizers: &TokenizerManager) {
+    tokenizers.register(ALL_WORDS, Cutter { lean: false });
+    tokenizers.register(LEAN_WORDS, Cutter { lean: true });
+}
+
+/// [`words`] as tantivy takes them.
+#[derive(Clone)]
+struct Cutter {
+    /// Leaves out what [`LeftOut`] says; the others keep their places.
+    lean: bool,
+}
+
+struct Cut {
+    words: std::vec::IntoIter<Word>,
+    token: Token,
+}
+
+impl Tokenizer for Cutter {
+    type TokenStream<'a> = Cut;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Cut {
+        let mut cut = words(text);
+        if self.lean {
+            cut.retain(|word| LeftOut::of(&word.text).is_none());
+        }
+        Cut { words: cut.into_iter(), token: Token::default() }
+    }
+}
+
+impl TokenStream for Cut {
+    fn advance(&mut self) -> bool {
+        let Some(word) = self.words.next() else { return false };
+        self.token.position = word.position;
+        self.token.text = word.text;
+        true
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
+    }
+}
