@@ -1,5 +1,11 @@
 //! Why the lake could not do what was asked.
 
+use std::error::Error;
+use std::io;
+use std::path::Path;
+
+use hinomi_model::SinkError;
+
 use crate::query::QueryError;
 
 /// The lake's errors. What a user can mend says how.
@@ -13,7 +19,9 @@ pub enum LakeError {
     #[error("this cursor is not valid here; start again from the first page")]
     Cursor,
     /// Another process writes to this state folder.
-    #[error("{folder} is in use by another hinomi (process {holder}); stop it, or give this one its own --state folder")]
+    #[error(
+        "{folder} is in use by another hinomi (process {holder}); stop it, or give this one its own --state folder"
+    )]
     Locked {
         /// The state folder.
         folder: String,
@@ -41,13 +49,27 @@ pub enum LakeError {
         /// What is wrong with it.
         detail: String,
     },
+    /// What was handed over breaks the rules of the store; nothing of it was taken.
+    #[error("this batch cannot be stored: {detail}")]
+    Refused {
+        /// Which rule, and what to do.
+        detail: String,
+    },
+    /// Other writers kept taking the next version of a table.
+    #[error("{table}: {attempts} commits in a row were overtaken by another writer; try again when it is quiet")]
+    Overtaken {
+        /// Which table.
+        table: String,
+        /// How often it was tried.
+        attempts: u64,
+    },
     /// Reading or writing failed.
     #[error("{what}: {source}")]
     Io {
         /// What was attempted, with the path.
         what: String,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The Parquet library refused.
     #[error("{what}: {source}")]
@@ -65,4 +87,51 @@ pub enum LakeError {
         /// Its reason.
         source: tantivy::TantivyError,
     },
+}
+
+impl LakeError {
+    /// Wraps the system's reason with what was attempted on which path.
+    pub(crate) fn io(attempt: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let what = format!("{attempt} {}", path.display());
+        move |source| Self::Io { what, source }
+    }
+
+    /// Wraps the Parquet library's reason with what was attempted on which path.
+    pub(crate) fn parquet(attempt: &str, path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
+        let what = format!("{attempt} {}", path.display());
+        move |source| Self::Parquet { what, source }
+    }
+
+    /// Stored bytes that make no sense, with the reason.
+    pub(crate) fn damaged(what: impl Into<String>, detail: &(impl ToString + ?Sized)) -> Self {
+        Self::Damaged { what: what.into(), detail: detail.to_string() }
+    }
+
+    /// Whether the reason, however deep, is that there is no room: disk full, quota reached, file size limited.
+    pub fn is_no_room(&self) -> bool {
+        let mut next: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = next {
+            if error.downcast_ref::<io::Error>().is_some_and(tells_no_room) {
+                return true;
+            }
+            if error.downcast_ref::<std::sync::Arc<io::Error>>().is_some_and(|inner| tells_no_room(inner)) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+}
+
+/// An I/O error may itself wrap another one.
+fn tells_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) || inner.is_some_and(tells_no_room)
+}
+
+impl From<LakeError> for SinkError {
+    fn from(error: LakeError) -> Self {
+        if error.is_no_room() { Self::NoRoom(error.to_string()) } else { Self::Failed(error.to_string()) }
+    }
 }

@@ -14,10 +14,32 @@
 //!   that no sighting refers to is harmless, a sighting without its evidence is not.
 //! - [`query`] is the one query language of command line, API and pages.
 
+mod again;
+mod append;
+mod catch_up;
 pub mod error;
+mod evidence;
+pub mod export;
+mod facts;
+mod history;
+mod identify;
 mod index;
+mod keyed;
+mod lake;
+mod lock;
+pub mod place;
 pub mod query;
+mod recent;
 pub mod search;
+mod sightings;
+mod status;
+mod table;
+mod text;
 
+pub use again::Reidentified;
 pub use error::LakeError;
-pub use search::{FacetCount, FacetRequest, Host, HistoryEntry, SearchPage, SearchRequest, StoredEvidence};
+pub use export::Format;
+pub use lake::{Lake, LakeOptions};
+pub use place::{Place, Places};
+pub use search::{FacetCount, FacetRequest, HistoryEntry, Host, SearchPage, SearchRequest, StoredEvidence};
+pub use status::{Status, TableStatus};

@@ -1,0 +1,108 @@
+//! How fast the lake takes sightings, on this machine: `cargo run --release -p hinomi-lake --example ingest [SERVICES]`.
+//!
+//! Four rounds over the same services, in batches of 10,000: all new; told again word for word; seen again a week later
+//! with the same content; index deleted and rebuilt. Absolute figures mean little on a shared machine.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a measurement: it prints, and stops when it cannot go on"
+)]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use hinomi_lake::{Lake, LakeOptions, Places};
+use hinomi_model::time::FixedClock;
+use hinomi_model::{
+    Batch, Evidence, EvidenceKind, Facts, Identifier, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp,
+    Transport,
+};
+
+const BATCH: u32 = 10_000;
+const CONTENTS: u32 = 5_000;
+const WEEK_SECONDS: i64 = 7 * 24 * 3_600;
+
+struct FirstWords;
+
+impl Identifier for FirstWords {
+    fn identify(&self, evidence: &[Evidence]) -> Facts {
+        let text = evidence.first().map(|piece| String::from_utf8_lossy(&piece.bytes).into_owned()).unwrap_or_default();
+        let mut words = text.split_whitespace();
+        Facts {
+            protocol: words.next().and_then(|word| word.parse().ok()),
+            product: words.next().map(ToOwned::to_owned),
+            version: words.next().map(ToOwned::to_owned),
+            summary: Some(text.clone()),
+            ..Facts::default()
+        }
+    }
+
+    fn revision(&self) -> &str {
+        "ingest"
+    }
+}
+
+fn batch(from: u32, seconds: i64) -> Batch {
+    let mut told = Batch::default();
+    for n in from..from + BATCH {
+        let content = n.wrapping_mul(2_654_435_761) % CONTENTS;
+        let banner = format!("http server{} {}.{} welcome to unit {content}", content % 40, content % 7, content % 30);
+        let evidence = Evidence::new(EvidenceKind::Banner, banner);
+        let address = IpAddr::V4(Ipv4Addr::from((10 << 24) + n / 2));
+        let port = if n % 2 == 0 { 80 } else { 443 };
+        told.sightings.push(Sighting {
+            sensor: "survey".parse().expect("a name"),
+            campaign: Some("bench".parse().expect("a name")),
+            time: Timestamp::from_micros((1_790_000_000 + seconds) * 1_000_000 + i64::from(n) * 50),
+            subject: ServiceKey { address, port, transport: Transport::Tcp },
+            outcome: Outcome::Open,
+            remark: None,
+            evidence: vec![evidence.reference()],
+            marking: Marking::own(Purpose::Exercise),
+        });
+        told.evidence.push(evidence);
+    }
+    told
+}
+
+fn round(lake: &Lake, name: &str, services: u32, seconds: i64) {
+    let mut spent = std::time::Duration::ZERO;
+    for from in (0..services).step_by(BATCH as usize) {
+        let told = batch(from, seconds);
+        let start = Instant::now();
+        lake.append(told).expect("appended");
+        spent += start.elapsed();
+    }
+    report(name, services, spent);
+}
+
+fn report(name: &str, services: u32, spent: std::time::Duration) {
+    let rate = f64::from(services) / spent.as_secs_f64();
+    println!("{name:<28} {rate:>10.0} sightings/s   {:.2} s", spent.as_secs_f64());
+}
+
+fn open(dir: &std::path::Path) -> Lake {
+    let clock = Arc::new(FixedClock(Timestamp::from_micros(1_790_000_000_000_000)));
+    let identifier = Arc::new(FirstWords);
+    let options = LakeOptions { dir: dir.to_owned(), read_only: false, identifier, places: Places::default(), clock };
+    Lake::open(options).expect("opened")
+}
+
+fn main() {
+    let services: u32 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(200_000);
+    let dir = tempfile::tempdir().expect("a folder");
+    let lake = open(dir.path());
+    round(&lake, "all new", services, 0);
+    round(&lake, "told again word for word", services, 0);
+    round(&lake, "seen again, same content", services, WEEK_SECONDS);
+    let start = Instant::now();
+    lake.rebuild_index().expect("rebuilt");
+    report("index rebuilt from tables", services * 2, start.elapsed());
+    println!("{:?}", lake.status().expect("status"));
+    drop(lake);
+    let start = Instant::now();
+    drop(open(dir.path()));
+    println!("opened again in {:.3} s", start.elapsed().as_secs_f64());
+}

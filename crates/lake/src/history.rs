@@ -1,0 +1,145 @@
+//! Everything about one address: its services now, and what was seen of it over time.
+//!
+//! Files are passed over by the address bounds in the log, row groups by those in the file. At a hundred times the
+//! data: many small files with wide bounds make this slow before anything else; compaction is the answer.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use hinomi_model::{Facts, Outcome, ServiceKey};
+
+use crate::error::LakeError;
+use crate::identify::{AtHand, Contents};
+use crate::lake::Lake;
+use crate::search::{HistoryEntry, Host, MAX_LIMIT};
+use crate::sightings::{self, Row, halves};
+use crate::table::{Rows, read};
+
+impl Lake {
+    /// Services, and sightings newest first, of one address.
+    ///
+    /// # Errors
+    /// When index or tables cannot be read.
+    pub fn host(&self, address: IpAddr) -> Result<Host, LakeError> {
+        self.see_others()?;
+        let address = address.to_canonical();
+        let services = self.index.services_of(address)?;
+        let (rows, complete) = self.sightings_of(address)?;
+        let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
+        let store = None;
+        let derived = self.knowledge.of(&contents, &self.pieces, &AtHand::new(), store)?;
+        let facts = |row: &Row| derived.get(&row.content).map(|derived| derived.facts.as_ref());
+        let changes = all_changes(&rows, complete, &facts);
+        let none = Facts::default();
+        let entries = rows.iter().zip(changes).map(|(row, changes)| entry(row, facts(row).unwrap_or(&none), changes));
+        Ok(Host { address, services, history: entries.collect() })
+    }
+
+    /// The newest sightings of an address, newest first, and whether that is all of them.
+    fn sightings_of(&self, address: IpAddr) -> Result<(Vec<Row>, bool), LakeError> {
+        let wanted = halves(address);
+        let mut rows: Vec<Row> = Vec::new();
+        let mut complete = true;
+        for file in self.sightings.files(|file| file.extent.may_hold(wanted)) {
+            read::read(&self.sightings.path(&file), sightings::STORED, Rows::Address(wanted), &mut |batch| {
+                rows.extend(sightings::decode(batch)?);
+                if rows.len() > 2 * MAX_LIMIT {
+                    complete &= keep_newest(&mut rows);
+                }
+                Ok(())
+            })?;
+        }
+        complete &= keep_newest(&mut rows);
+        Ok((rows, complete))
+    }
+}
+
+/// Sorts newest first and keeps what a page may hold; whether that was everything.
+fn keep_newest(rows: &mut Vec<Row>) -> bool {
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.sighting.time, row.sighting.subject, row.id)));
+    let complete = rows.len() <= MAX_LIMIT;
+    rows.truncate(MAX_LIMIT);
+    complete
+}
+
+/// What changed with each of these sightings, newest first as they are. The first sighting of a service is an opening
+/// when there is nothing before it, and says nothing when what was before is not at hand.
+fn all_changes<'f>(rows: &[Row], complete: bool, facts: &dyn Fn(&Row) -> Option<&'f Facts>) -> Vec<Vec<String>> {
+    let mut before: HashMap<ServiceKey, &Row> = HashMap::new();
+    let mut all: Vec<Vec<String>> = Vec::with_capacity(rows.len());
+    for row in rows.iter().rev() {
+        let names = match before.insert(row.sighting.subject, row) {
+            Some(last) => changes(last, row, facts),
+            None if complete => vec![word_of(row.sighting.outcome)],
+            None => Vec::new(),
+        };
+        all.push(names.into_iter().map(ToOwned::to_owned).collect());
+    }
+    all.reverse();
+    all
+}
+
+const fn word_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Open => "opened",
+        Outcome::Closed => "closed",
+        _ => "pseudo",
+    }
+}
+
+fn changes<'f>(last: &Row, row: &Row, facts: &dyn Fn(&Row) -> Option<&'f Facts>) -> Vec<&'static str> {
+    if last.sighting.outcome != row.sighting.outcome {
+        return vec![word_of(row.sighting.outcome)];
+    }
+    if last.content == row.content {
+        return Vec::new();
+    }
+    let named = facts(last).zip(facts(row)).map(|(old, new)| differences(old, new)).unwrap_or_default();
+    if named.is_empty() { vec!["evidence"] } else { named }
+}
+
+fn differences(old: &Facts, new: &Facts) -> Vec<&'static str> {
+    let certificate = |facts: &Facts| facts.certificate.as_ref().map(|one| one.sha256.clone());
+    let told = [
+        ("protocol", old.protocol != new.protocol),
+        ("tls", old.tls != new.tls || old.tls_version != new.tls_version),
+        ("vendor", old.vendor != new.vendor),
+        ("product", old.product != new.product),
+        ("version", old.version != new.version),
+        ("model", old.model != new.model),
+        ("firmware", old.firmware != new.firmware),
+        ("kind", old.kind != new.kind),
+        ("os", old.os != new.os),
+        ("title", old.title != new.title),
+        ("certificate", certificate(old) != certificate(new)),
+        ("hassh", old.hassh != new.hassh),
+        ("host-key", old.host_key != new.host_key),
+        ("tags", old.tags != new.tags),
+    ];
+    told.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
+fn entry(row: &Row, facts: &Facts, changes: Vec<String>) -> HistoryEntry {
+    let seen = &row.sighting;
+    HistoryEntry {
+        time: seen.time,
+        port: seen.subject.port,
+        transport: seen.subject.transport,
+        outcome: seen.outcome,
+        sensor: seen.sensor.to_string(),
+        campaign: seen.campaign.as_ref().map(ToString::to_string),
+        remark: seen.remark.clone(),
+        label: label(facts),
+        changes,
+        evidence: seen.evidence.clone(),
+    }
+}
+
+/// Protocol, product and version in one line; the model where no product is known.
+fn label(facts: &Facts) -> String {
+    let tls = if facts.tls { Some("(TLS)") } else { None };
+    let product = facts.product.as_deref().or(facts.model.as_deref());
+    let version = facts.version.as_deref().or(facts.firmware.as_deref());
+    let parts = [facts.protocol.as_ref().map(|name| name.as_str()), tls, product, version];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}

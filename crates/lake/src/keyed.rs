@@ -1,0 +1,127 @@
+//! A table whose rows have names: evidence by its hash, facts by the content they are of.
+//!
+//! The names are kept in memory, the first 16 bytes of each with file and row: about 40 bytes a piece, 40 MB a million.
+//! Sixteen bytes, because the bytes come from strangers and eight could be made to collide. They are read from the
+//! tables at first use, so that a search that never asks for evidence never pays.
+//! At a hundred times the data (beyond some ten million pieces) the memory is too much: then the Bloom filters that the
+//! files carry, and files merged by hash, take the map's place.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hinomi_model::ContentHash;
+
+use crate::error::LakeError;
+use crate::table::columns::Columns;
+use crate::table::{DataFile, Rows, Table, read};
+
+type Prefix = [u8; 16];
+
+/// A table and the places of its rows by name.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    /// The table.
+    pub(crate) table: Table,
+    name: &'static str,
+    column: &'static str,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    places: HashMap<Prefix, Place>,
+    files: Vec<Arc<DataFile>>,
+    next_version: u64,
+    removals: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    file: u32,
+    row: u32,
+}
+
+impl Keyed {
+    /// The rows of this table, named by this column; `name` is for messages.
+    pub(crate) fn new(table: Table, name: &'static str, column: &'static str) -> Self {
+        Self { table, name, column, known: Mutex::default() }
+    }
+
+    /// Those of these names that have no row.
+    pub(crate) fn missing<'a>(
+        &self,
+        names: impl Iterator<Item = &'a ContentHash>,
+    ) -> Result<HashSet<ContentHash>, LakeError> {
+        let known = self.known()?;
+        Ok(names.filter(|name| !known.places.contains_key(&prefix(name))).copied().collect())
+    }
+
+    /// Reads some columns of the rows with these names. Rows come in no particular order; names without a row are
+    /// passed over.
+    pub(crate) fn fetch<'a>(
+        &self,
+        names: impl Iterator<Item = &'a ContentHash>,
+        columns: &[&str],
+        each: &mut dyn FnMut(Columns<'_>) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        for (file, mut rows) in self.locate(names)? {
+            rows.sort_unstable();
+            rows.dedup();
+            let mut hand_over = |batch: &_| each(Columns::new(self.name, batch));
+            read::read(&self.table.path(&file.1), columns, Rows::Numbers(&rows), &mut hand_over)?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::type_complexity, reason = "a private step: files in order, and the rows wanted of each")]
+    fn locate<'a>(
+        &self,
+        names: impl Iterator<Item = &'a ContentHash>,
+    ) -> Result<Vec<((u32, Arc<DataFile>), Vec<u32>)>, LakeError> {
+        let known = self.known()?;
+        let mut wanted: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for place in names.filter_map(|name| known.places.get(&prefix(name))) {
+            wanted.entry(place.file).or_default().push(place.row);
+        }
+        let file = |number: u32| known.files.get(usize::try_from(number).ok()?).cloned();
+        Ok(wanted.into_iter().filter_map(|(number, rows)| Some(((number, file(number)?), rows))).collect())
+    }
+
+    /// The places, brought up to the table's newest version.
+    fn known(&self) -> Result<MutexGuard<'_, Known>, LakeError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let removals = self.table.removals();
+        if known.removals != removals {
+            *known = Known { removals, ..Known::default() };
+        }
+        for file in self.table.files(|file| file.version >= known.next_version) {
+            self.learn(&mut known, file)?;
+        }
+        known.next_version = self.table.version().map_or(0, |version| version + 1);
+        Ok(known)
+    }
+
+    fn learn(&self, known: &mut Known, file: Arc<DataFile>) -> Result<(), LakeError> {
+        let too_many = |_| LakeError::damaged(self.name, "more files or rows than can be numbered");
+        let number = u32::try_from(known.files.len()).map_err(too_many)?;
+        let path = self.table.path(&file);
+        let mut row = 0;
+        read::read(&path, &[self.column], Rows::All, &mut |batch| {
+            let columns = Columns::new(self.name, batch);
+            for name in columns.texts(self.column)?.iter().flatten() {
+                let hash: ContentHash = name.parse().map_err(|error| LakeError::damaged(self.name, &error))?;
+                known.places.insert(prefix(&hash), Place { file: number, row });
+                row += 1;
+            }
+            Ok(())
+        })?;
+        known.files.push(file);
+        Ok(())
+    }
+}
+
+fn prefix(hash: &ContentHash) -> Prefix {
+    let mut prefix = [0; 16];
+    prefix.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+    prefix
+}

@@ -1,0 +1,183 @@
+//! The lake, open.
+//!
+//! ```text
+//!   <state>/lock                      who writes
+//!   <state>/places.csv                optional: prefix,asn,name,country,prefecture
+//!   <state>/tables/sightings|evidence|facts    Parquet and _delta_log
+//!   <state>/index/                    derived
+//! ```
+//!
+//! At a hundred times the data: opening reads the log (see [`crate::table`]) and nothing else; names of evidence are
+//! read when they are first asked for.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hinomi_model::{CampaignId, Checkpoint, Clock, ContentHash, Identifier, Service, Timestamp};
+
+use crate::error::LakeError;
+use crate::evidence::{EVIDENCE, Pieces};
+use crate::facts::FACTS;
+use crate::identify::Knowledge;
+use crate::index::Index;
+use crate::lock::WriteLock;
+use crate::place::Places;
+use crate::recent::Recent;
+use crate::search::{SearchPage, SearchRequest, StoredEvidence};
+use crate::sightings::SIGHTINGS;
+use crate::table::Table;
+use crate::table::definition::Definition;
+
+/// How to open a lake.
+pub struct LakeOptions {
+    /// The state folder; made when absent, unless for reading only.
+    pub dir: PathBuf,
+    /// Open without the right to write: beside a writer, or on a copy.
+    pub read_only: bool,
+    /// The rules.
+    pub identifier: Arc<dyn Identifier>,
+    /// Where addresses are. When empty, `places.csv` of the state folder is used, if it is there.
+    pub places: Places,
+    /// Where the present comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Sightings at rest, and every question asked of them.
+pub struct Lake {
+    pub(crate) dir: PathBuf,
+    pub(crate) sightings: Table,
+    pub(crate) pieces: Pieces,
+    pub(crate) knowledge: Knowledge,
+    pub(crate) index: Index,
+    pub(crate) places: Places,
+    pub(crate) clock: Arc<dyn Clock>,
+    writer: Option<Writer>,
+}
+
+/// The right to write, and what the writer remembers.
+struct Writer {
+    recent: Mutex<Recent>,
+    _lock: WriteLock,
+}
+
+impl Lake {
+    /// Opens a state folder. A writer mends what a kill left and brings the index up to the tables.
+    ///
+    /// # Errors
+    /// When another process writes there, when something was written by a newer version, or cannot be read.
+    pub fn open(options: LakeOptions) -> Result<Self, LakeError> {
+        let LakeOptions { dir, read_only, identifier, places, clock } = options;
+        let writer = if read_only { None } else { Some(Writer::new(&dir)?) };
+        let places = if places.is_empty() { Places::of_state(&dir)? } else { places };
+        let now = clock.now();
+        let root = dir.join("tables");
+        let open = |definition: &'static Definition| {
+            if read_only { Table::open(&root, definition) } else { Table::open_or_create(&root, definition, now) }
+        };
+        let (evidence, sightings, facts) = (open(&EVIDENCE)?, open(&SIGHTINGS)?, open(&FACTS)?);
+        let index = Index::open(&dir.join("index"), read_only)?;
+        let (pieces, knowledge) = (Pieces::new(evidence), Knowledge::new(facts, identifier));
+        let lake = Self { dir, sightings, pieces, knowledge, index, places, clock, writer };
+        if !read_only {
+            lake.mend()?;
+        }
+        Ok(lake)
+    }
+
+    /// A page of services that match, with counts.
+    ///
+    /// # Errors
+    /// When the query or the cursor cannot be understood, or the index cannot be read.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, LakeError> {
+        self.index.search(request)
+    }
+
+    /// Every service that matches, by address and port, one at a time; the number of them.
+    ///
+    /// # Errors
+    /// When the query cannot be understood, the index cannot be read, or `each` refuses.
+    pub fn scan(
+        &self,
+        query: &str,
+        now: Timestamp,
+        each: &mut dyn FnMut(Service) -> Result<(), LakeError>,
+    ) -> Result<u64, LakeError> {
+        self.index.scan(query, now, each)
+    }
+
+    /// The services of one address as last seen, by port.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn services_of(&self, address: IpAddr) -> Result<Vec<Service>, LakeError> {
+        self.index.services_of(address.to_canonical())
+    }
+
+    /// One piece of evidence, as it was stored.
+    ///
+    /// # Errors
+    /// When the tables cannot be read, or the bytes no longer have this hash.
+    pub fn evidence(&self, hash: &ContentHash) -> Result<Option<StoredEvidence>, LakeError> {
+        self.see_others()?;
+        self.pieces.get(hash)
+    }
+
+    /// The newest checkpoint of a campaign.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn checkpoint(&self, campaign: &CampaignId) -> Result<Option<Checkpoint>, LakeError> {
+        self.see_others()?;
+        let state = self.sightings.note(&application(campaign))?;
+        Ok(state.map(|state| Checkpoint { campaign: campaign.clone(), state }))
+    }
+
+    /// Every campaign that left a checkpoint, and when it last did.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn campaigns(&self) -> Result<Vec<(CampaignId, Option<Timestamp>)>, LakeError> {
+        self.see_others()?;
+        let campaign = |name: &str| name.strip_prefix(APPLICATION)?.parse().ok();
+        let notes = self.sightings.notes().into_iter();
+        Ok(notes.filter_map(|(name, _, time)| Some((campaign(&name)?, time))).collect())
+    }
+
+    /// A reader takes note of what the writer committed since.
+    pub(crate) fn see_others(&self) -> Result<(), LakeError> {
+        if self.writer.is_some() {
+            return Ok(());
+        }
+        self.refresh()
+    }
+
+    /// Takes note of commits that this process did not make.
+    pub(crate) fn refresh(&self) -> Result<(), LakeError> {
+        [&self.pieces.keyed.table, &self.sightings, &self.knowledge.keyed.table]
+            .into_iter()
+            .try_for_each(Table::refresh)
+    }
+
+    /// The right to write, for one at a time.
+    pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Recent>, LakeError> {
+        let writer = self.writer.as_ref().ok_or(LakeError::ReadOnly)?;
+        Ok(writer.recent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Writer {
+    fn new(dir: &Path) -> Result<Self, LakeError> {
+        fs::create_dir_all(dir).map_err(LakeError::io("creating", dir))?;
+        Ok(Self { recent: Mutex::default(), _lock: WriteLock::take(dir)? })
+    }
+}
+
+/// Campaigns sign their notes in the log so.
+const APPLICATION: &str = "hinomi.campaign.";
+
+/// How a campaign signs its notes in the log.
+pub(crate) fn application(campaign: &CampaignId) -> String {
+    format!("{APPLICATION}{campaign}")
+}

@@ -1,0 +1,76 @@
+//! Which sightings are stored already: exactly, and without a list of all names in memory.
+//!
+//! A sighting can only be stored in a file whose statistics admit its address and its time. New observations are later
+//! than almost everything stored, so a survey asks its own last files and nothing else; an import told again asks the
+//! files that hold it. Names of files asked lately are kept, 16 bytes a sighting, at most [`MAX_NAMES`].
+//! At a hundred times the data: new observations cost the same; telling an old import again reads the name column of
+//! the files of its period, once each while they fit the bound.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use hinomi_model::SightingId;
+
+use crate::error::LakeError;
+use crate::sightings::{self, Row, SIGHTINGS};
+use crate::table::columns::Columns;
+use crate::table::{DataFile, Rows, Table, read};
+
+/// The most names kept: 64 MB.
+const MAX_NAMES: usize = 4_000_000;
+
+/// Names of files that were asked lately.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    files: HashMap<String, Arc<[SightingId]>>,
+    order: VecDeque<String>,
+    names: usize,
+}
+
+impl Recent {
+    /// Those of these sightings that the table holds.
+    pub(crate) fn stored(&mut self, table: &Table, rows: &[Row]) -> Result<HashSet<SightingId>, LakeError> {
+        let mut stored = HashSet::new();
+        let Some(extent) = sightings::extent(rows) else { return Ok(stored) };
+        for file in table.files(|file| file.extent.overlaps(&extent)) {
+            let may_hold = |row: &&Row| {
+                file.extent.may_hold_time(row.sighting.time.as_micros()) && file.extent.may_hold(row.halves())
+            };
+            let mut candidates = rows.iter().filter(may_hold).peekable();
+            if candidates.peek().is_none() {
+                continue;
+            }
+            let names = self.names_of(table, &file)?;
+            stored.extend(candidates.map(|row| row.id).filter(|id| names.binary_search(id).is_ok()));
+        }
+        Ok(stored)
+    }
+
+    fn names_of(&mut self, table: &Table, file: &DataFile) -> Result<Arc<[SightingId]>, LakeError> {
+        if let Some(names) = self.files.get(&file.path) {
+            return Ok(names.clone());
+        }
+        let mut names = Vec::new();
+        read::read(&table.path(file), &["id"], Rows::All, &mut |batch| {
+            let columns = Columns::new(SIGHTINGS.name, batch);
+            for name in columns.texts("id")?.iter().flatten() {
+                names.push(name.parse().map_err(|error| LakeError::damaged(SIGHTINGS.name, &error))?);
+            }
+            Ok(())
+        })?;
+        names.sort_unstable();
+        let names: Arc<[SightingId]> = names.into();
+        self.keep(file.path.clone(), names.clone());
+        Ok(names)
+    }
+
+    fn keep(&mut self, path: String, names: Arc<[SightingId]>) {
+        self.names += names.len();
+        self.order.push_back(path.clone());
+        self.files.insert(path, names);
+        while self.names > MAX_NAMES && self.order.len() > 1 {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.names -= self.files.remove(&oldest).map_or(0, |names| names.len());
+        }
+    }
+}

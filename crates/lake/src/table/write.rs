@@ -1,0 +1,159 @@
+//! Rows into a Parquet file.
+//!
+//! zstd, dictionaries where values repeat, row groups of 65,536 rows or 64 MiB, small pages with a page index, so that
+//! one row can be read without its neighbours. A staged file that no commit kept removes itself.
+//! At a hundred times the data: memory stays at one row group, whatever the number of rows.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use super::definition::{Column, Definition, Habit};
+use super::log;
+use super::statistics::Gatherer;
+use crate::error::LakeError;
+
+/// Rows of one row group, at most.
+const ROW_GROUP_ROWS: usize = 65_536;
+
+/// Bytes of one row group, at most, so that large evidence does not fill the memory.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+
+/// Rows of one page, at most: what is read and unpacked to get at one row.
+const PAGE_ROWS: usize = 4_096;
+
+/// Bytes of one page of long values, about.
+const BULK_PAGE_BYTES: usize = 128 << 10;
+
+/// Rows after which page sizes are looked at: long values must not gather.
+const CHECK_ROWS: usize = 128;
+
+/// A file that is written and does not count yet.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    /// Its name in the table's folder.
+    pub(crate) name: String,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// How many rows it holds.
+    pub(crate) rows: u64,
+    /// Its statistics, as the log states them.
+    pub(crate) statistics: String,
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Staged {
+    /// A commit speaks of it now: it stays.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Should this fail, the next writer sweeps it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes rows, synced to disk, file and name.
+pub(crate) fn stage(
+    dir: &Path,
+    name: String,
+    definition: &'static Definition,
+    schema: &SchemaRef,
+    rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
+) -> Result<Staged, LakeError> {
+    let path = dir.join(&name);
+    let mut staged = Staged { name, bytes: 0, rows: 0, statistics: String::new(), path, kept: false };
+    let file = File::create(&staged.path).map_err(LakeError::io("creating", &staged.path))?;
+    let gathered = write_rows(file, &staged.path, definition, schema, rows)?;
+    log::sync_folder(dir)?;
+    staged.bytes = fs::metadata(&staged.path).map_err(LakeError::io("looking at", &staged.path))?.len();
+    staged.rows = gathered.rows();
+    staged.statistics = gathered.finish();
+    Ok(staged)
+}
+
+fn write_rows(
+    file: File,
+    path: &Path,
+    definition: &'static Definition,
+    schema: &SchemaRef,
+    rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
+) -> Result<Gatherer, LakeError> {
+    let refuse = || LakeError::parquet("writing", path);
+    let buffered = BufWriter::with_capacity(1 << 18, file);
+    let mut writer =
+        ArrowWriter::try_new_with_options(buffered, schema.clone(), options(definition)).map_err(refuse())?;
+    let mut gathered = Gatherer::new(definition);
+    for batch in rows {
+        let batch = batch?;
+        gathered.take(&batch);
+        writer.write(&batch).map_err(refuse())?;
+    }
+    let buffered = writer.into_inner().map_err(refuse())?;
+    let file = buffered.into_inner().map_err(|error| LakeError::io("writing", path)(error.into_error()))?;
+    file.sync_all().map_err(LakeError::io("syncing", path))?;
+    Ok(gathered)
+}
+
+/// How rows of this table are laid out.
+pub(crate) fn options(definition: &'static Definition) -> ArrowWriterOptions {
+    // Without Arrow's own copy of the schema: some readers stumble over it, and all read Parquet's.
+    ArrowWriterOptions::new().with_properties(properties(definition)).with_skip_arrow_metadata(true)
+}
+
+fn properties(definition: &'static Definition) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_created_by(concat!("hinomi ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(CHECK_ROWS)
+        .set_sorting_columns(Some(sorting(definition)));
+    for column in definition.columns {
+        let path = ColumnPath::from(column.name);
+        builder = match column.habit {
+            Habit::Repeats => builder,
+            Habit::Names => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_bloom_filter_enabled(path.clone(), true)
+                .set_column_bloom_filter_fpp(path, 0.01),
+            Habit::Bulk => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
+                .set_column_data_page_size_limit(path, BULK_PAGE_BYTES),
+        };
+    }
+    builder.build()
+}
+
+fn sorting(definition: &'static Definition) -> Vec<SortingColumn> {
+    let place = |name: &&str| {
+        let at = leaves(definition.columns).position(|leaf| leaf == *name)?;
+        Some(SortingColumn { column_idx: i32::try_from(at).ok()?, descending: false, nulls_first: true })
+    };
+    definition.sorted_by.iter().filter_map(place).collect()
+}
+
+/// The names of the leaf columns in file order; a list of references has two leaves.
+fn leaves(columns: &'static [Column]) -> impl Iterator<Item = &'static str> {
+    columns.iter().flat_map(|column| {
+        let leaves = if column.kind == super::definition::Kind::References { 2 } else { 1 };
+        std::iter::repeat_n(column.name, leaves)
+    })
+}

@@ -1,0 +1,78 @@
+//! The readable part of evidence, for people and for full-text search.
+//!
+//! At a hundred times the data nothing changes: the work follows distinct evidence, and each content has a bound.
+
+use hinomi_model::{Evidence, EvidenceKind};
+
+/// The most bytes of text kept for one content.
+const MAX_TEXT_BYTES: usize = 4_096;
+
+/// The most bytes one piece may give, so that a long page leaves room for the certificate beside it.
+const MAX_PIECE_TEXT_BYTES: usize = 2_048;
+
+/// The most bytes of one piece that are looked at.
+const MAX_READ_BYTES: usize = 16 * 1_024;
+
+/// Shorter runs of printable characters between others are chance.
+const MIN_RUN_CHARS: usize = 3;
+
+/// What can be read of these pieces, one line each.
+pub(crate) fn readable(evidence: &[Evidence]) -> String {
+    let mut text = String::new();
+    for piece in evidence.iter().filter(|piece| piece.kind != EvidenceKind::Favicon) {
+        let room = MAX_PIECE_TEXT_BYTES.min(MAX_TEXT_BYTES.saturating_sub(text.len() + 1));
+        let line = runs(&piece.bytes, room);
+        if !line.is_empty() {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The printable runs of these bytes, at most `room` bytes of them.
+fn runs(bytes: &[u8], room: usize) -> String {
+    let read = bytes.get(..MAX_READ_BYTES).unwrap_or(bytes);
+    let lossy = String::from_utf8_lossy(read);
+    let breaks = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    let mut line = String::new();
+    for run in lossy.split(breaks).map(str::trim).filter(|run| run.chars().count() >= MIN_RUN_CHARS) {
+        if line.len() + run.len() + 1 > room {
+            let fits = run.char_indices().map(|(at, _)| at).take_while(|at| line.len() + at < room).last();
+            line.push_str(run.get(..fits.unwrap_or(0)).unwrap_or_default());
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(run);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn binary_noise_goes_and_words_stay() {
+        let pieces = [
+            Evidence::new(EvidenceKind::Banner, b"SSH-2.0-OpenSSH_9.6\r\n".as_slice()),
+            Evidence::new(EvidenceKind::Certificate, b"\x30\x82\x01\x0a\x0c\x09camera-42\x02\x01A\xff".as_slice()),
+            Evidence::new(EvidenceKind::Favicon, b"secret picture".as_slice()),
+            Evidence::new(EvidenceKind::Http, "<title>管理画面</title>".as_bytes()),
+        ];
+        assert_eq!(readable(&pieces), "SSH-2.0-OpenSSH_9.6\ncamera-42\n<title>管理画面</title>\n");
+    }
+
+    proptest! {
+        #[test]
+        fn bounded_whatever_comes(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..6000), 0..6)) {
+            let pieces: Vec<_> = pieces.into_iter().map(|bytes| Evidence::new(EvidenceKind::Reply, bytes)).collect();
+            let text = readable(&pieces);
+            prop_assert!(text.len() <= MAX_TEXT_BYTES);
+            prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+        }
+    }
+}
