@@ -74,7 +74,7 @@ fn push_coded<'a>(list: &mut Fields<'a>, input: &'a [u8], name: &'static str) {
     let texts: Vec<_> = lines(input, 0..input.len()).take(MAX_LINES).map(|line| without_code(input, line)).collect();
     let mut filled = texts.iter().filter(|text| !text.is_empty());
     let Some(first) = filled.next() else { return };
-    let Some(last) = filled.last() else {
+    let Some(last) = filled.next_back() else {
         list.span(name, first.clone());
         return;
     };

@@ -52,6 +52,8 @@ pub(crate) struct Head<'a> {
     pub(crate) body: usize,
     /// Whether the blank line was there.
     pub(crate) ended: bool,
+    /// Whether the head is larger than we read: no more bytes will end it.
+    pub(crate) overflowed: bool,
     /// The first thing that could not be read.
     pub(crate) trouble: Option<Malformed>,
 }
@@ -65,7 +67,7 @@ pub(crate) fn parse<'a>(input: &'a [u8], protocol: &[u8]) -> Result<Head<'a>, Ma
     let (line, next) = line_at(input, leading);
     let (status, reason) = status_line(input, line, protocol)?;
     let headers = Vec::with_capacity(16);
-    let mut head = Head { status, reason, headers, body: input.len(), ended: false, trouble: None };
+    let mut head = Head { status, reason, headers, body: input.len(), ended: false, overflowed: false, trouble: None };
     match next {
         Some(at) => head.read_headers(input, at),
         None => head.trouble = Some(Malformed::Truncated { what: "end of the status line", at: input.len() }),
@@ -125,10 +127,12 @@ impl<'a> Head<'a> {
                 return;
             }
             if self.headers.len() >= MAX_HEADERS {
+                self.overflowed = true;
                 self.note(Malformed::TooMuch { what: "header", at, limit: MAX_HEADERS });
                 return;
             }
             if next > MAX_HEAD_BYTES {
+                self.overflowed = true;
                 self.note(Malformed::TooMuch { what: "head", at, limit: MAX_HEAD_BYTES });
                 return;
             }

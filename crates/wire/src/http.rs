@@ -134,7 +134,7 @@ pub fn complete(input: &[u8]) -> bool {
         return memchr::memchr(b'\n', input.get(4..).unwrap_or_default()).is_some();
     };
     if !head.ended {
-        return matches!(head.trouble, Some(Malformed::TooMuch { .. }));
+        return head.overflowed;
     }
     let body = get(input, head.body..input.len());
     match head.code(input) {

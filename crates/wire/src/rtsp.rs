@@ -56,7 +56,7 @@ pub fn complete(input: &[u8]) -> bool {
         return memchr::memchr(b'\n', input.get(4..).unwrap_or_default()).is_some();
     };
     if !head.ended {
-        return matches!(head.trouble, Some(Malformed::TooMuch { .. }));
+        return head.overflowed;
     }
     // Without a length there is no body (RFC 7826 section 18.17).
     input.len() - head.body >= head.content_length().unwrap_or(0)

@@ -87,6 +87,6 @@ pub(crate) fn blank(bytes: &mut [u8], range: Range<usize>) {
 
 /// How many bytes stand before the line of that number, from 1.
 pub(crate) fn lines_before(input: &[u8], line: usize) -> usize {
-    let ends = memchr::memchr_iter(b'\n', input);
-    line.checked_sub(2).and_then(|skip| ends.skip(skip).next()).map_or(0, |end| end + 1)
+    let mut ends = memchr::memchr_iter(b'\n', input);
+    line.checked_sub(2).and_then(|skip| ends.nth(skip)).map_or(0, |end| end + 1)
 }

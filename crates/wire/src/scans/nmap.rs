@@ -129,10 +129,10 @@ impl<R: BufRead> Records<R> {
         }
         let port = self.port.take_if(|port| port.depth == depth)?;
         let position = port.position;
-        Some(self.record(port).map_err(|reason| Bounded::<R>::record_error(position, reason)))
+        Some(self.record(&port).map_err(|reason| Bounded::<R>::record_error(position, reason)))
     }
 
-    fn record(&self, port: Port) -> Result<Record, String> {
+    fn record(&self, port: &Port) -> Result<Record, String> {
         let address = self.host.address.ok_or("its host has no IPv4 or IPv6 address")?;
         let transport: Transport = port.protocol.parse().map_err(|error| format!("{error}"))?;
         let number = port.number.parse().map_err(|_| format!("{:?} is no port number", clip(&port.number)))?;

@@ -1,0 +1,88 @@
+//! What holds for every kind of evidence and any bytes.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Bytes that look enough like each protocol to go deep into its codec.
+const SEEDS: &[&[u8]] = &[
+    b"HTTP/1.1 200 OK\r\nServer: x\r\nSet-Cookie: a=b; Expires=c\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n<titl\r\n",
+    b"HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"realm=\"\r\n\r\n<input name=token value=\"abcdefgh12\">",
+    b"RTSP/1.0 200 OK\r\nPublic: OPTIONS\r\n folded\r\nDate: x\r\n\r\n",
+    b"220 host ESMTP Sun, 22 Nov 2026 01:02:03 +0900\r\n",
+    b"+OK <1.2@host>\r\n$5\r\nos:Li\r\nprocess_id:1\r\n",
+    b"\xff\xfd\x01\xff\xfa\x18\xff\xf0login: ",
+    b"\x30\0\0\0\x0a8.0.36\0\x01\x02\x03\x04saltsalt\0\xff\xff\x08\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0moresaltmore\0caching\0",
+    b"<?xml version='1.0'?><root><device><modelName>x&amp;y</modelName></device></root>",
+    b"<port><service name='http' method='probed'><cpe>cpe:/a:b:c</cpe></service></port>",
+    b"{\"port\":80,\"proto\":\"tcp\",\"service\":{\"name\":\"http\",\"banner\":\"x\"}}",
+    b"{\"status\":\"success\",\"protocol\":\"ssh\",\"result\":{\"banner\":\"SSH-2.0-x\"}}",
+    b"\x16\x03\x03\0\x2e\x02\0\0\x2a\x03\x03",
+    b"\x60\x44\x00\x01\xff{\"a\":1}",
+];
+
+fn evidence() -> impl Strategy<Value = Vec<u8>> {
+    let noise = prop::collection::vec(any::<u8>(), 0..200);
+    let mutated =
+        (prop::sample::select(SEEDS), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6))
+            .prop_map(|(seed, changes)| {
+                let mut bytes = seed.to_vec();
+                for (index, byte) in changes {
+                    let at = index.index(bytes.len());
+                    bytes.get_mut(at..=at).unwrap_or_default().fill(byte);
+                }
+                bytes
+            });
+    let cut = (prop::sample::select(SEEDS), any::<prop::sample::Index>())
+        .prop_map(|(seed, index)| seed.get(..index.index(seed.len())).unwrap_or_default().to_vec());
+    prop_oneof![1 => noise, 4 => mutated, 1 => cut]
+}
+
+fn kind() -> impl Strategy<Value = EvidenceKind> {
+    prop::sample::select(EvidenceKind::all().collect::<Vec<_>>())
+}
+
+fn shape(list: &[Field<'_>]) -> Vec<(String, std::ops::Range<usize>)> {
+    list.iter().map(|field| (field.name.to_string(), field.span.clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fields_are_bounded_and_their_spans_lie_inside(kind in kind(), bytes in evidence()) {
+        let list = fields(kind, &bytes);
+        prop_assert!(list.len() <= MAX_FIELDS);
+        for field in &list {
+            prop_assert!(field.span.start <= field.span.end && field.span.end <= bytes.len(), "{kind} {field:?}");
+            prop_assert!(field.value.len() <= MAX_FIELD_BYTES);
+        }
+    }
+
+    #[test]
+    fn masking_keeps_length_and_fields_and_is_done_once(kind in kind(), bytes in evidence()) {
+        let mut masked = bytes.clone();
+        mask(kind, &mut masked);
+        prop_assert_eq!(masked.len(), bytes.len());
+        prop_assert_eq!(shape(&fields(kind, &masked)), shape(&fields(kind, &bytes)), "{} {:?}", kind,
+            String::from_utf8_lossy(&masked));
+        let mut twice = masked.clone();
+        mask(kind, &mut twice);
+        prop_assert_eq!(twice, masked);
+    }
+
+    #[test]
+    fn what_is_recognised_stays_recognised_when_masked(bytes in evidence()) {
+        let mut masked = bytes.clone();
+        mask(EvidenceKind::Banner, &mut masked);
+        prop_assert_eq!(recognise(&masked), recognise(&bytes));
+    }
+}
+
+#[test]
+fn malformed_evidence_says_so_and_never_fails() {
+    for kind in [EvidenceKind::Http, EvidenceKind::Rtsp, EvidenceKind::Ssdp, EvidenceKind::UpnpDescription] {
+        let list = fields(kind, b"\0\0\0");
+        assert_eq!(list.last().map(|field| &*field.name), Some("malformed"), "{kind}");
+    }
+}
