@@ -1,0 +1,10 @@
+//! Greetings and answers to small requests.
+#![no_main]
+
+use hinomi_model::evidence::EvidenceKind;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Banner, bytes);
+    hinomi_fuzz::evidence(EvidenceKind::Reply, bytes);
+});

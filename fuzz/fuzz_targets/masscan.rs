@@ -1,0 +1,11 @@
+//! masscan JSON, whole and broken.
+#![no_main]
+
+use hinomi_model::evidence::EvidenceKind;
+use hinomi_wire::scans::Format;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::MasscanRecord, bytes);
+    hinomi_fuzz::scan(Format::MasscanJson, bytes);
+});

@@ -1,0 +1,7 @@
+//! UPnP device descriptions.
+#![no_main]
+
+use hinomi_model::evidence::EvidenceKind;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| hinomi_fuzz::evidence(EvidenceKind::UpnpDescription, bytes));
