@@ -1,0 +1,140 @@
+//! Our ClientHello: broad, so that old devices answer, and small, so that they do not choke.
+
+use std::net::IpAddr;
+
+use super::record::{HANDSHAKE, encode};
+
+/// Hellos of 256 to 511 bytes hang some old terminators; RFC 7685 pads them past that.
+const PADDED_BYTES: usize = 512;
+
+/// Names and protocols longer than this are not sent.
+const MAX_SERVER_NAME_BYTES: usize = 253;
+
+const CLIENT_HELLO: u8 = 1;
+const TLS_1_0: u16 = 0x0301;
+const TLS_1_2: u16 = 0x0303;
+const VERSIONS: [u16; 4] = [0x0304, TLS_1_2, 0x0302, TLS_1_0];
+
+const CIPHERS_1_3: [u16; 3] = [0x1301, 0x1302, 0x1303];
+
+/// Forward secrecy first, then what only old devices have: RSA key exchange, Camellia, 3DES, RC4. Last the signal of secure
+/// renegotiation (RFC 5746), which the very old understand better than an extension.
+const CIPHERS: [u16; 43] = [
+    0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC009, 0xC013, 0xC00A, 0xC014, 0xC023, 0xC027, 0xC024, 0xC028,
+    0x009E, 0x009F, 0xCCAA, 0x0033, 0x0039, 0x0067, 0x006B, 0x0045, 0x0088, 0x009C, 0x009D, 0x002F, 0x0035, 0x003C,
+    0x003D, 0x0041, 0x0084, 0x0032, 0x0038, 0xC008, 0xC012, 0x0016, 0x000A, 0x0013, 0xC007, 0xC011, 0x0005, 0x0004,
+    0x00FF,
+];
+
+/// X25519MLKEM768, x25519, P-256, P-384, P-521. The first without a share: a server that insists on it asks again.
+const GROUPS: [u16; 5] = [0x11EC, 0x001D, 0x0017, 0x0018, 0x0019];
+const GROUPS_1_2: [u16; 4] = [0x001D, 0x0017, 0x0018, 0x0019];
+const X25519: u16 = 0x001D;
+
+/// ECDSA, Ed25519, RSA-PSS, RSA PKCS#1, and SHA-1 for the old.
+const SIGNATURES: [u16; 14] =
+    [0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0809, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201, 0x0202];
+
+/// The newest version offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaxVersion {
+    /// TLS 1.0 to 1.2: the certificates come in the clear.
+    Tls12,
+    /// TLS 1.0 to 1.3.
+    #[default]
+    Tls13,
+}
+
+/// What goes into a ClientHello.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientHelloOptions<'a> {
+    /// The client's random.
+    pub random: [u8; 32],
+    /// The session id that TLS 1.3 sends for old middleboxes' sake. Not sent with [`MaxVersion::Tls12`].
+    pub session_id: [u8; 32],
+    /// The x25519 public value. No secret needs to be known: the handshake never goes on.
+    pub key_share: [u8; 32],
+    /// The host name asked for; addresses are not sent (RFC 6066 section 3).
+    pub server_name: Option<&'a str>,
+    /// Application protocols offered, as `http/1.1`; empty sends no such extension.
+    pub alpn: &'a [&'a str],
+    /// The newest version offered.
+    pub max_version: MaxVersion,
+}
+
+/// The ClientHello as one record.
+pub fn client_hello(options: &ClientHelloOptions<'_>) -> Vec<u8> {
+    let modern = options.max_version == MaxVersion::Tls13;
+    let mut body = TLS_1_2.to_be_bytes().to_vec();
+    body.extend(options.random);
+    body.extend(with_length_u8(if modern { &options.session_id } else { &[] }));
+    let mut ciphers = if modern { CIPHERS_1_3.to_vec() } else { Vec::new() };
+    ciphers.extend(CIPHERS);
+    body.extend(with_length_u16(&numbers(&ciphers)));
+    body.extend([1, 0]);
+    let mut extensions = extensions(options);
+    pad(&mut extensions, body.len() + 4 + 2);
+    body.extend(with_length_u16(&extensions));
+
+    let [_, high, middle, low] = u32::try_from(body.len()).unwrap_or(0).to_be_bytes();
+    let mut message = vec![CLIENT_HELLO, high, middle, low];
+    message.extend(body);
+    encode(HANDSHAKE, TLS_1_0, &message)
+}
+
+fn extensions(options: &ClientHelloOptions<'_>) -> Vec<u8> {
+    let modern = options.max_version == MaxVersion::Tls13;
+    let mut all = Vec::new();
+    if let Some(name) = options.server_name.filter(|name| is_host_name(name)) {
+        let entry = [&[0], with_length_u16(name.as_bytes()).as_slice()].concat();
+        all.extend(extension(0, &with_length_u16(&entry)));
+    }
+    all.extend(extension(23, &[]));
+    let groups = if modern { numbers(&GROUPS) } else { numbers(&GROUPS_1_2) };
+    all.extend(extension(10, &with_length_u16(&groups)));
+    all.extend(extension(11, &[1, 0]));
+    all.extend(extension(13, &with_length_u16(&numbers(&SIGNATURES))));
+    let protocols: Vec<u8> = options.alpn.iter().flat_map(|name| with_length_u8(name.as_bytes())).collect();
+    if !protocols.is_empty() {
+        all.extend(extension(16, &with_length_u16(&protocols)));
+    }
+    if modern {
+        all.extend(extension(43, &with_length_u8(&numbers(&VERSIONS))));
+        all.extend(extension(45, &[1, 1]));
+        let share = [X25519.to_be_bytes().as_slice(), with_length_u16(&options.key_share).as_slice()].concat();
+        all.extend(extension(51, &with_length_u16(&share)));
+    }
+    all
+}
+
+fn is_host_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    (1..=MAX_SERVER_NAME_BYTES).contains(&name.len()) && name.bytes().all(fits) && name.parse::<IpAddr>().is_err()
+}
+
+/// `before` are the bytes of the handshake message around the extensions.
+fn pad(extensions: &mut Vec<u8>, before: usize) {
+    let length = before + extensions.len();
+    if (256..PADDED_BYTES).contains(&length) {
+        let padding = PADDED_BYTES.saturating_sub(length + 4);
+        extensions.extend(extension(21, &vec![0; padding]));
+    }
+}
+
+fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
+    [kind.to_be_bytes().as_slice(), with_length_u16(data).as_slice()].concat()
+}
+
+fn numbers(numbers: &[u16]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+}
+
+fn with_length_u8(data: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(data.len()).unwrap_or(u8::MAX);
+    [&[length], data.get(..usize::from(length)).unwrap_or_default()].concat()
+}
+
+fn with_length_u16(data: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
+    [length.to_be_bytes().as_slice(), data.get(..usize::from(length)).unwrap_or_default()].concat()
+}
