@@ -6,7 +6,7 @@
 pub mod policy;
 
 pub use hinomi_lake::export::Format;
-pub use hinomi_lake::query::{FIELDS, FieldHelp, QueryError};
+pub use hinomi_lake::query::{FIELDS, FieldInfo, QueryError};
 pub use hinomi_lake::search::{
     FacetCount, FacetRequest, HistoryEntry, Host, MAX_LIMIT, SearchPage, SearchRequest, StoredEvidence,
 };
@@ -14,6 +14,6 @@ pub use hinomi_lake::{LakeError, Status};
 pub use policy::{ReadError, Reader, Viewer};
 
 /// Every field of the query language, with an example and help in both languages.
-pub fn query_fields() -> &'static [FieldHelp] {
+pub fn query_fields() -> &'static [FieldInfo] {
     FIELDS
 }

@@ -90,7 +90,8 @@ impl Reader {
     /// # Errors
     /// When the lake cannot be read.
     pub fn host(&self, address: IpAddr) -> Result<Option<Host>, ReadError> {
-        Ok(self.lake.host(address)?)
+        let host = self.lake.host(address)?;
+        Ok((!host.services.is_empty() || !host.history.is_empty()).then_some(host))
     }
 
     /// One piece of evidence.
@@ -105,8 +106,14 @@ impl Reader {
     ///
     /// # Errors
     /// When the query is not understood, the lake cannot be read or `out` cannot be written.
-    pub fn export(&self, query: &str, format: Format, now: Timestamp, out: &mut dyn Write) -> Result<u64, ReadError> {
-        Ok(self.lake.export(query, format, now, out)?)
+    pub fn export(
+        &self,
+        query: &str,
+        format: Format,
+        now: Timestamp,
+        out: &mut (dyn Write + Send),
+    ) -> Result<u64, ReadError> {
+        Ok(self.lake.export(query, now, format, out)?)
     }
 
     /// How much there is.

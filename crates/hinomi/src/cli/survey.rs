@@ -92,7 +92,9 @@ pub(crate) struct Plan {
 pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choice: Choice) -> Result<Plan> {
     let near = authorised.scope().ranges.iter().all(|range| range.network().is_loopback());
     let base = if near { Config::near() } else { Config::default() };
-    let config = Config { concurrency: limits::connections(), ..base };
+    let contact = &authorised.scope().contact;
+    let contact = if contact.page.is_empty() { &contact.email } else { &contact.page };
+    let config = Config { concurrency: limits::connections(), contact: contact.clone(), ..base };
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
     let door = Door::new(authorised, state.opt_out()?, clock.clone(), Arc::new(Metrics::default()));

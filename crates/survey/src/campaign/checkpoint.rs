@@ -66,11 +66,10 @@ impl Progress {
             return;
         }
         let (mut from, mut to) = (step, step + 1);
-        if let Some((left, end)) = self.beyond.range(..step).next_back().map(|(a, b)| (*a, *b)) {
-            if end == step {
-                self.beyond.remove(&left);
-                from = left;
-            }
+        let before = self.beyond.range(..step).next_back().map(|(a, b)| (*a, *b));
+        if let Some((left, _)) = before.filter(|(_, end)| *end == step) {
+            self.beyond.remove(&left);
+            from = left;
         }
         if let Some(end) = self.beyond.remove(&to) {
             to = end;

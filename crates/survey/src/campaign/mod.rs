@@ -5,5 +5,6 @@ mod commit;
 mod pseudo;
 mod run;
 
+pub(crate) use commit::Seen;
 pub use checkpoint::{CheckpointError, Progress};
 pub use run::{Campaign, Report, Survey};

@@ -84,7 +84,8 @@ async fn listen_into(stream: &mut impl Talk, bounds: Bounds, heard: &mut Vec<u8>
     let (mut wait, mut pauses) = (bounds.first, 0);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match chunk(stream, heard, bounds.bytes - heard.len(), wait.min(left)).await {
+        let room = bounds.bytes - heard.len();
+        match chunk(stream, heard, room, wait.min(left)).await {
             Chunk::Bytes if heard.len() >= bounds.bytes => return Some(Heard::Endless(std::mem::take(heard))),
             Chunk::Bytes => wait = bounds.pause,
             Chunk::End if heard.is_empty() => return Some(Heard::Ended),
@@ -131,7 +132,8 @@ pub(crate) async fn ask(
     let mut wait = bounds.first;
     while answer.len() < bounds.bytes && !complete(&answer) {
         let left = deadline.saturating_duration_since(Instant::now());
-        match chunk(stream, &mut answer, bounds.bytes - answer.len(), wait.min(left)).await {
+        let room = bounds.bytes - answer.len();
+        match chunk(stream, &mut answer, room, wait.min(left)).await {
             Chunk::Bytes => wait = bounds.pause,
             Chunk::Pause | Chunk::End | Chunk::Reset => break,
         }

@@ -18,11 +18,9 @@ use std::sync::Arc;
 
 use hinomi_model::{CampaignId, Outcome, ServiceKey};
 
-use crate::campaign::Survey;
+use crate::campaign::{Seen, Survey};
 use crate::engine::Opened;
 use session::{Sense, Session};
-
-pub(crate) use crate::campaign::Seen;
 
 /// Grabs one service.
 pub(crate) struct Grabber {

@@ -44,7 +44,7 @@ fn understood(probe: Probe, answer: &[u8]) -> bool {
     match probe {
         Probe::Dns => dns::Response::parse(answer).is_ok(),
         Probe::Ntp => ntp::Packet::parse(answer).is_ok(),
-        Probe::Snmp => snmp::Report::parse(answer).is_ok(),
+        Probe::Snmp => snmp::Message::parse(answer).is_ok(),
         Probe::Ssdp => answer.starts_with(b"HTTP/1."),
         Probe::Coap => coap::Message::parse(answer).is_ok(),
         Probe::EchonetLite => echonet::Frame::parse(answer).is_ok(),

@@ -19,3 +19,6 @@ pub use document::{Document, DocumentError};
 pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
 pub use opt_out::OptOut;
 pub use signature::{Authorised, PrivateKey, PublicKey, Trust, VerifyError, sign, verify};
+
+#[cfg(test)]
+mod tests;
