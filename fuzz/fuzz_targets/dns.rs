@@ -1,12 +1,11 @@
 //! DNS responses.
 #![no_main]
 
-mod laws;
-
+use hinomi_model::evidence::EvidenceKind;
 use hinomi_wire::dns;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    laws::hold(data, dns::fields, dns::mask);
-    let _ = dns::tcp_message(data);
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Dns, bytes);
+    let _ = dns::tcp_message(bytes);
 });

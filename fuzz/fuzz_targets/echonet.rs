@@ -1,12 +1,11 @@
 //! ECHONET Lite frames.
 #![no_main]
 
-mod laws;
-
+use hinomi_model::evidence::EvidenceKind;
 use hinomi_wire::echonet;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    laws::hold(data, echonet::fields, echonet::mask);
-    let _ = echonet::complete(data);
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::EchonetLite, bytes);
+    let _ = echonet::complete(bytes);
 });

@@ -1,12 +1,11 @@
 //! Modbus device identification.
 #![no_main]
 
-mod laws;
-
+use hinomi_model::evidence::EvidenceKind;
 use hinomi_wire::modbus;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    laws::hold(data, modbus::fields, modbus::mask);
-    let _ = modbus::complete(data);
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Modbus, bytes);
+    let _ = modbus::complete(bytes);
 });

@@ -1,12 +1,11 @@
 //! MQTT CONNACK.
 #![no_main]
 
-mod laws;
-
+use hinomi_model::evidence::EvidenceKind;
 use hinomi_wire::mqtt;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    laws::hold(data, mqtt::fields, |_| {});
-    let _ = mqtt::complete(data);
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Mqtt, bytes);
+    let _ = mqtt::complete(bytes);
 });

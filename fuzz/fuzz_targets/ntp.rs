@@ -1,11 +1,9 @@
 //! NTP packets.
 #![no_main]
 
-mod laws;
-
-use hinomi_wire::ntp;
+use hinomi_model::evidence::EvidenceKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    laws::hold(data, ntp::fields, ntp::mask);
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Ntp, bytes);
 });

@@ -1,11 +1,9 @@
 //! SNMP messages.
 #![no_main]
 
-mod laws;
-
-use hinomi_wire::snmp;
+use hinomi_model::evidence::EvidenceKind;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
-    laws::hold(data, snmp::fields, snmp::mask);
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Snmp, bytes);
 });
