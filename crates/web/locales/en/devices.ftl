@@ -1,0 +1,42 @@
+# Kinds of device, and what stands out
+kind-unknown = kind not known
+kind-router = router
+kind-network = switch or access point
+kind-firewall = firewall
+kind-camera = camera
+kind-recorder = recorder
+kind-nas = network storage
+kind-printer = printer
+kind-controller = controller
+kind-building = building automation
+kind-energy = energy
+kind-gateway = IoT hub
+kind-voice = telephone
+kind-media = media
+kind-management = remote management
+kind-server = server
+kind-decoy = decoy
+
+family-network = network gear
+family-eye = cameras, recorders
+family-plant = plant and building
+family-hub = IoT hubs
+family-office = office and home
+family-server = servers
+family-decoy = decoys
+family-unknown = kind not known
+
+tag-telnet-open = Telnet open
+tag-why-telnet-open = Nothing is encrypted, and infections often come in this way
+tag-anonymous = No authentication
+tag-why-anonymous = Anyone may be able to read and write
+tag-expired = Expired certificate
+tag-why-expired = Perhaps nobody looks after it any more
+tag-recursion = Open resolver
+tag-why-recursion = Can be used to amplify attacks on others
+tag-old-tls = Old TLS
+tag-why-old-tls = TLS 1.1 and older do not count as secure
+tag-self-signed = Self-signed certificate
+tag-why-self-signed = Nothing shows that it is the right device
+tag-malformed = Malformed answers
+tag-why-malformed = Some parts could not be read

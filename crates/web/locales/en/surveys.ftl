@@ -1,0 +1,20 @@
+# Surveys
+surveys-title = Surveys
+surveys-lead = A survey keeps to what a signed scope permits. Nothing else is sent a single packet.
+surveys-none = No survey is running here
+surveys-none-how = Start one in another window; what it finds appears in search at once.
+survey-running = running
+survey-finished = finished
+survey-progress = Progress of the survey
+survey-done = Settled
+survey-open = Answered
+survey-rate = Rate
+survey-remaining = Remaining
+survey-refused = Not sent: outside the scope
+survey-started = Started
+survey-scope = Scope
+survey-authority = Authorised by
+survey-contact = Contact
+survey-errors = Attempts that failed
+survey-reason = Reason
+survey-count = Times

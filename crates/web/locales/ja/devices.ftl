@@ -1,0 +1,42 @@
+# 機器の種類と、目立つ点
+kind-unknown = 種類は不明
+kind-router = ルーター
+kind-network = スイッチ・無線 AP
+kind-firewall = ファイアウォール
+kind-camera = カメラ
+kind-recorder = 録画機
+kind-nas = NAS
+kind-printer = プリンター
+kind-controller = 制御装置
+kind-building = ビル・住宅設備
+kind-energy = 発電・電力
+kind-gateway = IoT ハブ
+kind-voice = 電話
+kind-media = 映像・音響
+kind-management = 遠隔管理
+kind-server = サーバー
+kind-decoy = おとり
+
+family-network = 通信機器
+family-eye = カメラ・録画機
+family-plant = 設備・制御
+family-hub = IoT ハブ
+family-office = 事務・家庭
+family-server = サーバー
+family-decoy = おとり
+family-unknown = 種類は不明
+
+tag-telnet-open = Telnet が開いている
+tag-why-telnet-open = 通信が暗号化されず、感染の入り口によく使われます
+tag-anonymous = 認証なしで使える
+tag-why-anonymous = 誰でも読み書きできるおそれがあります
+tag-expired = 証明書の期限切れ
+tag-why-expired = 手入れが止まっているしるしかもしれません
+tag-recursion = 開いた DNS
+tag-why-recursion = 攻撃の踏み台にされるおそれがあります
+tag-old-tls = 古い TLS
+tag-why-old-tls = TLS 1.1 以前は安全とみなされません
+tag-self-signed = 自己署名の証明書
+tag-why-self-signed = 相手が本物かどうかを確かめられません
+tag-malformed = 規格に合わない応答
+tag-why-malformed = 読み取れなかった部分があります

@@ -1,0 +1,20 @@
+# 調査
+surveys-title = 調査
+surveys-lead = 調査は、署名された許可（スコープ）の範囲でだけ行われます。許可のない相手には、ひとつのパケットも送りません。
+surveys-none = いま動いている調査はありません
+surveys-none-how = 別の窓で調査を始めると、結果は検索からすぐに見られます。
+survey-running = 調査中
+survey-finished = 終了
+survey-progress = 調査の進み
+survey-done = 済んだ数
+survey-open = 応答
+survey-rate = 速さ
+survey-remaining = 残り
+survey-refused = 許可の外として送らなかった数
+survey-started = 開始
+survey-scope = スコープ
+survey-authority = 許可した人
+survey-contact = 連絡先
+survey-errors = うまくいかなかった試み
+survey-reason = 理由
+survey-count = 回数

@@ -1,0 +1,75 @@
+//! Errors of the API as problem details, RFC 9457.
+//!
+//! `code` is stable and `type` is a page of this server that explains it; `at` and `len` point into a query, counted in
+//! characters.
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::page::fault::{Fault, add_retry};
+
+/// Every code, with its title in the language of the API.
+const TITLES: &[(&str, &str)] = &[
+    ("query", "The query cannot be understood"),
+    ("query-too-long", "The query is too long"),
+    ("cursor", "The cursor is not valid; start again from the first page"),
+    ("parameter", "A parameter is missing, unknown or malformed"),
+    ("address", "Not an IPv4 or IPv6 address"),
+    ("hash", "Not the name of a piece of evidence"),
+    ("host-not-seen", "Nothing was ever seen at this address"),
+    ("evidence-not-stored", "No such evidence is stored"),
+    ("not-found", "There is nothing here"),
+    ("method", "This can only be read (GET, HEAD)"),
+    ("wrong-host", "This server answers to localhost, 127.0.0.1 and [::1] only"),
+    ("body-not-accepted", "This server takes no request bodies"),
+    ("target-too-long", "The request target is too long"),
+    ("busy", "Too many are reading at this moment; try again shortly"),
+    ("timeout", "The answer took too long"),
+    ("internal", "The lake could not be read; the log says why"),
+];
+
+/// Every code. Never rename, only add.
+pub(crate) const CODES: [&str; TITLES.len()] = {
+    let mut codes = [""; TITLES.len()];
+    let mut place = 0;
+    while place < TITLES.len() {
+        codes[place] = TITLES[place].0;
+        place += 1;
+    }
+    codes
+};
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    about: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    len: Option<usize>,
+}
+
+/// The answer of the API to a request that went wrong.
+pub(crate) fn respond(fault: &Fault) -> Response {
+    let title = TITLES.iter().find(|(code, _)| *code == fault.code).map_or(fault.code, |(_, title)| *title);
+    let problem = Problem {
+        about: format!("/about#problem-{}", fault.code),
+        title,
+        status: fault.status.as_u16(),
+        code: fault.code,
+        detail: fault.detail.as_deref(),
+        at: fault.span.map(|(at, _)| at),
+        len: fault.span.map(|(_, len)| len),
+    };
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
+    let mut response = (fault.status, headers, body).into_response();
+    add_retry(&mut response, fault.status);
+    response
+}

@@ -1,0 +1,147 @@
+//! Search, hosts, surveys and status as JSON.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use hinomi_share::{FacetRequest, MAX_LIMIT, SearchRequest};
+use serde::{Deserialize, Serialize};
+
+use super::{json, problem};
+use crate::app::App;
+use crate::limits::{DEFAULT_FACET_VALUES, DEFAULT_LIMIT, MAX_FACETS, MAX_QUERY_BYTES};
+use crate::page::fault::Fault;
+use crate::page::host::address_of;
+use crate::watch::SurveyStatus;
+
+/// The greatest number of values a facet may list.
+const MAX_FACET_VALUES: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchParameters {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    facets: String,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A parameter that is not as it should be.
+pub(super) fn malformed(detail: impl ToString) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "parameter").because(detail)
+}
+
+/// Reads parameters; unknown ones are refused, so that a slip of the pen is not silently something else.
+pub(super) fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Fault> {
+    query.map(|Query(parameters)| parameters).map_err(|error| malformed(error.body_text()))
+}
+
+/// Refuses a query beyond the bound.
+pub(super) fn bounded(query: &str) -> Result<(), Fault> {
+    if query.len() > MAX_QUERY_BYTES {
+        let detail = format!("a query may have {MAX_QUERY_BYTES} bytes; this one has {}", query.len());
+        return Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long").because(detail));
+    }
+    Ok(())
+}
+
+/// Reads `product,port:20`.
+fn facets(text: &str) -> Result<Vec<FacetRequest>, Fault> {
+    let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.len() > MAX_FACETS {
+        return Err(malformed(format!("facets: at most {MAX_FACETS} of them")));
+    }
+    parts.into_iter().map(facet).collect()
+}
+
+fn facet(part: &str) -> Result<FacetRequest, Fault> {
+    let (field, size) = part.split_once(':').unwrap_or((part, ""));
+    let size = match size {
+        "" => Some(DEFAULT_FACET_VALUES),
+        digits => digits.parse().ok().filter(|size| (1..=MAX_FACET_VALUES).contains(size)),
+    };
+    let size =
+        size.ok_or_else(|| malformed(format!("facets: the number after {field}: is 1 to {MAX_FACET_VALUES}")))?;
+    Ok(FacetRequest { field: field.to_owned(), size })
+}
+
+fn request(app: &App, asked: SearchParameters) -> Result<SearchRequest, Fault> {
+    bounded(&asked.q)?;
+    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
+    if limit > MAX_LIMIT {
+        return Err(malformed(format!("limit: at most {MAX_LIMIT}; use cursor for more")));
+    }
+    Ok(SearchRequest {
+        query: asked.q,
+        facets: facets(&asked.facets)?,
+        limit,
+        cursor: asked.cursor,
+        now: app.now(),
+        ..SearchRequest::default()
+    })
+}
+
+/// `GET /search`
+pub(super) async fn search(State(app): State<App>, query: Result<Query<SearchParameters>, QueryRejection>) -> Response {
+    let request = match parameters(query).and_then(|asked| request(&app, asked)) {
+        Ok(request) => request,
+        Err(fault) => return problem::respond(&fault),
+    };
+    match app.desk.ask(move |reader| reader.search(&request)).await {
+        Ok(page) => json(&page),
+        Err(error) => problem::respond(&error.into()),
+    }
+}
+
+/// `GET /hosts/{address}`
+pub(super) async fn host(State(app): State<App>, path: Result<Path<String>, PathRejection>) -> Response {
+    let address = match address_of(path) {
+        Ok(address) => address,
+        Err(fault) => return problem::respond(&fault),
+    };
+    match app.desk.ask(move |reader| reader.host(address)).await {
+        Ok(Some(host)) if !host.history.is_empty() || !host.services.is_empty() => json(&host),
+        Ok(_) => problem::respond(&Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(address)),
+        Err(error) => problem::respond(&error.into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Surveys {
+    surveys: Vec<SurveyStatus>,
+}
+
+/// `GET /surveys`
+pub(super) async fn surveys(State(app): State<App>) -> Response {
+    json(&Surveys { surveys: app.progress.surveys() })
+}
+
+#[derive(Serialize)]
+struct StatusAnswer {
+    version: &'static str,
+    services: u64,
+    sightings: u64,
+    evidence: u64,
+    bytes: u64,
+    behind: u64,
+    rules: String,
+}
+
+/// `GET /status`
+pub(super) async fn status(State(app): State<App>) -> Response {
+    match app.desk.ask(|reader| reader.status()).await {
+        Ok(status) => json(&StatusAnswer {
+            version: env!("CARGO_PKG_VERSION"),
+            services: status.services,
+            sightings: status.sightings.rows,
+            evidence: status.evidence.rows,
+            bytes: [status.sightings, status.evidence, status.facts].iter().map(|table| table.bytes).sum::<u64>()
+                + status.index_bytes,
+            behind: status.behind,
+            rules: status.rules,
+        }),
+        Err(error) => problem::respond(&error.into()),
+    }
+}

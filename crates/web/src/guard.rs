@@ -1,0 +1,109 @@
+//! What every request passes and every answer carries.
+//!
+//! The server knows no visitors, so it must not be spoken to by pages of other origins: a name other than this
+//! machine's own is refused (DNS rebinding gives a foreign page a name that leads here), nothing allows reading across
+//! origins, and pages may load only from here.
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, REFERRER_POLICY, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::limits::{MAX_TARGET_BYTES, REQUEST_TIME};
+use crate::page::fault::{Fault, answer};
+
+/// What pages may do: load style, script, pictures and data from this origin, send forms to it, and nothing else.
+pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                          form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const FIXED: [(HeaderName, HeaderValue); 6] = [
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+/// The middleware around everything.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let uri = request.uri().clone();
+    let headers = request.headers().clone();
+    let mut response = match objection(&uri, &headers) {
+        Some(fault) => answer(&app, &uri, &headers, &fault),
+        None => match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => answer(&app, &uri, &headers, &Fault::new(StatusCode::GATEWAY_TIMEOUT, "timeout")),
+        },
+    };
+    for (name, value) in FIXED {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn objection(uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
+    let target_bytes = uri.path().len() + uri.query().map_or(0, str::len);
+    if target_bytes > MAX_TARGET_BYTES {
+        return Some(Fault::new(StatusCode::URI_TOO_LONG, "target-too-long"));
+    }
+    if !is_for_us(uri, headers) {
+        return Some(Fault::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host"));
+    }
+    has_body(headers).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
+}
+
+/// Whether every name by which the request calls this server is a name of this machine.
+fn is_for_us(uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut named = headers.get_all(HOST).iter();
+    let (Some(host), None) = (named.next(), named.next()) else { return false };
+    host.to_str().is_ok_and(is_own_name) && uri.authority().is_none_or(|authority| is_own_name(authority.as_str()))
+}
+
+/// `localhost`, `127.0.0.1` or `[::1]`, with or without a port.
+fn is_own_name(authority: &str) -> bool {
+    let name = match authority.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
+        _ => authority,
+    };
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_ours() {
+        for own in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:8080", "[::1]"] {
+            assert!(is_own_name(own), "{own}");
+        }
+        for foreign in
+            ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "evil@localhost", "[::2]:1", "::1"]
+        {
+            assert!(!is_own_name(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_name_or_with_two_is_refused() {
+        let uri = Uri::from_static("/");
+        let mut headers = HeaderMap::new();
+        assert!(!is_for_us(&uri, &headers));
+        headers.append(HOST, HeaderValue::from_static("localhost"));
+        assert!(is_for_us(&uri, &headers));
+        assert!(!is_for_us(&Uri::from_static("http://evil.example/"), &headers));
+        headers.append(HOST, HeaderValue::from_static("evil.example"));
+        assert!(!is_for_us(&uri, &headers));
+    }
+}

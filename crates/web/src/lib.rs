@@ -1,0 +1,39 @@
+//! What people and programs see over HTTP.
+//!
+//! ```text
+//!   request -> guard (loopback names only, no body, time limit, headers) -> page::* or api::*
+//!                                                                             |        |
+//!                                       read::Desk (bounded, off the async threads) <--+
+//!                                             |
+//!                                       share::Reader, the only door to records
+//! ```
+//!
+//! - [`Server`] binds a loopback address and nothing else: there is no authentication yet, so being at the machine is
+//!   the entitlement. [`Bound`] serves until told to stop.
+//! - Pages are rendered here, complete without JavaScript, in Japanese or English. Nothing is fetched from elsewhere.
+//! - What a scanned host said reaches a page only as [`seen::Seen`].
+//! - The API under `/api/v1/` is described by `openapi.json`, which a test holds against the real answers.
+//! - Surveys report through [`Progress`], which the binary implements.
+
+pub mod api;
+mod app;
+pub mod asset;
+pub mod chart;
+pub mod error;
+pub mod guard;
+pub mod language;
+pub mod limits;
+pub mod link;
+pub mod moment;
+mod page;
+mod read;
+pub mod seen;
+pub mod server;
+pub mod tags;
+mod visit;
+pub mod watch;
+pub mod words;
+
+pub use error::WebError;
+pub use server::{Bound, Server};
+pub use watch::{NoSurveys, Progress, SurveyStatus};

@@ -1,0 +1,58 @@
+//! The pages: complete without JavaScript, in the visitor's language.
+
+pub(crate) mod about;
+pub(crate) mod evidence;
+pub(crate) mod fault;
+mod frame;
+mod hex;
+pub(crate) mod host;
+mod overview;
+pub(crate) mod search;
+mod service;
+pub(crate) mod surveys;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::app::App;
+
+pub(crate) use frame::{Frame, render};
+pub(crate) use overview::Outlook;
+
+/// Fields that the search page counts, in its order.
+pub(crate) const FACETS: &[&str] =
+    &["kind", "protocol", "vendor", "product", "tag", "port", "net", "country", "as", "sensor"];
+
+/// Changes in a history that have a text.
+#[cfg(test)]
+pub(crate) const CHANGES: &[&str] = &[
+    "opened",
+    "closed",
+    "pseudo",
+    "protocol",
+    "tls",
+    "vendor",
+    "product",
+    "version",
+    "model",
+    "firmware",
+    "kind",
+    "os",
+    "title",
+    "certificate",
+    "hassh",
+    "host-key",
+    "tags",
+    "evidence",
+];
+
+/// Every page with its path.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/search", get(search::show))
+        .route("/hosts/{address}", get(host::show))
+        .route("/evidence/{hash}", get(evidence::show))
+        .route("/surveys", get(surveys::show))
+        .route("/about", get(about::show))
+}

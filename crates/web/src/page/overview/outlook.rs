@@ -1,0 +1,143 @@
+//! What the first page shows, gathered from the lake and kept for a moment.
+//!
+//! The page is asked for again and again while a survey runs; the lake is asked at most once in
+//! [`OVERVIEW_AGE`](crate::limits::OVERVIEW_AGE), by one visitor for all.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use hinomi_model::{DeviceKind, Service, Timestamp};
+use hinomi_share::{FacetCount, FacetRequest, MAX_LIMIT, ReadError, Reader, SearchRequest};
+use tokio::sync::Mutex;
+
+use crate::app::App;
+use crate::chart::map::{self, Panel, Spot};
+use crate::limits::{MAP_PAGES, OVERVIEW_AGE};
+use crate::read::DeskError;
+use crate::tags;
+
+/// The lake as the first page shows it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Picture {
+    pub(super) taken: Timestamp,
+    pub(super) services: u64,
+    pub(super) hosts: u64,
+    pub(super) sightings: u64,
+    pub(super) evidence: u64,
+    pub(super) expired: u64,
+    pub(super) facets: BTreeMap<String, Vec<FacetCount>>,
+    pub(super) spots: Vec<Spot>,
+    pub(super) panels: Vec<Panel>,
+    /// Services that were looked at for the map, and whether that is all of them.
+    pub(super) drawn: u64,
+    pub(super) complete: bool,
+}
+
+impl Picture {
+    pub(super) fn facet(&self, field: &str) -> &[FacetCount] {
+        self.facets.get(field).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Keeps the newest picture.
+#[derive(Default)]
+pub(crate) struct Outlook {
+    newest: Mutex<Option<Arc<Picture>>>,
+}
+
+impl Outlook {
+    /// The picture, drawn anew when it is old.
+    pub(crate) async fn look(&self, app: &App) -> Result<Arc<Picture>, DeskError> {
+        let now = app.now();
+        let mut newest = self.newest.lock().await;
+        if let Some(picture) = newest.as_ref().filter(|picture| now.since(picture.taken) < OVERVIEW_AGE) {
+            return Ok(Arc::clone(picture));
+        }
+        let picture = Arc::new(app.desk.ask(move |reader| draw(reader, now)).await?);
+        *newest = Some(Arc::clone(&picture));
+        Ok(picture)
+    }
+}
+
+fn request(query: &str, now: Timestamp, limit: usize) -> SearchRequest {
+    SearchRequest { query: query.to_owned(), limit, now, ..SearchRequest::default() }
+}
+
+fn draw(reader: &Reader, now: Timestamp) -> Result<Picture, ReadError> {
+    let status = reader.status()?;
+    let mut asked = request("", now, MAX_LIMIT);
+    asked.facets = ["kind", "protocol", "port", "product", "tag"]
+        .map(|field| FacetRequest { field: field.to_owned(), size: 12 })
+        .to_vec();
+    let mut gathered = Gathered::default();
+    let mut picture =
+        Picture { taken: now, sightings: status.sightings.rows, evidence: status.evidence.rows, ..Picture::default() };
+    for page_number in 0..MAP_PAGES {
+        let page = reader.search(&asked)?;
+        gathered.add(&page.matches, now);
+        if page_number == 0 {
+            picture.services = page.total;
+            picture.facets = page.facets;
+            asked.facets.clear();
+        }
+        asked.cursor = page.next;
+        if asked.cursor.is_none() {
+            picture.complete = true;
+            break;
+        }
+    }
+    picture.expired = reader.search(&request("cert.expires:<0d", now, 0))?.total;
+    picture.drawn = gathered.services;
+    picture.hosts = u64::try_from(gathered.hosts.len()).unwrap_or(u64::MAX);
+    picture.spots = gathered.spots();
+    picture.panels = map::panels(&picture.spots);
+    Ok(picture)
+}
+
+/// Hosts, put together from their services.
+#[derive(Default)]
+struct Gathered {
+    services: u64,
+    hosts: BTreeMap<IpAddr, Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    kind: Option<(u8, DeviceKind)>,
+    alarm: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, services: &[Service], now: Timestamp) {
+        for service in services {
+            self.services += 1;
+            let known = self.hosts.entry(service.key.address).or_default();
+            let told = service.facts.kind.map(|kind| (service.facts.confidence.as_percent(), kind));
+            known.kind = stronger(known.kind, told);
+            known.alarm |= tags::standing_out(service, now).iter().any(|tag| tags::is_alarm(tag));
+        }
+    }
+
+    fn spots(&self) -> Vec<Spot> {
+        let on_map = |(address, known): (&IpAddr, &Known)| match address {
+            IpAddr::V4(v4) => Some(spot(*v4, known)),
+            IpAddr::V6(_) => None,
+        };
+        self.hosts.iter().filter_map(on_map).collect()
+    }
+}
+
+fn spot(address: Ipv4Addr, known: &Known) -> Spot {
+    Spot { address, kind: known.kind.map(|(_, kind)| kind), alarm: known.alarm }
+}
+
+/// What says more of a host: the surer one; of equals, a device before a mere server.
+fn stronger(left: Option<(u8, DeviceKind)>, right: Option<(u8, DeviceKind)>) -> Option<(u8, DeviceKind)> {
+    let weight = |told: &(u8, DeviceKind)| (told.1 != DeviceKind::Server, told.0);
+    match (left, right) {
+        (Some(left), Some(right)) if weight(&right) > weight(&left) => Some(right),
+        (None, right) => right,
+        (left, _) => left,
+    }
+}

@@ -1,0 +1,194 @@
+//! Search: a box, what was found, what to narrow it by.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use hinomi_model::DeviceKind;
+use hinomi_share::{FacetCount, FacetRequest, SearchPage, SearchRequest, query_fields};
+
+use super::fault::Fault;
+use super::service::ServiceView;
+use super::{FACETS, Frame, render};
+use crate::app::App;
+use crate::language::Language;
+use crate::limits::{MAX_QUERY_BYTES, PAGE_LIMIT};
+use crate::link;
+use crate::moment;
+use crate::seen::Seen;
+use crate::visit::Visit;
+use crate::words::Words;
+
+/// Values of a facet on the page.
+const FACET_VALUES: usize = 8;
+
+/// Queries that show what can be asked, with the key of what they mean.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("kind:camera,recorder", "example-kind"),
+    ("tag:telnet-open OR tag:anonymous", "example-tag"),
+    ("cert.expires:<30d", "example-expires"),
+    ("protocol:ssh version:<9", "example-version"),
+    ("protocol:http NOT port:80", "example-port"),
+    ("\"login\" has:certificate", "example-text"),
+];
+
+#[derive(Template)]
+#[template(path = "search.html")]
+struct SearchView {
+    frame: Frame,
+    query: String,
+    total: Option<String>,
+    fault: Option<Trouble>,
+    services: Vec<ServiceView>,
+    facets: Vec<Facet>,
+    next: Option<String>,
+    first: Option<String>,
+    exports: Vec<(&'static str, String)>,
+    fields: Vec<FieldHelp>,
+    examples: Vec<Example>,
+}
+
+/// A query that was not understood, with the place.
+struct Trouble {
+    message: Seen,
+    /// The query before, at and after the place; absent when the fault is elsewhere.
+    place: Option<[Seen; 3]>,
+}
+
+struct Facet {
+    label: String,
+    values: Vec<FacetValue>,
+}
+
+struct FacetValue {
+    label: Seen,
+    count: String,
+    href: String,
+    /// The same with these left out.
+    without: String,
+}
+
+struct FieldHelp {
+    name: &'static str,
+    example: &'static str,
+    href: String,
+    help: &'static str,
+}
+
+struct Example {
+    query: &'static str,
+    href: String,
+    meaning: String,
+}
+
+pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
+    let query = visit.parameter("q").unwrap_or_default().to_owned();
+    let cursor = visit.parameter("cursor").map(str::to_owned);
+    let asked = SearchRequest {
+        query: query.clone(),
+        facets: FACETS.iter().map(|field| FacetRequest { field: (*field).to_owned(), size: FACET_VALUES }).collect(),
+        limit: PAGE_LIMIT,
+        cursor: cursor.clone(),
+        now: app.now(),
+        ..SearchRequest::default()
+    };
+    let found = match query.len() {
+        0..=MAX_QUERY_BYTES => app.desk.ask(move |reader| reader.search(&asked)).await.map_err(Fault::from),
+        _ => Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long")),
+    };
+    let mut page = bare(&visit, &query);
+    page.first = cursor.map(|_| link::search(&query));
+    match found {
+        Ok(found) => {
+            fill(&mut page, &app, &visit.words, &found);
+            render(&visit, StatusCode::OK, &page)
+        }
+        Err(fault) if fault.status == StatusCode::BAD_REQUEST => {
+            page.fault = Some(trouble(&visit.words, &query, &fault));
+            render(&visit, fault.status, &page)
+        }
+        Err(fault) => super::fault::page(&visit, &fault),
+    }
+}
+
+fn bare(visit: &Visit, query: &str) -> SearchView {
+    let words = &visit.words;
+    let title = if query.is_empty() { words.say("search-title") } else { query.to_owned() };
+    let export = |format| link::with_parameters("/api/v1/export", [("q", query), ("format", format)]);
+    SearchView {
+        frame: Frame::new(visit, &title, "search"),
+        query: query.to_owned(),
+        total: None,
+        fault: None,
+        services: Vec::new(),
+        facets: Vec::new(),
+        next: None,
+        first: None,
+        exports: ["csv", "jsonl", "parquet"].map(|format| (format, export(format))).to_vec(),
+        fields: fields(words.language()),
+        examples: examples(words),
+    }
+}
+
+fn fill(page: &mut SearchView, app: &App, words: &Words, found: &SearchPage) {
+    page.total = Some(words.count("services-count", found.total));
+    page.services = found.matches.iter().map(|service| ServiceView::new(words, app.now(), service)).collect();
+    page.facets = FACETS.iter().filter_map(|field| facet(words, &page.query, field, found)).collect();
+    let next = |cursor: &String| link::with_parameters("/search", [("q", page.query.as_str()), ("cursor", cursor)]);
+    page.next = found.next.as_ref().map(next);
+}
+
+fn facet(words: &Words, query: &str, field: &str, found: &SearchPage) -> Option<Facet> {
+    let counts = found.facets.get(field).filter(|counts| !counts.is_empty())?;
+    let value = |count: &FacetCount| {
+        let kind: Option<DeviceKind> = if field == "kind" { count.value.parse().ok() } else { None };
+        let name = match field {
+            "kind" => kind.map(|kind| words.say(&format!("kind-{kind}"))),
+            "tag" => words.find("tag-", &count.value),
+            _ => None,
+        };
+        let term = link::term(field, &count.value);
+        FacetValue {
+            label: Seen::word(name.as_deref().unwrap_or(&count.value)),
+            count: moment::grouped(count.count),
+            href: link::search(&link::narrowed(query, &term)),
+            without: link::search(&link::narrowed(query, &format!("NOT {term}"))),
+        }
+    };
+    let values = counts.iter().map(value).collect();
+    Some(Facet { label: words.say(&format!("facet-{field}")), values })
+}
+
+/// The page's words for a query that was not understood; the place is counted in characters.
+fn trouble(words: &Words, query: &str, fault: &Fault) -> Trouble {
+    let told = words.say(&format!("problem-{}", fault.code));
+    let message = fault.detail.as_deref().map_or(told, str::to_owned);
+    let place = fault.span.map(|(at, len)| {
+        let part = |from: usize, count: usize| Seen::line(&query.chars().skip(from).take(count).collect::<String>());
+        let before = at.min(60);
+        [part(at - before, before), part(at, len.max(1)), part(at.saturating_add(len.max(1)), 60)]
+    });
+    Trouble { message: Seen::line(&message), place }
+}
+
+fn fields(language: Language) -> Vec<FieldHelp> {
+    let help = query_fields().iter().map(|field| FieldHelp {
+        name: field.name,
+        example: field.example,
+        href: link::search(field.example),
+        help: match language {
+            Language::Japanese => field.ja,
+            Language::English => field.en,
+        },
+    });
+    help.collect()
+}
+
+fn examples(words: &Words) -> Vec<Example> {
+    let example = |(query, key): &(&'static str, &'static str)| Example {
+        query,
+        href: link::search(query),
+        meaning: words.say(key),
+    };
+    EXAMPLES.iter().map(example).collect()
+}

@@ -1,0 +1,118 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hinomi_model::{DeviceKind, EvidenceKind};
+
+use super::*;
+use crate::tags::KNOWN_TAGS;
+
+/// Keys that code puts together from a prefix and a name of a fixed list.
+fn composed() -> BTreeSet<String> {
+    let mut keys: BTreeSet<String> = DeviceKind::all().map(|kind| format!("kind-{kind}")).collect();
+    keys.extend(EvidenceKind::all().map(|kind| format!("evidence-kind-{kind}")));
+    keys.extend(crate::chart::Family::ALL.iter().map(|family| format!("family-{}", family.name())));
+    keys.extend(KNOWN_TAGS.iter().flat_map(|tag| [format!("tag-{}", tag.name), format!("tag-why-{}", tag.name)]));
+    keys.extend(crate::page::FACETS.iter().map(|facet| format!("facet-{facet}")));
+    keys.extend(crate::page::CHANGES.iter().map(|change| format!("change-{change}")));
+    keys.extend(["open", "closed", "pseudo"].map(|outcome| format!("outcome-{outcome}")));
+    keys.extend(
+        ["second", "minute", "hour", "day"]
+            .iter()
+            .flat_map(|unit| [format!("ago-{unit}"), format!("ahead-{unit}"), format!("span-{unit}")]),
+    );
+    keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
+    keys
+}
+
+fn keys(language: Language) -> BTreeSet<String> {
+    let lines = sources(language).iter().flat_map(|source| source.lines());
+    let starts = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+    starts.filter_map(|line| line.split_once(" =")).map(|(key, _)| key.to_owned()).collect()
+}
+
+fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, into);
+        } else if !path.ends_with("tests.rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Every `"text"` in sources and templates.
+fn literals() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    files(&root.join("src"), &mut paths);
+    files(&root.join("templates"), &mut paths);
+    let texts = paths.iter().map(|path| fs::read_to_string(path).expect("text"));
+    texts.flat_map(|text| text.split('"').map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// What the templates ask for.
+fn asked() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    files(&root.join("templates"), &mut paths);
+    files(&root.join("src"), &mut paths);
+    let mut asked = BTreeSet::new();
+    for path in paths {
+        let text = fs::read_to_string(path).expect("text");
+        for call in ["w.say(\"", "words.say(\"", "w.count(\"", "words.count(\"", "w.with(\"", "words.with(\""] {
+            asked.extend(text.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    asked
+}
+
+#[test]
+fn both_languages_have_the_same_keys() {
+    let (japanese, english) = (keys(Language::Japanese), keys(Language::English));
+    let missing: Vec<_> = japanese.symmetric_difference(&english).collect();
+    assert!(missing.is_empty(), "in one language only: {missing:?}");
+    assert!(japanese.len() > 150, "the catalogues are read: {}", japanese.len());
+}
+
+#[test]
+fn every_key_is_used_and_every_used_key_exists() {
+    let present = keys(Language::English);
+    let (literals, composed) = (literals(), composed());
+    let idle: Vec<_> = present.iter().filter(|key| !literals.contains(*key) && !composed.contains(*key)).collect();
+    assert!(idle.is_empty(), "never used: {idle:?}");
+    let absent: Vec<_> = asked().union(&composed).filter(|key| !present.contains(*key)).cloned().collect();
+    assert!(absent.is_empty(), "used but in no catalogue: {absent:?}");
+}
+
+#[test]
+fn variables_agree_between_the_languages() {
+    let variables = |language| -> BTreeSet<(String, String)> {
+        let mut found = BTreeSet::new();
+        let mut key = String::new();
+        for line in sources(language).iter().flat_map(|source| source.lines()) {
+            if let Some((start, _)) = line.split_once(" =").filter(|_| !line.starts_with([' ', '#', '['])) {
+                key = start.to_owned();
+            }
+            for variable in ["$n", "$count", "$it"] {
+                // The number that chooses a form need not be named where a language has one form.
+                if variable != "$n" && line.contains(variable) {
+                    found.insert((key.clone(), variable.to_owned()));
+                }
+            }
+        }
+        found
+    };
+    assert_eq!(variables(Language::Japanese), variables(Language::English));
+}
+
+#[test]
+fn numbers_choose_their_form() {
+    let catalogues = Catalogues::load().expect("catalogues");
+    let english = catalogues.words(Language::English);
+    assert_eq!(english.count("services-count", 1), "1 service");
+    assert_eq!(english.count("services-count", 4_096), "4,096 services");
+    assert_eq!(catalogues.words(Language::Japanese).count("services-count", 4_096), "4,096 サービス");
+    assert_eq!(english.find("kind-", "../x"), None);
+}
