@@ -1,0 +1,202 @@
+//! What needs no rules: protocol, TLS, certificate, keys, title, summary, plain tags, and what others claim.
+
+use hinomi_model::{DeviceKind, EvidenceKind, Facts, Protocol};
+use hinomi_wire::Field;
+
+use crate::clean::{MAX_LINE_CHARS, MAX_VALUE_CHARS, clean};
+use crate::found::{Found, Origin, View, proof};
+
+/// How sure somebody else's scan makes us.
+const CLAIM_CONFIDENCE: u8 = 60;
+
+/// Kinds of evidence that are themselves the proof of a protocol, the more telling first.
+const PROTOCOLS: &[(EvidenceKind, &str)] = &[
+    (EvidenceKind::Rtsp, "rtsp"),
+    (EvidenceKind::Mqtt, "mqtt"),
+    (EvidenceKind::Redis, "redis"),
+    (EvidenceKind::Dns, "dns"),
+    (EvidenceKind::Ntp, "ntp"),
+    (EvidenceKind::Snmp, "snmp"),
+    (EvidenceKind::Ssdp, "ssdp"),
+    (EvidenceKind::Coap, "coap"),
+    (EvidenceKind::EchonetLite, "echonet-lite"),
+    (EvidenceKind::Modbus, "modbus"),
+    (EvidenceKind::SshKex, "ssh"),
+    (EvidenceKind::SshHostKey, "ssh"),
+    (EvidenceKind::Http, "http"),
+    (EvidenceKind::UpnpDescription, "http"),
+    (EvidenceKind::Favicon, "http"),
+];
+
+/// Which fields make the one line that people read, by kind of evidence; the first kind that yields something wins.
+const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
+    (EvidenceKind::Http, &["http.status", "http.reason", "http.server"]),
+    (EvidenceKind::Rtsp, &["rtsp.status", "rtsp.server", "rtsp.realm"]),
+    (EvidenceKind::Banner, &["line"]),
+    (EvidenceKind::Mqtt, &["mqtt.version", "mqtt.code"]),
+    (EvidenceKind::Redis, &["redis.reply", "redis.version", "redis.error"]),
+    (EvidenceKind::Dns, &["dns.version", "dns.rcode"]),
+    (EvidenceKind::Ntp, &["ntp.version", "ntp.stratum", "ntp.refid"]),
+    (EvidenceKind::Snmp, &["snmp.sysdescr", "snmp.engine-text", "snmp.engine-mac", "snmp.engine-id"]),
+    (EvidenceKind::Ssdp, &["ssdp.server", "ssdp.st"]),
+    (EvidenceKind::UpnpDescription, &["upnp.manufacturer", "upnp.model", "upnp.friendly-name"]),
+    (EvidenceKind::Coap, &["coap.code", "coap.links"]),
+    (EvidenceKind::EchonetLite, &["echonet.manufacturer", "echonet.product-code", "echonet.instances"]),
+    (EvidenceKind::Modbus, &["modbus.vendor", "modbus.product-code", "modbus.revision", "modbus.exception"]),
+    (EvidenceKind::Reply, &["memcached.version", "postgresql.reply", "ldap.reply", "smb.reply", "reply"]),
+    (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
+    (EvidenceKind::MasscanRecord, &["claim.banner"]),
+    (EvidenceKind::ZgrabRecord, &["claim.banner", "claim.product", "claim.version"]),
+    (EvidenceKind::Tls, &["tls.version", "tls.cipher"]),
+];
+
+/// Facts that follow from the evidence itself.
+pub(crate) fn facts(views: &[View<'_>]) -> Facts {
+    let mut facts = Facts {
+        tls: views.iter().any(|view| view.kind == EvidenceKind::Tls) || claims_tls(views),
+        tls_version: text(views, "tls.version", MAX_VALUE_CHARS),
+        title: text(views, "http.title", MAX_LINE_CHARS),
+        hassh: text(views, "ssh.hassh", MAX_VALUE_CHARS),
+        host_key: text(views, "ssh.key.sha256", MAX_VALUE_CHARS),
+        summary: summary(views),
+        ..Facts::default()
+    };
+    let certificate = views.iter().find(|view| view.kind == EvidenceKind::Certificate);
+    facts.certificate = certificate.and_then(|view| hinomi_wire::x509::certificate_facts(view.bytes).ok());
+    facts.tls = facts.tls || certificate.is_some();
+    facts.protocol = protocol(views, facts.tls);
+    tag(views, &mut facts);
+    facts
+}
+
+/// What other people's scans say, as findings of modest confidence.
+pub(crate) fn claims(views: &[View<'_>]) -> Vec<Found> {
+    views.iter().filter_map(claim).collect()
+}
+
+fn claim(view: &View<'_>) -> Option<Found> {
+    let value = |name: &str| view.field(name).and_then(|field| some_text(field, MAX_VALUE_CHARS));
+    let told = ["claim.product", "claim.vendor", "claim.os", "claim.device-type", "claim.protocol"];
+    let field = told.iter().find_map(|name| view.field(name))?;
+    let rule = format!("claim/{}", view.kind.name());
+    let proof = proof(&rule, view, field, 0, field.value.len());
+    let mut found = Found::new(Origin::Claim, CLAIM_CONFIDENCE, proof);
+    (found.vendor, found.product, found.version) =
+        (value("claim.vendor"), value("claim.product"), value("claim.version"));
+    found.os = value("claim.os");
+    found.kind = value("claim.device-type").and_then(|device| device_kind(&device));
+    let names = view.fields.iter().filter(|field| field.name == "claim.cpe");
+    found.cpe = names.filter_map(|field| crate::cpe::formatted(&field.text())).take(8).collect();
+    found.protocol = value("claim.protocol").and_then(|name| protocol_name(&name));
+    Some(found)
+}
+
+/// What nmap, Recog and others call a device, in our words; `None` where they mean too much or nothing.
+pub(crate) fn device_kind(text: &str) -> Option<DeviceKind> {
+    let kind = match text.to_ascii_lowercase().as_str() {
+        "router" | "broadband router" | "cable modem" | "dsl modem" | "modem" | "cpe" => DeviceKind::Router,
+        "switch" | "wap" | "bridge" | "hub" | "wireless controller" | "load balancer" | "network appliance" => {
+            DeviceKind::Network
+        }
+        "firewall" | "vpn" | "security appliance" | "security-misc" => DeviceKind::Firewall,
+        "webcam" | "ip camera" | "web cam" | "camera" | "video encoder" => DeviceKind::Camera,
+        "dvr" | "nvr" => DeviceKind::Recorder,
+        "storage-misc" | "storage" | "nas" => DeviceKind::Nas,
+        "printer" | "print server" | "multifunction device" => DeviceKind::Printer,
+        "plc" | "specialized controller" => DeviceKind::Controller,
+        "building automation" | "access control" | "hvac" => DeviceKind::Building,
+        "power-device" | "power device" | "ups" => DeviceKind::Energy,
+        "voip phone" | "voip adapter" | "pbx" | "voip" | "voip gateway" | "phone" => DeviceKind::Voice,
+        "media device" | "media server" | "network audio" | "set top box" | "tv" => DeviceKind::Media,
+        "remote management" | "lights out management" | "kvm" | "terminal server" => DeviceKind::Management,
+        _ => return None,
+    };
+    Some(kind)
+}
+
+/// The protocol: what the kind of evidence proves, else what the bytes look like, else what others claim.
+fn protocol(views: &[View<'_>], tls: bool) -> Option<Protocol> {
+    let by_kind = PROTOCOLS.iter().find(|(kind, _)| views.iter().any(|view| view.kind == *kind));
+    let spoken = || {
+        let bytes = views.iter().filter(|view| matches!(view.kind, EvidenceKind::Banner | EvidenceKind::Reply));
+        bytes.into_iter().find_map(by_bytes)
+    };
+    let claimed = || text(views, "claim.protocol", MAX_VALUE_CHARS).and_then(|name| protocol_name(&name));
+    let name = by_kind.map(|(_, name)| *name).or_else(spoken);
+    name.and_then(|name| name.parse().ok()).or_else(claimed).or_else(|| tls.then(|| "tls".parse().ok()).flatten())
+}
+
+/// The protocol of bytes that came of themselves or as an answer to a request without a kind of its own.
+fn by_bytes(view: &View<'_>) -> Option<&'static str> {
+    let named = [
+        ("memcached.version", "memcached"),
+        ("postgresql.reply", "postgresql"),
+        ("ldap.reply", "ldap"),
+        ("smb.reply", "smb"),
+    ];
+    let by_field = named.iter().find(|(field, _)| view.field(field).is_some()).map(|(_, name)| *name);
+    by_field.or_else(|| hinomi_wire::recognise(view.bytes))
+}
+
+/// Another tool's name of a protocol in ours; `None` for names that mean TLS around something unknown.
+fn protocol_name(name: &str) -> Option<Protocol> {
+    let name = name.to_ascii_lowercase();
+    let name = name.trim_end_matches('?');
+    let known = match name {
+        "https" | "http-proxy" | "http-alt" | "https-alt" => "http",
+        "ssl" | "tls" | "unknown" | "tcpwrapped" | "title" | "x509" | "vuln" => return None,
+        "domain" => "dns",
+        "rpcbind" | "portmapper" => "sunrpc",
+        "netbios-ssn" | "microsoft-ds" => "smb",
+        "imaps" => "imap",
+        "pop3s" => "pop3",
+        "smtps" => "smtp",
+        "upnp" => "ssdp",
+        "ms-wbt-server" => "rdp",
+        other => other,
+    };
+    known.parse().ok()
+}
+
+fn claims_tls(views: &[View<'_>]) -> bool {
+    let tunnel = views.iter().find_map(|view| view.field("claim.tunnel"));
+    tunnel.is_some_and(|field| matches!(field.value.as_ref(), b"ssl" | b"tls"))
+}
+
+fn summary(views: &[View<'_>]) -> Option<String> {
+    SUMMARIES.iter().find_map(|(kind, names)| {
+        let view = views.iter().find(|view| view.kind == *kind)?;
+        let told = names.iter().filter_map(|name| some_text(view.field(name)?, MAX_LINE_CHARS));
+        let line = told.collect::<Vec<_>>().join(" ");
+        Some(clean(line.as_bytes(), MAX_LINE_CHARS)).filter(|line| !line.is_empty())
+    })
+}
+
+/// Words that say what stands out and depend on no clock: whether a certificate has expired is asked at query time.
+fn tag(views: &[View<'_>], facts: &mut Facts) {
+    let is = |name: &str, value: &[u8]| field(views, name).is_some_and(|field| field.value.as_ref() == value);
+    let spoken = facts.protocol.as_ref().map_or("", Protocol::as_str);
+    let old_tls = facts.tls_version.as_deref().is_some_and(|version| matches!(version, "1.0" | "1.1"));
+    let anonymous = is("mqtt.code", b"0") || field(views, "redis.version").is_some();
+    let tags = [
+        ("telnet-open", spoken == "telnet"),
+        ("anonymous", anonymous),
+        ("self-signed", facts.certificate.as_ref().is_some_and(|certificate| certificate.self_signed)),
+        ("old-tls", old_tls),
+        ("recursion", is("dns.recursion", b"yes")),
+        ("malformed", field(views, "malformed").is_some()),
+    ];
+    facts.tags.extend(tags.iter().filter(|(_, applies)| *applies).map(|(tag, _)| (*tag).to_owned()));
+}
+
+fn field<'v, 'a>(views: &'v [View<'a>], name: &str) -> Option<&'v Field<'a>> {
+    views.iter().find_map(|view| view.field(name))
+}
+
+fn text(views: &[View<'_>], name: &str, limit: usize) -> Option<String> {
+    field(views, name).and_then(|field| some_text(field, limit))
+}
+
+fn some_text(field: &Field<'_>, limit: usize) -> Option<String> {
+    Some(clean(&field.value, limit)).filter(|text| !text.is_empty())
+}

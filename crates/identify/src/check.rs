@@ -1,0 +1,169 @@
+//! Rules tested by the examples that stand beside them, our own format and Recog's.
+
+use std::path::Path;
+
+use hinomi_model::EvidenceKind;
+use hinomi_wire::Field;
+
+use crate::clean::{MAX_LINE_CHARS, clean};
+use crate::error::RuleError;
+use crate::found::{Found, View};
+use crate::raw::RawExample;
+use crate::recog;
+use crate::rule::Rule;
+use crate::rules::Rules;
+
+/// What became of all examples of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Files read.
+    pub files: usize,
+    /// Rules or fingerprints in them.
+    pub rules: usize,
+    /// Examples and counterexamples tried.
+    pub examples: usize,
+    /// Those that did as they should.
+    pub passed: usize,
+    /// Those that did not, each with its reason.
+    pub failures: Vec<Failure>,
+}
+
+/// One example that did not do as it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {rule}: {reason}\n    example: {example}")]
+pub struct Failure {
+    /// In which file.
+    pub file: String,
+    /// Of which rule.
+    pub rule: String,
+    /// The example's text, cleaned and cut.
+    pub example: String,
+    /// What was expected and what came.
+    pub reason: String,
+}
+
+impl Report {
+    /// Enters the outcome of one example.
+    pub(crate) fn enter(&mut self, file: &str, rule: &str, example: &[u8], outcome: Result<(), String>) {
+        self.examples += 1;
+        match outcome {
+            Ok(()) => self.passed += 1,
+            Err(reason) => self.failures.push(Failure {
+                file: file.to_owned(),
+                rule: clean(rule.as_bytes(), MAX_LINE_CHARS),
+                example: clean(example, MAX_LINE_CHARS),
+                reason,
+            }),
+        }
+    }
+
+    /// Both reports as one.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.files += other.files;
+        self.rules += other.rules;
+        self.examples += other.examples;
+        self.passed += other.passed;
+        self.failures.extend(other.failures);
+        self
+    }
+}
+
+/// Tests every rule file of a folder: `*.toml` as our own format, `*.xml` as Recog's.
+///
+/// # Errors
+/// When the folder cannot be read, holds no rules, or a file is not what its name says.
+pub fn test_dir(path: &Path) -> Result<Report, RuleError> {
+    let own = skip_empty(Rules::from_dir(path).map(|rules| rules.test()))?;
+    let foreign = skip_empty(recog::conformance(path))?;
+    match (own, foreign) {
+        (None, None) => Err(RuleError::Nothing { path: path.to_owned() }),
+        (own, foreign) => Ok(own.unwrap_or_default().and(foreign.unwrap_or_default())),
+    }
+}
+
+fn skip_empty(report: Result<Report, RuleError>) -> Result<Option<Report>, RuleError> {
+    match report {
+        Ok(report) => Ok(Some(report)),
+        Err(RuleError::Nothing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Rules {
+    /// Tests every example and counterexample.
+    pub fn test(&self) -> Report {
+        let mut files: Vec<&String> = self.files.iter().collect();
+        files.dedup();
+        let mut report = Report { files: files.len(), rules: self.len(), ..Report::default() };
+        for (rule, file) in self.rules.iter().zip(&self.files) {
+            for example in &rule.examples {
+                report.enter(file, &rule.name, example.text.as_bytes(), positive(rule, example));
+            }
+            for text in &rule.not {
+                let outcome = match apply(rule, text, &[]) {
+                    None => Ok(()),
+                    Some(_) => Err("a text under not matches; make the pattern stricter".to_owned()),
+                };
+                report.enter(file, &rule.name, text.as_bytes(), outcome);
+            }
+        }
+        report
+    }
+
+    /// Tests the rules of a folder; shorthand for [`Rules::from_dir`] and [`Rules::test`].
+    ///
+    /// # Errors
+    /// See [`Rules::from_dir`].
+    pub fn test_dir(path: &Path) -> Result<Report, RuleError> {
+        Self::from_dir(path).map(|rules| rules.test())
+    }
+}
+
+/// An example must match, give what it states, and state everything that captures give.
+fn positive(rule: &Rule, example: &RawExample) -> Result<(), String> {
+    let with: Vec<(&String, &String)> = example.with.iter().collect();
+    let found = apply(rule, &example.text, &with).ok_or("the rule does not match its example")?;
+    let stated = [
+        ("vendor", &example.vendor, &found.vendor),
+        ("product", &example.product, &found.product),
+        ("version", &example.version, &found.version),
+        ("model", &example.model, &found.model),
+        ("firmware", &example.firmware, &found.firmware),
+        ("os", &example.os, &found.os),
+    ];
+    for (key, expected, got) in stated {
+        let template = rule.yields.templates().into_iter().find(|(name, _)| *name == key);
+        let dynamic = template.and_then(|(_, template)| template).is_some_and(|template| template.is_dynamic());
+        let shown = |value: &Option<String>| value.as_ref().map_or("nothing".to_owned(), |text| format!("{text:?}"));
+        if expected != got && (dynamic || expected.is_some()) {
+            return Err(format!("{key}: the example states {}, the rule gives {}", shown(expected), shown(got)));
+        }
+    }
+    match &example.cpe {
+        Some(expected) if !found.cpe.contains(expected) => Err(format!("cpe: {expected} is not in {:?}", found.cpe)),
+        _ => Ok(()),
+    }
+}
+
+/// The rule on one text as its first field, with other fields beside it.
+pub(crate) fn apply(rule: &Rule, text: &str, with: &[(&String, &String)]) -> Option<Found> {
+    let view = example_view(rule.fields.first()?, text, with);
+    let field = view.fields.first()?;
+    rule.apply(&view, field, std::slice::from_ref(&view))
+}
+
+/// A view that has only an example's fields.
+pub(crate) fn example_view<'a>(field: &str, text: &'a str, with: &[(&String, &'a String)]) -> View<'a> {
+    let whole = |name: &str, value: &'a str| Field {
+        name: name.to_owned().into(),
+        value: value.as_bytes().into(),
+        span: 0..value.len(),
+    };
+    let rest = with.iter().map(|(name, value)| whole(name, value));
+    let fields = std::iter::once(whole(field, text)).chain(rest).collect();
+    View { kind: EvidenceKind::Reply, bytes: text.as_bytes(), fields }
+}
+
+#[cfg(test)]
+mod tests;

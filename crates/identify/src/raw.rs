@@ -1,0 +1,118 @@
+//! Rules as they stand in a file. Unknown keys are refused by the parser, which names the known ones and the line.
+
+use std::collections::BTreeMap;
+
+use hinomi_model::{DeviceKind, Protocol};
+use serde::Deserialize;
+
+/// One file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawFile {
+    #[serde(default)]
+    pub(crate) rule: Vec<RawRule>,
+}
+
+/// One `[[rule]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRule {
+    pub(crate) name: String,
+    pub(crate) field: OneOrMany,
+    #[serde(default)]
+    pub(crate) pattern: Option<String>,
+    #[serde(default)]
+    pub(crate) equals: Option<String>,
+    #[serde(default)]
+    pub(crate) contains: Option<String>,
+    #[serde(default)]
+    pub(crate) all: Vec<RawCondition>,
+    #[serde(default)]
+    pub(crate) unless: Vec<RawCondition>,
+    #[serde(default)]
+    pub(crate) source: String,
+    #[serde(default)]
+    pub(crate) vendor: Option<String>,
+    #[serde(default)]
+    pub(crate) product: Option<String>,
+    #[serde(default)]
+    pub(crate) version: Option<String>,
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+    #[serde(default)]
+    pub(crate) firmware: Option<String>,
+    #[serde(default)]
+    pub(crate) kind: Option<DeviceKind>,
+    #[serde(default)]
+    pub(crate) os: Option<String>,
+    #[serde(default)]
+    pub(crate) cpe: OneOrMany,
+    #[serde(default)]
+    pub(crate) protocol: Option<Protocol>,
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    pub(crate) confidence: u8,
+    #[serde(default)]
+    pub(crate) examples: Vec<RawExample>,
+    #[serde(default)]
+    pub(crate) not: Vec<String>,
+}
+
+/// A further condition on any field of the same service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCondition {
+    pub(crate) field: String,
+    #[serde(default)]
+    pub(crate) pattern: Option<String>,
+    #[serde(default)]
+    pub(crate) equals: Option<String>,
+    #[serde(default)]
+    pub(crate) contains: Option<String>,
+}
+
+/// A text that must match, further fields beside it, and what must come out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawExample {
+    pub(crate) text: String,
+    #[serde(default)]
+    pub(crate) with: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) vendor: Option<String>,
+    #[serde(default)]
+    pub(crate) product: Option<String>,
+    #[serde(default)]
+    pub(crate) version: Option<String>,
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+    #[serde(default)]
+    pub(crate) firmware: Option<String>,
+    #[serde(default)]
+    pub(crate) os: Option<String>,
+    #[serde(default)]
+    pub(crate) cpe: Option<String>,
+}
+
+/// `"a"` or `["a", "b"]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for OneOrMany {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl OneOrMany {
+    pub(crate) fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}

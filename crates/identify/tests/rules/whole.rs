@@ -1,0 +1,70 @@
+//! Whole services: what several pieces of evidence say together.
+
+use hinomi_identify::Engine;
+use hinomi_model::{DeviceKind, Evidence, EvidenceKind, Facts, Identifier};
+
+fn identify(evidence: &[(EvidenceKind, &[u8])]) -> Facts {
+    let evidence: Vec<Evidence> = evidence.iter().map(|(kind, bytes)| Evidence::new(*kind, *bytes)).collect();
+    Engine::builtin().expect("built-in rules").identify(&evidence)
+}
+
+fn told(facts: &Facts) -> [Option<&str>; 3] {
+    [facts.vendor.as_deref(), facts.product.as_deref(), facts.version.as_deref()]
+}
+
+#[test]
+fn a_greeting_names_product_version_and_system() {
+    let greeting = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n";
+    let facts = identify(&[(EvidenceKind::Banner, greeting)]);
+    assert_eq!(facts.protocol.as_ref().map(|protocol| protocol.as_str()), Some("ssh"));
+    assert_eq!(told(&facts), [Some("OpenBSD"), Some("OpenSSH"), Some("9.2p1")]);
+    assert_eq!(facts.os.as_deref(), Some("Debian 12"));
+    assert_eq!(facts.cpe, ["cpe:2.3:a:openbsd:openssh:9.2:p1:*:*:*:*:*:*"]);
+    assert_eq!(facts.summary.as_deref(), Some("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3"));
+    let proof = facts.proofs.iter().find(|proof| proof.rule == "ssh/openssh").expect("a proof");
+    let span = proof.start as usize..proof.end as usize;
+    assert_eq!(&greeting[span], b"OpenSSH_9.2p1 Debian-2+deb12u3", "the span is exact");
+}
+
+#[test]
+fn a_camera_behind_a_common_web_server_is_a_camera() {
+    let page = "HTTP/1.1 200 OK\r\nServer: Boa/0.94.14rc21\r\n\r\n<html><title>BB-SC364 Network Camera</title></html>";
+    let facts = identify(&[(EvidenceKind::Http, page.as_bytes())]);
+    assert_eq!(told(&facts), [Some("Panasonic"), Some("BB-SC364"), None]);
+    assert_eq!((facts.model.as_deref(), facts.kind), (Some("BB-SC364"), Some(DeviceKind::Camera)));
+    assert_eq!(facts.cpe, ["cpe:2.3:a:boa:boa:0.94.14rc21:*:*:*:*:*:*:*"], "what it runs stays known");
+    assert_eq!(facts.title.as_deref(), Some("BB-SC364 Network Camera"));
+    assert_eq!(facts.summary.as_deref(), Some("200 OK Boa/0.94.14rc21"));
+}
+
+#[test]
+fn nothing_is_claimed_of_what_says_nothing() {
+    for bytes in [b"HTTP/1.1 200 OK\r\n\r\nhello".as_slice(), b"HTTP/1.1 404 Not Found\r\nServer: thing\r\n\r\n"] {
+        let facts = identify(&[(EvidenceKind::Http, bytes)]);
+        assert_eq!((told(&facts), facts.confidence.as_percent(), facts.kind), ([None; 3], 0, None));
+    }
+}
+
+#[test]
+fn an_open_broker_and_an_open_telnet_stand_out() {
+    let facts = identify(&[(EvidenceKind::Mqtt, &[0x20, 2, 0, 0])]);
+    assert_eq!(facts.protocol.as_ref().map(|protocol| protocol.as_str()), Some("mqtt"));
+    assert!(facts.tags.iter().any(|tag| tag == "anonymous"), "{:?}", facts.tags);
+    let refused = identify(&[(EvidenceKind::Mqtt, &[0x20, 2, 0, 5])]);
+    assert!(refused.tags.is_empty(), "{:?}", refused.tags);
+    let telnet = identify(&[(EvidenceKind::Banner, b"\xff\xfd\x01\xff\xfb\x03\r\nlogin: ")]);
+    assert!(telnet.tags.iter().any(|tag| tag == "telnet-open"), "{:?}", telnet.tags);
+}
+
+#[test]
+fn a_fork_is_not_taken_for_the_original() {
+    let info = |more: &str| {
+        let body = format!("# Server\r\nredis_version:7.2.4\r\n{more}redis_mode:standalone\r\n");
+        format!("+PONG\r\n${}\r\n{body}\r\n", body.len())
+    };
+    let redis = identify(&[(EvidenceKind::Redis, info("").as_bytes())]);
+    assert_eq!(told(&redis), [Some("Redis"), Some("Redis"), Some("7.2.4")]);
+    let valkey = identify(&[(EvidenceKind::Redis, info("server_name:valkey\r\nvalkey_version:8.1.1\r\n").as_bytes())]);
+    assert_eq!(told(&valkey), [Some("Valkey"), Some("Valkey"), Some("8.1.1")]);
+    assert!(valkey.cpe.iter().all(|cpe| !cpe.contains(":redis:")), "{:?}", valkey.cpe);
+}
