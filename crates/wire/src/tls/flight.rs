@@ -9,6 +9,9 @@ use crate::{Malformed, Reader};
 /// The most certificates of a chain that are kept.
 pub const MAX_CERTIFICATES: usize = 16;
 
+/// The longest ServerHello that is read: it must fit one record of a summary. The largest real key shares take 1.6 kB.
+const MAX_SERVER_HELLO_BYTES: usize = 8 * 1024;
+
 /// The most extensions read from a ServerHello.
 const MAX_EXTENSIONS: usize = 64;
 
@@ -125,6 +128,9 @@ impl ServerFlight {
 
     fn read_message(&mut self, kind: u8, message: &mut Message<'_>, whole: &[u8]) -> Result<(), Malformed> {
         match kind {
+            SERVER_HELLO if whole.len() > MAX_SERVER_HELLO_BYTES => {
+                return Err(Malformed::TooMuch { what: "TLS ServerHello", at: 0, limit: MAX_SERVER_HELLO_BYTES });
+            }
             SERVER_HELLO => {
                 self.server_hello = whole.to_vec();
                 self.read_server_hello(message)?;

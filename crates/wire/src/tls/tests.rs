@@ -100,6 +100,16 @@ fn certificates_have_a_bound() {
 }
 
 #[test]
+fn an_endless_hello_is_refused() {
+    let mut hello = ServerFlight::parse(TLS12).expect("a flight").server_hello;
+    hello.splice(1..4, [0, 0x30, 0]);
+    hello.resize(4 + 0x3000, 0);
+    let flight = ServerFlight::parse(&record::encode(record::HANDSHAKE, 0x0303, &hello)).expect("a flight");
+    assert!(flight.done && flight.version.is_none());
+    assert!(matches!(flight.problem, Some(Malformed::TooMuch { .. })));
+}
+
+#[test]
 fn what_is_not_tls_is_refused() {
     let sslv2 = b"\x80\x1A\x04\0\x01\0\x02\0\0\0\x03\0\x10\x07\0\xC0";
     for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], sslv2, b"SSH-2.0-x\r\n", b"\x16\x03\x01\0\x04\x0E\0\0\0"] {
