@@ -106,7 +106,7 @@ fn encode(schema: &SchemaRef, pieces: &[(&ContentHash, &NewPiece<'_>)]) -> Resul
     columns::batch(
         schema,
         vec![
-            columns::texts(pieces.iter().map(|(hash, _)| hash.to_string())),
+            columns::hexes(pieces.iter().map(|(hash, _)| hash.as_bytes().as_slice())),
             columns::texts(all().map(|one| one.kind.name())),
             columns::bytes(all().map(|one| one.bytes.as_slice())),
             columns::ints(all().map(|one| i32::try_from(one.bytes.len()).unwrap_or(i32::MAX))),

@@ -104,7 +104,7 @@ fn encode_chunk(schema: &SchemaRef, rows: &[FactsRow]) -> Result<RecordBatch, La
     columns::batch(
         schema,
         vec![
-            columns::texts(rows.iter().map(|row| row.content.to_string())),
+            columns::hexes(rows.iter().map(|row| row.content.as_bytes().as_slice())),
             columns::texts(rows.iter().map(|row| row.rules.as_ref())),
             columns::maybe_texts(facts().map(|one| one.protocol.as_ref().map(|name| name.as_str()))),
             columns::bools(facts().map(|one| Some(one.tls))),

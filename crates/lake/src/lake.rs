@@ -155,9 +155,13 @@ impl Lake {
 
     /// Takes note of commits that this process did not make.
     pub(crate) fn refresh(&self) -> Result<(), LakeError> {
-        [&self.pieces.keyed.table, &self.sightings, &self.knowledge.keyed.table]
-            .into_iter()
-            .try_for_each(Table::refresh)
+        let facts = &self.knowledge.keyed.table;
+        let removals = facts.removals();
+        [&self.pieces.keyed.table, &self.sightings, facts].into_iter().try_for_each(Table::refresh)?;
+        if facts.removals() != removals {
+            self.knowledge.forget();
+        }
+        Ok(())
     }
 
     /// The right to write, for one at a time.

@@ -129,7 +129,7 @@ fn encode_chunk(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, LakeErr
     columns::batch(
         schema,
         vec![
-            columns::texts(rows.iter().map(|row| row.id.to_string())),
+            columns::hexes(rows.iter().map(|row| row.id.as_bytes().as_slice())),
             columns::texts(seen().map(|one| one.subject.address.to_string())),
             columns::longs(rows.iter().map(|row| row.halves().0)),
             columns::longs(rows.iter().map(|row| row.halves().1)),
@@ -140,7 +140,7 @@ fn encode_chunk(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, LakeErr
             columns::maybe_texts(seen().map(|one| one.campaign.as_ref().map(|name| name.as_str()))),
             columns::texts(seen().map(|one| one.outcome.name())),
             columns::maybe_texts(seen().map(|one| one.remark.as_deref())),
-            columns::texts(rows.iter().map(|row| row.content.to_string())),
+            columns::hexes(rows.iter().map(|row| row.content.as_bytes().as_slice())),
             columns::reference_lists(seen().map(|one| one.evidence.as_slice())).map_err(list_error)?,
             columns::texts(seen().map(|one| one.marking.tlp.label())),
             columns::text_lists(seen().map(|one| Some(one.marking.audience.as_slice()))).map_err(list_error)?,

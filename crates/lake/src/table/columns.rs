@@ -31,6 +31,20 @@ pub(crate) fn texts<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef 
     Arc::new(builder.finish())
 }
 
+/// A column of hashes and names, as lower-case hexadecimal digits. Rows have three of them: worth writing by hand.
+pub(crate) fn hexes<'a>(values: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
+    let (least, _) = values.size_hint();
+    let mut builder = StringBuilder::with_capacity(least, least * 64);
+    let mut text = String::with_capacity(64);
+    for value in values {
+        text.clear();
+        let digits = value.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        text.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
+        builder.append_value(&text);
+    }
+    Arc::new(builder.finish())
+}
+
 /// A column of texts that may be absent.
 pub(crate) fn maybe_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
@@ -82,7 +96,7 @@ pub(crate) fn reference_lists<'a>(
 ) -> Result<ArrayRef, ArrowError> {
     let flat = || lists.clone().flatten();
     let kinds = texts(flat().map(|reference| reference.kind.name()));
-    let hashes = texts(flat().map(|reference| reference.hash.to_string()));
+    let hashes = hexes(flat().map(|reference| reference.hash.as_bytes().as_slice()));
     let pairs = StructArray::try_new(reference_fields(), vec![kinds, hashes], None)?;
     let offsets = OffsetBuffer::<i32>::from_lengths(lists.map(<[EvidenceRef]>::len));
     Ok(Arc::new(ListArray::try_new(reference_element(), offsets, Arc::new(pairs), None)?))
