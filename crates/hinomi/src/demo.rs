@@ -41,11 +41,11 @@ pub(crate) async fn run(common: &Common) -> Result<()> {
     let day = next_day(&lake)?;
     let town = hinomi_town::up(TownConfig { size: TOWN_SIZE, day, ..TownConfig::default() }).await?;
     tell_notes(&town);
-    write_places(&state, town.plan())?;
+    write_places(&state, &town.plan())?;
     output::line(&format!("http://{}", bound.address()))?;
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
     let (stop_sender, stop) = watch::channel(false);
-    let survey = survey(state, lake, town.plan(), watched, stop)?;
+    let survey = survey(state, lake, &town.plan(), watched, stop)?;
     let served = bound.run(async move {
         until_told_to_stop().await;
         // Nobody receives only when the survey has ended already.
@@ -75,10 +75,13 @@ const SCOPE: &str = "town";
 
 /// One day further with every finished survey of the town.
 fn next_day(lake: &Arc<Lake>) -> Result<u32> {
-    let finished = lake.campaigns()?.into_iter().filter(|campaign| {
-        campaign.campaign.as_str().starts_with("town-") && campaign.state.contains("\"finished\":true")
-    });
-    Ok(u32::try_from(finished.count()).unwrap_or(u32::MAX))
+    let mut days = 0;
+    for (campaign, _) in lake.campaigns()? {
+        let of_town = campaign.as_str().starts_with("town-");
+        let stored = if of_town { Lake::checkpoint(lake, &campaign)? } else { None };
+        days += u32::from(stored.is_some_and(|checkpoint| checkpoint.state.contains("\"finished\":true")));
+    }
+    Ok(days)
 }
 
 fn survey(

@@ -57,7 +57,7 @@ impl State {
             dir: self.dir.clone(),
             read_only,
             identifier: identifier()?,
-            places: Places::load(&self.dir.join("places.csv"))?,
+            places: Places::of_state(&self.dir)?,
             clock: Arc::new(SystemClock),
         };
         let lake = Lake::open(options).with_context(|| format!("state folder {}", self.dir.display()))?;

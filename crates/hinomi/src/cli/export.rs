@@ -29,9 +29,9 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     let format: Format = options.format.parse()?;
     let query = options.query.join(" ");
     let reader = common.state()?.reader()?;
-    let mut out: Box<dyn Write> = match &options.out {
+    let mut out: Box<dyn Write + Send> = match &options.out {
         Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
-        None => Box::new(std::io::stdout().lock()),
+        None => Box::new(std::io::stdout()),
     };
     let mut buffered = BufWriter::new(&mut out);
     let rows = reader.export(&query, format, SystemClock.now(), &mut buffered)?;

@@ -28,8 +28,8 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     match common.json {
         true => output::json(&report),
         false => output::line(&format!(
-            "{} distinct contents identified again, {} of them differ now, {} services updated",
-            report.contents, report.changed, report.services
+            "{} distinct contents identified again, {} of them say something else now",
+            report.total, report.changed
         )),
     }
 }

@@ -7,9 +7,9 @@ mod import;
 mod rules;
 mod scope;
 mod search;
-mod serve;
-mod survey;
-mod town;
+pub(crate) mod serve;
+pub(crate) mod survey;
+pub(crate) mod town;
 
 use std::future::Future;
 use std::path::PathBuf;

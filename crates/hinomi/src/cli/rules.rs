@@ -21,7 +21,7 @@ pub(crate) enum Verb {
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     let Verb::Test { dir } = verb;
     let report = match dir {
-        None => Rules::test_builtin()?,
+        None => Rules::builtin()?.test(),
         Some(dir) if holds_recog(dir)? => recog::conformance(dir)?,
         Some(dir) => Rules::test_dir(dir)?,
     };

@@ -71,7 +71,7 @@ fn read_facets(text: &str) -> Result<Vec<FacetRequest>> {
 
 fn list_fields(common: &Common) -> Result<()> {
     if common.json {
-        let field = |f: &hinomi_share::FieldHelp| json!({ "name": f.name, "example": f.example, "help": f.en });
+        let field = |f: &hinomi_share::FieldInfo| json!({ "name": f.name, "example": f.example, "help": f.en });
         return output::json(&query_fields().iter().map(field).collect::<Vec<_>>());
     }
     query_fields().iter().try_for_each(|field| output::line(&format!("{:<24} {}", field.example, field.en)))

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use hinomi_lake::Lake;
 use hinomi_model::scope::PortSet;
-use hinomi_model::{CampaignId, Marking, Purpose, Sink, SystemClock, Transport};
+use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
 use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, Pace, Report, Survey};
 use serde_json::Value;
 use tokio::sync::watch;

@@ -8,7 +8,7 @@ use hinomi_town::{Layout, PortPlan, Running, TownConfig};
 use serde_json::json;
 
 use super::Common;
-use crate::output;
+use crate::output::{self, clean_line};
 use crate::watch::until_told_to_stop;
 
 #[derive(Debug, Subcommand)]
@@ -49,7 +49,7 @@ impl Options {
             base: self.base,
             day: self.day,
             ports: if self.high_ports { PortPlan::High } else { PortPlan::Auto },
-            layout: if self.single_address { Layout::SingleAddress } else { Layout::default() },
+            layout: if self.single_address { Layout::Single } else { Layout::default() },
             ..TownConfig::default()
         }
     }
@@ -94,11 +94,13 @@ async fn truth(common: &Common, options: &Options) -> Result<()> {
     for service in town.plan().truth() {
         match common.json {
             true => output::json(&service)?,
-            false => output::line(&format!(
-                "{}:{}/{} {} {} {} {}",
-                service.address, service.port, service.transport, service.protocol, service.vendor, service.product,
-                service.version
-            ))?,
+            false => {
+                let protocol = service.protocol.as_ref().map_or("?", |protocol| protocol.as_str());
+                let words = [&service.vendor, &service.product, &service.version, &service.model, &service.firmware];
+                let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+                let place = format!("{}:{}/{}", service.address, service.port, service.transport);
+                output::line(&clean_line(&format!("{place} {protocol} {}", words.join(" ")), 200))?;
+            }
         }
     }
     town.shutdown().await;

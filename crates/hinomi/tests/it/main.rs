@@ -1,0 +1,17 @@
+//! The program as its users run it: started as a process, against the town and against real servers.
+//!
+//! - `town`: a survey of the town equals the town's own truth.
+//! - `real_servers`: a survey of daemons from Debian packages names product and version right or says it does not know.
+//! - `resume`: kill -9 in the middle; nothing lost, nothing doubled.
+//! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
+//! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
+//! - `newcomer`: `hinomi` alone.
+
+mod daemons;
+mod newcomer;
+mod packets;
+mod program;
+mod real_servers;
+mod refusals;
+mod resume;
+mod town;

@@ -1,0 +1,58 @@
+//! `hinomi` alone: town, survey, server; results while the survey runs; nothing left behind.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{Installation, until};
+
+/// One HTTP request to the server, by hand.
+fn get(origin: &str, path: &str) -> String {
+    let address = origin.strip_prefix("http://").expect("an origin");
+    #[expect(clippy::disallowed_methods, reason = "the test is a client of the server that it started")]
+    let mut stream = TcpStream::connect(address).expect("the server answers");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+    body.to_owned()
+}
+
+fn json(origin: &str, path: &str) -> Value {
+    let body = get(origin, path);
+    let start = body.find('{').expect("an object");
+    let end = body.rfind('}').expect("an object");
+    serde_json::from_str(&body[start..=end]).expect("JSON")
+}
+
+#[test]
+fn one_command_shows_a_town() {
+    let here = Installation::new();
+    let (first_start, origin) = here.start(&[]);
+    let total = |origin: &str| json(origin, "/api/v1/search?facets=product,kind&limit=1")["total"].as_u64().unwrap_or(0);
+    until("results while the survey runs", Duration::from_secs(60), || total(&origin) > 100);
+    until("the survey ends", Duration::from_secs(300), || {
+        let surveys = json(&origin, "/api/v1/surveys");
+        surveys["surveys"].as_array().is_some_and(|all| all.iter().all(|survey| survey["finished"] == true))
+    });
+    let page = json(&origin, "/api/v1/search?q=kind%3Acamera&facets=product&limit=1");
+    let address = page["matches"][0]["address"].as_str().expect("a camera").to_owned();
+    let host = json(&origin, &format!("/api/v1/hosts/{address}"));
+    let hash = host["services"][0]["evidence"][0]["hash"].as_str().expect("evidence").to_owned();
+    assert!(json(&origin, &format!("/api/v1/evidence/{hash}"))["size"].as_u64().is_some_and(|size| size > 0));
+    for (language, lang) in [("ja", "<html lang=\"ja\""), ("en", "<html lang=\"en\"")] {
+        for path in ["/", "/search?q=port:80&", "/surveys?", &format!("/hosts/{address}?")] {
+            let path = if path == "/" { "/?".to_owned() } else { path.to_owned() };
+            assert!(get(&origin, &format!("{path}lang={language}")).contains(lang), "{path} in {language}");
+        }
+    }
+    let seen = total(&origin);
+    assert_eq!(first_start.interrupt(), Some(0), "Ctrl-C is an orderly end");
+    let (second_start, origin) = here.start(&[]);
+    assert!(total(&origin) >= seen, "the second start shows at once what is there");
+    assert_eq!(second_start.interrupt(), Some(0));
+}

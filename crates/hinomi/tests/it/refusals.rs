@@ -1,0 +1,197 @@
+//! What is wrong is refused, with the reason, and nothing is sent.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::program::{Installation, until};
+
+const LOOPBACK: &[&str] = &["127.91.0.0/28"];
+
+fn text(path: &std::path::Path) -> &str {
+    path.to_str().expect("a path")
+}
+
+/// Listens inside the scope, so that a packet that leaves would be seen.
+fn listener(here: &Installation) -> (TcpListener, std::path::PathBuf) {
+    let listener = TcpListener::bind("127.91.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("nonblocking");
+    let port = listener.local_addr().expect("bound").port().to_string();
+    let scope = here.scope("refused", LOOPBACK, &port, "");
+    (listener, scope)
+}
+
+fn refused(here: &Installation, scope: &std::path::Path, listener: &TcpListener, reason: &str) {
+    let said = here.fail(&["survey", "--scope", text(scope)]);
+    assert!(said.contains(reason), "expected {reason:?} in: {said}");
+    assert!(listener.accept().is_err(), "somebody came although it was refused: {reason}");
+}
+
+#[test]
+fn scopes_that_authorise_nothing() {
+    let here = Installation::new();
+    let (listener, scope) = listener(&here);
+    let signed = fs::read_to_string(&scope).expect("a scope");
+    let (body, seal) = signed.split_once("# hinomi-scope-signature").expect("a signature");
+    let mut attempt = |content: String, reason: &str| {
+        fs::write(&scope, content).expect("written");
+        refused(&here, &scope, &listener, reason);
+    };
+    attempt(body.to_owned(), "not signed");
+    attempt(signed.replace("127.91.0.0/28", "127.91.0.0/27"), "changed after it was signed");
+    attempt(format!("{body}# hinomi-scope-signature\n# key = 00\n"), "damaged");
+    attempt(format!("{}# hinomi-scope-signature{seal}", body.replace("format = 1", "format = 2")), "changed");
+    attempt("this is = = not toml".to_owned(), "cannot be read");
+    attempt("\u{0}".repeat(100), "cannot be read");
+    attempt("x".repeat(5 << 20), "longer than");
+    let expired = body.replace("valid_until = \"20", "valid_until = \"19").replace("valid_from = \"20", "valid_from = \"18");
+    fs::write(&scope, expired).expect("written");
+    here.succeed(&["scope", "sign", text(&scope)]);
+    refused(&here, &scope, &listener, "ended at");
+    fs::write(&scope, &signed).expect("written");
+    fs::write(here.state().join("opt-out.txt"), "127.91.0.0/16\nnonsense\n").expect("written");
+    refused(&here, &scope, &listener, "line 2");
+    fs::write(here.state().join("opt-out.txt"), "127.91.0.0/16\n").expect("written");
+    let report = here.json(&["survey", "--scope", text(&scope)]);
+    assert_eq!(report["counts"]["packets_sent"], 0, "{report}");
+    assert_eq!(report["counts"]["by_reason"]["refused: opted out"], 16, "{report}");
+    assert!(listener.accept().is_err(), "somebody came to one who opted out");
+}
+
+#[test]
+fn scopes_beyond_ones_own_machine() {
+    let here = Installation::new();
+    let file = here.path("far.toml");
+    let new = ["scope", "new", "--name", "far", "--range", "198.51.100.0/24", "--organisation", "T", "--person", "T"];
+    here.succeed(&[&new[..], &["--email", "t@example.org", "--out", text(&file)]].concat());
+    here.succeed(&["scope", "sign", text(&file)]);
+    let said = here.fail(&["scope", "verify", text(&file)]);
+    assert!(said.contains("loopback addresses only"), "{said}");
+    let key = here.path("signer.key");
+    let public = here.succeed(&["scope", "key", text(&key)]);
+    here.succeed(&["scope", "sign", text(&file), "--key", text(&key)]);
+    let said = here.fail(&["scope", "verify", text(&file)]);
+    assert!(said.contains("not trusted"), "{said}");
+    here.succeed(&["scope", "trust", public.trim(), "--name", "the signer"]);
+    here.succeed(&["scope", "verify", text(&file)]);
+    let answer = here.json(&["scope", "explain", "--scope", text(&file), "198.51.100.7"]);
+    assert_eq!(answer["allowed"], false);
+    assert_eq!(answer["refusal"]["rule"], "reserved", "documentation addresses are never probed: {answer}");
+    for address in ["fe80::1%eth0", "198.51.100.700", ""] {
+        here.fail(&["scope", "explain", "--scope", text(&file), address]);
+    }
+}
+
+#[test]
+fn a_state_folder_has_one_writer() {
+    let here = Installation::new();
+    let (mut server, first) = here.start(&["serve", "--port", "0"]);
+    assert!(first.starts_with("http://127.0.0.1:"), "{first}");
+    let scope = here.scope("second", LOOPBACK, "9", "");
+    let said = here.fail(&["survey", "--scope", text(&scope)]);
+    assert!(said.contains("in use by another hinomi") && said.contains(&server.id().to_string()), "{said}");
+    here.succeed(&["search", "--json", "port:80"]);
+    server.kill();
+    here.succeed(&["survey", "--scope", text(&scope)]);
+}
+
+#[test]
+fn a_port_in_use_and_an_address_beyond_loopback() {
+    let here = Installation::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    let said = here.fail(&["serve", "--port", &port]);
+    assert!(said.contains("in use"), "{said}");
+    let said = here.fail(&["serve", "--address", "0.0.0.0", "--port", "0"]);
+    assert!(said.contains("loopback"), "{said}");
+}
+
+#[test]
+fn files_that_are_no_scans() {
+    let here = Installation::new();
+    let write = |name: &str, content: &[u8]| {
+        let path = here.path(name);
+        fs::write(&path, content).expect("written");
+        path
+    };
+    let good = "<host><address addr=\"192.0.2.1\" addrtype=\"ipv4\"/><ports><port protocol=\"tcp\" portid=\"80\">\
+        <state state=\"open\"/><service name=\"http\" product=\"nginx\" version=\"1.2\"/></port></ports></host>";
+    let cut = write("cut.xml", format!("<?xml version=\"1.0\"?><nmaprun start=\"1\">{good}<host><add").as_bytes());
+    let said = here.fail(&["import", text(&cut)]);
+    assert!(said.contains("ended before it should"), "{said}");
+    assert_eq!(here.services().len(), 1, "what could be read is there");
+    let mut bomb = String::from("<?xml version=\"1.0\"?><!DOCTYPE lolz [<!ENTITY a0 \"lol\">");
+    (1..10).for_each(|n| bomb.push_str(&format!("<!ENTITY a{n} \"{}\">", format!("&a{};", n - 1).repeat(10))));
+    bomb.push_str(&format!("]><nmaprun start=\"1\">{good}<x>&a9;</x></nmaprun>"));
+    let bomb = write("bomb.xml", bomb.as_bytes());
+    let output = here.run(&["import", text(&bomb)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(said.to_lowercase().contains("entit") || said.to_lowercase().contains("doctype"), "{said}");
+    let noise = write("noise.bin", &[0xff, 0xfe, 0x00, 0x9f].repeat(5_000));
+    let said = here.fail(&["import", text(&noise)]);
+    assert!(said.contains("not recognised"), "{said}");
+    let said = here.fail(&["import", text(&here.path("absent.xml"))]);
+    assert!(said.contains("cannot be opened"), "{said}");
+}
+
+#[test]
+fn queries_that_cannot_be_understood_point_at_the_place() {
+    let here = Installation::new();
+    here.succeed(&["scope", "sign", text(&here.scope("q", LOOPBACK, "9", ""))]);
+    let said = here.fail(&["search", "prodct:nginx"]);
+    assert!(said.contains("product") && said.contains('^'), "{said}");
+    let said = here.fail(&["search", "(port:80"]);
+    assert!(said.contains('^'), "{said}");
+}
+
+#[test]
+fn rules_that_are_broken_say_where() {
+    let here = Installation::new();
+    let folder = here.path("rules");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("bad.toml"), "[[rule]]\nname = \"x/y\"\nfield = \"banner\"\npattern = \"(\"\n").expect("written");
+    let said = here.fail(&["rules", "test", text(&folder)]);
+    assert!(said.contains("bad.toml"), "{said}");
+    here.succeed(&["rules", "test"]);
+}
+
+/// A file system of one megabyte fills up: the survey says so, what was stored stays, and it resumes with more room.
+#[test]
+fn a_full_disk() {
+    let here = Installation::new();
+    let mount = here.path("small");
+    fs::create_dir(&mount).expect("a folder");
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1500k", "none", text(&mount)])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !mounted {
+        crate::program::stand_aside("a small file system cannot be mounted: needs root");
+        return;
+    }
+    let town = ["--size", "2048", "--base", "127.92.0.0"];
+    let (_town, first) = here.start(&[&["town", "up", "--json"], town.as_slice()].concat());
+    let up: serde_json::Value = serde_json::from_str(&first).expect("the town");
+    let scope = here.scope("full", &["127.92.0.0/21"], up["tcp_ports"].as_str().expect("ports"), "");
+    let small = mount.join("state");
+    fs::create_dir(&small).expect("a folder");
+    fs::copy(here.state().join("own.key"), small.join("own.key")).expect("the key");
+    let survey = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(crate::program::HINOMI);
+        command.args(arguments).args(["--state", text(&small)]);
+        crate::program::finish(command, std::time::Duration::from_secs(300))
+    };
+    let output = survey(&["survey", "--scope", text(&scope)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("no room"), "{said}");
+    let bigger = std::process::Command::new("mount")
+        .args(["-o", "remount,size=200m", text(&mount)])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    assert!(bigger, "remount");
+    let output = survey(&["survey", "--scope", text(&scope), "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["finished"], true, "{report}");
+    until("unmounted", std::time::Duration::from_secs(10), || {
+        std::process::Command::new("umount").arg(&mount).output().is_ok_and(|output| output.status.success())
+    });
+}
