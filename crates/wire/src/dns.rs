@@ -1,7 +1,7 @@
 //! DNS: who are you (`version.bind`, class CHAOS), and one question that tells whether the server resolves for us.
 //!
-//! Follows RFC 1035 (section 4, messages and compression) and RFC 4892 (server identification). Evidence is one response
-//! without the length that stands before it over TCP ([`tcp_message`]).
+//! Follows RFC 1035 (section 4, messages and compression) and RFC 4892 (server identification). Evidence is one
+//! response without the length that stands before it over TCP ([`tcp_message`]).
 
 use crate::{Field, Malformed, Reader};
 

@@ -1,8 +1,8 @@
 //! SNMP: engine discovery of version 3, which needs no secret, and reading of answers that others collected.
 //!
-//! Follows RFC 3412 (message format), RFC 3414 sections 2.4 and 4 (user-based security, discovery), RFC 3411 (engine ids)
-//! and RFC 3416 (protocol data units). Communities are passwords: no request of version 1 or 2c is built here; their
-//! responses are read because other tools' scans hold them.
+//! Follows RFC 3412 (message format), RFC 3414 sections 2.4 and 4 (user-based security, discovery), RFC 3411 (engine
+//! ids) and RFC 3416 (protocol data units). Communities are passwords: no request of version 1 or 2c is built here;
+//! their responses are read because other tools' scans hold them.
 
 mod ber;
 mod engine;
@@ -36,8 +36,8 @@ const SYS_DESCR: [u8; 8] = [0x2B, 6, 1, 2, 1, 1, 1, 0];
 
 /// Asks for the engine id: a Get without user or variables that every engine answers with a report.
 ///
-/// `id` comes back as message id and request id; its upper two bits are replaced (01), so that it always takes four bytes
-/// and answers have one length.
+/// `id` comes back as message id and request id; its upper two bits are replaced (01), so that it always takes four
+/// bytes and answers have one length.
 pub fn engine_discovery(id: u32) -> Vec<u8> {
     let id = i32::from_be_bytes((id & 0x3FFF_FFFF | 0x4000_0000).to_be_bytes());
     let empty = || element(OCTETS, &[]);

@@ -5,11 +5,12 @@
 //!
 //! ```text
 //!   read_identification -> client_identification -> kexinit_packet
-//!   next_packet -> KexInit::parse -> negotiate -> exchange_packet -> next_packet -> parse_exchange_reply -> host key blob
+//!   next_packet -> KexInit::parse -> negotiate -> exchange_packet -> next_packet
+//!   -> parse_exchange_reply -> host key blob
 //! ```
 //!
-//! Evidence of kind `ssh-kex` is the payload of the server's KEXINIT ([`kex_fields`], [`mask`]); of kind `ssh-host-key` the
-//! blob ([`host_key_fields`]). The identification string is evidence of kind `banner`.
+//! Evidence of kind `ssh-kex` is the payload of the server's KEXINIT ([`kex_fields`], [`mask`]); of kind
+//! `ssh-host-key` the blob ([`host_key_fields`]). The identification string is evidence of kind `banner`.
 
 mod exchange;
 mod host_key;

@@ -48,8 +48,8 @@ pub fn summary_bytes(flight: &ServerFlight) -> Vec<u8> {
     bytes
 }
 
-/// The named parts of stored evidence: `tls.version` as `1.2`, `tls.cipher` and `tls.group` by IANA name (unknown ones in
-/// hexadecimal), `tls.alpn`, `tls.alert` as `handshake_failure`.
+/// The named parts of stored evidence: `tls.version` as `1.2`, `tls.cipher` and `tls.group` by IANA name (unknown
+/// ones in hexadecimal), `tls.alpn`, `tls.alert` as `handshake_failure`.
 ///
 /// # Errors
 /// When the bytes do not begin with TLS records of a server.

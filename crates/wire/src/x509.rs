@@ -1,7 +1,7 @@
 //! X.509 certificates as facts. Nothing is verified: what a device says of itself is kept as it says it.
 //!
-//! Follows RFC 5280 (profile), RFC 4514 (names as text); DER is read by the `x509-parser` crate. Invalid text is replaced,
-//! control characters are kept: display escapes them.
+//! Follows RFC 5280 (profile), RFC 4514 (names as text); DER is read by the `x509-parser` crate. Invalid text is
+//! replaced, control characters are kept: display escapes them.
 
 mod algorithms;
 mod name;

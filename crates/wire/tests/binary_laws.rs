@@ -6,8 +6,8 @@ use hinomi_model::EvidenceKind;
 use hinomi_wire::{fields, mask};
 use proptest::prelude::*;
 
-/// One message a kind of evidence at least. Where they come from stands in `testdata/README.md`; the others were laid out by
-/// hand after the specifications that the codecs name.
+/// One message a kind of evidence at least. Where they come from stands in `testdata/README.md`; the others were laid
+/// out by hand after the specifications that the codecs name.
 const MESSAGES: &[(EvidenceKind, &[u8])] = &[
     (EvidenceKind::Tls, include_bytes!("../testdata/tls12-rsa.bin")),
     (EvidenceKind::Tls, include_bytes!("../testdata/tls13.bin")),

@@ -1,7 +1,11 @@
-//! The SSH and TLS handshakes against the servers themselves: OpenSSH, Dropbear and OpenSSL. Where one is not installed, its
-//! test says so and stands aside. All over loopback.
+//! The SSH and TLS handshakes against the servers themselves: OpenSSH, Dropbear and OpenSSL. Where one is not
+//! installed, its test says so and stands aside. All over loopback.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a test fails by panicking, and says when it stands aside")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says when it stands aside"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! Vectors are built from their parts after RFC 3412 and RFC 3414; the request is compared byte by byte with a message laid
-//! out by hand.
+//! Vectors are built from their parts after RFC 3412 and RFC 3414; the request is compared byte by byte with a
+//! message laid out by hand.
 
 use super::*;
 

@@ -61,8 +61,8 @@ pub struct Negotiated {
     pub host_key: &'static str,
 }
 
-/// What our offer and this server's lead to (RFC 4253 section 7.1): the first of ours that the server has too. `None` when
-/// there is no common ground.
+/// What our offer and this server's lead to (RFC 4253 section 7.1): the first of ours that the server has too. `None`
+/// when there is no common ground.
 pub fn negotiate(server: &KexInit<'_>) -> Option<Negotiated> {
     let kex = KEX.into_iter().find(|name| server.kex.contains(name))?;
     let host_key = HOST_KEYS.into_iter().find(|name| server.host_keys.contains(name))?;

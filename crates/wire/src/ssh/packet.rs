@@ -2,7 +2,8 @@
 
 use crate::{Malformed, Reader};
 
-/// The longest packet that is read. The standard asks for 35,000 bytes; OpenSSH sends up to 256 KiB, but not this early.
+/// The longest packet that is read. The standard asks for 35,000 bytes; OpenSSH sends up to 256 KiB, but not this
+/// early.
 pub const MAX_PACKET_BYTES: usize = 35_000;
 
 const BLOCK_BYTES: usize = 8;

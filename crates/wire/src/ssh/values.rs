@@ -1,11 +1,11 @@
 //! Public values that we send in key exchanges whose secret nobody needs.
 //!
-//! The exchange stops at the server's reply, which holds the host key. So no secret is made: elliptic curves get the base
-//! point of the curve, whose discrete logarithm is 1, and the MODP groups get a fixed number.
+//! The exchange stops at the server's reply, which holds the host key. So no secret is made: elliptic curves get the
+//! base point of the curve, whose discrete logarithm is 1, and the MODP groups get a fixed number.
 //!
-//! Servers refuse numbers with few bits set, and some check that the number lies in the group's subgroup of prime order,
-//! which consists of the squares. So each number is the square of an integer, without reduction: a square whatever the
-//! prime. The 2048-bit number is less than the prime of group 14 and every larger group.
+//! Servers refuse numbers with few bits set, and some check that the number lies in the group's subgroup of prime
+//! order, which consists of the squares. So each number is the square of an integer, without reduction: a square
+//! whatever the prime. The 2048-bit number is less than the prime of group 14 and every larger group.
 
 /// RFC 7748 section 4.1: u = 9.
 pub(super) const X25519_BASE: [u8; 32] = {

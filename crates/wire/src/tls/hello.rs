@@ -17,8 +17,8 @@ const VERSIONS: [u16; 4] = [0x0304, TLS_1_2, 0x0302, TLS_1_0];
 
 const CIPHERS_1_3: [u16; 3] = [0x1301, 0x1302, 0x1303];
 
-/// Forward secrecy first, then what only old devices have: RSA key exchange, Camellia, 3DES, RC4. Last the signal of secure
-/// renegotiation (RFC 5746), which the very old understand better than an extension.
+/// Forward secrecy first, then what only old devices have: RSA key exchange, Camellia, 3DES, RC4. Last the signal of
+/// secure renegotiation (RFC 5746), which the very old understand better than an extension.
 const CIPHERS: [u16; 43] = [
     0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC009, 0xC013, 0xC00A, 0xC014, 0xC023, 0xC027, 0xC024, 0xC028,
     0x009E, 0x009F, 0xCCAA, 0x0033, 0x0039, 0x0067, 0x006B, 0x0045, 0x0088, 0x009C, 0x009D, 0x002F, 0x0035, 0x003C,
