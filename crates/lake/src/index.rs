@@ -39,6 +39,7 @@ mod facet;
 mod facts;
 mod files;
 mod folder;
+mod guard;
 mod order;
 mod schema;
 mod search;

@@ -22,6 +22,7 @@ use tantivy::{SegmentReader, Term};
 
 use super::document::{address_v6, key_bytes};
 use super::facts::FactsFile;
+use super::guard::Guarded;
 use super::schema::{Columns, State, TextColumns, column};
 use super::segment::Life;
 use super::times::{Seen, View};
@@ -74,7 +75,7 @@ impl Compiler<'_> {
             Node::Not(part) => Ok(not(self.node(part)?)),
             Node::All(parts) => {
                 let compiled = parts.iter().map(|part| match part {
-                    Node::Not(inner) => Ok((Occur::MustNot, self.node(inner)?)),
+                    Node::Not(inner) => Ok((Occur::MustNot, Box::new(Guarded(self.node(inner)?)) as Boxed)),
                     other => Ok((Occur::Must, self.node(other)?)),
                 });
                 let mut clauses = compiled.collect::<tantivy::Result<Vec<_>>>()?;
@@ -298,7 +299,7 @@ fn all(mut parts: Vec<Boxed>) -> Boxed {
 
 /// Everything but this.
 fn not(excluded: Boxed) -> Boxed {
-    Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, excluded)]))
+    Box::new(BooleanQuery::new(vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, Box::new(Guarded(excluded)))]))
 }
 
 /// Words at the distances they have from one another.

@@ -246,7 +246,8 @@ fn facets_that_cannot_be_counted_are_named() {
 
 #[test]
 fn a_hundred_thousand_services_smoke() {
-    const SERVICES: u32 = 100_000;
+    // Without optimisation a fifth will do.
+    const SERVICES: u32 = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
     let (folder, index) = fresh();
     let make = |n: u32, hours: i64| {
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + n / 3).to_string();
@@ -258,7 +259,7 @@ fn a_hundred_thousand_services_smoke() {
         work();
         println!("{what:<40} {:>9.1} ms", start.elapsed().as_secs_f64() * 1_000.0);
     };
-    timed("apply 100,000 new", &mut || {
+    timed("apply all new", &mut || {
         index.apply(1, (0..SERVICES).map(|n| make(n, -5)).collect()).expect("applied");
     });
     timed("apply the same again", &mut || {
