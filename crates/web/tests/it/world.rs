@@ -1,0 +1,243 @@
+//! A small town at rest: a lake with a handful of hosts, some of them hostile, and a server on it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hinomi_identify::Engine;
+use hinomi_lake::{Lake, LakeOptions, Places};
+use hinomi_model::time::FixedClock;
+use hinomi_model::{
+    Batch, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
+};
+use hinomi_share::{Reader, Viewer};
+use hinomi_web::{NoSurveys, Progress, Server, SurveyStatus};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::client::{Answer, ask};
+
+/// What the hostile host says wherever it can say something.
+pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u{202e}fdp\u{200b}";
+
+/// The time on every page.
+pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
+
+/// A server with its lake. Ends when dropped.
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    runtime: Option<Runtime>,
+    _folder: TempDir,
+}
+
+impl World {
+    /// The town at rest, no survey running.
+    pub(crate) fn at_rest() -> Self {
+        Self::with(batches(), Arc::new(NoSurveys))
+    }
+
+    /// The town while it is being surveyed.
+    pub(crate) fn surveyed() -> Self {
+        Self::with(batches(), Arc::new(OneSurvey))
+    }
+
+    /// A lake without a record.
+    pub(crate) fn empty() -> Self {
+        Self::with(Vec::new(), Arc::new(NoSurveys))
+    }
+
+    /// A server over these batches.
+    pub(crate) fn with(batches: Vec<Batch>, progress: Arc<dyn Progress>) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let clock = Arc::new(FixedClock(time(NOW)));
+        let options = LakeOptions {
+            dir: folder.path().to_owned(),
+            read_only: false,
+            identifier: Arc::new(Engine::builtin().expect("rules")),
+            places: Places::read(b"192.0.2.0/25,64500,Example,JP,Tokyo\n".as_slice()).expect("places"),
+            clock: Arc::clone(&clock) as Arc<_>,
+        };
+        let lake = Lake::open(options).expect("a lake");
+        for batch in batches {
+            lake.append(batch).expect("room");
+        }
+        let reader = Reader::new(Arc::new(lake), Viewer::Operator);
+        let bind = SocketAddr::from(([127, 0, 0, 1], 0));
+        let runtime = Runtime::new().expect("a runtime");
+        let bound = runtime.block_on(Server { reader, progress, clock, bind }.bind()).expect("a free port");
+        let address = bound.address();
+        let (stop, stopped) = oneshot::channel();
+        runtime.spawn(bound.run(async {
+            let _ = stopped.await;
+        }));
+        Self { address, stop: Some(stop), runtime: Some(runtime), _folder: folder }
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        ask(self.address, "GET", target, "")
+    }
+
+    /// A page in a language, which must be there.
+    pub(crate) fn page(&self, target: &str, language: &str) -> String {
+        let answer = ask(self.address, "GET", target, &format!("Accept-Language: {language}\r\n"));
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        answer.text()
+    }
+
+    /// The hash of the first evidence of a service.
+    pub(crate) fn evidence_of(&self, host: &str, kind: &str) -> String {
+        let found = self.get(&format!("/api/v1/hosts/{host}")).json();
+        let services = found["services"].as_array().expect("services").clone();
+        let mut references = services.iter().flat_map(|service| service["evidence"].as_array().expect("a list"));
+        let found = references.find(|reference| reference["kind"] == kind);
+        found.unwrap_or_else(|| panic!("{host} has {kind}"))["hash"].as_str().expect("text").to_owned()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+        }
+    }
+}
+
+struct OneSurvey;
+
+impl Progress for OneSurvey {
+    fn surveys(&self) -> Vec<SurveyStatus> {
+        vec![SurveyStatus {
+            campaign: "town-7".into(),
+            scope_name: format!("scope {HOSTILE}"),
+            authority: format!("City of Example {HOSTILE}"),
+            contact: "noc@example.jp".into(),
+            targets: 12_000,
+            done: 3_000,
+            open: 321,
+            refused: 4,
+            rate_pps: 812.4,
+            started: time("2026-11-22T11:58:00Z"),
+            remaining_s: Some(75),
+            finished: false,
+            note: Some(format!("a note {HOSTILE}")),
+            errors: vec![(format!("timeout {HOSTILE}"), 17)],
+        }]
+    }
+}
+
+pub(crate) fn time(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// One sighting with its evidence.
+pub(crate) struct Look<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) port: u16,
+    pub(crate) time: &'a str,
+    pub(crate) outcome: Outcome,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+pub(crate) fn batch(looks: Vec<Look<'_>>) -> Batch {
+    let mut batch = Batch::default();
+    for look in looks {
+        batch.sightings.push(Sighting {
+            sensor: "survey".parse().expect("a name"),
+            campaign: "town-7".parse().ok(),
+            time: time(look.time),
+            subject: ServiceKey {
+                address: look.address.parse().expect("an address"),
+                port: look.port,
+                transport: Transport::Tcp,
+            },
+            outcome: look.outcome,
+            remark: (look.outcome == Outcome::Pseudo).then(|| format!("tarpit {HOSTILE}")),
+            evidence: look.evidence.iter().map(Evidence::reference).collect(),
+            marking: Marking::own(Purpose::Exercise),
+        });
+        batch.evidence.extend(look.evidence);
+    }
+    batch
+}
+
+pub(crate) fn banner(text: &str) -> Evidence {
+    Evidence::new(EvidenceKind::Banner, text.as_bytes())
+}
+
+fn http(server: &str, title: &str) -> Evidence {
+    let body = format!("<html><head><title>{title}</title></head><body>{title}</body></html>");
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nServer: {server}\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n");
+    Evidence::new(EvidenceKind::Http, head + &body)
+}
+
+fn open<'a>(address: &'a str, port: u16, time: &'a str, evidence: Vec<Evidence>) -> Look<'a> {
+    Look { address, port, time, outcome: Outcome::Open, evidence }
+}
+
+fn batches() -> Vec<Batch> {
+    let certificate = Evidence::new(EvidenceKind::Certificate, include_bytes!("data/expired.der").as_slice());
+    let first = vec![
+        open("192.0.2.10", 22, "2026-11-01T09:00:00Z", vec![banner("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")]),
+        open("192.0.2.10", 80, "2026-11-01T09:00:01Z", vec![http("nginx/1.22.1", "Welcome to nginx!")]),
+        open("192.0.2.60", 22, "2026-11-01T09:10:00Z", vec![banner("SSH-2.0-OpenSSH_8.4p1 Debian-5\r\n")]),
+        open("192.0.2.60", 2222, "2026-11-01T09:11:00Z", vec![banner("SSH-2.0-dropbear_2019.78\r\n")]),
+    ];
+    let second = vec![
+        open("192.0.2.60", 22, "2026-11-10T09:10:00Z", vec![banner("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")]),
+        Look {
+            address: "192.0.2.60",
+            port: 2222,
+            time: "2026-11-10T09:11:00Z",
+            outcome: Outcome::Closed,
+            evidence: vec![],
+        },
+        open("192.0.2.20", 80, "2026-11-22T11:00:00Z", vec![http("HoshimiCam httpd", "PD-500 dome")]),
+        open("192.0.2.20", 23, "2026-11-22T11:00:05Z", vec![banner("\u{ff}\u{fd}\u{1}\r\nlogin: ")]),
+        open(
+            "192.0.2.30",
+            1883,
+            "2026-11-22T11:01:00Z",
+            vec![Evidence::new(EvidenceKind::Mqtt, b"\x20\x02\x00\x00".as_slice())],
+        ),
+        open("192.0.2.40", 8443, "2026-11-22T11:02:00Z", vec![http("lighttpd/1.4.69", "カメラ"), certificate]),
+        open("192.0.2.50", 80, "2026-11-22T11:03:00Z", vec![http(HOSTILE, HOSTILE)]),
+        open("192.0.2.50", 21, "2026-11-22T11:03:00Z", vec![banner(&format!("220 {HOSTILE}\r\n"))]),
+        Look {
+            address: "192.0.2.50",
+            port: 9,
+            time: "2026-11-22T11:04:00Z",
+            outcome: Outcome::Pseudo,
+            evidence: vec![banner("\u{1b}]0;owned\u{7}")],
+        },
+        open("2001:db8::7", 22, "2026-11-22T11:05:00Z", vec![banner("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")]),
+    ];
+    vec![batch(first), batch(second)]
+}
+
+/// Every page there is, with real names filled in.
+pub(crate) fn every_page(world: &World) -> Vec<String> {
+    let hash = world.evidence_of("192.0.2.50", "http");
+    [
+        "/",
+        "/search",
+        "/search?q=protocol:ssh",
+        "/search?q=ip:192.0.2.50",
+        "/search?q=ip:203.0.113.1",
+        "/hosts/192.0.2.10",
+        "/hosts/192.0.2.20",
+        "/hosts/192.0.2.40",
+        "/hosts/192.0.2.50",
+        "/hosts/192.0.2.60",
+        "/hosts/2001:db8::7",
+        "/surveys",
+        "/about",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([format!("/evidence/{hash}"), format!("/evidence/{hash}?start=17&end=60")])
+    .collect()
+}
