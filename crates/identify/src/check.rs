@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hinomi_model::EvidenceKind;
 use hinomi_wire::Field;
+use serde::Serialize;
 
 use crate::clean::{MAX_LINE_CHARS, clean};
 use crate::error::RuleError;
@@ -14,7 +15,7 @@ use crate::rule::Rule;
 use crate::rules::Rules;
 
 /// What became of all examples of a folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Files read.
     pub files: usize,
@@ -29,7 +30,7 @@ pub struct Report {
 }
 
 /// One example that did not do as it should.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{file}: {rule}: {reason}\n    example: {example}")]
 pub struct Failure {
     /// In which file.
@@ -98,10 +99,11 @@ impl Rules {
         let mut report = Report { files: files.len(), rules: self.len(), ..Report::default() };
         for (rule, file) in self.rules.iter().zip(&self.files) {
             for example in &rule.examples {
-                report.enter(file, &rule.name, example.text.as_bytes(), positive(rule, example));
+                let bytes = example.bytes().unwrap_or_default();
+                report.enter(file, &rule.name, &bytes, positive(rule, example, &bytes));
             }
             for text in &rule.not {
-                let outcome = match apply(rule, text, &[]) {
+                let outcome = match apply(rule, text.as_bytes(), &[]) {
                     None => Ok(()),
                     Some(_) => Err("a text under not matches; make the pattern stricter".to_owned()),
                 };
@@ -121,9 +123,9 @@ impl Rules {
 }
 
 /// An example must match, give what it states, and state everything that captures give.
-fn positive(rule: &Rule, example: &RawExample) -> Result<(), String> {
+fn positive(rule: &Rule, example: &RawExample, bytes: &[u8]) -> Result<(), String> {
     let with: Vec<(&String, &String)> = example.with.iter().collect();
-    let found = apply(rule, &example.text, &with).ok_or("the rule does not match its example")?;
+    let found = apply(rule, bytes, &with).ok_or("the rule does not match its example")?;
     let stated = [
         ("vendor", &example.vendor, &found.vendor),
         ("product", &example.product, &found.product),
@@ -147,22 +149,19 @@ fn positive(rule: &Rule, example: &RawExample) -> Result<(), String> {
 }
 
 /// The rule on one text as its first field, with other fields beside it.
-pub(crate) fn apply(rule: &Rule, text: &str, with: &[(&String, &String)]) -> Option<Found> {
+pub(crate) fn apply(rule: &Rule, text: &[u8], with: &[(&String, &String)]) -> Option<Found> {
     let view = example_view(rule.fields.first()?, text, with);
     let field = view.fields.first()?;
     rule.apply(&view, field, std::slice::from_ref(&view))
 }
 
 /// A view that has only an example's fields.
-pub(crate) fn example_view<'a>(field: &str, text: &'a str, with: &[(&String, &'a String)]) -> View<'a> {
-    let whole = |name: &str, value: &'a str| Field {
-        name: name.to_owned().into(),
-        value: value.as_bytes().into(),
-        span: 0..value.len(),
-    };
-    let rest = with.iter().map(|(name, value)| whole(name, value));
+pub(crate) fn example_view<'a>(field: &str, text: &'a [u8], with: &[(&String, &'a String)]) -> View<'a> {
+    let whole =
+        |name: &str, value: &'a [u8]| Field { name: name.to_owned().into(), value: value.into(), span: 0..value.len() };
+    let rest = with.iter().map(|(name, value)| whole(name, value.as_bytes()));
     let fields = std::iter::once(whole(field, text)).chain(rest).collect();
-    View { kind: EvidenceKind::Reply, bytes: text.as_bytes(), fields }
+    View { kind: EvidenceKind::Reply, bytes: text, fields }
 }
 
 #[cfg(test)]

@@ -75,7 +75,11 @@ pub(crate) struct RawCondition {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawExample {
+    #[serde(default)]
     pub(crate) text: String,
+    /// In place of `text`, for what is no text: hexadecimal digits.
+    #[serde(default)]
+    pub(crate) hex: Option<String>,
     #[serde(default)]
     pub(crate) with: BTreeMap<String, String>,
     #[serde(default)]
@@ -92,6 +96,16 @@ pub(crate) struct RawExample {
     pub(crate) os: Option<String>,
     #[serde(default)]
     pub(crate) cpe: Option<String>,
+}
+
+impl RawExample {
+    /// The bytes that must match; `None` if `hex` is not hexadecimal.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        let Some(hex) = &self.hex else { return Some(self.text.clone().into_bytes()) };
+        let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        pairs.collect::<Option<_>>().filter(|_| digits.len() % 2 == 0)
+    }
 }
 
 /// `"a"` or `["a", "b"]`.

@@ -64,6 +64,7 @@ impl Rule {
         let conditions = Condition::parse_all(&raw.all)?;
         let exceptions = Condition::parse_all(&raw.unless)?;
         let yields = Yields::parse(&raw)?;
+        raw.examples.iter().try_for_each(check_example)?;
         yields.check_captures(&pattern, &conditions)?;
         let RawRule { name, field, examples, not, .. } = raw;
         Ok(Self { name, fields: field.as_slice().to_vec(), pattern, conditions, exceptions, yields, examples, not })
@@ -230,6 +231,18 @@ fn check_presence(raw: &RawRule) -> Result<(), Fault> {
         return Err(Fault::NoYield);
     }
     Ok(())
+}
+
+/// An example has text or bytes, and names only fields that there are.
+fn check_example(example: &RawExample) -> Result<(), Fault> {
+    example.with.keys().try_for_each(|field| fields::known(field))?;
+    let both = example.hex.is_some() && !example.text.is_empty();
+    match example.bytes().filter(|bytes| !both && !bytes.is_empty()) {
+        Some(_) => Ok(()),
+        None => {
+            Err(Fault::Missing { key: "text", why: "an example has text, or hex with pairs of hexadecimal digits" })
+        }
+    }
 }
 
 /// A formatted string has thirteen parts; holes count as text.
