@@ -1,16 +1,20 @@
-//! The kernel's half of the town: a classic BPF program for each listening socket.
+//! The kernel's half of the town: a classic BPF program for each TCP port.
 //!
-//! A wildcard listener would make its port look open at every address. The program hashes the destination address as
-//! [`crate::population::Population::position`] does and lets the segment through only when the result lies in one of
-//! the port's intervals; everything else is dropped, as a home router's firewall does. For a TCP listener the data
-//! begins at the TCP header; the IP header is reached by the ancillary offset `SKF_NET_OFF` (linux/filter.h).
+//! A wildcard listener would make its port look open at every address. So each port has two sockets in one
+//! `SO_REUSEPORT` group: the one that serves, and a sink that swallows every SYN (see [`crate::listen`]). The program
+//! hashes the destination address as [`crate::population::Population::position`] does and chooses the socket that serves
+//! only when the result lies in one of the port's intervals. To the rest of the world the port is silent, as behind a
+//! home router's firewall. The IP header is reached by the ancillary offset `SKF_NET_OFF` (linux/filter.h).
+//!
+//! A filter that drops (`SO_ATTACH_FILTER`) would be simpler, but newer kernels keep it from TCP sockets of programs
+//! without `CAP_NET_ADMIN`; choosing within a group of one's own needs no privilege.
 
 use std::net::Ipv4Addr;
 
 use crate::mix;
 
-/// Longest program. The kernel would take 4,096 instructions, but also charges them to the socket's option memory
-/// (20 KiB on older systems, while old and new filter both count), which is the tighter bound.
+/// Longest program. The kernel would take 4,096 instructions, but also refuses programs that are larger than a socket's
+/// option memory (20 KiB on older systems), which is the tighter bound.
 pub(crate) const INSTRUCTIONS_MAX: usize = 1_100;
 
 /// Offset of the destination in the IPv4 header, from the network header.
@@ -28,8 +32,9 @@ const RETURN: u16 = 0x06;
 const TO_INDEX: u16 = 0x07;
 const FROM_INDEX: u16 = 0x87;
 
-const ACCEPT: u32 = u32::MAX;
-const DROP: u32 = 0;
+/// Which socket of the group, in the order in which they began to listen.
+const SERVE: u32 = 0;
+const SINK: u32 = 1;
 
 /// One instruction, laid out as `struct sock_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +49,19 @@ const fn plain(code: u16, k: u32) -> Instruction {
     Instruction { code, if_true: 0, if_false: 0, k }
 }
 
-/// The program that accepts destinations within `size` addresses from `base` whose hash lies in an interval.
+/// The program that serves nobody.
+pub(crate) fn nothing() -> Vec<Instruction> {
+    vec![plain(RETURN, SINK)]
+}
+
+/// The program that serves destinations within `size` addresses from `base` whose hash lies in an interval.
 pub(crate) fn program(base: Ipv4Addr, size: u32, key: u32, intervals: &[(u64, u64)]) -> Vec<Instruction> {
     let mut program = vec![
         plain(LOAD_WORD_ABSOLUTE, DESTINATION),
         plain(TO_INDEX, 0),
         plain(SUBTRACT_CONSTANT, u32::from(base)),
         Instruction { code: JUMP_IF_AT_LEAST, if_true: 0, if_false: 1, k: size },
-        plain(RETURN, DROP),
+        plain(RETURN, SINK),
         plain(FROM_INDEX, 0),
         plain(XOR_CONSTANT, key),
     ];
@@ -79,7 +89,7 @@ fn borders(intervals: &[(u64, u64)]) -> Vec<u32> {
 fn search(borders: &[u32], accepts: bool) -> Vec<Instruction> {
     let middle = borders.len() / 2;
     let Some(border) = borders.get(middle) else {
-        return vec![plain(RETURN, if accepts { ACCEPT } else { DROP })];
+        return vec![plain(RETURN, if accepts { SERVE } else { SINK })];
     };
     let (below, from_border) = borders.split_at(middle);
     let left = search(below, accepts);

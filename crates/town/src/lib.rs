@@ -7,7 +7,7 @@
 //!   personas/*.toml ──> Catalog ─┐
 //!   seed, size, base, day ───────┴─> Population: 32-bit hash of the address -> (persona, variant) or gone
 //!                                        │                        │
-//!                            Host (address on that day)     filter: the same hash as a packet filter
+//!                            Host (address on that day)     filter: the same hash in the kernel
 //!                              │         │                        │
 //!                            Truth    serve/ answer/  <────── one listener a port, bound to lo
 //! ```

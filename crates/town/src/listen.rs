@@ -1,8 +1,12 @@
 //! Opens the town's sockets.
 //!
 //! One wildcard socket a port, bound to the loopback device (`SO_BINDTODEVICE`, without privilege since Linux 5.7) so
-//! that no other machine reaches it, and with the port's packet filter in place before it listens. Where hosts share
-//! 127.0.0.1, ordinary sockets on that address.
+//! that no other machine reaches it. A TCP port has a second socket in the same `SO_REUSEPORT` group, the *sink*: nobody
+//! accepts from it and its queue is filled at once, so the kernel drops every further SYN without a word. The port's
+//! program ([`crate::filter`]) chooses between the two. The first of a group is bound before it joins the group: so a
+//! port that another program (or town) has is never shared by accident.
+//!
+//! Where hosts share 127.0.0.1, ordinary sockets on that address.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -22,13 +26,22 @@ pub(crate) struct Opening<'a> {
     pub(crate) natural: u16,
     /// Ports to try, in order; 0 is whatever the system gives.
     pub(crate) candidates: &'a [u16],
-    /// `None`: the socket is for 127.0.0.1 alone.
-    pub(crate) filter: Option<&'a [Instruction]>,
+    pub(crate) reach: Reach<'a>,
+}
+
+/// Which addresses a socket is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Reach<'a> {
+    /// 127.0.0.1 alone.
+    Localhost,
+    /// All of loopback; over TCP, those that the program chooses.
+    Loopback(&'a [Instruction]),
 }
 
 /// A socket that is bound (TCP: listening) and does not block.
 pub(crate) struct Opened {
-    pub(crate) socket: Socket,
+    socket: Socket,
+    pub(crate) sink: Option<Socket>,
     pub(crate) real: u16,
 }
 
@@ -46,37 +59,26 @@ impl Opening<'_> {
     }
 
     fn open_at(&self, port: u16) -> io::Result<Opened> {
-        let (kind, protocol) = match self.transport {
-            Transport::Tcp => (Type::STREAM, Protocol::TCP),
-            Transport::Udp => (Type::DGRAM, Protocol::UDP),
-        };
-        let socket = Socket::new(Domain::IPV4, kind, Some(protocol))?;
-        socket.set_nonblocking(true)?;
-        if self.transport == Transport::Tcp {
-            socket.set_reuse_address(true)?;
-        }
-        let address = match self.filter {
-            Some(filter) => {
-                keep_to_loopback(&socket)?;
-                set_filter(&socket, filter)?;
-                Ipv4Addr::UNSPECIFIED
+        match (self.transport, self.reach) {
+            (Transport::Udp, Reach::Localhost) => opened(datagram(Ipv4Addr::LOCALHOST, port)?, None),
+            (Transport::Udp, Reach::Loopback(_)) => opened(datagram(Ipv4Addr::UNSPECIFIED, port)?, None),
+            (Transport::Tcp, Reach::Localhost) => {
+                let socket = stream()?;
+                socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+                socket.listen(BACKLOG)?;
+                opened(socket, None)
             }
-            None => Ipv4Addr::LOCALHOST,
-        };
-        socket.bind(&SocketAddr::from((address, port)).into())?;
-        if self.transport == Transport::Tcp {
-            socket.listen(BACKLOG)?;
+            (Transport::Tcp, Reach::Loopback(program)) => open_group(port, program),
         }
-        let real = socket.local_addr()?.as_socket().map_or(port, |bound| bound.port());
-        Ok(Opened { socket, real })
     }
 }
 
 impl Opened {
-    /// As the runtime's listener.
-    pub(crate) fn into_listener(self) -> Result<TcpListener, TownError> {
+    /// As the runtime's listener, and its sink.
+    pub(crate) fn into_listener(self) -> Result<(TcpListener, Option<Socket>), TownError> {
         let what = "a listener cannot be given to the runtime";
-        TcpListener::from_std(self.socket.into()).map_err(|source| TownError::Socket { what, source })
+        let listener = TcpListener::from_std(self.socket.into());
+        Ok((listener.map_err(|source| TownError::Socket { what, source })?, self.sink))
     }
 
     /// As the runtime's datagram socket.
@@ -87,31 +89,131 @@ impl Opened {
     }
 }
 
+fn opened(socket: Socket, sink: Option<Socket>) -> io::Result<Opened> {
+    let address = socket.local_addr()?.as_socket();
+    let real = address.map(|bound| bound.port()).ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+    Ok(Opened { socket, sink, real })
+}
+
+fn stream() -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn datagram(address: Ipv4Addr, port: u16) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if address.is_unspecified() {
+        group::keep_to_loopback(&socket)?;
+    }
+    socket.bind(&SocketAddr::from((address, port)).into())?;
+    Ok(socket)
+}
+
+/// The socket that serves and its sink.
+fn open_group(port: u16, program: &[Instruction]) -> io::Result<Opened> {
+    let server = stream()?;
+    group::keep_to_loopback(&server)?;
+    server.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+    group::join(&server)?;
+    server.listen(BACKLOG)?;
+    let opened = opened(server, None)?;
+
+    let sink = stream()?;
+    group::keep_to_loopback(&sink)?;
+    group::join(&sink)?;
+    sink.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, opened.real)).into())?;
+    sink.listen(group::SINK_BACKLOG)?;
+    group::fill_sink(&opened.socket, opened.real)?;
+    group::choose_by(&opened.socket, program)?;
+    Ok(Opened { sink: Some(sink), ..opened })
+}
+
+/// Puts a program in place of the one before.
+pub(crate) fn set_program(listener: &TcpListener, program: &[Instruction]) -> io::Result<()> {
+    group::choose_by(&socket2::SockRef::from(listener), program)
+}
+
 #[cfg(target_os = "linux")]
-fn keep_to_loopback(socket: &Socket) -> io::Result<()> {
-    socket.bind_device(Some(b"lo"))
+mod group {
+    //! What only Linux has.
+
+    use std::io;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::time::Duration;
+
+    use nix::libc::{sock_filter, sock_fprog};
+    use nix::sys::socket::{setsockopt, sockopt::AttachReusePortCbpf};
+    use socket2::{Domain, Protocol, Socket, Type};
+
+    use crate::filter::{self, Instruction};
+
+    /// One, because a queue of zero makes the kernel warn of a flood. It is full when it holds one more.
+    pub(super) const SINK_BACKLOG: i32 = 1;
+    const FILL: usize = 2;
+    /// A connection to oneself takes microseconds.
+    const FILL_MAX: Duration = Duration::from_secs(2);
+
+    pub(super) fn keep_to_loopback(socket: &Socket) -> io::Result<()> {
+        socket.bind_device(Some(b"lo"))
+    }
+
+    pub(super) fn join(socket: &Socket) -> io::Result<()> {
+        socket.set_reuse_port(true)
+    }
+
+    pub(super) fn choose_by(server: &Socket, program: &[Instruction]) -> io::Result<()> {
+        let native = |i: &Instruction| sock_filter { code: i.code, jt: i.if_true, jf: i.if_false, k: i.k };
+        let mut native: Vec<sock_filter> = program.iter().map(native).collect();
+        let length = u16::try_from(native.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let program = sock_fprog { len: length, filter: native.as_mut_ptr() };
+        setsockopt(server, AttachReusePortCbpf, &program).map_err(io::Error::from)
+    }
+
+    /// Connects to the sink until its queue is full. The connections are closed here, but stay in the queue.
+    #[expect(clippy::disallowed_methods, reason = "the town connects to itself, on loopback, and sends nothing")]
+    pub(super) fn fill_sink(server: &Socket, port: u16) -> io::Result<()> {
+        choose_by(server, &filter::nothing())?;
+        for _ in 0..FILL {
+            let filler = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            filler.connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into(), FILL_MAX)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn keep_to_loopback(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
+mod group {
+    //! Elsewhere hosts share 127.0.0.1.
+
+    use std::io;
+
+    use socket2::Socket;
+
+    use crate::filter::Instruction;
+
+    pub(super) const SINK_BACKLOG: i32 = 1;
+
+    pub(super) fn keep_to_loopback(_socket: &Socket) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(super) fn join(_socket: &Socket) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(super) fn choose_by(_server: &Socket, _program: &[Instruction]) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(super) fn fill_sink(_server: &Socket, _port: u16) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
 }
 
-/// Puts a filter in place of the one before.
-#[cfg(target_os = "linux")]
-pub(crate) fn set_filter(socket: &Socket, filter: &[Instruction]) -> io::Result<()> {
-    let native = |i: &Instruction| socket2::SockFilter::new(i.code, i.if_true, i.if_false, i.k);
-    let program: Vec<_> = filter.iter().map(native).collect();
-    socket.attach_filter(&program)
-}
-
-/// Puts a filter in place of the one before.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn set_filter(_socket: &Socket, _filter: &[Instruction]) -> io::Result<()> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
-}
-
-/// Decides [`Layout::Auto`]: whether an address of the town, the loopback device and a filter can be had.
+/// Decides [`Layout::Auto`]: whether an address of the town and a port as the town needs it can be had.
 pub(crate) fn resolve_layout(config: &TownConfig, notes: &mut Vec<String>) -> Layout {
     if config.layout != Layout::Auto {
         return config.layout;
@@ -119,17 +221,13 @@ pub(crate) fn resolve_layout(config: &TownConfig, notes: &mut Vec<String>) -> La
     match try_addresses(config.base) {
         Ok(()) => Layout::Addresses,
         Err(reason) => {
-            notes.push(format!(
-                "hosts share 127.0.0.1, each with ports of its own: no address of the town can be had ({reason})"
-            ));
+            notes.push(format!("no address of the town can be had ({reason}), so hosts share 127.0.0.1"));
             Layout::Single
         }
     }
 }
 
 fn try_addresses(base: Ipv4Addr) -> io::Result<()> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    keep_to_loopback(&socket)?;
-    set_filter(&socket, &[Instruction { code: 0x06, if_true: 0, if_false: 0, k: 0 }])?;
-    socket.bind(&SocketAddr::from((base, 0)).into())
+    stream()?.bind(&SocketAddr::from((base, 0)).into())?;
+    open_group(0, &crate::filter::nothing()).map(drop)
 }

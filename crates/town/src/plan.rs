@@ -184,11 +184,11 @@ impl Plan {
         active.filter(|(service, _)| service.transport == transport).map(|(_, natural)| natural).collect()
     }
 
-    /// The packet filter of a natural port today.
-    pub(crate) fn filter(&self, transport: Transport, natural: u16) -> Result<Vec<Instruction>, TownError> {
-        let intervals = self.population.intervals(|piece| {
-            piece.variant.is_some_and(|variant| is_open(piece.persona, variant, transport, natural))
-        });
+    /// Today's program of a natural TCP port.
+    pub(crate) fn filter(&self, natural: u16) -> Result<Vec<Instruction>, TownError> {
+        let intervals = self
+            .population
+            .intervals(|piece| piece.variant.is_some_and(|variant| is_open(piece.persona, variant, natural)));
         let program = filter::program(self.config.base, self.config.size, self.population.key(), &intervals);
         if program.len() > filter::INSTRUCTIONS_MAX {
             let limit = filter::INSTRUCTIONS_MAX;
@@ -247,10 +247,10 @@ impl Plan {
     }
 }
 
-/// Whether hosts of this variant answer at a natural port.
-fn is_open(persona: &'static Persona, variant: &'static Variant, transport: Transport, natural: u16) -> bool {
-    let every = variant.fault == Some(Fault::EveryPort) && transport == Transport::Tcp;
-    every || persona.active(variant).any(|(service, port)| service.transport == transport && port == natural)
+/// Whether hosts of this variant answer at a natural TCP port.
+fn is_open(persona: &'static Persona, variant: &'static Variant, natural: u16) -> bool {
+    let at_port = |(service, port): (&Service, u16)| service.transport == Transport::Tcp && port == natural;
+    variant.fault == Some(Fault::EveryPort) || persona.active(variant).any(at_port)
 }
 
 #[cfg(test)]

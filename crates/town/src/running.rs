@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hinomi_model::Transport;
-use socket2::SockRef;
+use socket2::Socket;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,7 +16,7 @@ use crate::config::{Layout, TownConfig};
 use crate::datagram;
 use crate::error::TownError;
 use crate::limits;
-use crate::listen::{self, Opened, Opening};
+use crate::listen::{self, Opened, Opening, Reach};
 use crate::metrics::{Counters, Metrics, count};
 use crate::plan::Plan;
 use crate::ports::{self, PortMap};
@@ -59,8 +59,16 @@ pub(crate) struct Post {
 }
 
 enum Door {
-    Tcp(Post, Arc<TcpListener>),
-    Udp(Post, Arc<UdpSocket>),
+    /// The sink is only kept open.
+    Tcp {
+        post: Post,
+        listener: Arc<TcpListener>,
+        _sink: Option<Socket>,
+    },
+    Udp {
+        post: Post,
+        socket: Arc<UdpSocket>,
+    },
 }
 
 /// A town that is up. Dropping it closes everything.
@@ -110,28 +118,26 @@ impl Running {
         self.shared.counters.snapshot()
     }
 
-    /// How many sockets it listens on.
+    /// How many sockets it holds open, sinks included.
     pub fn sockets(&self) -> usize {
-        self.doors.len()
+        let held = |door: &Door| if matches!(door, Door::Tcp { _sink: Some(_), .. }) { 2 } else { 1 };
+        self.doors.iter().map(held).sum()
     }
 
     /// Moves the town to another simulated day. Connections that are open stay what they were.
     ///
     /// # Errors
-    /// When a filter cannot be replaced, or (where hosts share 127.0.0.1) a port of the new day cannot be had.
+    /// When a program cannot be replaced, or (where hosts share 127.0.0.1) a port of the new day cannot be had.
     pub fn set_day(&mut self, day: u32) -> Result<(), TownError> {
         let plan = self.plan().on_day(day)?;
         if plan.is_single() {
             return self.reopen(plan);
         }
         for door in &self.doors {
-            let (transport, post, socket) = match door {
-                Door::Tcp(post, listener) => (Transport::Tcp, post, SockRef::from(listener.as_ref())),
-                Door::Udp(post, socket) => (Transport::Udp, post, SockRef::from(socket.as_ref())),
-            };
-            let filter = plan.filter(transport, post.natural)?;
-            let what = "the filter of a port cannot be replaced";
-            listen::set_filter(&socket, &filter).map_err(|source| TownError::Socket { what, source })?;
+            let Door::Tcp { post, listener, .. } = door else { continue };
+            let what = "the program of a port cannot be replaced";
+            let program = plan.filter(post.natural)?;
+            listen::set_program(listener, &program).map_err(|source| TownError::Socket { what, source })?;
         }
         self.shared.replace(plan);
         Ok(())
@@ -159,8 +165,8 @@ impl Running {
         for door in &self.doors {
             let shared = Arc::clone(&self.shared);
             self.tasks.push(match door {
-                Door::Tcp(post, listener) => tokio::spawn(accept(*post, Arc::clone(listener), shared)),
-                Door::Udp(post, socket) => tokio::spawn(datagram::answer_all(*post, Arc::clone(socket), shared)),
+                Door::Tcp { post, listener, .. } => tokio::spawn(accept(*post, Arc::clone(listener), shared)),
+                Door::Udp { post, socket } => tokio::spawn(datagram::answer_all(*post, Arc::clone(socket), shared)),
             });
         }
     }
@@ -199,9 +205,13 @@ fn open_wildcards(plan: Plan, notes: &mut Vec<String>) -> Result<(Plan, Vec<Door
     let mut moved = Vec::new();
     for transport in [Transport::Tcp, Transport::Udp] {
         for natural in plan.natural_ports(transport) {
-            let filter = plan.filter(transport, natural)?;
+            let program = match transport {
+                Transport::Tcp => plan.filter(natural)?,
+                Transport::Udp => Vec::new(),
+            };
             let candidates = ports::candidates(plan.config().ports, natural);
-            let opened = Opening { transport, natural, candidates: &candidates, filter: Some(&filter) }.open()?;
+            let opened =
+                Opening { transport, natural, candidates: &candidates, reach: Reach::Loopback(&program) }.open()?;
             map.set(None, transport, natural, opened.real);
             if opened.real != natural {
                 moved.push(format!("{natural}/{transport} on {}", opened.real));
@@ -221,7 +231,7 @@ fn open_blocks(plan: Plan, notes: &mut Vec<String>) -> Result<(Plan, Vec<Door>),
     let mut hosts = BTreeSet::new();
     for (host, endpoint, real) in plan.blocks() {
         let (transport, natural) = (endpoint.transport, endpoint.natural);
-        let opened = Opening { transport, natural, candidates: &[real, 0], filter: None }.open()?;
+        let opened = Opening { transport, natural, candidates: &[real, 0], reach: Reach::Localhost }.open()?;
         map.set(Some(host), transport, natural, opened.real);
         hosts.insert(host);
         doors.push(door(transport, Post { natural, host: Some(host) }, opened)?);
@@ -237,8 +247,11 @@ const SHARING: &str = "hosts share 127.0.0.1, each with ports of its own";
 
 fn door(transport: Transport, post: Post, opened: Opened) -> Result<Door, TownError> {
     Ok(match transport {
-        Transport::Tcp => Door::Tcp(post, Arc::new(opened.into_listener()?)),
-        Transport::Udp => Door::Udp(post, Arc::new(opened.into_datagram()?)),
+        Transport::Tcp => {
+            let (listener, sink) = opened.into_listener()?;
+            Door::Tcp { post, listener: Arc::new(listener), _sink: sink }
+        }
+        Transport::Udp => Door::Udp { post, socket: Arc::new(opened.into_datagram()?) },
     })
 }
 

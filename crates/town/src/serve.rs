@@ -67,7 +67,7 @@ pub(crate) async fn visit(stream: TcpStream, address: Ipv4Addr, natural: u16, sh
     }
 }
 
-/// Nobody is there: a connection that the packet filter should have dropped.
+/// Nobody is there: a connection that the kernel should have given to the sink.
 fn refuse(stream: &TcpStream, shared: &Shared) {
     count(&shared.counters.misdirected);
     reset(stream);

@@ -21,7 +21,7 @@ fn run(program: &[Instruction], destination: u32) -> bool {
                 let taken = accumulator >= instruction.k;
                 at += usize::from(if taken { instruction.if_true } else { instruction.if_false });
             }
-            RETURN => return instruction.k != DROP,
+            RETURN => return instruction.k == SERVE,
             other => panic!("instruction {other:#x}"),
         }
     }

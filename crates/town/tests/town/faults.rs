@@ -83,7 +83,8 @@ async fn broken_tls_breaks_and_resets_reset() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_words_and_pointers_away_are_there() {
     let running = town(4_096).await;
-    let hostile = running.plan().truth().filter(|t| t.faults.contains(&"hostile-words".to_owned()));
+    let plan = running.plan();
+    let hostile = plan.truth().filter(|t| t.faults.contains(&"hostile-words".to_owned()));
     let mut heard = Vec::new();
     for truth in hostile.take(6) {
         let mut stream = connect(truth.address, truth.port, PATIENCE).await.expect("connects");
