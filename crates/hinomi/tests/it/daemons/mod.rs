@@ -61,8 +61,8 @@ pub(crate) struct Truth {
     /// Whether the answer to [`Daemon::hello`], or one more read-only question, lets one tell the product. Where this
     /// is false only the protocol can be asked of a survey.
     pub(crate) named: bool,
-    /// From the upstream version of the package to the version as the server announces it to a stranger; `None` where
-    /// it announces none.
+    /// From the upstream version of the package to the version as the server announces it to a stranger, less what
+    /// Debian appends (`9.18.49` of `9.18.49-1~deb12u3-Debian`); `None` where it announces none.
     pub(crate) version: Option<fn(&str) -> String>,
 }
 
