@@ -6,8 +6,8 @@
 //!   query -> compile -> matching rows -> Gate -> count, facets, order -> services from facts.bin and times.bin
 //! ```
 //!
-//! - [`Index::apply`] takes the sightings of one version of the sightings table. Applying a version twice, sightings out
-//!   of order, or a killed writer change nothing about the state that results (see [`write`]).
+//! - [`Index::apply`] takes the sightings of one version of the sightings table. Applying a version twice, sightings
+//!   out of order, or a killed writer change nothing about the state that results (see [`write`]).
 //! - [`Index::search`] and [`Index::scan`] answer the query language of [`crate::query`].
 //! - Everything here is derived: [`Index::open`] starts anew what is damaged or of another format, and
 //!   [`Index::applied`] then says `None`, which tells the lake to apply all versions again.
@@ -19,11 +19,11 @@
 //! A search looks once at every match: totals, facets and orders are exact. Terms narrow first, so an address, a small
 //! prefix or a rare word does not depend on how much there is. A broad query (`port:443` of a hundred million services)
 //! grows with its matches, some tens of nanoseconds each, more with each facet; at that size segments must be searched
-//! by several threads and totals above a bound be estimates. Memory: 24 bytes a touched service for the times (2.4 GB at
-//! a hundred million: then they belong into columns of the segments), facets one number for each distinct value of the
-//! field, and the page. Applying looks up every service in every segment: some microseconds each. Exporting everything
-//! passes over the matches once for each [`search::SCAN_ROWS`] of them. A query for words that are left out of the text index
-//! reads the text of every service that has such words and fits the rest of the query.
+//! by several threads and totals above a bound be estimates. Memory: 24 bytes a touched service for the times (2.4 GB
+//! at a hundred million: then they belong into columns of the segments), facets one number for each distinct value of
+//! the field, and the page. Applying looks up every service in every segment: some microseconds each. Exporting
+//! everything passes over the matches once for each [`search::SCAN_ROWS`] of them. A query for words that are left out
+//! of the text index reads the text of every service that has such words and fits the rest of the query.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};

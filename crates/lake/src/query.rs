@@ -4,24 +4,25 @@
 //!   product:nginx version:<1.26 net:203.0.113.0/24 -has:version ("login page" OR kind:camera) sort:-seen
 //! ```
 //!
-//! - Clauses side by side must all hold; `OR` between them, `NOT` or `-` before one, brackets around some. The words are
-//!   written in capitals; `and` is a word to search for.
-//! - `field:value` asks a field of [`FIELDS`]; `field:a,b` asks for any of the values. Everything else is searched in the
-//!   readable text of the evidence. A bare address or prefix asks for that address.
+//! - Clauses side by side must all hold; `OR` between them, `NOT` or `-` before one, brackets around some. The words
+//!   are written in capitals; `and` is a word to search for.
+//! - `field:value` asks a field of [`FIELDS`]; `field:a,b` asks for any of the values. Everything else is searched in
+//!   the readable text of the evidence. A bare address or prefix asks for that address.
 //! - Words are compared without regard to case. Most fields compare the **whole** value, `*` stands for any characters.
 //!   Fields of running text (`title`, `cert.subject`, `cert.issuer`) and free text look for words or phrases **in** the
 //!   value; there `field:="..."` compares the whole value. Chinese, Japanese and Korean text is found at any character.
 //! - Quotes and a backslash take the meaning from `* , : ( ) < > = -` and from spaces.
-//! - `<` `<=` `>` `>=` and `a..b` (both ends belong to it; one may be left out) compare versions and times. A date is the
-//!   whole day in UTC: `>` means after it, `<` before it. A time span as `7d` (min, h, d, w, y) is an age for `seen` and
-//!   `first` (`seen:<7d` last answered less than seven days ago) and a distance into the future for `cert.expires`
-//!   (`cert.expires:<30d` ends within 30 days or has ended, `cert.expires:<0d` has ended).
+//! - `<` `<=` `>` `>=` and `a..b` (both ends belong to it; one may be left out) compare versions and times. A date is
+//!   the whole day in UTC: `>` means after it, `<` before it. A time span as `7d` (min, h, d, w, y) is an age for
+//!   `seen` and `first` (`seen:<7d` last answered less than seven days ago) and a distance into the future for
+//!   `cert.expires` (`cert.expires:<30d` ends within 30 days or has ended, `cert.expires:<0d` has ended).
 //! - Services that were last found closed, or that only pretend, are left out unless the query says `has:closed` or
 //!   `has:pseudo` somewhere.
 //! - `sort:field` and `sort:-field` order the answer; without it by address and port.
 //!
-//! [`parse`] makes a [`Query`]; its `Display` is the canonical text, which parses to an equal query. A query has at most
-//! [`MAX_CHARS`] characters, [`MAX_CLAUSES`] values and [`MAX_DEPTH`] levels of brackets; what goes beyond is refused.
+//! [`parse`] makes a [`Query`]; its `Display` is the canonical text, which parses to an equal query. A query has at
+//! most [`MAX_CHARS`] characters, [`MAX_CLAUSES`] values and [`MAX_DEPTH`] levels of brackets; what goes beyond is
+//! refused.
 
 mod ast;
 mod display;

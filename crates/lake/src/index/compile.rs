@@ -1,9 +1,9 @@
 //! From a query to what tantivy evaluates.
 //!
 //! Whole values are terms; wildcards are automata over the terms of one field; versions are ranges of sorting keys;
-//! small prefixes are ranges of the service's key, large ones a scan of the address column; ages are a test on the times
-//! of each candidate. A word that the text index leaves out is looked for in the text of the services that have such
-//! words and fit the rest of the query: slower, with the same answer.
+//! small prefixes are ranges of the service's key, large ones a scan of the address column; ages are a test on the
+//! times of each candidate. A word that the text index leaves out is looked for in the text of the services that have
+//! such words and fit the rest of the query: slower, with the same answer.
 
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};

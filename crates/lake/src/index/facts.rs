@@ -5,9 +5,10 @@
 //!   record = json length u32 | text length u32 | content hash 32 | checksum 8 | json | text      (little endian)
 //! ```
 //!
-//! A record is named by its offset, which rows of the index hold. The JSON is facts and evidence references; the text is
-//! what free text searches, kept for the words that the index leaves out. The commit of the index names the length that
-//! belongs to it: what stands behind is left over from a killed writer and is cut off. Each record is checked when read.
+//! A record is named by its offset, which rows of the index hold. The JSON is facts and evidence references; the text
+//! is what free text searches, kept for the words that the index leaves out. The commit of the index names the length
+//! that belongs to it: what stands behind is left over from a killed writer and is cut off. Each record is checked when
+//! read.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,9 @@
 //!   7/times.bin    when rows were seen
 //! ```
 //!
-//! Clearing starts a new generation and then moves `CURRENT`, in one step: readers of the old one are not disturbed, and
-//! a killed clearing leaves either. What the index was applied to stands in tantivy's commit, so that terms, facts and
-//! the applied version change in one step too.
+//! Clearing starts a new generation and then moves `CURRENT`, in one step: readers of the old one are not disturbed,
+//! and a killed clearing leaves either. What the index was applied to stands in tantivy's commit, so that terms, facts
+//! and the applied version change in one step too.
 
 use std::fs;
 use std::path::{Path, PathBuf};

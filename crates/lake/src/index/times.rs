@@ -1,4 +1,5 @@
-//! `times.bin`: when each row was seen, updated in place, so that seeing an unchanged service again touches a few bytes.
+//! `times.bin`: when each row was seen, updated in place, so that seeing an unchanged service again touches a few
+//! bytes.
 //!
 //! ```text
 //!   "hinomiT1"  generation u64  reserved 16 bytes  row*          (little endian)
@@ -6,9 +7,9 @@
 //! ```
 //!
 //! A row of the index holds the times it was written with; this file holds what came later. Every number is written so
-//! that greater is newer knowledge and 0 is none: merging is taking the greater, in any order, any number of times. That
-//! is why a killed writer leaves nothing wrong here, and why other processes may read while one writes. The generation
-//! grows with each batch, so that they notice.
+//! that greater is newer knowledge and 0 is none: merging is taking the greater, in any order, any number of times.
+//! That is why a killed writer leaves nothing wrong here, and why other processes may read while one writes. The
+//! generation grows with each batch, so that they notice.
 //!
 //! Rows are held in memory by chunks, loaded when first asked for: 24 bytes a service at most.
 
@@ -257,7 +258,8 @@ mod tests {
             let make = |t: (i64, i64, Option<i64>)| seen(bound(t.0), bound(t.1), t.2.map(bound));
             let (a, b) = (make(a), make(b));
             prop_assert_eq!(a.merge(b), b.merge(a));
-            prop_assert_eq!(a.merge(b), Seen { last: a.last.max(b.last), first: a.first.min(b.first), closed: a.closed.max(b.closed) });
+            let widest = Seen { last: a.last.max(b.last), first: a.first.min(b.first), closed: a.closed.max(b.closed) };
+            prop_assert_eq!(a.merge(b), widest);
         }
     }
 }

@@ -166,11 +166,9 @@ fn looks_like_an_address(text: &str) -> bool {
 /// The values between commas. Offsets count characters as written; escapes make them approximate within a value.
 fn split(chars: &[Char], at: usize, end: usize) -> Vec<Raw> {
     let mut values = vec![Raw { at, ..Raw::default() }];
-    let mut here = at;
-    for each in chars {
-        here += 1;
+    for (here, each) in (at..).zip(chars) {
         if each.c == ',' && !each.quoted {
-            values.push(Raw { at: here, ..Raw::default() });
+            values.push(Raw { at: here + 1, ..Raw::default() });
         } else if let Some(value) = values.last_mut() {
             value.chars.push(*each);
             value.len += 1;

@@ -42,9 +42,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_contains_what_its_prefixes_contain(nets in prop::collection::vec((0u32..64, 26u8..=32), 0..8), probe in 0u32..80) {
+        fn a_set_contains_what_its_prefixes_contain(
+            nets in prop::collection::vec((0u32..64, 26u8..=32), 0..8),
+            probe in 0u32..80,
+        ) {
             let base = u32::from(std::net::Ipv4Addr::new(198, 51, 100, 0));
-            let prefix = |(at, length): &(u32, u8)| IpNet::new(IpAddr::V4((base + at).into()), *length).expect("a prefix").trunc();
+            let prefix = |(at, length): &(u32, u8)| {
+                IpNet::new(IpAddr::V4((base + at).into()), *length).expect("a prefix").trunc()
+            };
             let prefixes: Vec<IpNet> = nets.iter().map(prefix).collect();
             let address = IpAddr::V4((base + probe).into());
             let expected = prefixes.iter().any(|net| net.contains(&address));

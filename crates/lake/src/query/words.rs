@@ -2,7 +2,8 @@
 //!
 //! A word is a run of letters and digits; a Chinese, Japanese or Korean character is a word of its own, so that such
 //! text is found wherever it stands. Long numbers, long hexadecimal words and very long words are hardly ever asked for
-//! and make most of an index: they are left out of it ([`LeftOut`]) and looked for in the text itself when somebody does.
+//! and make most of an index: they are left out of it ([`LeftOut`]) and looked for in the text itself when somebody
+//! does.
 
 /// Stands between texts that do not follow one another: no phrase reaches across.
 pub(crate) const GAP: char = '\u{1f}';
