@@ -7,6 +7,8 @@ use crate::words::Words;
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
+const YEAR_S: u64 = 365 * DAY_S;
+const TWO_YEARS_S: u64 = 2 * YEAR_S;
 
 /// A time to the minute, as `2026-11-22 09:30 UTC`.
 pub fn minute(time: Timestamp) -> String {
@@ -37,7 +39,9 @@ const fn unit(seconds: u64) -> (&'static str, u64) {
         0..MINUTE_S => ("second", seconds),
         MINUTE_S..HOUR_S => ("minute", seconds / MINUTE_S),
         HOUR_S..DAY_S => ("hour", seconds / HOUR_S),
-        _ => ("day", seconds / DAY_S),
+        // One year in days says more than "1 year".
+        DAY_S..TWO_YEARS_S => ("day", seconds / DAY_S),
+        _ => ("year", seconds / YEAR_S),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whatever comes from outside becomes a [`Seen`] before a template may have it. Characters that act instead of being
 //! seen (controls, terminal escapes, changes of writing direction, invisible joiners) are replaced by something
-//! visible, and the length is bounded. Escaping for HTML is the template's own and happens on top of this.
+//! visible in plain ASCII, written as in a Rust string, and the length is bounded. Escaping for HTML is the template's own and happens on top of this.
 
 use std::fmt;
 
@@ -66,16 +66,11 @@ fn push_visible(out: &mut String, character: char, lines: bool) {
     match character {
         '\n' | '\t' if lines => out.push(character),
         '\r' if lines => {}
-        '\0'..='\u{1f}' => out.push(picture(character)),
-        '\u{7f}' => out.push('␡'),
-        _ if acts(character) => out.push_str(&format!("⟨U+{:04X}⟩", u32::from(character))),
+        '\r' | '\n' | '\t' => out.extend(character.escape_default()),
+        '\0'..='\u{1f}' | '\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(character))),
+        _ if acts(character) => out.push_str(&format!("\\u{{{:04x}}}", u32::from(character))),
         _ => out.push(character),
     }
-}
-
-/// The control picture (U+2400 and on) of a C0 control.
-fn picture(control: char) -> char {
-    char::from_u32(0x2400 + u32::from(control)).unwrap_or('\u{fffd}')
 }
 
 /// Whether a character changes how others are shown, or is not shown itself (Unicode general categories Cc, Cf, Zl, Zp
@@ -114,15 +109,15 @@ mod tests {
 
     #[test]
     fn what_acts_is_shown_instead() {
-        assert_eq!(Seen::line("a\x1b[31mb\r\n\0").as_str(), "a␛[31mb␍␊␀");
-        assert_eq!(Seen::line("invoice\u{202e}fdp.exe").as_str(), "invoice⟨U+202E⟩fdp.exe");
-        assert_eq!(Seen::word("a\u{200b}b\u{feff}\u{9b}").as_str(), "a⟨U+200B⟩b⟨U+FEFF⟩⟨U+009B⟩");
+        assert_eq!(Seen::line("a\x1b[31mb\r\n\0").as_str(), "a\\x1b[31mb\\r\\n\\x00");
+        assert_eq!(Seen::line("invoice\u{202e}fdp.exe").as_str(), "invoice\\u{202e}fdp.exe");
+        assert_eq!(Seen::word("a\u{200b}b\u{feff}\u{9b}").as_str(), "a\\u{200b}b\\u{feff}\\u{009b}");
         assert_eq!(Seen::line("カメラ <b>").as_str(), "カメラ <b>", "HTML is the template's business");
     }
 
     #[test]
     fn blocks_keep_their_lines_and_everything_is_bounded() {
-        assert_eq!(Seen::block("a\r\n\tb\x07", 99).as_str(), "a\n\tb␇");
+        assert_eq!(Seen::block("a\r\n\tb\x07", 99).as_str(), "a\n\tb\\x07");
         assert_eq!(Seen::line(&"x".repeat(10_000)).as_str().chars().count(), LINE_CHARS + 1);
         assert_eq!(Seen::bytes(b"\xff\xfeok", 3).as_str(), "\u{fffd}\u{fffd}o…");
     }

@@ -62,6 +62,10 @@ ago-day = { $n ->
     [one] { $count } day ago
    *[other] { $count } days ago
 }
+ago-year = { $n ->
+    [one] { $count } year ago
+   *[other] { $count } years ago
+}
 ahead-second = { $n ->
     [one] in { $count } second
    *[other] in { $count } seconds
@@ -78,6 +82,10 @@ ahead-day = { $n ->
     [one] in { $count } day
    *[other] in { $count } days
 }
+ahead-year = { $n ->
+    [one] in { $count } year
+   *[other] in { $count } years
+}
 span-second = { $n ->
     [one] { $count } second
    *[other] { $count } seconds
@@ -93,6 +101,10 @@ span-hour = { $n ->
 span-day = { $n ->
     [one] { $count } day
    *[other] { $count } days
+}
+span-year = { $n ->
+    [one] { $count } year
+   *[other] { $count } years
 }
 
 fault-next = Start again from the overview, or search for what you are after.

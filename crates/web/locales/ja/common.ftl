@@ -38,14 +38,17 @@ ago-second = { $count } 秒前
 ago-minute = { $count } 分前
 ago-hour = { $count } 時間前
 ago-day = { $count } 日前
+ago-year = { $count } 年前
 ahead-second = { $count } 秒後
 ahead-minute = { $count } 分後
 ahead-hour = { $count } 時間後
 ahead-day = { $count } 日後
+ahead-year = { $count } 年後
 span-second = { $count } 秒
 span-minute = { $count } 分
 span-hour = { $count } 時間
 span-day = { $count } 日
+span-year = { $count } 年
 
 fault-next = 見晴らしから見直すか、検索で探してみてください。
 problem-query = 検索式を読み取れませんでした

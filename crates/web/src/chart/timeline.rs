@@ -1,5 +1,7 @@
 //! A host's history as a picture: one row for each service, time from left to right, a dot for each sighting.
 
+use std::time::Duration;
+
 use hinomi_model::{Outcome, Timestamp};
 use hinomi_share::HistoryEntry;
 
@@ -16,6 +18,9 @@ const RIGHT: u32 = 740;
 const ROW: u32 = 30;
 const TOP: u32 = 14;
 const FOOT: u32 = 28;
+
+/// The shortest time that the picture spans.
+const SHORTEST: Duration = Duration::from_secs(60 * 60);
 
 /// The most rows and the most dots of one picture; the table has the rest.
 const MAX_ROWS: usize = 24;
@@ -101,18 +106,18 @@ fn class(entry: &HistoryEntry) -> &'static str {
     if entry.outcome == Outcome::Open && changed { "change" } else { entry.outcome.name() }
 }
 
-/// Where a time stands between the first and the last; in the middle when there is but one.
+/// Where a time stands between the first and the last. Times that lie close together stand close together: the whole
+/// is an hour at least, with what there is in its middle.
 fn place(time: Timestamp, (first, last): (Timestamp, Timestamp)) -> u32 {
-    let whole = last.since(first).as_micros();
-    if whole == 0 {
-        return (LEFT + RIGHT) / 2;
-    }
-    let part = time.since(first).as_micros() * u128::from(RIGHT - LEFT) / whole;
+    let between = last.since(first).as_micros();
+    let whole = between.max(SHORTEST.as_micros());
+    let margin = (whole - between) / 2;
+    let part = (margin + time.since(first).as_micros()) * u128::from(RIGHT - LEFT) / whole;
     LEFT + u32::try_from(part).unwrap_or(0)
 }
 
 fn ticks(first: Timestamp, last: Timestamp) -> Vec<Tick> {
-    if first == last {
+    if last.since(first) < SHORTEST {
         return vec![Tick { x: (LEFT + RIGHT) / 2, anchor: "middle", label: moment::minute(first) }];
     }
     vec![

@@ -189,7 +189,8 @@ fn map_row(w: &Words, spot: &Spot) -> MapRow {
 
 fn standing(w: &Words, picture: &Picture) -> Vec<Standing> {
     let mut counts: Vec<_> = picture.facet("tag").to_vec();
-    counts.retain(|count| count.value != tags::EXPIRED);
+    // Other tags say what a device is, not what is wrong with it.
+    counts.retain(|count| tags::known(&count.value).is_some_and(|tag| tag.name != tags::EXPIRED));
     let mut named: Vec<_> = counts.iter().map(|count| (count.value.as_str(), count.count)).collect();
     if picture.expired > 0 {
         named.push((tags::EXPIRED, picture.expired));

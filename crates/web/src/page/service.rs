@@ -42,6 +42,7 @@ pub(crate) struct ServiceView {
     pub(crate) vendor: Option<Seen>,
     pub(crate) product: Option<Seen>,
     pub(crate) version: Option<Seen>,
+    /// Absent where the product is the model.
     pub(crate) model: Option<Seen>,
     pub(crate) firmware: Option<Seen>,
     pub(crate) os: Option<Seen>,
@@ -79,7 +80,7 @@ impl ServiceView {
             vendor: word(facts.vendor.as_ref()),
             product: word(facts.product.as_ref()),
             version: word(facts.version.as_ref()),
-            model: word(facts.model.as_ref()),
+            model: word(facts.model.as_ref().filter(|model| facts.product.as_ref() != Some(*model))),
             firmware: word(facts.firmware.as_ref()),
             os: word(facts.os.as_ref()),
             title: line(facts.title.as_ref()),

@@ -17,7 +17,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(crate::page::CHANGES.iter().map(|change| format!("change-{change}")));
     keys.extend(["open", "closed", "pseudo"].map(|outcome| format!("outcome-{outcome}")));
     keys.extend(
-        ["second", "minute", "hour", "day"]
+        ["second", "minute", "hour", "day", "year"]
             .iter()
             .flat_map(|unit| [format!("ago-{unit}"), format!("ahead-{unit}"), format!("span-{unit}")]),
     );

@@ -40,6 +40,9 @@ impl Picture {
     }
 }
 
+/// Values of each facet: enough that no tag of [`tags::KNOWN_TAGS`] is crowded out by those that only describe.
+const FACET_VALUES: usize = 64;
+
 /// Keeps the newest picture.
 #[derive(Default)]
 pub(crate) struct Outlook {
@@ -68,7 +71,7 @@ fn draw(reader: &Reader, now: Timestamp) -> Result<Picture, ReadError> {
     let status = reader.status()?;
     let mut asked = request("", now, MAX_LIMIT);
     asked.facets = ["kind", "protocol", "port", "product", "tag"]
-        .map(|field| FacetRequest { field: field.to_owned(), size: 12 })
+        .map(|field| FacetRequest { field: field.to_owned(), size: FACET_VALUES })
         .to_vec();
     let mut gathered = Gathered::default();
     let mut picture =
