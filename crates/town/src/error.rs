@@ -31,8 +31,8 @@ pub enum TownError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The packet filter of a port would be longer than the kernel is asked to take.
-    #[error("the filter of port {port} has {instructions} instructions; at most {limit} are allowed")]
+    /// The program of a port would be longer than the kernel is asked to take.
+    #[error("the program of port {port} has {instructions} instructions; at most {limit} are allowed")]
     FilterTooLong {
         /// Which port.
         port: u16,

@@ -93,7 +93,7 @@ fn search(borders: &[u32], accepts: bool) -> Vec<Instruction> {
     };
     let (below, from_border) = borders.split_at(middle);
     let left = search(below, accepts);
-    let right = search(from_border.get(1..).unwrap_or_default(), accepts ^ (middle % 2 == 0));
+    let right = search(from_border.get(1..).unwrap_or_default(), accepts ^ (middle.is_multiple_of(2)));
     let mut program = Vec::with_capacity(left.len() + right.len() + 2);
     match u8::try_from(left.len()) {
         Ok(over) => program.push(Instruction { code: JUMP_IF_AT_LEAST, if_true: over, if_false: 0, k: *border }),

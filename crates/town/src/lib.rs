@@ -45,5 +45,6 @@ pub use config::{Layout, PortPlan, TownConfig};
 pub use error::TownError;
 pub use metrics::Metrics;
 pub use plan::Plan;
+pub use ports::RealPort;
 pub use running::{Running, up};
 pub use truth::Truth;

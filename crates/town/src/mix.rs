@@ -1,6 +1,6 @@
 //! Choices that are pure functions of seed and address.
 //!
-//! [`spread32`] is the hash that both the program and the kernel's packet filter compute, so it uses nothing but 32-bit
+//! [`spread32`] is the hash that both the program and the kernel compute, so it uses nothing but 32-bit
 //! shifts, exclusive-or and multiplication. [`secret`] is for everything else: keys, serial numbers, firmware.
 
 use std::net::Ipv4Addr;

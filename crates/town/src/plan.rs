@@ -15,7 +15,7 @@ use crate::host::Host;
 use crate::operators;
 use crate::persona::{Fault, Persona, Service, Variant};
 use crate::population::Population;
-use crate::ports::{self, PortMap};
+use crate::ports::{self, PortMap, RealPort};
 use crate::template::Vars;
 use crate::truth::Truth;
 
@@ -81,6 +81,17 @@ impl Plan {
     /// Every UDP port that is open somewhere.
     pub fn udp_ports(&self) -> PortSet {
         self.open_ports(Transport::Udp)
+    }
+
+    /// Where the ports of the town really are, for whoever wants to tell the truth of a running town from elsewhere.
+    pub fn real_ports(&self) -> Vec<RealPort> {
+        self.ports.list()
+    }
+
+    /// The same town with its ports there.
+    #[must_use]
+    pub fn at_real_ports(self, ports: &[RealPort]) -> Self {
+        self.with_ports(PortMap::of(ports))
     }
 
     /// What a perfect survey would find today, by address.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use hinomi_model::Transport;
+use serde::{Deserialize, Serialize};
 
 use crate::config::PortPlan;
 
@@ -26,6 +27,19 @@ pub(crate) const BLOCK_EVERY_PORT: usize = 8;
 /// A natural port of one host (shared addresses) or of all (`None`).
 type Key = (Option<Ipv4Addr>, Transport, u16);
 
+/// A port that is open somewhere: what the persona's file says, and where it really is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealPort {
+    /// The host that has it to itself, where hosts share 127.0.0.1.
+    pub host: Option<Ipv4Addr>,
+    /// `tcp` or `udp`.
+    pub transport: Transport,
+    /// The service's own port.
+    pub natural: u16,
+    /// The port it listens on.
+    pub real: u16,
+}
+
 /// Natural to real.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PortMap(BTreeMap<Key, u16>);
@@ -34,6 +48,17 @@ impl PortMap {
     /// Notes where a natural port really is.
     pub(crate) fn set(&mut self, host: Option<Ipv4Addr>, transport: Transport, natural: u16, real: u16) {
         self.0.insert((host, transport, natural), real);
+    }
+
+    /// Every port that is noted.
+    pub(crate) fn list(&self) -> Vec<RealPort> {
+        let entry = |(&(host, transport, natural), &real): (&Key, &u16)| RealPort { host, transport, natural, real };
+        self.0.iter().map(entry).collect()
+    }
+
+    /// The table that [`PortMap::list`] listed.
+    pub(crate) fn of(list: &[RealPort]) -> Self {
+        Self(list.iter().map(|port| ((port.host, port.transport, port.natural), port.real)).collect())
     }
 
     /// The real port; the natural one where nothing is noted.

@@ -263,9 +263,10 @@ async fn accept(post: Post, listener: Arc<TcpListener>, shared: Arc<Shared>) {
         if visits.len() >= limits::CONNECTIONS_PER_LISTENER_MAX {
             visits.join_next().await;
         }
-        let Ok(place) = Arc::clone(&shared.places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
+                // One connection a port may wait here; all others wait in the kernel's queue.
+                let Ok(place) = Arc::clone(&shared.places).acquire_owned().await else { return };
                 let shared = Arc::clone(&shared);
                 visits.spawn(async move {
                     visit(post, stream, &shared).await;

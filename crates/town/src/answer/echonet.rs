@@ -58,8 +58,11 @@ fn read_properties(mut rest: &[u8]) -> Option<Vec<u8>> {
     Some(codes)
 }
 
+/// Properties by code.
+type Values = Vec<(u8, Vec<u8>)>;
+
 /// A response, or a refusal when one of the properties is not there (its value is then empty).
-fn get(asked: &[u8], question: &Question<'_>, speech: &EchonetSpeech) -> Option<(u8, Vec<(u8, Vec<u8>)>)> {
+fn get(asked: &[u8], question: &Question<'_>, speech: &EchonetSpeech) -> Option<(u8, Values)> {
     let values: Vec<_> = asked.iter().map(|code| (*code, property(*code, question, speech))).collect();
     let complete = values.iter().all(|(_, value)| value.is_some());
     let service = if complete { GET_RESPONSE } else { GET_REFUSED };

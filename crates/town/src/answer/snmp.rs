@@ -29,7 +29,7 @@ pub(super) fn answer(datagram: &[u8], question: &Question<'_>, speech: &SnmpSpee
     let security = tagged(
         SEQUENCE,
         &[
-            tagged(OCTETS, &[engine.clone()]),
+            tagged(OCTETS, std::slice::from_ref(&engine)),
             integer(boots),
             integer(seconds & 0x7fff_ffff),
             tagged(OCTETS, &[]),

@@ -1,5 +1,7 @@
 //! The town with its sockets open, asked by small clients that share no code with it or with `hinomi-wire`.
 
+#![cfg(test)]
+
 mod client;
 mod days;
 mod faults;

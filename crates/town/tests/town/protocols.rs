@@ -89,7 +89,8 @@ async fn ask_tcp(truth: &Truth) -> Vec<u8> {
 fn complete(protocol: &str, reply: &[u8]) -> bool {
     let ends = |end: &[u8]| reply.windows(end.len()).any(|window| window == end);
     match protocol {
-        "ssh" | "ftp" | "smtp" => reply.ends_with(b"\r\n") && (!reply.starts_with(b"220-") || ends(b"\r\n220 ")),
+        "ssh" => ends(b"\r\n"),
+        "ftp" | "smtp" => reply.ends_with(b"\r\n") && (!reply.starts_with(b"220-") || ends(b"\r\n220 ")),
         "telnet" => reply.ends_with(b": "),
         "rtsp" => ends(b"\r\n\r\n"),
         "mqtt" => reply.len() >= 4,

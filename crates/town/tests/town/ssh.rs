@@ -122,7 +122,7 @@ async fn send(stream: &mut TcpStream, payload: &[u8]) {
 
 async fn receive(stream: &mut TcpStream) -> Vec<u8> {
     let length = stream.read_u32().await.expect("a length") as usize;
-    assert!(length < 40_000 && (length + 4) % 8 == 0, "{length}");
+    assert!(length < 40_000 && (length + 4).is_multiple_of(8), "{length}");
     let mut packet = vec![0; length];
     stream.read_exact(&mut packet).await.expect("a packet");
     let padding = usize::from(packet[0]);
