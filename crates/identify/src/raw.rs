@@ -104,7 +104,7 @@ impl RawExample {
         let Some(hex) = &self.hex else { return Some(self.text.clone().into_bytes()) };
         let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
         let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        pairs.collect::<Option<_>>().filter(|_| digits.len() % 2 == 0)
+        pairs.collect::<Option<_>>().filter(|_| digits.len().is_multiple_of(2))
     }
 }
 
