@@ -1,7 +1,8 @@
 //! Answers datagrams from the address that was asked.
 //!
 //! One wildcard socket a port serves every host, so each answer must leave from the address that the question went to:
-//! `IP_PKTINFO`, for which neither the standard library nor socket2 has a safe call. `quinn-udp` has, on every platform.
+//! `IP_PKTINFO`, for which neither the standard library nor socket2 has a safe call. `quinn-udp` has, on every
+//! platform.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr};

@@ -2,9 +2,9 @@
 //!
 //! A wildcard listener would make its port look open at every address. So each port has two sockets in one
 //! `SO_REUSEPORT` group: the one that serves, and a sink that swallows every SYN (see [`crate::listen`]). The program
-//! hashes the destination address as [`crate::population::Population::position`] does and chooses the socket that serves
-//! only when the result lies in one of the port's intervals. To the rest of the world the port is silent, as behind a
-//! home router's firewall. The IP header is reached by the ancillary offset `SKF_NET_OFF` (linux/filter.h).
+//! hashes the destination address as [`crate::population::Population::position`] does and chooses the socket that
+//! serves only when the result lies in one of the port's intervals. To the rest of the world the port is silent, as
+//! behind a home router's firewall. The IP header is reached by the ancillary offset `SKF_NET_OFF` (linux/filter.h).
 //!
 //! A filter that drops (`SO_ATTACH_FILTER`) would be simpler, but newer kernels keep it from TCP sockets of programs
 //! without `CAP_NET_ADMIN`; choosing within a group of one's own needs no privilege.

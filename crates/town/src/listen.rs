@@ -1,10 +1,10 @@
 //! Opens the town's sockets.
 //!
 //! One wildcard socket a port, bound to the loopback device (`SO_BINDTODEVICE`, without privilege since Linux 5.7) so
-//! that no other machine reaches it. A TCP port has a second socket in the same `SO_REUSEPORT` group, the *sink*: nobody
-//! accepts from it and its queue is filled at once, so the kernel drops every further SYN without a word. The port's
-//! program ([`crate::filter`]) chooses between the two. The first of a group is bound before it joins the group: so a
-//! port that another program (or town) has is never shared by accident.
+//! that no other machine reaches it. A TCP port has a second socket in the same `SO_REUSEPORT` group, the *sink*:
+//! nobody accepts from it and its queue is filled at once, so the kernel drops every further SYN without a word. The
+//! port's program ([`crate::filter`]) chooses between the two. The first of a group is bound before it joins the
+//! group: so a port that another program (or town) has is never shared by accident.
 //!
 //! Where hosts share 127.0.0.1, ordinary sockets on that address.
 

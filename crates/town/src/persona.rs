@@ -4,16 +4,18 @@
 //! service speaks exactly one protocol, shares add up to at most one).
 
 mod service;
+mod speech;
 
 use std::collections::BTreeMap;
 
 use hinomi_model::DeviceKind;
 use serde::Deserialize;
 
-pub(crate) use service::{
+pub(crate) use service::{Reveals, Service};
+pub(crate) use speech::{
     Authentication, CoapSpeech, DnsSpeech, EchonetSpeech, EngineForm, FtpSpeech, HttpSpeech, ModbusSpeech, MqttSpeech,
-    NtpSpeech, RedisSpeech, Reveals, RtspSpeech, Service, SmtpSpeech, SnmpSpeech, Speech, SsdpSpeech, SshFlavour,
-    SshSpeech, TelnetSpeech,
+    NtpSpeech, RedisSpeech, RtspSpeech, SmtpSpeech, SnmpSpeech, Speech, SsdpSpeech, SshFlavour, SshSpeech,
+    TelnetSpeech,
 };
 
 use crate::error::TownError;

@@ -22,7 +22,8 @@ use crate::truth::Truth;
 /// Microseconds of a day.
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// A town on one day. Cheap to make; says the ports that are expected until [`crate::Running::plan`] knows the real ones.
+/// A town on one day. Cheap to make; says the ports that are expected until [`crate::Running::plan`] knows the real
+/// ones.
 #[derive(Clone, Debug)]
 pub struct Plan {
     config: TownConfig,

@@ -2,9 +2,9 @@
 //!
 //! The address, hashed ([`Population::position`]), falls somewhere on a ring of 2^32 places. Each persona owns an
 //! interval of the ring by its weight. Within it two wheels turn as days pass: one carries the variants (mistakes
-//! appear at some hosts and are mended at others), a faster one the short interval of hosts that are away. So on any day
-//! the ring is a list of [`Piece`]s, and whether a port is open at an address is whether its position lies in some of
-//! them: a question that a small program in the kernel can answer too.
+//! appear at some hosts and are mended at others), a faster one the short interval of hosts that are away. So on any
+//! day the ring is a list of [`Piece`]s, and whether a port is open at an address is whether its position lies in some
+//! of them: a question that a small program in the kernel can answer too.
 
 use std::net::Ipv4Addr;
 

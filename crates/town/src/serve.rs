@@ -1,7 +1,8 @@
 //! The server sides of the town's TCP protocols.
 //!
-//! [`visit`] takes an accepted connection, finds who was asked, and hands it to the protocol's module (or to [`fault`]).
-//! Clients are hostile too: everything read is bounded in bytes, lines and time, and nobody is ever let in.
+//! [`visit`] takes an accepted connection, finds who was asked, and hands it to the protocol's module (or to
+//! [`fault`]). Clients are hostile too: everything read is bounded in bytes, lines and time, and nobody is ever let
+//! in.
 
 mod conversation;
 mod fault;

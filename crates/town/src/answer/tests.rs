@@ -93,8 +93,19 @@ fn answers_are_never_much_larger_than_an_ethernet_frame() {
 
 proptest! {
     #[test]
-    fn any_datagram_is_answered_or_met_with_silence(start in 0usize..7, noise in prop::collection::vec(any::<u8>(), 0..200)) {
-        let starts: [&[u8]; 7] = [b"", b"\x10\x81", b"\x30\x3e\x02\x01\x03\x30", b"\x40\x01", b"M-SEARCH * HTTP/1.1\r\nST:", b"\x23", b"\0\0\x01\0\0\x01\0\0\0\0\0\0"];
+    fn any_datagram_is_answered_or_met_with_silence(
+        start in 0usize..7,
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let starts: [&[u8]; 7] = [
+            b"",
+            b"\x10\x81",
+            b"\x30\x3e\x02\x01\x03\x30",
+            b"\x40\x01",
+            b"M-SEARCH * HTTP/1.1\r\nST:",
+            b"\x23",
+            b"\0\0\x01\0\0\x01\0\0\0\0\0\0",
+        ];
         let datagram = [starts[start], &noise].concat();
         let plan = Plan::new(TownConfig { size: 200, ..TownConfig::default() }).expect("a plan");
         for host in plan.hosts() {
