@@ -83,7 +83,7 @@ fn updates() -> impl Strategy<Value = Vec<Update>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 350, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn answers_equal_a_plain_reading(
