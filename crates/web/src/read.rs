@@ -1,6 +1,7 @@
 //! Reading the lake: off the asynchronous threads, and never more at a time than named.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hinomi_share::{ReadError, Reader};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,12 +28,13 @@ pub(crate) struct Desk {
     reader: Reader,
     reads: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    patience: Duration,
 }
 
 impl Desk {
     pub(crate) fn new(reader: Reader) -> Self {
         let seats = |number| Arc::new(Semaphore::new(number));
-        Self { reader, reads: seats(MAX_READS), exports: seats(MAX_EXPORTS) }
+        Self { reader, reads: seats(MAX_READS), exports: seats(MAX_EXPORTS), patience: TURN_WAIT }
     }
 
     /// Asks the lake. The seat is kept until the read has really ended, also when the visitor has gone.
@@ -41,7 +43,7 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     {
-        let seat = seat(&self.reads).await?;
+        let seat = self.seat(&self.reads).await?;
         let reader = self.reader.clone();
         let answer = tokio::task::spawn_blocking(move || {
             let answer = question(&reader);
@@ -53,12 +55,60 @@ impl Desk {
 
     /// A seat for an export and the reader to do it with.
     pub(crate) async fn export(&self) -> Result<(Reader, OwnedSemaphorePermit), DeskError> {
-        let seat = seat(&self.exports).await?;
+        let seat = self.seat(&self.exports).await?;
         Ok((self.reader.clone(), seat))
+    }
+
+    async fn seat(&self, seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DeskError> {
+        let turn = tokio::time::timeout(self.patience, Arc::clone(seats).acquire_owned()).await;
+        turn.map_err(|_| DeskError::Busy)?.map_err(|_| DeskError::Busy)
     }
 }
 
-async fn seat(seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DeskError> {
-    let turn = tokio::time::timeout(TURN_WAIT, Arc::clone(seats).acquire_owned()).await;
-    turn.map_err(|_| DeskError::Busy)?.map_err(|_| DeskError::Busy)
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use axum::http::StatusCode;
+    use axum::http::header::RETRY_AFTER;
+    use hinomi_identify::Engine;
+    use hinomi_lake::{Lake, LakeOptions, Places};
+    use hinomi_model::SystemClock;
+    use hinomi_share::Viewer;
+
+    use super::*;
+    use crate::api::problem;
+
+    #[tokio::test]
+    async fn who_finds_every_seat_taken_is_told_to_come_back() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let identifier = Arc::new(Engine::builtin().expect("rules"));
+        let (dir, clock) = (folder.path().to_owned(), Arc::new(SystemClock));
+        let lake = Lake::open(LakeOptions { dir, read_only: false, identifier, places: Places::default(), clock });
+        let mut desk = Desk::new(Reader::new(Arc::new(lake.expect("a lake")), Viewer::Operator));
+        desk.patience = Duration::from_millis(50);
+        let (finish, finished): (Vec<_>, Vec<_>) = (0..MAX_READS).map(|_| mpsc::channel::<()>()).unzip();
+        let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
+        for wait in finished {
+            let (desk, started) = (desk.clone(), started.clone());
+            tokio::spawn(async move {
+                let slow = move |_: &Reader| {
+                    started.send(()).expect("somebody counts");
+                    let _ = wait.recv();
+                    Ok(())
+                };
+                desk.ask(slow).await
+            });
+        }
+        for _ in 0..MAX_READS {
+            starts.recv().await.expect("a read starts");
+        }
+        let refused = desk.ask(|reader| reader.status()).await.err().expect("no seat");
+        let answer = problem::respond(&refused.into());
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key(RETRY_AFTER));
+        drop(finish);
+        desk.patience = Duration::from_secs(30);
+        assert!(desk.ask(|reader| reader.status()).await.is_ok(), "seats are given back");
+    }
 }

@@ -28,9 +28,27 @@ impl Seen {
         Self::cut(text, max_chars, true)
     }
 
-    /// Bytes as text, what is not UTF-8 replaced.
+    /// Bytes on one line: text where they are UTF-8, else each byte as `\xff`.
     pub fn bytes(bytes: &[u8], max_chars: usize) -> Self {
-        Self::cut(&String::from_utf8_lossy(bytes), max_chars, false)
+        let mut visible = String::with_capacity(bytes.len().min(max_chars));
+        let mut room = max_chars;
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars().take(room) {
+                push_visible(&mut visible, character, false);
+                room = room.saturating_sub(1);
+            }
+            for byte in chunk.invalid().iter().take(room) {
+                visible.push_str(&format!("\\x{byte:02x}"));
+                room = room.saturating_sub(1);
+            }
+            if room == 0 {
+                break;
+            }
+        }
+        if room == 0 && bytes.len() > max_chars {
+            visible.push('…');
+        }
+        Self(visible)
     }
 
     /// The visible text.
@@ -119,6 +137,7 @@ mod tests {
     fn blocks_keep_their_lines_and_everything_is_bounded() {
         assert_eq!(Seen::block("a\r\n\tb\x07", 99).as_str(), "a\n\tb\\x07");
         assert_eq!(Seen::line(&"x".repeat(10_000)).as_str().chars().count(), LINE_CHARS + 1);
-        assert_eq!(Seen::bytes(b"\xff\xfeok", 3).as_str(), "\u{fffd}\u{fffd}o…");
+        assert_eq!(Seen::bytes(b"\xff\xfeok", 3).as_str(), "\\xff\\xfeo…");
+        assert_eq!(Seen::bytes("ログ\x01".as_bytes(), 9).as_str(), "ログ\\x01");
     }
 }

@@ -47,7 +47,7 @@ change-host-key = host key
 change-tags = what stands out
 change-evidence = evidence
 
-evidence-lead = The bytes exactly as they were seen. They come from the other side, so they are shown as text and hexadecimal only.
+evidence-lead = The bytes as they were seen; only what changes at every look, such as dates, is masked before storing. They come from the other side, so they are shown as text and hexadecimal only.
 evidence-span = Bytes that prove it
 evidence-download = Download
 evidence-download-note = A stranger's device made the content: open it with care.

@@ -47,7 +47,7 @@ change-host-key = ホスト鍵
 change-tags = 目立つ点
 change-evidence = 証拠
 
-evidence-lead = 観測したままのバイト列です。相手が送ってきたものなので、文字と 16 進数だけで示します。
+evidence-lead = 観測したバイト列です。日時のように見るたびに変わる部分だけは、* などで伏せて保存しています。相手が送ってきたものなので、文字と 16 進数だけで示します。
 evidence-span = 根拠のバイト
 evidence-download = ダウンロード
 evidence-download-note = 中身は相手の機器が作ったものです。開くときはご注意ください。

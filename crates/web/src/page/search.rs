@@ -50,7 +50,9 @@ struct SearchView {
 
 /// A query that was not understood, with the place.
 struct Trouble {
-    message: Seen,
+    title: String,
+    /// What the query language has to say, in English.
+    message: Option<Seen>,
     /// The query before, at and after the place; absent when the fault is elsewhere.
     place: Option<[Seen; 3]>,
 }
@@ -161,14 +163,13 @@ fn facet(words: &Words, query: &str, field: &str, found: &SearchPage) -> Option<
 
 /// The page's words for a query that was not understood; the place is counted in characters.
 fn trouble(words: &Words, query: &str, fault: &Fault) -> Trouble {
-    let told = words.say(&format!("problem-{}", fault.code));
-    let message = fault.detail.as_deref().map_or(told, str::to_owned);
     let place = fault.span.map(|(at, len)| {
         let part = |from: usize, count: usize| Seen::line(&query.chars().skip(from).take(count).collect::<String>());
         let before = at.min(60);
         [part(at - before, before), part(at, len.max(1)), part(at.saturating_add(len.max(1)), 60)]
     });
-    Trouble { message: Seen::line(&message), place }
+    let title = words.say(&format!("problem-{}", fault.code));
+    Trouble { title, message: fault.detail.as_deref().map(Seen::line), place }
 }
 
 fn fields(language: Language) -> Vec<FieldHelp> {

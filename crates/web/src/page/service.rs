@@ -47,6 +47,7 @@ pub(crate) struct ServiceView {
     pub(crate) firmware: Option<Seen>,
     pub(crate) os: Option<Seen>,
     pub(crate) title: Option<Seen>,
+    /// Absent where there is nothing to read in it.
     pub(crate) summary: Option<Seen>,
     pub(crate) confidence: u8,
     pub(crate) tags: Vec<TagView>,
@@ -84,7 +85,7 @@ impl ServiceView {
             firmware: word(facts.firmware.as_ref()),
             os: word(facts.os.as_ref()),
             title: line(facts.title.as_ref()),
-            summary: line(facts.summary.as_ref()),
+            summary: line(facts.summary.as_ref().filter(|summary| summary.contains(char::is_alphanumeric))),
             confidence: facts.confidence.as_percent(),
             tags: tags::standing_out(service, now).iter().map(|tag| TagView::new(words, tag)).collect(),
             first_seen: moment::minute(service.first_seen),

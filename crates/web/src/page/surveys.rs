@@ -71,12 +71,17 @@ impl SurveyView {
     }
 }
 
-/// A rate without false precision: one decimal below ten.
+/// A rate without false precision: one decimal below ten, thousands apart above.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "finite and positive here; a cast saturates"
+)]
 fn rate(per_second: f64) -> String {
     if !per_second.is_finite() || per_second <= 0.0 {
         return "0".to_owned();
     }
-    if per_second < 10.0 { format!("{per_second:.1}") } else { format!("{per_second:.0}") }
+    if per_second < 10.0 { format!("{per_second:.1}") } else { moment::grouped(per_second.round() as u64) }
 }
 
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {

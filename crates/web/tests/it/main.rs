@@ -9,4 +9,5 @@ mod links;
 mod pages;
 mod pictures;
 mod schema;
+mod style;
 mod world;
