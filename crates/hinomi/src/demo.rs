@@ -25,6 +25,7 @@ use crate::cli::survey::{Choice, plan};
 use crate::cli::town::tell_notes;
 use crate::output;
 use crate::state::State;
+use crate::townfile;
 use crate::watch::{Watch, until_told_to_stop};
 
 /// How many devices the demonstration has.
@@ -35,13 +36,14 @@ const VALID: Duration = Duration::from_secs(7 * 86_400);
 
 pub(crate) async fn run(common: &Common) -> Result<()> {
     let state = common.state()?;
+    write_places(&state, &TownPlan::new(config(0))?)?;
     let lake = state.open_lake()?;
     let watched = Arc::new(Watch::default());
     let bound = bind(&lake, Arc::clone(&watched) as Arc<dyn Progress>).await?;
     let day = next_day(&lake)?;
-    let town = hinomi_town::up(TownConfig { size: TOWN_SIZE, day, ..TownConfig::default() }).await?;
+    let town = hinomi_town::up(config(day)).await?;
     tell_notes(&town);
-    write_places(&state, &town.plan())?;
+    let _held = townfile::hold(&state, &town.plan())?;
     output::line(&format!("http://{}", bound.address()))?;
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
     let (stop_sender, stop) = watch::channel(false);
@@ -55,6 +57,10 @@ pub(crate) async fn run(common: &Common) -> Result<()> {
     survey.await.context("the survey")?;
     town.shutdown().await;
     Ok(())
+}
+
+fn config(day: u32) -> TownConfig {
+    TownConfig { size: TOWN_SIZE, day, ..TownConfig::default() }
 }
 
 /// The usual port, or any free one.
@@ -136,7 +142,7 @@ fn scope(town: &TownPlan, now: Timestamp) -> Document {
 
 /// The town's operators, as the table of prefixes that a real installation would be given.
 fn write_places(state: &State, town: &TownPlan) -> Result<()> {
-    let path = state.dir().join("places.csv");
+    let path = state.make()?.join("places.csv");
     if path.exists() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod demo;
 mod limits;
 mod output;
 mod state;
+mod townfile;
 mod watch;
 
 use std::process::ExitCode;

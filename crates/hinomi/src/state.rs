@@ -7,6 +7,7 @@
 //!   trust.txt    keys whose scopes are believed, one `key name` a line
 //!   opt-out.txt  those who asked not to be probed, one prefix a line
 //!   places.csv   optional table of prefixes: AS number, operator, country, prefecture
+//!   town.json    which simulated town is up
 //! ```
 
 use std::fs;
@@ -43,7 +44,7 @@ impl State {
 
     /// The lake, for writing. One process at a time.
     pub(crate) fn open_lake(&self) -> Result<Arc<Lake>> {
-        self.create()?;
+        self.make()?;
         self.lake(false)
     }
 
@@ -64,8 +65,11 @@ impl State {
         Ok(Arc::new(lake))
     }
 
-    fn create(&self) -> Result<()> {
-        fs::create_dir_all(&self.dir).with_context(|| format!("cannot make the state folder {}", self.dir.display()))
+    /// The folder, made if it is not there.
+    pub(crate) fn make(&self) -> Result<&Path> {
+        fs::create_dir_all(&self.dir)
+            .with_context(|| format!("cannot make the state folder {}", self.dir.display()))?;
+        Ok(&self.dir)
     }
 
     pub(crate) fn opt_out(&self) -> Result<Arc<OptOut>> {
@@ -74,7 +78,7 @@ impl State {
 
     /// The installation's own key; made at the first need.
     pub(crate) fn own_key(&self) -> Result<PrivateKey> {
-        self.create()?;
+        self.make()?;
         let path = self.dir.join("own.key");
         if !path.exists() {
             write_key(&path, &PrivateKey::generate()?)?;
@@ -103,7 +107,8 @@ impl State {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
         let read = |(position, line): (usize, &str)| {
             let (key, name) = line.split_once(' ').unwrap_or((line, "unnamed"));
-            let key = PublicKey::from_text(key).with_context(|| format!("{}, line {}", path.display(), position + 1))?;
+            let key =
+                PublicKey::from_text(key).with_context(|| format!("{}, line {}", path.display(), position + 1))?;
             Ok((key, name.trim().to_owned()))
         };
         lines.map(read).collect()
@@ -114,7 +119,7 @@ impl State {
         if name.trim().is_empty() || name.contains(['\n', '\r']) {
             bail!("the name must be one line");
         }
-        self.create()?;
+        self.make()?;
         if self.trusted()?.iter().any(|(known, _)| *known == key) {
             return Ok(());
         }

@@ -229,8 +229,10 @@ mod tests {
 
     #[test]
     fn overlapping_ranges_count_once() {
-        let ranges: Vec<IpNet> =
-            ["127.0.0.0/30", "127.0.0.0/29", "127.0.1.0/32"].iter().map(|text| text.parse().expect("a prefix")).collect();
+        let ranges: Vec<IpNet> = ["127.0.0.0/30", "127.0.0.0/29", "127.0.1.0/32"]
+            .iter()
+            .map(|text| text.parse().expect("a prefix"))
+            .collect();
         let targets = Targets::new(&ranges, vec![(Transport::Tcp, 80), (Transport::Udp, 161)]).expect("targets");
         assert_eq!((targets.addresses(), targets.len()), (9, 18));
         let all: Vec<String> = (0..18).filter_map(|index| targets.get(index)).map(|key| key.to_string()).collect();

@@ -77,7 +77,8 @@ fn short(hash: &ContentHash) -> String {
 fn dump(evidence: &StoredEvidence) -> Result<()> {
     for (row, chunk) in evidence.bytes.chunks(16).enumerate() {
         let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text: String = chunk.iter().map(|byte| if (32..127).contains(byte) { char::from(*byte) } else { '.' }).collect();
+        let text: String =
+            chunk.iter().map(|byte| if (32..127).contains(byte) { char::from(*byte) } else { '.' }).collect();
         output::line(&format!("    {:06x}  {:<47}  {text}", row * 16, hex.join(" ")))?;
     }
     Ok(())

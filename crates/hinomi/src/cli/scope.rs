@@ -201,7 +201,10 @@ fn make_key(common: &Common, file: &Path) -> Result<()> {
     match common.json {
         true => output::json(&json!({ "file": file, "public_key": key.public().to_string() })),
         false => {
-            output::talk(&format!("the private key is in {}; keep it where only the signer can read it", file.display()));
+            output::talk(&format!(
+                "the private key is in {}; keep it where only the signer can read it",
+                file.display()
+            ));
             output::line(&key.public().to_string())
         }
     }

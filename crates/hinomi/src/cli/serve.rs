@@ -29,12 +29,8 @@ pub(crate) struct Options {
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let reader = Reader::new(common.state()?.open_lake()?, Viewer::Operator);
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
-    let server = Server {
-        reader,
-        progress,
-        clock: Arc::new(SystemClock),
-        bind: SocketAddr::new(options.address, options.port),
-    };
+    let server =
+        Server { reader, progress, clock: Arc::new(SystemClock), bind: SocketAddr::new(options.address, options.port) };
     let bound = server.bind().await?;
     output::line(&format!("http://{}", bound.address()))?;
     bound.run(until_told_to_stop()).await?;

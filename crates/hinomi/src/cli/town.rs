@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use hinomi_town::{Layout, PortPlan, Running, TownConfig};
+use hinomi_town::{Layout, Plan, PortPlan, Running, TownConfig};
 use serde_json::json;
 
 use super::Common;
 use crate::output::{self, clean_line};
+use crate::townfile;
 use crate::watch::until_told_to_stop;
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +54,13 @@ impl Options {
             ..TownConfig::default()
         }
     }
+
+    /// Whether this asks for that town: it says the same, or nothing in particular.
+    fn means(&self, plan: &Plan) -> bool {
+        let (asked, is) = (self.config(), plan.config());
+        let same = (asked.seed, asked.size, asked.base, asked.day) == (is.seed, is.size, is.base, is.day);
+        same || asked == TownConfig::default()
+    }
 }
 
 pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
@@ -66,6 +74,7 @@ async fn up(common: &Common, options: &Options) -> Result<()> {
     let town = hinomi_town::up(options.config()).await?;
     tell_notes(&town);
     let plan = town.plan();
+    let _held = townfile::hold(&common.state()?, &plan)?;
     if common.json {
         output::json(&json!({
             "addresses": plan.prefixes(),
@@ -88,10 +97,20 @@ async fn up(common: &Common, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The real ports are known only once they are bound, so the town comes up for a moment.
+/// Of the town that is up, if it is the one asked for. Otherwise the real ports are known only once they are bound, so
+/// the town comes up for a moment.
 async fn truth(common: &Common, options: &Options) -> Result<()> {
+    if let Some(plan) = townfile::running(&common.state()?)?.filter(|plan| options.means(plan)) {
+        return tell_truth(common, &plan);
+    }
     let town = hinomi_town::up(options.config()).await?;
-    for service in town.plan().truth() {
+    tell_truth(common, &town.plan())?;
+    town.shutdown().await;
+    Ok(())
+}
+
+fn tell_truth(common: &Common, plan: &Plan) -> Result<()> {
+    for service in plan.truth() {
         match common.json {
             true => output::json(&service)?,
             false => {
@@ -103,7 +122,6 @@ async fn truth(common: &Common, options: &Options) -> Result<()> {
             }
         }
     }
-    town.shutdown().await;
     Ok(())
 }
 

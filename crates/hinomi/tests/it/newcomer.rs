@@ -33,7 +33,8 @@ fn json(origin: &str, path: &str) -> Value {
 fn one_command_shows_a_town() {
     let here = Installation::new();
     let (first_start, origin) = here.start(&[]);
-    let total = |origin: &str| json(origin, "/api/v1/search?facets=product,kind&limit=1")["total"].as_u64().unwrap_or(0);
+    let total =
+        |origin: &str| json(origin, "/api/v1/search?facets=product,kind&limit=1")["total"].as_u64().unwrap_or(0);
     until("results while the survey runs", Duration::from_secs(60), || total(&origin) > 100);
     until("the survey ends", Duration::from_secs(300), || {
         let surveys = json(&origin, "/api/v1/surveys");

@@ -43,7 +43,8 @@ fn scopes_that_authorise_nothing() {
     attempt("this is = = not toml".to_owned(), "cannot be read");
     attempt("\u{0}".repeat(100), "cannot be read");
     attempt("x".repeat(5 << 20), "longer than");
-    let expired = body.replace("valid_until = \"20", "valid_until = \"19").replace("valid_from = \"20", "valid_from = \"18");
+    let expired =
+        body.replace("valid_until = \"20", "valid_until = \"19").replace("valid_from = \"20", "valid_from = \"18");
     fs::write(&scope, expired).expect("written");
     here.succeed(&["scope", "sign", text(&scope)]);
     refused(&here, &scope, &listener, "ended at");
@@ -148,7 +149,8 @@ fn rules_that_are_broken_say_where() {
     let here = Installation::new();
     let folder = here.path("rules");
     fs::create_dir(&folder).expect("a folder");
-    fs::write(folder.join("bad.toml"), "[[rule]]\nname = \"x/y\"\nfield = \"banner\"\npattern = \"(\"\n").expect("written");
+    fs::write(folder.join("bad.toml"), "[[rule]]\nname = \"x/y\"\nfield = \"banner\"\npattern = \"(\"\n")
+        .expect("written");
     let said = here.fail(&["rules", "test", text(&folder)]);
     assert!(said.contains("bad.toml"), "{said}");
     here.succeed(&["rules", "test"]);

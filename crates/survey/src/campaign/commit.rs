@@ -17,10 +17,20 @@ use crate::metrics::Metrics;
 /// What one target yielded.
 pub(crate) struct Finished {
     pub(crate) step: u64,
-    /// The sighting with its evidence, and whether the service made any sense. `None` when nothing answered.
-    pub(crate) seen: Option<Seen>,
+    pub(crate) came_to: CameTo,
 }
 
+/// What a step came to.
+pub(crate) enum CameTo {
+    /// It is one of the few steps that no target belongs to.
+    NoTarget,
+    /// Nothing answered that would be a sighting.
+    NoSighting,
+    /// Something answered.
+    Sighting(Seen),
+}
+
+/// A sighting with its evidence, and whether the service made any sense.
 pub(crate) struct Seen {
     pub(crate) sighting: Sighting,
     pub(crate) evidence: Vec<Evidence>,
@@ -35,12 +45,12 @@ pub(crate) struct Committer {
     pub(crate) job: String,
     pub(crate) steps: u64,
     pub(crate) progress: Progress,
+    pub(crate) judge: Arc<Judge>,
 }
 
 impl Committer {
     /// Stores until the channel ends; gives the final progress.
     pub(crate) async fn run(mut self, mut finished: mpsc::Receiver<Finished>) -> Result<Progress, SinkError> {
-        let mut judge = Judge::new(self.config.pseudo_ports);
         let mut batch = Batch::default();
         let mut tick = tokio::time::interval(self.config.batch_time);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -50,7 +60,7 @@ impl Committer {
                 next = finished.recv() => match next {
                     Some(target) => {
                         unsaved = true;
-                        self.take(target, &mut judge, &mut batch);
+                        self.take(target, &mut batch);
                         batch.sightings.len() >= self.config.batch_sightings
                     }
                     None => break,
@@ -66,16 +76,20 @@ impl Committer {
         Ok(self.progress)
     }
 
-    fn take(&mut self, target: Finished, judge: &mut Judge, batch: &mut Batch) {
+    fn take(&mut self, target: Finished, batch: &mut Batch) {
         self.progress.finish(target.step);
+        let seen = match target.came_to {
+            CameTo::NoTarget => return,
+            CameTo::NoSighting => return self.metrics.target_done(),
+            CameTo::Sighting(seen) => seen,
+        };
         self.metrics.target_done();
-        let Some(seen) = target.seen else { return };
         batch.evidence.extend(seen.evidence);
         if !seen.senseless {
             batch.sightings.push(seen.sighting);
             return;
         }
-        let told = judge.judge(seen.sighting);
+        let told = self.judge.judge(seen.sighting);
         if told.iter().any(|sighting| sighting.outcome == hinomi_model::Outcome::Pseudo) {
             told.iter().for_each(|_| self.metrics.pseudo());
         }

@@ -5,6 +5,7 @@ mod commit;
 mod pseudo;
 mod run;
 
-pub(crate) use commit::Seen;
 pub use checkpoint::{CheckpointError, Progress};
+pub(crate) use commit::Seen;
+pub(crate) use pseudo::Standing;
 pub use run::{Campaign, Report, Survey};

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use hinomi_model::scope::{Probe, Rule};
 use hinomi_model::{CampaignId, Clock, Marking, SensorId, ServiceKey, Sink, Timestamp, Transport};
 use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::checkpoint::Progress;
-use super::commit::{Committer, Finished};
+use super::commit::{CameTo, Committer, Finished};
+use super::pseudo::Judge;
 use crate::config::Config;
-use crate::engine::{Discovery, Engine, Found, Job};
+use crate::engine::{Discovery, Engine, Found, Job, Opened};
 use crate::error::SurveyError;
 use crate::grab::Grabber;
 use crate::metrics::Counts;
@@ -38,7 +39,12 @@ impl Campaign {
     ///
     /// # Errors
     /// When nothing is left or it is too much.
-    pub fn new(id: CampaignId, door: &Door, ports: Option<&[(Transport, u16)]>, seed: u64) -> Result<Self, SurveyError> {
+    pub fn new(
+        id: CampaignId,
+        door: &Door,
+        ports: Option<&[(Transport, u16)]>,
+        seed: u64,
+    ) -> Result<Self, SurveyError> {
         let scope = door.scope();
         let permitted = || {
             let tcp = scope.tcp.iter().map(|port| (Transport::Tcp, port));
@@ -125,9 +131,12 @@ impl Survey {
         let (job_sender, jobs) = mpsc::channel(QUEUE);
         let (found_sender, found) = mpsc::channel(QUEUE);
         let (finished_sender, finished) = mpsc::channel(QUEUE);
-        let committer = tokio::spawn(survey.committer(&campaign, progress.clone()).run(finished));
+        let judge = Arc::new(Judge::new(survey.config.pseudo_ports));
+        let committer = survey.committer(&campaign, progress.clone(), Arc::clone(&judge));
+        let committer = tokio::spawn(committer.run(finished));
         let discovery = tokio::spawn(Arc::clone(&survey.engine).discover(jobs, found_sender));
-        let receive = tokio::spawn(receive(Arc::clone(&survey), campaign.clone(), found, finished_sender.clone()));
+        let grabs = Grabs { survey: Arc::clone(&survey), campaign: campaign.id.clone(), judge };
+        let receive = tokio::spawn(grabs.receive(found, finished_sender.clone()));
         survey.feed(&campaign, &progress, job_sender, finished_sender, stop).await;
         joined(discovery, "discovery").await??;
         joined(receive, "grab").await?;
@@ -147,7 +156,7 @@ impl Survey {
         progress.done().min(campaign.targets())
     }
 
-    fn committer(&self, campaign: &Campaign, progress: Progress) -> Committer {
+    fn committer(&self, campaign: &Campaign, progress: Progress, judge: Arc<Judge>) -> Committer {
         Committer {
             sink: Arc::clone(&self.sink),
             metrics: Arc::clone(self.door.metrics()),
@@ -156,6 +165,7 @@ impl Survey {
             job: campaign.job.clone(),
             steps: campaign.walk.steps(),
             progress,
+            judge,
         }
     }
 
@@ -178,7 +188,7 @@ impl Survey {
             }
             let handed = match index.and_then(|index| campaign.targets.get(index)) {
                 Some(key) => jobs.send(Job { step, key }).await.is_ok(),
-                None => finished.send(Finished { step, seen: None }).await.is_ok(),
+                None => finished.send(Finished { step, came_to: CameTo::NoTarget }).await.is_ok(),
             };
             if !handed {
                 return;
@@ -215,37 +225,53 @@ async fn joined<T>(task: tokio::task::JoinHandle<T>, engine: &'static str) -> Re
     task.await.map_err(|error| SurveyError::Engine { engine, reason: error.to_string() })
 }
 
-/// Takes what discovery found, grabs what is open, and passes everything on to be stored.
-async fn receive(
+/// Grabs what discovery finds.
+struct Grabs {
     survey: Arc<Survey>,
-    campaign: Campaign,
-    mut found: mpsc::Receiver<Found>,
-    finished: mpsc::Sender<Finished>,
-) {
-    let mut grabs = JoinSet::new();
-    while let Some(one) = found.recv().await {
-        while grabs.try_join_next().is_some() {}
-        let metrics = survey.door.metrics();
-        match one.discovery {
-            Discovery::Open(opened) => {
-                metrics.open();
-                let grabber = Grabber::new(Arc::clone(&survey), campaign.id.clone(), one.job.key);
-                let (finished, step, slot) = (finished.clone(), one.job.step, one.slot);
-                grabs.spawn(async move {
-                    let seen = Some(grabber.grab(opened).await);
-                    let _ = finished.send(Finished { step, seen }).await;
-                    drop(slot);
-                });
-                continue;
+    campaign: CampaignId,
+    judge: Arc<Judge>,
+}
+
+impl Grabs {
+    /// Takes what was found, grabs what is open, and passes everything on to be stored.
+    async fn receive(self, mut found: mpsc::Receiver<Found>, finished: mpsc::Sender<Finished>) {
+        let mut grabs = JoinSet::new();
+        while let Some(one) = found.recv().await {
+            while grabs.try_join_next().is_some() {}
+            let metrics = self.survey.door.metrics();
+            match one.discovery {
+                Discovery::Open(opened) => {
+                    metrics.open();
+                    grabs.spawn(self.grab(one.job, opened, one.slot, finished.clone()));
+                    continue;
+                }
+                Discovery::Closed => metrics.closed(),
+                Discovery::Silent => metrics.silent(),
+                Discovery::Refused(_) => {}
+                Discovery::Failed(reason) => metrics.reason(&reason),
             }
-            Discovery::Closed => metrics.closed(),
-            Discovery::Silent => metrics.silent(),
-            Discovery::Refused(_) => {}
-            Discovery::Failed(reason) => metrics.reason(&reason),
+            let done = Finished { step: one.job.step, came_to: CameTo::NoSighting };
+            if finished.send(done).await.is_err() {
+                break;
+            }
         }
-        if finished.send(Finished { step: one.job.step, seen: None }).await.is_err() {
-            break;
+        while grabs.join_next().await.is_some() {}
+    }
+
+    fn grab(
+        &self,
+        job: Job,
+        opened: Opened,
+        slot: Option<OwnedSemaphorePermit>,
+        finished: mpsc::Sender<Finished>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let standing = self.judge.standing(job.key.address);
+        let grabber = Grabber::new(Arc::clone(&self.survey), self.campaign.clone(), job.key, standing);
+        async move {
+            let seen = grabber.grab(opened).await;
+            // Nobody takes it only when the store failed: the target is visited again on resuming.
+            let _ = finished.send(Finished { step: job.step, came_to: CameTo::Sighting(seen) }).await;
+            drop(slot);
         }
     }
-    while grabs.join_next().await.is_some() {}
 }

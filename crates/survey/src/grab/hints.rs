@@ -60,8 +60,26 @@ pub(crate) const ORDER: [Question; 5] =
 /// What is usually asked at this TCP port; `None` where the service usually speaks first or nothing is usual.
 pub fn tcp(port: u16) -> Option<Question> {
     match port {
-        80 | 81 | 88 | 591 | 631 | 3000 | 5000 | 5357 | 7547 | 8000 | 8001 | 8008 | 8080..=8082 | 8086 | 8088 | 8200
-        | 8888 | 9000 | 9090 | 49152 => Some(Question::Http),
+        80
+        | 81
+        | 88
+        | 591
+        | 631
+        | 3000
+        | 5000
+        | 5357
+        | 7547
+        | 8000
+        | 8001
+        | 8008
+        | 8080..=8082
+        | 8086
+        | 8088
+        | 8200
+        | 8888
+        | 9000
+        | 9090
+        | 49152 => Some(Question::Http),
         443 | 465 | 636 | 853 | 990 | 993 | 995 | 4433 | 4443 | 5001 | 5061 | 5986 | 7443 | 8443 | 8883 | 9443 => {
             Some(Question::Tls)
         }

@@ -147,12 +147,8 @@ mod tests {
     use super::*;
     use tokio::io::duplex;
 
-    const BOUNDS: Bounds = Bounds {
-        first: Duration::from_millis(400),
-        pause: PAUSE,
-        total: Duration::from_secs(6),
-        bytes: 1_000,
-    };
+    const BOUNDS: Bounds =
+        Bounds { first: Duration::from_millis(400), pause: PAUSE, total: Duration::from_secs(6), bytes: 1_000 };
 
     async fn hear(script: Vec<(u64, Vec<u8>)>, stay: bool) -> Heard {
         let (mut near, mut far) = duplex(64);

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use hinomi_model::{CampaignId, Outcome, ServiceKey};
 
-use crate::campaign::{Seen, Survey};
+use crate::campaign::{Seen, Standing, Survey};
 use crate::engine::Opened;
 use session::{Sense, Session};
 
@@ -27,16 +27,20 @@ pub(crate) struct Grabber {
     survey: Arc<Survey>,
     campaign: CampaignId,
     key: ServiceKey,
+    standing: Standing,
 }
 
 impl Grabber {
-    pub(crate) const fn new(survey: Arc<Survey>, campaign: CampaignId, key: ServiceKey) -> Self {
-        Self { survey, campaign, key }
+    pub(crate) const fn new(survey: Arc<Survey>, campaign: CampaignId, key: ServiceKey, standing: Standing) -> Self {
+        Self { survey, campaign, key, standing }
     }
 
     /// Asks until the service is understood or the bounds are reached.
     pub(crate) async fn grab(self, opened: Opened) -> Seen {
-        let mut session = Session::new(&self.survey, self.key);
+        let mut session = Session::new(&self.survey, self.key, self.standing);
+        if self.standing == Standing::Judged {
+            return self.seen(session, Sense::Mute);
+        }
         let sense = match opened {
             Opened::Stream(connection, turn) => tcp::grab(&mut session, connection, &turn).await,
             Opened::Known => tcp::grab_unconnected(&mut session).await,

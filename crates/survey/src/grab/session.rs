@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hinomi_model::scope::Probe;
 use hinomi_model::{Evidence, EvidenceKind, ServiceKey};
 
-use crate::campaign::Survey;
+use crate::campaign::{Standing, Survey};
 use crate::config::Config;
 use crate::pace::HostTurn;
 use crate::scope::{Connection, Door};
@@ -29,17 +29,22 @@ const MAX_EVIDENCE: usize = 24;
 pub(crate) struct Session<'a> {
     survey: &'a Arc<Survey>,
     key: ServiceKey,
+    config: Config,
     evidence: Vec<Evidence>,
     handshakes: u32,
 }
 
 impl<'a> Session<'a> {
-    pub(crate) const fn new(survey: &'a Arc<Survey>, key: ServiceKey) -> Self {
-        Self { survey, key, evidence: Vec::new(), handshakes: 0 }
+    pub(crate) fn new(survey: &'a Arc<Survey>, key: ServiceKey, standing: Standing) -> Self {
+        let config = match standing {
+            Standing::Suspected => survey.config.brief(),
+            Standing::Ordinary | Standing::Judged => survey.config.clone(),
+        };
+        Self { survey, key, config, evidence: Vec::new(), handshakes: 0 }
     }
 
-    pub(crate) fn config(&self) -> &'a Config {
-        &self.survey.config
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(crate) fn door(&self) -> &'a Arc<Door> {

@@ -3,9 +3,9 @@
 //! Everything a [`Scope`] needs is written out; unknown keys are refused, so that a misspelt exclusion cannot silently
 //! permit. See `docs/` for the reference. A document may be at most [`MAX_BYTES`] long.
 
+use hinomi_model::Timestamp;
 use hinomi_model::address::{AddressError, parse_prefix};
 use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Scope, UnknownProbe};
-use hinomi_model::Timestamp;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 

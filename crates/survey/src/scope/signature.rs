@@ -52,13 +52,17 @@ pub enum VerifyError {
     #[error("the scope was changed after it was signed: the signature does not fit")]
     Tampered,
     /// Signed by a key that we have no reason to believe.
-    #[error("the scope is signed by key {key}, which is not trusted here; trust it with: hinomi scope trust {key} --name NAME")]
+    #[error(
+        "the scope is signed by key {key}, which is not trusted here; trust it with: hinomi scope trust {key} --name NAME"
+    )]
     Unknown {
         /// The public key.
         key: String,
     },
     /// Self-signed for addresses that are not one's own.
-    #[error("a key of one's own authorises loopback addresses only; {range} needs the signature of whoever answers for it")]
+    #[error(
+        "a key of one's own authorises loopback addresses only; {range} needs the signature of whoever answers for it"
+    )]
     NotOwn {
         /// The first range that is not loopback.
         range: String,
@@ -154,7 +158,8 @@ impl Trust {
         if self.own.as_ref() != Some(key) {
             return Err(VerifyError::Unknown { key: key.to_string() });
         }
-        let foreign = scope.ranges.iter().find(|range| !range.network().is_loopback() || !range.broadcast().is_loopback());
+        let foreign =
+            scope.ranges.iter().find(|range| !range.network().is_loopback() || !range.broadcast().is_loopback());
         match foreign {
             Some(range) => Err(VerifyError::NotOwn { range: range.to_string() }),
             None => Ok("self".to_owned()),
