@@ -47,7 +47,7 @@ pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 /// Pieces of an export that may wait for a slow client.
 pub const EXPORT_PIECES_WAITING: usize = 4;
 
-/// How long the overview is kept before the lake is asked again.
+/// How long the overview is kept before the lake is asked again, at least.
 pub const OVERVIEW_AGE: Duration = Duration::from_secs(2);
 
 /// Pages of services that the map of the overview is drawn from.

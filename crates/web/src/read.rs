@@ -103,7 +103,7 @@ mod tests {
         for _ in 0..MAX_READS {
             starts.recv().await.expect("a read starts");
         }
-        let refused = desk.ask(|reader| reader.status()).await.err().expect("no seat");
+        let refused = desk.ask(|reader| reader.status()).await.expect_err("no seat");
         let answer = problem::respond(&refused.into());
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key(RETRY_AFTER));

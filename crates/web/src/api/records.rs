@@ -29,20 +29,20 @@ pub(super) struct SearchParameters {
 }
 
 /// A parameter that is not as it should be.
-pub(super) fn malformed(detail: impl ToString) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, "parameter").because(detail)
+pub(super) fn malformed(detail: &str) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "parameter").because(&detail)
 }
 
 /// Reads parameters; unknown ones are refused, so that a slip of the pen is not silently something else.
 pub(super) fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Fault> {
-    query.map(|Query(parameters)| parameters).map_err(|error| malformed(error.body_text()))
+    query.map(|Query(parameters)| parameters).map_err(|error| malformed(&error.body_text()))
 }
 
 /// Refuses a query beyond the bound.
 pub(super) fn bounded(query: &str) -> Result<(), Fault> {
     if query.len() > MAX_QUERY_BYTES {
         let detail = format!("a query may have {MAX_QUERY_BYTES} bytes; this one has {}", query.len());
-        return Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long").because(detail));
+        return Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long").because(&detail));
     }
     Ok(())
 }
@@ -51,7 +51,7 @@ pub(super) fn bounded(query: &str) -> Result<(), Fault> {
 fn facets(text: &str) -> Result<Vec<FacetRequest>, Fault> {
     let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.len() > MAX_FACETS {
-        return Err(malformed(format!("facets: at most {MAX_FACETS} of them")));
+        return Err(malformed(&format!("facets: at most {MAX_FACETS} of them")));
     }
     parts.into_iter().map(facet).collect()
 }
@@ -63,7 +63,7 @@ fn facet(part: &str) -> Result<FacetRequest, Fault> {
         digits => digits.parse().ok().filter(|size| (1..=MAX_FACET_VALUES).contains(size)),
     };
     let size =
-        size.ok_or_else(|| malformed(format!("facets: the number after {field}: is 1 to {MAX_FACET_VALUES}")))?;
+        size.ok_or_else(|| malformed(&format!("facets: the number after {field}: is 1 to {MAX_FACET_VALUES}")))?;
     Ok(FacetRequest { field: field.to_owned(), size })
 }
 
@@ -71,7 +71,7 @@ fn request(app: &App, asked: SearchParameters) -> Result<SearchRequest, Fault> {
     bounded(&asked.q)?;
     let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
     if limit > MAX_LIMIT {
-        return Err(malformed(format!("limit: at most {MAX_LIMIT}; use cursor for more")));
+        return Err(malformed(&format!("limit: at most {MAX_LIMIT}; use cursor for more")));
     }
     Ok(SearchRequest {
         query: asked.q,
@@ -103,7 +103,7 @@ pub(super) async fn host(State(app): State<App>, path: Result<Path<String>, Path
     };
     match app.desk.ask(move |reader| reader.host(address)).await {
         Ok(Some(host)) if !host.history.is_empty() || !host.services.is_empty() => json(&host),
-        Ok(_) => problem::respond(&Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(address)),
+        Ok(_) => problem::respond(&Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(&address)),
         Err(error) => problem::respond(&error.into()),
     }
 }

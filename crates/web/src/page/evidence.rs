@@ -57,9 +57,9 @@ pub(crate) async fn find(
 ) -> Result<(ContentHash, StoredEvidence), Fault> {
     let refuse = || Fault::new(StatusCode::BAD_REQUEST, "hash");
     let Path(text) = path.map_err(|_| refuse())?;
-    let hash: ContentHash = text.parse().map_err(|error| refuse().because(error))?;
+    let hash: ContentHash = text.parse().map_err(|error| refuse().because(&error))?;
     let found = app.desk.ask(move |reader| reader.evidence(&hash)).await?;
-    let evidence = found.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "evidence-not-stored").because(hash))?;
+    let evidence = found.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "evidence-not-stored").because(&hash))?;
     Ok((hash, evidence))
 }
 

@@ -32,7 +32,7 @@ impl Fault {
         Self { status, code, detail: None, span: None }
     }
 
-    pub(crate) fn because(mut self, detail: impl ToString) -> Self {
+    pub(crate) fn because(mut self, detail: &dyn std::fmt::Display) -> Self {
         self.detail = Some(detail.to_string());
         self
     }

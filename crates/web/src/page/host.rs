@@ -118,7 +118,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit, path: Result<Path
 pub(crate) fn address_of(path: Result<Path<String>, PathRejection>) -> Result<IpAddr, Fault> {
     let refuse = || Fault::new(StatusCode::BAD_REQUEST, "address");
     let Path(text) = path.map_err(|_| refuse())?;
-    parse_address(&text).map_err(|error| refuse().because(error))
+    parse_address(&text).map_err(|error| refuse().because(&error))
 }
 
 async fn find(app: &App, path: Result<Path<String>, PathRejection>) -> Result<(Host, Opened), Fault> {
@@ -129,7 +129,7 @@ async fn find(app: &App, path: Result<Path<String>, PathRejection>) -> Result<(H
         let opened = Opened::for_services(reader, host.services.iter().take(MAX_SERVICES))?;
         Ok(Some((host, opened)))
     });
-    found.await?.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(address))
+    found.await?.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(&address))
 }
 
 fn compose(app: &App, visit: &Visit, host: &Host, opened: &Opened) -> HostPage {

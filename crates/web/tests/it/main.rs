@@ -1,5 +1,12 @@
 //! The server over HTTP: a real lake in a temporary folder, real rules, a real socket.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail and tell like tests"
+)]
+
 mod api;
 mod browser;
 mod client;

@@ -1,11 +1,12 @@
 //! What the first page shows, gathered from the lake and kept for a moment.
 //!
-//! The page is asked for again and again while a survey runs; the lake is asked at most once in
-//! [`OVERVIEW_AGE`](crate::limits::OVERVIEW_AGE), by one visitor for all.
+//! The page is asked for again and again while a survey runs; the lake is asked by one visitor for all, and never more
+//! than a tenth of the time, however large it is.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hinomi_model::{DeviceKind, Service, Timestamp};
 use hinomi_share::{FacetCount, FacetRequest, MAX_LIMIT, ReadError, Reader, SearchRequest};
@@ -21,6 +22,8 @@ use crate::tags;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Picture {
     pub(super) taken: Timestamp,
+    /// How long it may be shown.
+    keep: Duration,
     pub(super) services: u64,
     pub(super) hosts: u64,
     pub(super) sightings: u64,
@@ -54,10 +57,12 @@ impl Outlook {
     pub(crate) async fn look(&self, app: &App) -> Result<Arc<Picture>, DeskError> {
         let now = app.now();
         let mut newest = self.newest.lock().await;
-        if let Some(picture) = newest.as_ref().filter(|picture| now.since(picture.taken) < OVERVIEW_AGE) {
+        if let Some(picture) = newest.as_ref().filter(|picture| now.since(picture.taken) < picture.keep) {
             return Ok(Arc::clone(picture));
         }
-        let picture = Arc::new(app.desk.ask(move |reader| draw(reader, now)).await?);
+        let mut picture = app.desk.ask(move |reader| draw(reader, now)).await?;
+        picture.keep = OVERVIEW_AGE.max(app.now().since(now) * 9);
+        let picture = Arc::new(picture);
         *newest = Some(Arc::clone(&picture));
         Ok(picture)
     }
