@@ -25,9 +25,7 @@ const PACKET_CALLS: &[&str] = &[
 ];
 
 /// Files in which such a call is not towards a target, each with the reason.
-const EXCUSED: &[(&str, &str)] = &[
-    ("crates/town/src/", "the town answers those who asked, on loopback"),
-];
+const EXCUSED: &[(&str, &str)] = &[("crates/town/src/", "the town answers those who asked, on loopback")];
 
 /// Crates that would open connections by themselves.
 const BANNED_CRATES: &[&str] = &["reqwest", "ureq", "hyper-util-client", "curl", "isahc", "attohttpc", "minreq"];

@@ -49,7 +49,8 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         let name = text(package, "name")?;
         let may = allowed.get(name).with_context(|| format!("{name}: a new room; add it to xtask/src/layers.rs"))?;
         let dependencies = package.get("dependencies").and_then(Value::as_array).cloned().unwrap_or_default();
-        for dependency in dependencies.iter().filter(|dependency| dependency.get("path").is_some_and(Value::is_string)) {
+        for dependency in dependencies.iter().filter(|dependency| dependency.get("path").is_some_and(Value::is_string))
+        {
             let used = text(dependency, "name")?;
             let test_only = dependency.get("kind").and_then(Value::as_str) == Some("dev");
             let may_in_tests = in_tests.get(name).is_some_and(|list| list.contains(&used));
@@ -63,7 +64,8 @@ pub(crate) fn check(root: &Path) -> Result<()> {
 
 fn packages(root: &Path) -> Result<Vec<Value>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo).args(["metadata", "--format-version=1", "--no-deps"]).current_dir(root).output()?;
+    let output =
+        Command::new(cargo).args(["metadata", "--format-version=1", "--no-deps"]).current_dir(root).output()?;
     if !output.status.success() {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
     }
