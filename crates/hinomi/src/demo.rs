@@ -47,7 +47,7 @@ pub(crate) async fn run(common: &Common) -> Result<()> {
     output::line(&format!("http://{}", bound.address()))?;
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
     let (stop_sender, stop) = watch::channel(false);
-    let survey = survey(state, lake, &town.plan(), watched, stop)?;
+    let survey = survey(&state, &lake, &town.plan(), watched, stop)?;
     let served = bound.run(async move {
         until_told_to_stop().await;
         // Nobody receives only when the survey has ended already.
@@ -91,8 +91,8 @@ fn next_day(lake: &Arc<Lake>) -> Result<u32> {
 }
 
 fn survey(
-    state: State,
-    lake: Arc<Lake>,
+    state: &State,
+    lake: &Arc<Lake>,
     town: &TownPlan,
     watched: Arc<Watch>,
     stop: watch::Receiver<bool>,
@@ -102,7 +102,7 @@ fn survey(
     std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
     let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
     let choice = Choice { named: None, new: false, ports: None, seed: 1 };
-    let plan = plan(&state, &lake, authorised, choice)?;
+    let plan = plan(state, lake, authorised, &choice)?;
     Ok(tokio::spawn(async move {
         match plan.run(&watched, stop).await {
             Ok(report) => {

@@ -72,8 +72,14 @@ impl State {
         Ok(&self.dir)
     }
 
+    /// The opt-out list, which is read again while the program runs.
     pub(crate) fn opt_out(&self) -> Result<Arc<OptOut>> {
-        Ok(Arc::new(OptOut::load(&self.dir.join("opt-out.txt"))?))
+        let path = self.opt_out_path();
+        Ok(Arc::new(OptOut::load(&path)?))
+    }
+
+    pub(crate) fn opt_out_path(&self) -> PathBuf {
+        self.dir.join("opt-out.txt")
     }
 
     /// The installation's own key; made at the first need.

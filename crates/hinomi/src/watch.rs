@@ -131,4 +131,13 @@ pub(crate) async fn until_told_to_stop() {
     #[cfg(not(unix))]
     let _ = tokio::signal::ctrl_c().await;
     output::talk("stopping; what is stored stays, an unfinished survey resumes at the next start");
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            // Asked twice: whoever resumes loses nothing that was stored.
+            std::process::exit(INTERRUPTED);
+        }
+    });
 }
+
+/// The exit code of a program that was interrupted: 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 130;

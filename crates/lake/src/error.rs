@@ -117,9 +117,22 @@ impl LakeError {
             if error.downcast_ref::<std::sync::Arc<io::Error>>().is_some_and(|inner| tells_no_room(inner)) {
                 return true;
             }
+            if error.downcast_ref::<tantivy::TantivyError>().is_some_and(index_tells_no_room) {
+                return true;
+            }
             next = error.source();
         }
         false
+    }
+}
+
+/// The index library keeps its I/O errors to itself.
+fn index_tells_no_room(error: &tantivy::TantivyError) -> bool {
+    use tantivy::TantivyError::{IoError, OpenWriteError};
+    use tantivy::directory::error::OpenWriteError as Opening;
+    match error {
+        IoError(inner) | OpenWriteError(Opening::IoError { io_error: inner, .. }) => tells_no_room(inner),
+        _ => false,
     }
 }
 

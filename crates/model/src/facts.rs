@@ -176,7 +176,7 @@ pub struct Facts {
     /// SHA-256 of the SSH host key, as `ssh-keygen -l` prints it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
-    /// Short words that say what stands out: `telnet-open`, `anonymous`, `self-signed`, `expired`.
+    /// Short words that say what stands out: `telnet-open`, `anonymous`, `self-signed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Why all this is believed.

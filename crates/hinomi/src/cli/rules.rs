@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use hinomi_identify::{Rules, recog};
 
@@ -44,6 +44,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
 }
 
 fn holds_recog(dir: &std::path::Path) -> Result<bool> {
-    let mut names = std::fs::read_dir(dir)?.filter_map(Result::ok).map(|entry| entry.file_name());
+    let folder = std::fs::read_dir(dir).with_context(|| format!("cannot read the folder {}", dir.display()))?;
+    let mut names = folder.filter_map(Result::ok).map(|entry| entry.file_name());
     Ok(names.any(|name| name.to_string_lossy().ends_with(".xml")))
 }

@@ -20,7 +20,7 @@ use crate::state::{read_key, write_key};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Write a scope document to read, complete and sign.
-    New(New),
+    New(Box<New>),
     /// Sign a document, with a key file or with this installation's own key (loopback only).
     Sign {
         /// The document; the signature is written into it.
@@ -119,7 +119,7 @@ pub(crate) struct New {
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
     match verb {
-        Verb::New(new) => write_new(common, new),
+        Verb::New(new) => write_new(common, *new),
         Verb::Sign { file, key } => write_signed(common, &file, key.as_deref()),
         Verb::Verify { file } => {
             let authorised = load(common, &file)?;

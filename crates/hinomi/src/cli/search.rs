@@ -12,6 +12,7 @@ use crate::output::{self, clean_line};
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// What to search, as `port:23 NOT kind:router`; nothing finds everything. `--fields` lists what can be asked.
+    #[arg(allow_hyphen_values = true)]
     query: Vec<String>,
     /// Count values, as `product,port:20`.
     #[arg(long, default_value = "")]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use hinomi_model::SystemClock;
-use hinomi_share::{Reader, Viewer};
 use hinomi_web::{Progress, Server};
 
 use super::Common;
@@ -27,7 +26,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
-    let reader = Reader::new(common.state()?.open_lake()?, Viewer::Operator);
+    let reader = common.state()?.reader()?;
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let server =
         Server { reader, progress, clock: Arc::new(SystemClock), bind: SocketAddr::new(options.address, options.port) };

@@ -1,14 +1,15 @@
 //! `hinomi survey`: an authorised range, surveyed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use hinomi_lake::Lake;
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
-use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, Pace, Report, Survey};
+use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, OptOut, Pace, Report, Survey};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -45,7 +46,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let lake = state.open_lake()?;
     let ports = wanted_ports(&options);
     let choice = Choice { named: options.campaign, new: options.new, ports, seed: options.seed };
-    let plan = plan(&state, &lake, authorised, choice)?;
+    let plan = plan(&state, &lake, authorised, &choice)?;
     output::talk(&format!(
         "campaign {}: {} targets on {} addresses, authorised by {} ({})",
         plan.campaign.id,
@@ -89,7 +90,7 @@ pub(crate) struct Plan {
 }
 
 /// Makes door, pace, engine and campaign for an authorised scope.
-pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choice: Choice) -> Result<Plan> {
+pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choice: &Choice) -> Result<Plan> {
     let near = authorised.scope().ranges.iter().all(|range| range.network().is_loopback());
     let base = if near { Config::near() } else { Config::default() };
     let contact = &authorised.scope().contact;
@@ -97,9 +98,11 @@ pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choi
     let config = Config { concurrency: limits::connections(), contact: contact.clone(), ..base };
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
-    let door = Door::new(authorised, state.opt_out()?, clock.clone(), Arc::new(Metrics::default()));
+    let opt_out = state.opt_out()?;
+    tokio::spawn(keep_reading(Arc::downgrade(&opt_out), state.opt_out_path()));
+    let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default()));
     let door = Arc::new(door);
-    let campaign = choose(lake, &door, &choice)?;
+    let campaign = choose(lake, &door, choice)?;
     let engine = Arc::new(ConnectEngine::new(Arc::clone(&door), Arc::clone(&pace), &config));
     let survey = Survey {
         door,
@@ -112,6 +115,21 @@ pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choi
         config,
     };
     Ok(Plan { survey, campaign })
+}
+
+/// How soon a new entry of the opt-out list takes effect.
+const OPT_OUT_EVERY: Duration = Duration::from_secs(10);
+
+/// Reads the opt-out list again and again, as long as somebody goes by it.
+async fn keep_reading(list: Weak<OptOut>, path: PathBuf) {
+    let mut tick = tokio::time::interval(OPT_OUT_EVERY);
+    loop {
+        tick.tick().await;
+        let Some(list) = list.upgrade() else { return };
+        if let Err(error) = list.reload(&path) {
+            output::talk(&format!("hinomi: {error}; the list read before stays in force"));
+        }
+    }
 }
 
 /// The most campaigns of one scope that are looked through for a free number.

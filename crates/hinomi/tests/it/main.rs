@@ -5,9 +5,18 @@
 //! - `resume`: kill -9 in the middle; nothing lost, nothing doubled.
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
+//! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `newcomer`: `hinomi` alone.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what a test cannot do without it may stop at"
+)]
+
 mod daemons;
+mod imports;
 mod newcomer;
 mod packets;
 mod program;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::program::{Installation, until};
+use crate::program::{Installation, alone, until};
 
 /// One HTTP request to the server, by hand.
 fn get(origin: &str, path: &str) -> String {
@@ -31,6 +31,7 @@ fn json(origin: &str, path: &str) -> Value {
 
 #[test]
 fn one_command_shows_a_town() {
+    let _alone = alone();
     let here = Installation::new();
     let (first_start, origin) = here.start(&[]);
     let total =

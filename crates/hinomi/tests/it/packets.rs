@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::program::{HINOMI, Installation, finish, stand_aside};
+use crate::program::{HINOMI, Installation, alone, finish, stand_aside};
 
 /// Addresses and ports that a line of the trace sends to.
 fn destination(line: &str) -> Option<IpAddr> {
@@ -22,6 +22,7 @@ fn nothing_leaves_but_into_the_scope() {
         stand_aside("strace is not installed (Debian package strace)");
         return;
     }
+    let _alone = alone();
     let here = Installation::new();
     let town = ["--size", "256", "--seed", "3", "--base", "127.94.0.0"];
     let (_town, first) = here.start(&[&["town", "up", "--json"], town.as_slice()].concat());

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +13,13 @@ pub(crate) const HINOMI: &str = env!("CARGO_BIN_EXE_hinomi");
 
 /// How long one command may take.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Surveys of whole towns are slow when they run beside one another, and slow services look like silent ones: one such
+/// test at a time.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Says why a test stands aside; fails where standing aside is a failure.
 pub(crate) fn stand_aside(reason: &str) {
@@ -134,10 +142,6 @@ impl Background {
         let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "kill -INT");
         wait(&mut self.child, Duration::from_secs(30)).and_then(|status| status.code())
-    }
-
-    pub(crate) fn ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::program::{Installation, until};
+use crate::program::{Installation, alone, until};
 
 const LOOPBACK: &[&str] = &["127.91.0.0/28"];
 
@@ -32,7 +32,7 @@ fn scopes_that_authorise_nothing() {
     let (listener, scope) = listener(&here);
     let signed = fs::read_to_string(&scope).expect("a scope");
     let (body, seal) = signed.split_once("# hinomi-scope-signature").expect("a signature");
-    let mut attempt = |content: String, reason: &str| {
+    let attempt = |content: String, reason: &str| {
         fs::write(&scope, content).expect("written");
         refused(&here, &scope, &listener, reason);
     };
@@ -85,14 +85,18 @@ fn scopes_beyond_ones_own_machine() {
 #[test]
 fn a_state_folder_has_one_writer() {
     let here = Installation::new();
-    let (mut server, first) = here.start(&["serve", "--port", "0"]);
+    let _alone = alone();
+    let (mut writer, first) = here.start(&[]);
     assert!(first.starts_with("http://127.0.0.1:"), "{first}");
     let scope = here.scope("second", LOOPBACK, "9", "");
     let said = here.fail(&["survey", "--scope", text(&scope)]);
-    assert!(said.contains("in use by another hinomi") && said.contains(&server.id().to_string()), "{said}");
+    assert!(said.contains("in use by another hinomi") && said.contains(&writer.id().to_string()), "{said}");
     here.succeed(&["search", "--json", "port:80"]);
-    server.kill();
+    let (reader, second) = here.start(&["serve", "--port", "0"]);
+    assert!(second.starts_with("http://127.0.0.1:"), "a server only reads: {second}");
+    writer.kill();
     here.succeed(&["survey", "--scope", text(&scope)]);
+    assert_eq!(reader.interrupt(), Some(0));
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn a_port_in_use_and_an_address_beyond_loopback() {
     let said = here.fail(&["serve", "--port", &port]);
     assert!(said.contains("in use"), "{said}");
     let said = here.fail(&["serve", "--address", "0.0.0.0", "--port", "0"]);
-    assert!(said.contains("loopback"), "{said}");
+    assert!(said.contains("other machines") && said.contains("127.0.0.1"), "{said}");
 }
 
 #[test]
@@ -170,6 +174,7 @@ fn a_full_disk() {
         crate::program::stand_aside("a small file system cannot be mounted: needs root");
         return;
     }
+    let _alone = alone();
     let town = ["--size", "2048", "--base", "127.92.0.0"];
     let (_town, first) = here.start(&[&["town", "up", "--json"], town.as_slice()].concat());
     let up: serde_json::Value = serde_json::from_str(&first).expect("the town");

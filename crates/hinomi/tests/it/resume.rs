@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::program::{Installation, until};
+use crate::program::{Installation, alone, until};
 
 /// The most kills; the survey may finish earlier.
 const KILLS: u64 = 12;
 
 #[test]
 fn a_killed_survey_resumes_without_loss_or_repetition() {
+    let _alone = alone();
     let here = Installation::new();
     let town = ["--size", "1024", "--seed", "5", "--base", "127.93.0.0"];
     let (_town, first) = here.start(&[&["town", "up", "--json"], town.as_slice()].concat());

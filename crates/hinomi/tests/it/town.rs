@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::program::Installation;
+use crate::program::{Installation, alone};
 
 type Key = (String, u64, String);
 
@@ -43,6 +43,7 @@ fn wrong_fields(key: &Key, real: &Value, seen: &Value) -> Vec<String> {
 
 #[test]
 fn a_survey_of_4096_hosts_equals_the_truth() {
+    let _alone = alone();
     let here = Installation::new();
     let town = ["--size", "4096", "--seed", "11", "--base", "127.90.0.0"];
     let (background, first) = here.start(&[&["town", "up", "--json"], town.as_slice()].concat());

@@ -73,7 +73,7 @@ impl Campaign {
 /// A job of which the very first target is refused for a reason that concerns them all should say so at once.
 fn refuse_if_nothing_is_permitted(door: &Door, targets: &Targets) -> Result<(), SurveyError> {
     let Some(first) = targets.get(0) else { return Err(SweepError::Empty.into()) };
-    match door.permit(first, Probe::Connect) {
+    match door.ask(first, Probe::Connect) {
         Err(refused) if matches!(refused.rule, Rule::NotYetValid | Rule::Expired | Rule::Hours) => {
             Err(SurveyError::NothingPermitted(refused))
         }

@@ -75,7 +75,6 @@ impl ConnectEngine {
             None => hints::UDP_PROBES.to_vec(),
         };
         let permitted = probes.iter().filter(|probe| self.door.scope().probes.contains(probe));
-        let mut refused = None;
         for attempt in 0..self.attempts {
             for probe in permitted.clone() {
                 match self.ask(key, *probe, attempt, &turn).await {
@@ -83,12 +82,12 @@ impl ConnectEngine {
                         return Discovery::Open(Opened::Datagram { probe: *probe, answer, socket, turn });
                     }
                     Err((DoorError::Silent, _)) => {}
-                    Err((DoorError::Refused(reason), _)) => refused = Some(reason),
+                    Err((DoorError::Refused(refused), _)) => return Discovery::Refused(refused),
                     Err((error, start)) => return self.not_open(error, start),
                 }
             }
         }
-        refused.map_or(Discovery::Silent, Discovery::Refused)
+        Discovery::Silent
     }
 
     async fn ask(

@@ -176,8 +176,14 @@ impl Document {
         if self.authority.organisation.trim().is_empty() || self.authority.person.trim().is_empty() {
             return refuse("authority", "says neither which organisation nor which person authorises");
         }
-        if !self.contact.email.contains('@') {
+        if !self.contact.email.contains('@') || !is_plain(&self.contact.email) {
             return refuse("contact.email", "must be a mail address that is read while the survey runs");
+        }
+        if !is_plain(&self.contact.page) {
+            return refuse(
+                "contact.page",
+                "must be an address of printable ASCII without blanks, as requests carry it",
+            );
         }
         Ok(())
     }
@@ -191,6 +197,11 @@ impl Document {
         }
         self.targets.probes.iter().map(|name| name.parse().map_err(DocumentError::Probe)).collect()
     }
+}
+
+/// Whether a text can stand in a request: printable ASCII without blanks, not too long.
+fn is_plain(text: &str) -> bool {
+    text.len() <= 500 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn refuse<T>(key: &'static str, problem: &'static str) -> Result<T, DocumentError> {

@@ -103,20 +103,25 @@ impl Door {
         &self.metrics
     }
 
-    /// Leave to send this probe now.
+    /// Leave to send this probe now. A refusal is counted.
     ///
     /// # Errors
     /// When a rule forbids it.
     pub fn permit(&self, asked: ServiceKey, probe: Probe) -> Result<Permit, Refused> {
+        self.ask(asked, probe).inspect_err(|refused| self.metrics.refused(&refused.rule))
+    }
+
+    /// The same question without sending in mind: nothing is counted.
+    ///
+    /// # Errors
+    /// When a rule forbids it.
+    pub(crate) fn ask(&self, asked: ServiceKey, probe: Probe) -> Result<Permit, Refused> {
         let key = ServiceKey { address: asked.address.to_canonical(), ..asked };
         let time = self.clock.now();
         let request = Request { address: key.address, port: key.port, transport: key.transport, probe, time };
         match self.opt_out.with(|list| self.scope().decide(&request, list)) {
             Verdict::Allowed { .. } => Ok(Permit { key, probe }),
-            Verdict::Refused(rule) => {
-                self.metrics.refused(&rule);
-                Err(Refused { key, probe, rule })
-            }
+            Verdict::Refused(rule) => Err(Refused { key, probe, rule }),
         }
     }
 

@@ -47,14 +47,23 @@ impl OptOut {
     /// # Errors
     /// When a line or the file cannot be read.
     pub fn load(path: &Path) -> Result<Self, OptOutError> {
+        let list = Self::default();
+        list.reload(path)?;
+        Ok(list)
+    }
+
+    /// Reads the file again, at once also for running surveys. What stood before stays when it cannot be read.
+    ///
+    /// # Errors
+    /// When a line or the file cannot be read.
+    pub fn reload(&self, path: &Path) -> Result<(), OptOutError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(OptOutError::Io { path: path.display().to_string(), source }),
         };
-        let list = Self::default();
-        list.replace(read(&text)?);
-        Ok(list)
+        self.replace(read(&text)?);
+        Ok(())
     }
 
     /// Puts another list in its place, at once, also for running surveys.

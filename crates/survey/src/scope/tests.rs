@@ -106,6 +106,7 @@ fn documents_that_make_no_sense_say_why() {
         ("\"http\"", "\"exploit\"", "no probe"),
         ("total_pps = 1000", "total_pps = 0", "rate"),
         ("t@example.org", "nobody", "contact.email"),
+        ("t@example.org", "a team@example.org", "contact.email"),
         ("T. Ester", " ", "authority"),
         ("2026-12-01T00:00:00Z", "2026-10-01T00:00:00Z", "valid_until"),
         ("\"always\"", "\"sometimes\"", "hours of the day"),
