@@ -9,7 +9,9 @@ fn importing_again_changes_nothing() {
         return;
     };
     let here = Installation::new();
-    for name in ["nmap_multiple_port.xml", "nmap_1port.xml", "masscan_many_vuln.json", "masscan_no_vuln.json"] {
+    for name in
+        ["nmap_multiple_port.xml", "nmap_1port.xml", "issue4406.xml", "masscan_many_vuln.json", "masscan_no_vuln.json"]
+    {
         let file = folder.join("scans").join(name);
         let path = file.to_str().expect("a path");
         let first = here.json(&["import", path]);

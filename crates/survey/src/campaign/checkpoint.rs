@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::pseudo::Suspect;
+
 /// Version of the stored form.
 const FORMAT: u32 = 1;
 
@@ -41,6 +43,15 @@ struct Stored {
     watermark: u64,
     beyond: Vec<(u64, u64)>,
     finished: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    suspects: Vec<Suspect>,
+}
+
+/// What a stored text said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Resumed {
+    pub(crate) progress: Progress,
+    pub(crate) suspects: Vec<Suspect>,
 }
 
 impl Progress {
@@ -83,18 +94,19 @@ impl Progress {
     }
 
     /// The text to store. `job` names the job, `steps` is how many steps it has.
-    pub fn to_text(&self, job: &str, steps: u64) -> String {
+    pub(crate) fn to_text(&self, job: &str, steps: u64, suspects: Vec<Suspect>) -> String {
         let beyond = self.beyond.iter().map(|(from, to)| (*from, *to)).collect();
         let finished = self.watermark >= steps;
-        let stored = Stored { format: FORMAT, job: job.to_owned(), watermark: self.watermark, beyond, finished };
+        let stored =
+            Stored { format: FORMAT, job: job.to_owned(), watermark: self.watermark, beyond, finished, suspects };
         serde_json::to_string(&stored).unwrap_or_default()
     }
 
-    /// Reads a stored text; tells also whether the campaign was finished.
+    /// Reads a stored text.
     ///
     /// # Errors
     /// When it is damaged, newer, or of another job.
-    pub fn from_text(text: &str, job: &str) -> Result<(Self, bool), CheckpointError> {
+    pub(crate) fn from_text(text: &str, job: &str) -> Result<Resumed, CheckpointError> {
         let stored: Stored =
             serde_json::from_str(text).map_err(|error| CheckpointError::Unreadable(error.to_string()))?;
         if stored.format > FORMAT {
@@ -104,7 +116,8 @@ impl Progress {
             return Err(CheckpointError::OtherJob);
         }
         let beyond = stored.beyond.into_iter().collect();
-        Ok((Self { watermark: stored.watermark, beyond }, stored.finished))
+        let progress = Self { watermark: stored.watermark, beyond };
+        Ok(Resumed { progress, suspects: stored.suspects })
     }
 }
 
@@ -126,14 +139,14 @@ mod tests {
                 prop_assert_eq!(progress.contains(step), plain.contains(&step));
             }
             prop_assert_eq!(progress.done(), u64::try_from(plain.len()).expect("small"));
-            let (read, _) = Progress::from_text(&progress.to_text("j", 60), "j").expect("readable");
-            prop_assert_eq!(read, progress);
+            let read = Progress::from_text(&progress.to_text("j", 60, Vec::new()), "j").expect("readable");
+            prop_assert_eq!(read.progress, progress);
         }
     }
 
     #[test]
     fn another_job_and_a_newer_form_are_refused() {
-        let text = Progress::default().to_text("a", 5);
+        let text = Progress::default().to_text("a", 5, Vec::new());
         assert_eq!(Progress::from_text(&text, "b"), Err(CheckpointError::OtherJob));
         let newer = text.replace("\"format\":1", "\"format\":2");
         assert_eq!(Progress::from_text(&newer, "a"), Err(CheckpointError::TooNew(2)));

@@ -86,6 +86,7 @@ impl Committer {
         self.metrics.target_done();
         batch.evidence.extend(seen.evidence);
         if !seen.senseless {
+            self.judge.makes_sense(seen.sighting.subject.address);
             batch.sightings.push(seen.sighting);
             return;
         }
@@ -97,7 +98,7 @@ impl Committer {
     }
 
     async fn store(&self, mut batch: Batch) -> Result<(), SinkError> {
-        let state = self.progress.to_text(&self.job, self.steps);
+        let state = self.progress.to_text(&self.job, self.steps, self.judge.suspects());
         batch.checkpoint = Some(Checkpoint { campaign: self.campaign.clone(), state });
         let sink = Arc::clone(&self.sink);
         let stored = tokio::task::spawn_blocking(move || sink.append(batch)).await;

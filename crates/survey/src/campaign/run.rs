@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use hinomi_model::scope::{Probe, Rule};
-use hinomi_model::{CampaignId, Clock, Marking, SensorId, ServiceKey, Sink, Timestamp, Transport};
+use hinomi_model::{CampaignId, Clock, Marking, SensorId, ServiceKey, Sighting, Sink, Timestamp, Transport};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::checkpoint::Progress;
+use super::checkpoint::{Progress, Resumed};
 use super::commit::{CameTo, Committer, Finished};
 use super::pseudo::Judge;
 use crate::config::Config;
@@ -125,13 +125,14 @@ impl Survey {
     /// When results cannot be stored or the campaign's stored state is not usable.
     pub async fn run(self, campaign: Campaign, stop: watch::Receiver<bool>) -> Result<Report, SurveyError> {
         let started = self.clock.now();
-        let progress = self.resume(&campaign)?;
+        let Resumed { progress, suspects } = self.resume(&campaign)?;
         self.door.metrics().resumed(self.targets_of(&campaign, &progress));
         let survey = Arc::new(self);
         let (job_sender, jobs) = mpsc::channel(QUEUE);
         let (found_sender, found) = mpsc::channel(QUEUE);
         let (finished_sender, finished) = mpsc::channel(QUEUE);
         let judge = Arc::new(Judge::new(survey.config.pseudo_ports));
+        judge.remember(suspects, |key| Sighting { campaign: Some(campaign.id.clone()), ..survey.seen_at(key) });
         let committer = survey.committer(&campaign, progress.clone(), Arc::clone(&judge));
         let committer = tokio::spawn(committer.run(finished));
         let discovery = tokio::spawn(Arc::clone(&survey.engine).discover(jobs, found_sender));
@@ -144,10 +145,10 @@ impl Survey {
         survey.report(&campaign, started, done.watermark() >= campaign.walk.steps())
     }
 
-    fn resume(&self, campaign: &Campaign) -> Result<Progress, SurveyError> {
+    fn resume(&self, campaign: &Campaign) -> Result<Resumed, SurveyError> {
         match self.sink.checkpoint(&campaign.id)? {
-            Some(stored) => Ok(Progress::from_text(&stored.state, &campaign.job)?.0),
-            None => Ok(Progress::default()),
+            Some(stored) => Ok(Progress::from_text(&stored.state, &campaign.job)?),
+            None => Ok(Resumed::default()),
         }
     }
 
