@@ -14,6 +14,9 @@ const AT_LEAST: usize = 20;
 /// Identifications below this confidence are guesses and may be wrong.
 const CONFIDENT: u64 = 60;
 
+/// What the survey asks over UDP; who speaks something else keeps silent and cannot be seen.
+const UDP_PROTOCOLS: [&str; 5] = ["dns", "ntp", "snmp", "ssdp", "coap"];
+
 /// A port that nobody has, in the middle of nowhere.
 fn free_port(transport: Transport) -> u16 {
     match transport {
@@ -76,7 +79,11 @@ fn same_name(one: &str, other: &str) -> bool {
 fn judge(server: &Running, seen: Option<&Value>) -> Verdict {
     let daemon: &Daemon = server.daemon();
     let name = daemon.name;
-    let Some(service) = seen else { return Verdict::Wrong(format!("{name}: not seen at {}", server.address())) };
+    let Some(service) = seen else {
+        let text = format!("{name}: not seen at {}", server.address());
+        let asked = daemon.transport == Transport::Tcp || UDP_PROTOCOLS.contains(&daemon.truth.protocol);
+        return if asked { Verdict::Wrong(text) } else { Verdict::Silent(text) };
+    };
     let (product, version) = (lower(&service["product"]), lower(&service["version"]));
     let confident = service["confidence"].as_u64().unwrap_or(0) >= CONFIDENT;
     if product.is_empty() {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::patience::Patience;
 use super::{Discovery, Engine, Found, Job, Opened, Running};
 use crate::config::Config;
-use crate::grab::{hints, requests};
+use crate::grab::{hints, requests, understood};
 use crate::pace::{HostTurn, Pace};
 use crate::scope::{Datagrams, Door, DoorError};
 
@@ -75,11 +75,19 @@ impl ConnectEngine {
             None => hints::UDP_PROBES.to_vec(),
         };
         let permitted = probes.iter().filter(|probe| self.door.scope().probes.contains(probe));
+        let mut in_another_language = None;
         for attempt in 0..self.attempts {
+            if in_another_language.is_some() {
+                break; // It is there and answers: every question was put once.
+            }
             for probe in permitted.clone() {
                 match self.ask(key, *probe, attempt, &turn).await {
-                    Ok((answer, socket)) => {
+                    Ok((answer, socket)) if understood(*probe, &answer) => {
                         return Discovery::Open(Opened::Datagram { probe: *probe, answer, socket, turn });
+                    }
+                    // Some refuse what they do not understand; another question may be theirs.
+                    Ok((answer, socket)) => {
+                        in_another_language = in_another_language.or(Some((*probe, answer, socket)));
                     }
                     Err((DoorError::Silent, _)) => {}
                     Err((DoorError::Refused(refused), _)) => return Discovery::Refused(refused),
@@ -87,7 +95,10 @@ impl ConnectEngine {
                 }
             }
         }
-        Discovery::Silent
+        match in_another_language {
+            Some((probe, answer, socket)) => Discovery::Open(Opened::Datagram { probe, answer, socket, turn }),
+            None => Discovery::Silent,
+        }
     }
 
     async fn ask(

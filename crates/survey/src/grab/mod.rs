@@ -21,6 +21,7 @@ use hinomi_model::{CampaignId, Outcome, ServiceKey};
 use crate::campaign::{Seen, Standing, Survey};
 use crate::engine::Opened;
 use session::{Sense, Session};
+pub(crate) use udp::understood;
 
 /// Grabs one service.
 pub(crate) struct Grabber {

@@ -18,14 +18,14 @@ pub(super) async fn grab(
     socket: &Datagrams,
     turn: &HostTurn,
 ) -> Sense {
-    let understood = understood(probe, &answer);
-    match (probe, understood) {
+    let is_understood = understood(probe, &answer);
+    match (probe, is_understood) {
         (Probe::Ssdp, true) => describe(session, &answer, turn).await,
         (Probe::Coap, true) => acknowledge(session, &answer, socket).await,
         _ => {}
     }
-    session.remember(if understood { kind_of(probe) } else { EvidenceKind::Reply }, answer);
-    if understood { Sense::Spoke } else { Sense::Unknown }
+    session.remember(if is_understood { kind_of(probe) } else { EvidenceKind::Reply }, answer);
+    if is_understood { Sense::Spoke } else { Sense::Unknown }
 }
 
 const fn kind_of(probe: Probe) -> EvidenceKind {
@@ -40,7 +40,8 @@ const fn kind_of(probe: Probe) -> EvidenceKind {
     }
 }
 
-fn understood(probe: Probe, answer: &[u8]) -> bool {
+/// Whether an answer is in the language of the probe.
+pub(crate) fn understood(probe: Probe, answer: &[u8]) -> bool {
     match probe {
         Probe::Dns => dns::Response::parse(answer).is_ok(),
         Probe::Ntp => ntp::Packet::parse(answer).is_ok(),
