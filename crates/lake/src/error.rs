@@ -128,10 +128,12 @@ impl LakeError {
 
 /// The index library keeps its I/O errors to itself.
 fn index_tells_no_room(error: &tantivy::TantivyError) -> bool {
-    use tantivy::TantivyError::{IoError, OpenWriteError};
+    use tantivy::TantivyError::{InternalError, IoError, OpenWriteError};
     use tantivy::directory::error::OpenWriteError as Opening;
     match error {
         IoError(inner) | OpenWriteError(Opening::IoError { io_error: inner, .. }) => tells_no_room(inner),
+        // What failed in a thread of its own comes back as text only.
+        InternalError(text) => text.contains("No space left on device"),
         _ => false,
     }
 }

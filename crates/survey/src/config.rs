@@ -69,9 +69,9 @@ impl Config {
         Self {
             connect_timeout: Duration::from_millis(500),
             connect_floor: Duration::from_millis(150),
-            banner_wait: Duration::from_millis(800),
-            reply_wait: Duration::from_millis(1_500),
-            connection_time: Duration::from_secs(6),
+            banner_wait: Duration::from_millis(1_000),
+            reply_wait: Duration::from_secs(3),
+            connection_time: Duration::from_secs(8),
             ..Self::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::program::{Installation, alone, until};
+use crate::program::{Installation, alone};
 
 const LOOPBACK: &[&str] = &["127.91.0.0/28"];
 
@@ -179,6 +179,7 @@ fn a_full_disk() {
     let (_town, first) = here.start(&[&["town", "up", "--json"], town.as_slice()].concat());
     let up: serde_json::Value = serde_json::from_str(&first).expect("the town");
     let scope = here.scope("full", &["127.92.0.0/21"], up["tcp_ports"].as_str().expect("ports"), "");
+    let _mounted = Mounted(mount.clone());
     let small = mount.join("state");
     fs::create_dir(&small).expect("a folder");
     fs::copy(here.state().join("own.key"), small.join("own.key")).expect("the key");
@@ -198,7 +199,13 @@ fn a_full_disk() {
     let output = survey(&["survey", "--scope", text(&scope), "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
     assert_eq!(report["finished"], true, "{report}");
-    until("unmounted", std::time::Duration::from_secs(10), || {
-        std::process::Command::new("umount").arg(&mount).output().is_ok_and(|output| output.status.success())
-    });
+}
+
+/// A mounted file system that goes with the test.
+struct Mounted(std::path::PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+    }
 }

@@ -66,8 +66,7 @@ async fn inside(session: &mut Session<'_>, turn: &HostTurn) {
         _ => [Question::Http, Question::Mqtt],
     };
     for (attempt, question) in questions.into_iter().enumerate() {
-        let Some(connection) = session.connect(turn).await else { return };
-        let Some(mut stream) = open(session, connection).await else { return };
+        let Some(mut stream) = open_twice(session, turn).await else { return };
         remember_session_chain(session, &stream);
         if attempt == 0 && greeted(session, &mut stream).await {
             return;
@@ -105,6 +104,17 @@ async fn greeted(session: &mut Session<'_>, stream: &mut TlsStream<Connection>) 
     }
 }
 
+/// A session at the first or second attempt: it is known to be there, and weak devices are slow at this.
+async fn open_twice(session: &mut Session<'_>, turn: &HostTurn) -> Option<TlsStream<Connection>> {
+    for _ in 0..2 {
+        let connection = session.connect(turn).await?;
+        if let Some(stream) = open(session, connection).await {
+            return Some(stream);
+        }
+    }
+    None
+}
+
 /// A session, if the service can do one that is younger than 2008.
 async fn open(session: &Session<'_>, connection: Connection) -> Option<TlsStream<Connection>> {
     if !session.may_send(Probe::Tls) {
@@ -112,7 +122,7 @@ async fn open(session: &Session<'_>, connection: Connection) -> Option<TlsStream
     }
     let name = ServerName::IpAddress(session.key().address.into());
     let handshake = TlsConnector::from(client_config()?).connect(name, connection);
-    match tokio::time::timeout(session.config().reply_wait, handshake).await {
+    match tokio::time::timeout(session.config().connection_time, handshake).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(_)) => {
             session.door().metrics().reason("tls session failed");
