@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hinomi_model::{Outcome, ServiceKey, Sighting, Timestamp, Transport};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ const SENSELESS_EACH: usize = 4;
 
 /// A host with so many senseless services is suspected.
 const SUSPECT: usize = 3;
+
+/// The least step of time.
+const TICK: Duration = Duration::from_micros(1);
 
 /// The remark on services of a host on which every port answers.
 pub(crate) const EVERY_PORT: &str = "every port of this host answers alike";
@@ -123,15 +127,15 @@ impl Judge {
         }
         let watched = hosts.entry(address).or_insert_with(Watched::nothing);
         let Watched::Collecting { senseless: earlier, sensible } = watched else {
-            return vec![pseudo(sighting, None)];
+            return vec![pseudo(sighting)];
         };
         if earlier.len() + 1 < self.bound || !is_odd(earlier.len(), *sensible) {
             earlier.push(sighting.clone());
             return vec![sighting];
         }
         let now = sighting.time;
-        let mut again: Vec<_> = earlier.drain(..).map(|old| pseudo(old, Some(now))).collect();
-        again.push(pseudo(sighting, None));
+        let mut again: Vec<_> = earlier.drain(..).map(|old| corrected(old, now)).collect();
+        again.push(pseudo(sighting));
         *watched = Watched::Judged;
         again
     }
@@ -152,13 +156,15 @@ const fn is_odd(senseless: usize, sensible: usize) -> bool {
     senseless >= sensible * SENSELESS_EACH
 }
 
-fn pseudo(sighting: Sighting, time: Option<Timestamp>) -> Sighting {
-    Sighting {
-        outcome: Outcome::Pseudo,
-        remark: Some(EVERY_PORT.to_owned()),
-        time: time.unwrap_or(sighting.time),
-        ..sighting
-    }
+fn pseudo(sighting: Sighting) -> Sighting {
+    Sighting { outcome: Outcome::Pseudo, remark: Some(EVERY_PORT.to_owned()), ..sighting }
+}
+
+/// The same service told again, later than it was told: of two sightings of one moment the store believes the open one,
+/// and grabs that run side by side reach the judge in another order than they ended in.
+fn corrected(old: Sighting, now: Timestamp) -> Sighting {
+    let time = now.max(old.time.plus(TICK));
+    Sighting { time, ..pseudo(old) }
 }
 
 #[cfg(test)]
@@ -194,6 +200,17 @@ mod tests {
         assert!(told.iter().all(newest), "later than what it corrects");
         assert_eq!(judge.standing(address), Standing::Judged);
         assert_eq!(judge.judge(senseless(6)).len(), 1);
+    }
+
+    #[test]
+    fn what_ended_later_than_the_last_is_still_corrected() {
+        let judge = Judge::new(5);
+        let late = Sighting { time: Timestamp::from_micros(900), ..senseless(1) };
+        judge.judge(late.clone());
+        (2..=4).for_each(|port| drop(judge.judge(senseless(port))));
+        let told = judge.judge(senseless(5));
+        let again = told.iter().find(|sighting| sighting.subject == late.subject).expect("told again");
+        assert!(again.outcome == Outcome::Pseudo && again.time > late.time, "{again:?}");
     }
 
     #[test]
