@@ -20,6 +20,7 @@ use hinomi_web::{Bound, Progress, Server, WebError};
 use tokio::sync::watch;
 
 use crate::cli::Common;
+use crate::cli::rules::Folders;
 use crate::cli::serve::USUAL_PORT;
 use crate::cli::survey::{Choice, plan};
 use crate::cli::town::tell_notes;
@@ -34,8 +35,8 @@ const TOWN_SIZE: u32 = 1_024;
 /// The town's scope may be used for so long after it was written.
 const VALID: Duration = Duration::from_secs(7 * 86_400);
 
-pub(crate) async fn run(common: &Common) -> Result<()> {
-    let state = common.state()?;
+pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
+    let state = common.state()?.with_rules(&rules.folders);
     write_places(&state, &TownPlan::new(config(0))?)?;
     let lake = state.open_lake()?;
     let watched = Arc::new(Watch::default());

@@ -4,6 +4,7 @@
 
 mod cli;
 mod demo;
+mod identifier;
 mod limits;
 mod output;
 mod state;

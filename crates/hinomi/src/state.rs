@@ -3,6 +3,7 @@
 //! ```text
 //!   tables/      the lake: sightings and evidence (back this up)
 //!   index/       derived, may be deleted
+//!   rules/       identification rules of the user's own, TOML and Recog's XML
 //!   own.key      the installation's own signing key: authorises loopback only
 //!   trust.txt    keys whose scopes are believed, one `key name` a line
 //!   opt-out.txt  those who asked not to be probed, one prefix a line
@@ -16,16 +17,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use hinomi_identify::Engine;
 use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{Identifier, SystemClock};
 use hinomi_share::{Reader, Viewer};
 use hinomi_survey::{OptOut, PrivateKey, PublicKey, Trust};
 
+use crate::identifier;
+use crate::output::talk;
+
 /// The folder, which may not exist yet.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     dir: PathBuf,
+    /// Folders of rules besides its own.
+    rules: Vec<PathBuf>,
 }
 
 impl State {
@@ -35,7 +40,12 @@ impl State {
             Some(dir) => dir,
             None => default_dir().context("no home folder is known; name a folder with --state DIR")?,
         };
-        Ok(Self { dir })
+        Ok(Self { dir, rules: Vec::new() })
+    }
+
+    /// The same folder, and these folders of rules besides its own.
+    pub(crate) fn with_rules(self, rules: &[PathBuf]) -> Self {
+        Self { rules: rules.to_vec(), ..self }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -44,20 +54,34 @@ impl State {
 
     /// The lake, for writing. One process at a time.
     pub(crate) fn open_lake(&self) -> Result<Arc<Lake>> {
-        self.make()?;
-        self.lake(false)
+        let lake = self.open_to_identify()?;
+        let old = lake.by_other_rules()?;
+        if old > 0 {
+            talk(&format!(
+                "{old} contents were identified by other rules; hinomi identify --again brings them up to date"
+            ));
+        }
+        Ok(lake)
+    }
+
+    /// The lake, for writing, when facts of other rules are no news.
+    pub(crate) fn open_to_identify(&self) -> Result<Arc<Lake>> {
+        let rules = self.make()?.join(identifier::FOLDER);
+        fs::create_dir_all(&rules).with_context(|| format!("cannot make the folder {}", rules.display()))?;
+        self.lake(false, Arc::new(identifier::complete(&self.dir, &self.rules)?))
     }
 
     /// The lake, for reading, also while another process writes.
     pub(crate) fn reader(&self) -> Result<Reader> {
-        Ok(Reader::new(self.lake(true)?, Viewer::Operator))
+        let lake = self.lake(true, Arc::new(identifier::to_read(&self.dir)?))?;
+        Ok(Reader::new(lake, Viewer::Operator))
     }
 
-    fn lake(&self, read_only: bool) -> Result<Arc<Lake>> {
+    fn lake(&self, read_only: bool, identifier: Arc<dyn Identifier>) -> Result<Arc<Lake>> {
         let options = LakeOptions {
             dir: self.dir.clone(),
             read_only,
-            identifier: identifier()?,
+            identifier,
             places: Places::of_state(&self.dir)?,
             clock: Arc::new(SystemClock),
         };
@@ -133,11 +157,6 @@ impl State {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
         writeln!(file, "{key} {}", name.trim()).with_context(|| format!("cannot write {}", path.display()))
     }
-}
-
-/// Our own rules.
-pub(crate) fn identifier() -> Result<Arc<dyn Identifier>> {
-    Ok(Arc::new(Engine::builtin()?))
 }
 
 /// Writes a private key to a new file that only its owner can read.

@@ -9,21 +9,25 @@ use crate::found::{Found, Origin, View, proof};
 /// How sure somebody else's scan makes us.
 const CLAIM_CONFIDENCE: u8 = 60;
 
-/// Kinds of evidence that are themselves the proof of a protocol, the more telling first.
-const PROTOCOLS: &[(EvidenceKind, &str)] = &[
-    (EvidenceKind::Rtsp, "rtsp"),
-    (EvidenceKind::Mqtt, "mqtt"),
-    (EvidenceKind::Redis, "redis"),
-    (EvidenceKind::Dns, "dns"),
-    (EvidenceKind::Ntp, "ntp"),
-    (EvidenceKind::Snmp, "snmp"),
-    (EvidenceKind::Ssdp, "ssdp"),
-    (EvidenceKind::Coap, "coap"),
-    (EvidenceKind::EchonetLite, "echonet-lite"),
-    (EvidenceKind::Modbus, "modbus"),
+/// Kinds of evidence that are themselves the proof of the protocol they are named after.
+const OWN_PROTOCOLS: &[EvidenceKind] = &[
+    EvidenceKind::Rtsp,
+    EvidenceKind::Mqtt,
+    EvidenceKind::Redis,
+    EvidenceKind::Dns,
+    EvidenceKind::Ntp,
+    EvidenceKind::Snmp,
+    EvidenceKind::Ssdp,
+    EvidenceKind::Coap,
+    EvidenceKind::EchonetLite,
+    EvidenceKind::Modbus,
+    EvidenceKind::Http,
+];
+
+/// Kinds that prove the protocol they are a part of.
+const PARTS: &[(EvidenceKind, &str)] = &[
     (EvidenceKind::SshKex, "ssh"),
     (EvidenceKind::SshHostKey, "ssh"),
-    (EvidenceKind::Http, "http"),
     (EvidenceKind::UpnpDescription, "http"),
     (EvidenceKind::Favicon, "http"),
 ];
@@ -116,13 +120,15 @@ pub(crate) fn device_kind(text: &str) -> Option<DeviceKind> {
 
 /// The protocol: what the kind of evidence proves, else what the bytes look like, else what others claim.
 fn protocol(views: &[View<'_>], tls: bool) -> Option<Protocol> {
-    let by_kind = PROTOCOLS.iter().find(|(kind, _)| views.iter().any(|view| view.kind == *kind));
+    let is_there = |kind: EvidenceKind| views.iter().any(|view| view.kind == kind);
+    let own = || OWN_PROTOCOLS.iter().find(|kind| is_there(**kind)).map(|kind| kind.name());
+    let part = || PARTS.iter().find(|(kind, _)| is_there(*kind)).map(|(_, name)| *name);
     let spoken = || {
         let bytes = views.iter().filter(|view| matches!(view.kind, EvidenceKind::Banner | EvidenceKind::Reply));
         bytes.into_iter().find_map(by_bytes)
     };
     let claimed = || text(views, "claim.protocol", MAX_VALUE_CHARS).and_then(|name| protocol_name(&name));
-    let name = by_kind.map(|(_, name)| *name).or_else(spoken);
+    let name = own().or_else(part).or_else(spoken);
     name.and_then(|name| name.parse().ok()).or_else(claimed).or_else(|| tls.then(|| "tls".parse().ok()).flatten())
 }
 
@@ -176,7 +182,7 @@ fn summary(views: &[View<'_>]) -> Option<String> {
 fn tag(views: &[View<'_>], facts: &mut Facts) {
     let is = |name: &str, value: &[u8]| field(views, name).is_some_and(|field| field.value.as_ref() == value);
     let spoken = facts.protocol.as_ref().map_or("", Protocol::as_str);
-    let old_tls = facts.tls_version.as_deref().is_some_and(|version| matches!(version, "1.0" | "1.1"));
+    let old_tls = facts.tls_version.as_deref().is_some_and(|version| matches!(version, "ssl3" | "1.0" | "1.1"));
     let anonymous = is("mqtt.code", b"0") || field(views, "redis.version").is_some();
     let tags = [
         ("telnet-open", spoken == "telnet"),

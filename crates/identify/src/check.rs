@@ -13,6 +13,7 @@ use crate::raw::RawExample;
 use crate::recog;
 use crate::rule::Rule;
 use crate::rules::Rules;
+use crate::user::unless_empty;
 
 /// What became of all examples of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -70,34 +71,25 @@ impl Report {
     }
 }
 
-/// Tests every rule file of a folder: `*.toml` as our own format, `*.xml` as Recog's.
+/// Tests every rule file of a folder, or one file: `*.toml` as our own format, `*.xml` as Recog's.
 ///
 /// # Errors
 /// When the folder cannot be read, holds no rules, or a file is not what its name says.
 pub fn test_dir(path: &Path) -> Result<Report, RuleError> {
-    let own = skip_empty(Rules::from_dir(path).map(|rules| rules.test()))?;
-    let foreign = skip_empty(recog::conformance(path))?;
+    let own = unless_empty(Rules::from_dir(path).map(|rules| rules.test()))?;
+    let foreign = unless_empty(recog::conformance(path))?;
     match (own, foreign) {
         (None, None) => Err(RuleError::Nothing { path: path.to_owned() }),
         (own, foreign) => Ok(own.unwrap_or_default().and(foreign.unwrap_or_default())),
     }
 }
 
-fn skip_empty(report: Result<Report, RuleError>) -> Result<Option<Report>, RuleError> {
-    match report {
-        Ok(report) => Ok(Some(report)),
-        Err(RuleError::Nothing { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 impl Rules {
     /// Tests every example and counterexample.
     pub fn test(&self) -> Report {
-        let mut files: Vec<&String> = self.files.iter().collect();
-        files.dedup();
-        let mut report = Report { files: files.len(), rules: self.len(), ..Report::default() };
-        for (rule, file) in self.rules.iter().zip(&self.files) {
+        let mut report = Report { files: self.files().count(), rules: self.len(), ..Report::default() };
+        for rule in &self.rules {
+            let file = &rule.place.file;
             for example in &rule.examples {
                 let bytes = example.bytes().unwrap_or_default();
                 report.enter(file, &rule.name, &bytes, positive(rule, example, &bytes));
@@ -111,14 +103,6 @@ impl Rules {
             }
         }
         report
-    }
-
-    /// Tests the rules of a folder; shorthand for [`Rules::from_dir`] and [`Rules::test`].
-    ///
-    /// # Errors
-    /// See [`Rules::from_dir`].
-    pub fn test_dir(path: &Path) -> Result<Report, RuleError> {
-        Self::from_dir(path).map(|rules| rules.test())
     }
 }
 

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 
 use hinomi_model::{Confidence, Facts};
 
-use crate::found::Found;
+use crate::found::{Found, Origin};
 
 /// A device rule less sure than this does not go before software.
 const SURE_DEVICE: u8 = 50;
@@ -70,7 +70,8 @@ fn rank(found: &Found) -> impl Ord + use<> {
     let device = found.is_device() && found.confidence >= SURE_DEVICE;
     let told = [&found.vendor, &found.product, &found.version, &found.model, &found.firmware];
     let told = told.iter().filter(|value| value.is_some()).count();
-    (Reverse(device), found.origin, Reverse(found.confidence), Reverse(told), found.proof.rule.clone())
+    let sure = Reverse(found.confidence);
+    (Reverse(device), found.origin.tier(), sure, found.origin, Reverse(told), found.proof.rule.clone())
 }
 
 /// The version that another finding gives for the same product of the same maker.
@@ -79,9 +80,11 @@ fn version_of_same(best: &Found, found: &[Found]) -> Option<String> {
     found.iter().filter(same).find_map(|one| one.version.clone())
 }
 
-/// Whether two findings name devices of different makers and neither is clearly surer.
+/// Whether two findings name devices of different makers and neither is clearly surer. The user's rule settles what a
+/// built-in one says otherwise: that is what it was written for.
 fn contradicts(best: &Found, other: &Found) -> bool {
-    let both = best.is_device() && other.is_device() && best.origin == other.origin;
+    let settled = best.origin == Origin::User && other.origin != Origin::User;
+    let both = best.is_device() && other.is_device() && best.origin.tier() == other.origin.tier() && !settled;
     let differ = matches!((&best.vendor, &other.vendor), (Some(left), Some(right)) if left != right);
     both && differ && other.confidence.saturating_add(RIVAL_MARGIN) >= best.confidence
 }
@@ -106,11 +109,10 @@ mod tests {
     use hinomi_model::{DeviceKind, EvidenceKind, Proof};
 
     use super::*;
-    use crate::found::Origin;
 
     fn found(rule: &str, confidence: u8, vendor: &str, product: &str) -> Found {
         let proof = Proof { rule: rule.into(), field: "line".into(), evidence: EvidenceKind::Http, start: 0, end: 1 };
-        let mut found = Found::new(Origin::Rule, confidence, proof);
+        let mut found = Found::new(Origin::Builtin, confidence, proof);
         (found.vendor, found.product) = (Some(vendor.into()), Some(product.into()));
         found
     }
@@ -146,6 +148,26 @@ mod tests {
         assert_eq!(facts.vendor.as_deref(), Some("Maker"));
         assert_eq!(facts.model, None, "a rival's model is not taken over");
         assert_eq!(facts.confidence.as_percent(), DOUBTFUL);
+    }
+
+    #[test]
+    fn the_users_rule_wins_a_tie_and_only_that() {
+        let device = |rule: &str, origin, confidence, vendor: &str| {
+            let mut found = found(rule, confidence, vendor, "X-1");
+            (found.kind, found.origin) = (Some(DeviceKind::Router), origin);
+            found
+        };
+        let told = |list| {
+            let facts = combined(list);
+            (facts.vendor.unwrap_or_default(), facts.confidence.as_percent())
+        };
+        let builtin = device("a/a", Origin::Builtin, 90, "Builtin");
+        let user = |confidence| device("user/z.toml: z", Origin::User, confidence, "User");
+        assert_eq!(told(vec![builtin.clone(), user(90)]), ("User".to_owned(), 90));
+        assert_eq!(told(vec![user(80), builtin.clone()]), ("Builtin".to_owned(), 90));
+        assert_eq!(told(vec![user(88), builtin]), ("Builtin".to_owned(), DOUBTFUL));
+        assert_eq!(told(vec![user(10), device("recog/x", Origin::Recog, 70, "Recog")]).0, "Recog", "an unsure device");
+        assert_eq!(told(vec![user(60), device("recog/x", Origin::Recog, 70, "Recog")]).0, "User");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::found::{Found, View};
 use crate::index::Index;
 use crate::recog;
 use crate::rules::Rules;
+use crate::user::UserRules;
 
 /// The most pieces of evidence of one service that are looked at.
 pub const MAX_EVIDENCE: usize = 64;
@@ -18,6 +19,15 @@ const MAX_FOUND: usize = 256;
 
 /// Changes when facts are derived differently from the same evidence and rules.
 const ENGINE_VERSION: &str = "1";
+
+/// How the rules are found that are worth running on a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// All literals of a field's patterns in one pass; only patterns whose literal is there run.
+    Index,
+    /// Every pattern of the field, one after another, as Recog's own matcher does. The yardstick of tests and benchmark.
+    OneByOne,
+}
 
 /// Rules, indexed by the fields they look at. Compiled patterns are kept, and shared between threads.
 #[derive(Debug)]
@@ -29,32 +39,39 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine of these rules.
-    pub fn new(rules: Rules) -> Self {
-        let mut index = Index::default();
-        for (number, rule) in rules.rules.iter().enumerate() {
-            for field in &rule.fields {
-                index.insert(field, &rule.pattern, number);
-            }
-        }
-        let revision = revision(&[ENGINE_VERSION.as_bytes(), &rules.text]);
-        Self { rules, index, recog: None, revision }
-    }
-
     /// An engine of the rules built into the program.
     ///
     /// # Errors
     /// Never in a program whose tests passed; see [`Rules::builtin`].
     pub fn builtin() -> Result<Self, RuleError> {
-        Rules::builtin().map(Self::new)
+        Self::with(UserRules::default())
     }
 
-    /// Adds fingerprints that the user supplied. Our own rules go before them.
-    pub fn with_recog(mut self, database: recog::Database) -> Self {
-        let fingerprints = database.digest();
-        self.revision = revision(&[self.revision.as_bytes(), fingerprints.as_bytes()]);
-        self.recog = Some(recog::Matcher::new(database));
-        self
+    /// An engine of the rules built into the program and those of the user.
+    ///
+    /// # Errors
+    /// When they are too many together.
+    pub fn with(user: UserRules) -> Result<Self, RuleError> {
+        Self::searching(Search::Index, user)
+    }
+
+    /// As [`Engine::with`], finding rules in this way. The facts are the same.
+    ///
+    /// # Errors
+    /// When they are too many together.
+    pub fn searching(search: Search, user: UserRules) -> Result<Self, RuleError> {
+        let rules = Rules::builtin()?.under(user.rules)?;
+        let mut index = Index::new(search);
+        for (number, rule) in rules.rules.iter().enumerate() {
+            for field in &rule.fields {
+                index.insert(field, &rule.pattern, number);
+            }
+        }
+        let digest = user.recog.digest();
+        let recog = (!user.recog.is_empty()).then(|| recog::Matcher::new(user.recog, search));
+        let foreign = if recog.is_some() { digest.as_bytes() } else { &[] };
+        let revision = revision(&[ENGINE_VERSION.as_bytes(), &rules.text, foreign]);
+        Ok(Self { rules, index, recog, revision })
     }
 
     /// How many rules there are, without Recog's.
@@ -72,27 +89,30 @@ impl Engine {
         let views = views.get(..views.len().min(MAX_EVIDENCE)).unwrap_or_default();
         let mut facts = basics::facts(views);
         let mut found = basics::claims(views);
+        let mut candidates = Vec::new();
         for view in views {
-            self.apply(view, views, &mut found);
+            self.apply(view, views, &mut candidates, &mut found);
         }
         combine(found, &mut facts);
         facts
     }
 
     /// Applies to one piece of evidence every rule that can match; a rule speaks once.
-    fn apply(&self, view: &View<'_>, views: &[View<'_>], found: &mut Vec<Found>) {
-        let first = found.len();
+    fn apply(&self, view: &View<'_>, views: &[View<'_>], candidates: &mut Vec<usize>, found: &mut Vec<Found>) {
+        let mut spoken: Vec<usize> = Vec::new();
         for field in &view.fields {
-            for number in self.index.candidates(&field.name, &field.value) {
-                let Some(rule) = self.rules.rules.get(number) else { continue };
-                let spoken = |one: &Found| one.proof.rule == rule.name;
-                if found.len() >= MAX_FOUND || found.iter().skip(first).any(spoken) {
+            self.index.candidates(&field.name, &field.value, candidates);
+            for number in candidates.iter().copied() {
+                if found.len() >= MAX_FOUND || spoken.contains(&number) {
                     continue;
                 }
-                found.extend(rule.apply(view, field, views));
+                if let Some(one) = self.rules.rules.get(number).and_then(|rule| rule.apply(view, field, views)) {
+                    found.push(one);
+                    spoken.push(number);
+                }
             }
             if let Some(recog) = self.recog.as_ref().filter(|_| found.len() < MAX_FOUND) {
-                found.extend(recog.apply(view, field));
+                found.extend(recog.apply(view, field, candidates));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Why rules could not be loaded. Every message names the file, the rule and what to do.
+//! Why rules could not be loaded. Every message names the file, the line, the rule and what to do.
 
 use std::path::PathBuf;
 
@@ -40,34 +40,48 @@ pub enum RuleError {
         message: String,
     },
     /// A file is not the XML that Recog writes.
-    #[error("{file}: near byte {at}: {message}")]
+    #[error("{file}, line {line}: {message}")]
     Xml {
         /// Which file.
         file: String,
-        /// Offset in the file.
-        at: u64,
+        /// Where in the file, from 1.
+        line: usize,
         /// What is wrong.
         message: String,
     },
     /// A rule is wrong.
-    #[error("{file}: rule {rule}: {fault}")]
+    #[error("{file}, line {line}: rule {rule}: {fault}")]
     Rule {
         /// Which file.
         file: String,
+        /// Where the rule begins, from 1.
+        line: usize,
         /// Which rule.
         rule: String,
         /// What is wrong with it.
         fault: Fault,
     },
     /// Two rules of one name.
-    #[error("{second}: rule {rule} has the name of a rule in {first}; give it another name")]
+    #[error("{file}, line {second}: rule {rule} has the name of the rule in line {first}; give it another name")]
     Duplicate {
+        /// Which file: a rule's name begins with it, so it is the same one.
+        file: String,
         /// The name.
         rule: String,
-        /// Where it is used first.
-        first: String,
-        /// Where it is used again.
-        second: String,
+        /// The line where it is used first.
+        first: usize,
+        /// The line where it is used again.
+        second: usize,
+    },
+    /// Two files of one name in the user's folders: what a rule says is proved by its file's name.
+    #[error("{file} is in {} and in {}; rename one of the two files", first.display(), second.display())]
+    SameFile {
+        /// The name.
+        file: String,
+        /// The folder read first.
+        first: PathBuf,
+        /// The folder read after it.
+        second: PathBuf,
     },
 }
 
@@ -82,12 +96,15 @@ pub enum Fault {
         area: String,
     },
     /// A field that no codec yields.
-    #[error("no evidence has a field {field:?}; see the list of fields in crates/identify/src/fields.rs{hint}")]
+    #[error(
+        "no evidence has a field {field:?}; the nearest one is {nearest}; all of them are in the handbook under \
+         Reference, \"Evidence and its fields\" (reference/evidence.html)"
+    )]
     Field {
         /// What was written.
         field: String,
-        /// The nearest known field, if one is near.
-        hint: String,
+        /// The known field that is spelt most like it.
+        nearest: &'static str,
     },
     /// None or several of `pattern`, `equals`, `contains`.
     #[error("{place} needs exactly one of pattern, equals, contains, and it must not be empty")]

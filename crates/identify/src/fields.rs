@@ -80,13 +80,16 @@ const FIELDS: &[&str] = &[
     "ssdp.usn",
     "ssdp.st",
     "upnp.manufacturer",
+    "upnp.manufacturer-url",
     "upnp.model",
     "upnp.model-number",
     "upnp.model-description",
+    "upnp.model-url",
     "upnp.friendly-name",
     "upnp.serial",
     "upnp.device-type",
     "upnp.udn",
+    "upnp.presentation-url",
     "coap.code",
     "coap.links",
     "coap.resource-types",
@@ -149,10 +152,8 @@ pub(crate) fn known(field: &str) -> Result<(), Fault> {
     if (family && field.chars().all(|c| !c.is_ascii_uppercase())) || FIELDS.contains(&field) {
         return Ok(());
     }
-    let nearest = FIELDS.iter().copied().min_by_key(|known| distance(known, field));
-    let near = nearest.filter(|known| distance(known, field) <= 3);
-    let hint = near.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-    Err(Fault::Field { field: field.chars().take(64).collect(), hint })
+    let nearest = FIELDS.iter().copied().min_by_key(|known| distance(known, field)).unwrap_or_default();
+    Err(Fault::Field { field: field.chars().take(64).collect(), nearest })
 }
 
 /// Levenshtein distance, bounded by the first 64 bytes of each.
@@ -182,6 +183,8 @@ mod tests {
         assert_eq!(known("http.header.x-powered-by"), Ok(()));
         assert!(known("http.header.").is_err());
         let fault = known("htp.sever").expect_err("no such field");
-        assert!(fault.to_string().contains("did you mean http.server?"), "{fault}");
+        assert!(fault.to_string().contains("the nearest one is http.server; all of them"), "{fault}");
+        let fault = known("upnp.presentationURL").expect_err("no such field");
+        assert!(fault.to_string().contains("upnp.presentation-url"), "{fault}");
     }
 }

@@ -29,15 +29,28 @@ impl<'a> View<'a> {
     }
 }
 
-/// Where a finding comes from; later ones give way.
+/// Where a finding comes from; of two that are equally sure, the later one gives way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
-    /// A rule of our own format.
-    Rule,
+    /// A rule of the user's in our own format.
+    User,
+    /// A rule built into the program.
+    Builtin,
     /// A Recog fingerprint.
     Recog,
     /// Somebody else's scan.
     Claim,
+}
+
+impl Origin {
+    /// Whoever stands in a later tier gives way, however sure: only a confidence of our own format can be compared.
+    pub(crate) const fn tier(self) -> u8 {
+        match self {
+            Self::User | Self::Builtin => 0,
+            Self::Recog => 1,
+            Self::Claim => 2,
+        }
+    }
 }
 
 /// What a rule found.

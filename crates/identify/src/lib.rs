@@ -8,8 +8,8 @@
 //!
 //! Pure functions: the same evidence and rules give the same [`hinomi_model::Facts`] on every machine; no clock, no
 //! network, no state but a cache of compiled patterns. Rules are data: TOML files under `rules/`, one area each, with
-//! their examples beside them ([`Rules`]), and Recog's XML from a folder of the user's ([`recog::Database`]). Both are
-//! tested by their own examples ([`test_dir`]).
+//! their examples beside them ([`Rules`]), and in folders of the user's more of these and Recog's XML ([`UserRules`]).
+//! Both are tested by their own examples ([`test_dir`]).
 //!
 //! Everything a rule matches on is hostile. Patterns run in time linear in the input, what they capture is bounded and
 //! freed of control characters, and every finding names the bytes that prove it. How sure a finding is stands in the
@@ -25,6 +25,7 @@ mod error;
 mod fields;
 mod files;
 mod found;
+mod grams;
 mod index;
 mod pattern;
 mod raw;
@@ -32,9 +33,11 @@ pub mod recog;
 mod rule;
 mod rules;
 mod template;
+mod user;
 
 pub use check::{Failure, Report, test_dir};
-pub use engine::{Engine, MAX_EVIDENCE};
+pub use engine::{Engine, MAX_EVIDENCE, Search};
 pub use error::{Fault, RuleError};
 pub use found::View;
 pub use rules::{MAX_FILE_BYTES, MAX_RULES, Rules};
+pub use user::UserRules;

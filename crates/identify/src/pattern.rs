@@ -26,6 +26,9 @@ const MAX_LITERALS: usize = 32;
 /// The most bytes of such a literal; the front of a longer one will do.
 const MAX_LITERAL_BYTES: usize = 32;
 
+/// A pattern of at most so many states is far below [`MAX_COMPILED_BYTES`] in any form and need not be tried.
+const MAX_LIGHT_STATES: usize = 8_192;
+
 /// How a pattern is to be read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Dialect {
@@ -47,6 +50,8 @@ pub(crate) struct Pattern {
     names: Vec<String>,
     groups: usize,
     literals: Vec<Vec<u8>>,
+    /// How many states it has, about.
+    states: usize,
     compiled: OnceLock<Option<Regex>>,
     /// The form for values beyond ASCII, in a dialect that matches characters.
     compiled_unicode: OnceLock<Option<Regex>>,
@@ -74,6 +79,7 @@ impl Pattern {
             names,
             groups: tree.properties().explicit_captures_len(),
             literals: required_literals(&tree),
+            states: states(&tree),
             compiled: OnceLock::new(),
             compiled_unicode: OnceLock::new(),
         })
@@ -92,6 +98,11 @@ impl Pattern {
         Ok(())
     }
 
+    /// Compiles it now if it might need too much memory; most patterns cannot.
+    pub(crate) fn check_size(&self) -> Result<(), Fault> {
+        if self.states <= MAX_LIGHT_STATES { Ok(()) } else { self.compile() }
+    }
+
     /// The compiled form; `None` if it needs too much memory, which [`Pattern::compile`] tells beforehand.
     pub(crate) fn regex(&self) -> Option<&Regex> {
         self.compiled.get_or_init(|| self.build(!self.text.is_ascii()).ok()).as_ref()
@@ -99,10 +110,12 @@ impl Pattern {
 
     /// The groups of the first match.
     pub(crate) fn captures<'v>(&self, value: &'v [u8]) -> Option<Captures<'v>> {
-        if self.dialect.characters && !value.is_ascii() && std::str::from_utf8(value).is_ok() {
-            return self.compiled_unicode.get_or_init(|| self.build(true).ok()).as_ref()?.captures(value);
-        }
-        self.regex()?.captures(value)
+        let characters = self.dialect.characters && !value.is_ascii() && std::str::from_utf8(value).is_ok();
+        // Counted repetitions of characters can be too large where those of bytes are not: then bytes must do.
+        let larger = || self.compiled_unicode.get_or_init(|| self.build(true).ok()).as_ref();
+        let regex = if characters { larger().or_else(|| self.regex()) } else { self.regex() };
+        // Room for groups is made before the search: most values do not match, so ask that first.
+        regex.filter(|regex| regex.is_match(value))?.captures(value)
     }
 
     /// Whether the pattern has such a group, by name or number.
@@ -127,6 +140,24 @@ impl Pattern {
             .size_limit(MAX_COMPILED_BYTES)
             .dfa_size_limit(MAX_CACHE_BYTES)
             .build()
+    }
+}
+
+/// How many states a pattern compiles to, about and rather too many: counted repetitions multiply what they repeat.
+fn states(tree: &Hir) -> usize {
+    let sum = |parts: &[Hir]| parts.iter().fold(1, |sum: usize, part| sum.saturating_add(states(part)));
+    match tree.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len(),
+        // A range of characters is up to four ranges of bytes, and its ends add more.
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len().saturating_mul(8),
+        HirKind::Capture(capture) => states(&capture.sub).saturating_add(2),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or_else(|| repetition.min.saturating_add(1)).max(1);
+            states(&repetition.sub).saturating_add(1).saturating_mul(usize::try_from(times).unwrap_or(usize::MAX))
+        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts),
     }
 }
 
@@ -266,6 +297,9 @@ fn single(class: &Class) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn literals(text: &str) -> Vec<String> {
@@ -285,10 +319,35 @@ mod tests {
     #[test]
     fn a_pattern_that_needs_too_much_memory_is_refused() {
         let pattern = Pattern::parse("(?:[a-z]{1000}){1000}", Dialect::default()).expect("a small tree");
-        assert!(matches!(pattern.compile(), Err(Fault::PatternSize { .. })));
+        assert!(matches!(pattern.check_size(), Err(Fault::PatternSize { .. })));
         assert!(pattern.regex().is_none());
         let long = "x".repeat(MAX_PATTERN_BYTES + 1);
         assert!(matches!(Pattern::parse(&long, Dialect::default()), Err(Fault::PatternLength { .. })));
         assert!(matches!(Pattern::parse("(a", Dialect::default()), Err(Fault::Pattern { .. })));
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_large_for_characters_is_matched_by_bytes() {
+        let dialect = Dialect { characters: true, ..Dialect::default() };
+        let pattern = Pattern::parse(r"(?:\w{20}){20}x", dialect).expect("a small tree");
+        assert_eq!(pattern.check_size(), Ok(()));
+        assert!(pattern.build(true).is_err(), "too large over characters");
+        assert!(pattern.captures(format!("{}xé", "a".repeat(400)).as_bytes()).is_some());
+    }
+
+    proptest! {
+        /// What is not tried at load can be compiled when it is needed.
+        #[test]
+        fn light_patterns_compile(
+            atom in select(&[r"\w", ".", "a", "[^x]", r"\d", "(?:ab|c)", r"\pL"][..]),
+            min in 0..40_u32, more in 0..400_u32, times in 1..60_u32, ignore_case in any::<bool>(),
+        ) {
+            let dialect = Dialect { characters: true, ignore_case, ..Dialect::default() };
+            let text = format!("(?u)(?:{atom}{{{min},{}}}-){{{times}}}", min + more);
+            let pattern = Pattern::parse(&text, dialect).expect("a small tree");
+            if pattern.states <= MAX_LIGHT_STATES {
+                prop_assert_eq!(pattern.compile(), Ok(()));
+            }
+        }
     }
 }

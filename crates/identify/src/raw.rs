@@ -1,16 +1,18 @@
-//! Rules as they stand in a file. Unknown keys are refused by the parser, which names the known ones and the line.
+//! Rules as they stand in a file. Unknown keys are refused by the parser, which names the known ones and the line; an
+//! option that is not there is `None` without being told so.
 
 use std::collections::BTreeMap;
 
 use hinomi_model::{DeviceKind, Protocol};
 use serde::Deserialize;
+use toml::Spanned;
 
 /// One file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawFile {
     #[serde(default)]
-    pub(crate) rule: Vec<RawRule>,
+    pub(crate) rule: Vec<Spanned<RawRule>>,
 }
 
 /// One `[[rule]]`.
@@ -19,11 +21,8 @@ pub(crate) struct RawFile {
 pub(crate) struct RawRule {
     pub(crate) name: String,
     pub(crate) field: OneOrMany,
-    #[serde(default)]
     pub(crate) pattern: Option<String>,
-    #[serde(default)]
     pub(crate) equals: Option<String>,
-    #[serde(default)]
     pub(crate) contains: Option<String>,
     #[serde(default)]
     pub(crate) all: Vec<RawCondition>,
@@ -31,23 +30,15 @@ pub(crate) struct RawRule {
     pub(crate) unless: Vec<RawCondition>,
     #[serde(default)]
     pub(crate) source: String,
-    #[serde(default)]
     pub(crate) vendor: Option<String>,
-    #[serde(default)]
     pub(crate) product: Option<String>,
-    #[serde(default)]
     pub(crate) version: Option<String>,
-    #[serde(default)]
     pub(crate) model: Option<String>,
-    #[serde(default)]
     pub(crate) firmware: Option<String>,
-    #[serde(default)]
     pub(crate) kind: Option<DeviceKind>,
-    #[serde(default)]
     pub(crate) os: Option<String>,
     #[serde(default)]
     pub(crate) cpe: OneOrMany,
-    #[serde(default)]
     pub(crate) protocol: Option<Protocol>,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
@@ -63,38 +54,25 @@ pub(crate) struct RawRule {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawCondition {
     pub(crate) field: String,
-    #[serde(default)]
     pub(crate) pattern: Option<String>,
-    #[serde(default)]
     pub(crate) equals: Option<String>,
-    #[serde(default)]
     pub(crate) contains: Option<String>,
 }
 
 /// A text that must match, further fields beside it, and what must come out.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct RawExample {
-    #[serde(default)]
     pub(crate) text: String,
     /// In place of `text`, for what is no text: hexadecimal digits.
-    #[serde(default)]
     pub(crate) hex: Option<String>,
-    #[serde(default)]
     pub(crate) with: BTreeMap<String, String>,
-    #[serde(default)]
     pub(crate) vendor: Option<String>,
-    #[serde(default)]
     pub(crate) product: Option<String>,
-    #[serde(default)]
     pub(crate) version: Option<String>,
-    #[serde(default)]
     pub(crate) model: Option<String>,
-    #[serde(default)]
     pub(crate) firmware: Option<String>,
-    #[serde(default)]
     pub(crate) os: Option<String>,
-    #[serde(default)]
     pub(crate) cpe: Option<String>,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Recog (BSD-2-Clause) writes one XML file a field: fingerprints in order, each a Ruby regular expression, constants
 //! and captures that it asserts, and examples. Nothing of it is part of this program; [`Database::from_dir`] reads the
-//! user's copy, [`conformance`] tests it by its own examples, and [`crate::Engine::with_recog`] asks it where our own
-//! rules say less. The first fingerprint of a file that matches speaks, as Recog means it: many stand in front of
+//! user's copy, [`conformance`] tests it by its own examples, and an engine made with
+//! [`crate::UserRules`] asks it where our own rules say less. The first fingerprint of a file that matches speaks, as Recog means it: many stand in front of
 //! others to say that a value means nothing.
 //!
 //! Format followed: `fingerprints.xsd` of rapid7/recog.
@@ -98,19 +98,25 @@ pub(crate) enum ExampleText {
 }
 
 impl Database {
-    /// Reads every `*.xml` of a folder. Patterns are checked here and compiled when first needed.
+    /// Reads every `*.xml` of a folder, or one file. Patterns are checked here and compiled when first needed.
     ///
     /// # Errors
     /// When the folder cannot be read or has no XML, a file is no fingerprint file, or a fingerprint cannot be used.
     pub fn from_dir(path: &Path) -> Result<Self, RuleError> {
         let mut database = Self::default();
-        for (file, text) in files::read_folder(path, "xml", MAX_FILE_BYTES)? {
+        for (file, text) in files::read_all(path, "xml", MAX_FILE_BYTES)? {
             database.add(&file, &text)?;
         }
         match database.files.is_empty() {
             true => Err(RuleError::Nothing { path: path.to_owned() }),
             false => Ok(database),
         }
+    }
+
+    /// Files whose subject no evidence of ours holds: they are read and checked, but never asked.
+    pub fn idle(&self) -> impl Iterator<Item = &str> {
+        let idle = self.files.iter().filter(|file| matcher::field_of(&file.matches).is_none());
+        idle.map(|file| file.file.as_str())
     }
 
     /// How many fingerprints there are.
@@ -128,20 +134,42 @@ impl Database {
         ContentHash::of(&self.digest).to_string().chars().take(16).collect()
     }
 
+    /// Names of its files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.file.as_str())
+    }
+
+    /// These files and others.
+    pub(crate) fn and(mut self, other: Self) -> Result<Self, RuleError> {
+        self.files.extend(other.files);
+        self.digest.extend(other.digest);
+        self.check_bound()?;
+        Ok(self)
+    }
+
     pub(crate) fn add(&mut self, file: &str, text: &str) -> Result<(), RuleError> {
         let read = xml::read(file, text)?;
-        self.digest.extend_from_slice(ContentHash::of(text.as_bytes()).as_bytes());
-        self.files.push(read);
-        if self.len() > MAX_FINGERPRINTS {
-            return Err(RuleError::TooMuch { file: file.to_owned(), what: "fingerprints", limit: MAX_FINGERPRINTS });
+        for part in [file, text] {
+            self.digest.extend_from_slice(ContentHash::of(part.as_bytes()).as_bytes());
         }
-        Ok(())
+        self.files.push(read);
+        self.check_bound()
+    }
+
+    fn check_bound(&self) -> Result<(), RuleError> {
+        match self.files.last().filter(|_| self.len() > MAX_FINGERPRINTS) {
+            Some(FingerprintFile { file, .. }) => {
+                Err(RuleError::TooMuch { file: file.clone(), what: "fingerprints", limit: MAX_FINGERPRINTS })
+            }
+            None => Ok(()),
+        }
     }
 }
 
 impl Fingerprint {
-    /// Every parameter may only ask for groups that the pattern has.
+    /// The pattern can be compiled, and every parameter only asks for groups that it has.
     pub(crate) fn check(&self) -> Result<(), Fault> {
+        self.pattern.check_size()?;
         for param in &self.params {
             match param.source {
                 Source::Group(number) if !self.pattern.has_group(&number.to_string()) => {

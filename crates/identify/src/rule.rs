@@ -1,12 +1,15 @@
 //! One rule: checked when loaded, so that applying it cannot go wrong.
 
+use std::sync::Arc;
+
 use hinomi_model::{Confidence, DeviceKind, Protocol};
 use hinomi_wire::Field;
 use regex::bytes::Captures;
 
 use crate::clean::{self, MAX_VALUE_CHARS, clean};
-use crate::error::Fault;
+use crate::error::{Fault, RuleError};
 use crate::fields;
+use crate::files;
 use crate::found::{Found, Origin, View, proof};
 use crate::pattern::{Dialect, Pattern};
 use crate::raw::{RawCondition, RawExample, RawRule};
@@ -15,10 +18,31 @@ use crate::template::Template;
 /// The most conditions, and the most exceptions, besides the pattern.
 const MAX_CONDITIONS: usize = 8;
 
+/// Where a rule stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// File name.
+    pub(crate) file: Arc<str>,
+    /// Where it begins, from 1.
+    pub(crate) line: usize,
+    /// The user's, or built in.
+    pub(crate) origin: Origin,
+}
+
+impl Place {
+    /// That a rule of this name, here, is wrong.
+    pub(crate) fn wrong(&self, rule: &str, fault: Fault) -> RuleError {
+        RuleError::Rule { file: self.file.to_string(), line: self.line, rule: rule.to_owned(), fault }
+    }
+}
+
 /// A checked rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) name: String,
+    pub(crate) place: Place,
+    /// The name in proofs: a rule of the user's says in which file it stands.
+    pub(crate) told: String,
     pub(crate) fields: Vec<String>,
     pub(crate) pattern: Pattern,
     /// What else must match.
@@ -54,9 +78,13 @@ pub(crate) struct Yields {
 }
 
 impl Rule {
-    /// Checks a rule that stands in the file of `area`.
-    pub(crate) fn parse(raw: RawRule, area: &str) -> Result<Self, Fault> {
-        check_name(&raw.name, area)?;
+    /// Checks a rule that stands there. Its name must begin with the file's.
+    pub(crate) fn parse(raw: RawRule, place: Place) -> Result<Self, Fault> {
+        let slug = slug(&raw.name, files::stem(&place.file))?;
+        let told = match place.origin {
+            Origin::User => format!("user/{}: {slug}", place.file),
+            _ => raw.name.clone(),
+        };
         check_presence(&raw)?;
         let names = raw.field.as_slice();
         names.iter().try_for_each(|field| fields::known(field))?;
@@ -67,7 +95,8 @@ impl Rule {
         raw.examples.iter().try_for_each(check_example)?;
         yields.check_captures(&pattern, &conditions)?;
         let RawRule { name, field, examples, not, .. } = raw;
-        Ok(Self { name, fields: field.as_slice().to_vec(), pattern, conditions, exceptions, yields, examples, not })
+        let fields = field.as_slice().to_vec();
+        Ok(Self { name, place, told, fields, pattern, conditions, exceptions, yields, examples, not })
     }
 
     /// Applies the rule to one field of one of the views; `views` are all of the service, for the conditions.
@@ -81,15 +110,23 @@ impl Rule {
             return None;
         }
         let whole = all.first()?.get(0)?;
-        let proof = proof(&self.name, view, field, whole.start(), whole.end());
-        Some(self.yields.fill(&all, Found::new(Origin::Rule, self.yields.confidence, proof)))
+        let proof = proof(&self.told, view, field, whole.start(), whole.end());
+        Some(self.yields.fill(&all, Found::new(self.place.origin, self.yields.confidence, proof)))
     }
 
     /// Compiles everything it needs.
     pub(crate) fn compile(&self) -> Result<(), Fault> {
-        self.pattern.compile()?;
+        self.patterns().try_for_each(Pattern::compile)
+    }
+
+    /// Compiles what it needs as far as that might fail.
+    pub(crate) fn check_size(&self) -> Result<(), Fault> {
+        self.patterns().try_for_each(Pattern::check_size)
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &Pattern> {
         let others = self.conditions.iter().chain(&self.exceptions);
-        others.into_iter().try_for_each(|condition| condition.pattern.compile())
+        std::iter::once(&self.pattern).chain(others.map(|condition| &condition.pattern))
     }
 }
 
@@ -204,13 +241,14 @@ fn matcher(
     }
 }
 
-fn check_name(name: &str, area: &str) -> Result<(), Fault> {
+/// What follows the area in a rule's name.
+fn slug<'n>(name: &'n str, area: &str) -> Result<&'n str, Fault> {
     let fits = |slug: &str| {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         !slug.is_empty() && slug.len() <= 64 && slug.chars().all(allowed)
     };
     let slug = name.strip_prefix(area).and_then(|rest| rest.strip_prefix('/'));
-    slug.filter(|slug| fits(slug)).map(|_| ()).ok_or_else(|| Fault::Name { area: area.to_owned() })
+    slug.filter(|slug| fits(slug)).ok_or_else(|| Fault::Name { area: area.to_owned() })
 }
 
 fn check_presence(raw: &RawRule) -> Result<(), Fault> {

@@ -30,6 +30,7 @@ mod lock;
 pub mod place;
 pub mod query;
 mod recent;
+mod rules;
 pub mod search;
 mod sightings;
 mod status;

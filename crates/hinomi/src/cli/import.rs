@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 
 use super::Common;
+use super::rules::Folders;
 use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
@@ -26,13 +27,15 @@ pub(crate) struct Options {
     /// The time of records that carry none [default: when the file was last changed].
     #[arg(long)]
     time: Option<Timestamp>,
+    #[command(flatten)]
+    rules: Folders,
 }
 
 /// Bytes read at once; also how much the format is recognised from.
 const BUFFER: usize = 256 * 1024;
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
-    let lake = common.state()?.open_lake()?;
+    let lake = common.state()?.with_rules(&options.rules.folders).open_lake()?;
     let mut cut_short = false;
     for path in &options.files {
         let report = import_file(path, options, lake.as_ref()).with_context(|| format!("{}", path.display()))?;

@@ -4,7 +4,7 @@ mod export;
 mod host;
 mod identify;
 mod import;
-mod rules;
+pub(crate) mod rules;
 mod scope;
 mod search;
 pub(crate) mod serve;
@@ -14,7 +14,7 @@ pub(crate) mod town;
 use std::future::Future;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::demo;
@@ -32,6 +32,8 @@ pub(crate) struct Arguments {
     pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    rules: rules::Folders,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -83,8 +85,11 @@ enum Command {
 /// Does what the command line asks.
 pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let common = arguments.common;
+    if arguments.command.is_some() && !arguments.rules.folders.is_empty() {
+        bail!("--rules stands after the command, as in hinomi survey --rules DIR");
+    }
     match arguments.command {
-        None => block_on(demo::run(&common)),
+        None => block_on(demo::run(&common, &arguments.rules)),
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
         Some(Command::Search(options)) => search::run(&common, &options),

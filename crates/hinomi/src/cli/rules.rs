@@ -1,19 +1,29 @@
-//! `hinomi rules`: identification rules and their examples.
+//! `hinomi rules`: identification rules and their examples; and the option that names folders of them.
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
-use clap::Subcommand;
-use hinomi_identify::{Rules, recog};
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use hinomi_identify::{Report, RuleError, Rules, test_dir};
 
 use super::Common;
-use crate::output;
+use crate::{identifier, output};
+
+/// The option of every command that identifies.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Folders {
+    /// A folder of rules (or one file), TOML and Recog XML, to use besides the built-in ones and those in the state
+    /// folder's rules/; may be repeated.
+    #[arg(long = "rules", value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Run every example of the rules in a folder: Recog XML or our own TOML; without a folder, the built-in rules.
+    /// Run every example of the rules in a folder or file, Recog XML and our own TOML; without one, of the rules in use:
+    /// those built in and those in the state folder's rules/.
     Test {
-        /// The folder.
+        /// The folder or file.
         dir: Option<PathBuf>,
     },
 }
@@ -21,9 +31,8 @@ pub(crate) enum Verb {
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     let Verb::Test { dir } = verb;
     let report = match dir {
-        None => Rules::builtin()?.test(),
-        Some(dir) if holds_recog(dir)? => recog::conformance(dir)?,
-        Some(dir) => Rules::test_dir(dir)?,
+        None => in_use(common)?,
+        Some(dir) => test_dir(dir)?,
     };
     match common.json {
         true => output::json(&report)?,
@@ -43,8 +52,15 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     }
 }
 
-fn holds_recog(dir: &std::path::Path) -> Result<bool> {
-    let folder = std::fs::read_dir(dir).with_context(|| format!("cannot read the folder {}", dir.display()))?;
-    let mut names = folder.filter_map(Result::ok).map(|entry| entry.file_name());
-    Ok(names.any(|name| name.to_string_lossy().ends_with(".xml")))
+/// The rules that a survey would use.
+fn in_use(common: &Common) -> Result<Report> {
+    let builtin = Rules::builtin()?.test();
+    let folder = common.state()?.dir().join(identifier::FOLDER);
+    if !folder.exists() {
+        return Ok(builtin);
+    }
+    match test_dir(&folder) {
+        Err(RuleError::Nothing { .. }) => Ok(builtin),
+        own => Ok(builtin.and(own?)),
+    }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::Common;
+use super::rules::Folders;
 use crate::state::State;
 use crate::watch::{Watch, until_told_to_stop};
 use crate::{limits, output};
@@ -38,10 +39,12 @@ pub(crate) struct Options {
     /// Order of targets; the same number gives the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    rules: Folders,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
-    let state = common.state()?;
+    let state = common.state()?.with_rules(&options.rules.folders);
     let authorised = super::scope::load(common, &options.scope)?;
     let lake = state.open_lake()?;
     let ports = wanted_ports(&options);

@@ -6,6 +6,7 @@
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
 //! - `imports`: real scans of other tools; importing again changes nothing.
+//! - `rules`: the user's own, in the state folder or named, and broken ones.
 //! - `newcomer`: `hinomi` alone.
 
 #![expect(
@@ -23,4 +24,5 @@ mod program;
 mod real_servers;
 mod refusals;
 mod resume;
+mod rules;
 mod town;

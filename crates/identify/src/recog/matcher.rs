@@ -3,6 +3,7 @@
 use hinomi_wire::Field;
 
 use super::{Database, Fingerprint, facts};
+use crate::engine::Search;
 use crate::found::{Found, View, proof};
 use crate::index::Index;
 
@@ -29,6 +30,11 @@ const FIELDS: &[(&str, &str)] = &[
     ("dns.versionbind", "dns.version"),
 ];
 
+/// Our field for what Recog calls `matches`.
+pub(super) fn field_of(matches: &str) -> Option<&'static str> {
+    FIELDS.iter().find(|(theirs, _)| *theirs == matches).map(|(_, ours)| *ours)
+}
+
 /// Fingerprints by the fields they look at, in the order in which they speak.
 #[derive(Debug)]
 pub(crate) struct Matcher {
@@ -39,12 +45,12 @@ pub(crate) struct Matcher {
 
 impl Matcher {
     /// Enters every file whose field we have, preferred files first.
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, search: Search) -> Self {
         let mut files = database.files;
         files.sort_by(|left, right| right.preference.total_cmp(&left.preference));
-        let mut matcher = Self { index: Index::default(), entries: Vec::new() };
+        let mut matcher = Self { index: Index::new(search), entries: Vec::new() };
         for file in files {
-            let Some((_, field)) = FIELDS.iter().find(|(theirs, _)| *theirs == file.matches) else { continue };
+            let Some(field) = field_of(&file.matches) else { continue };
             for fingerprint in file.fingerprints {
                 matcher.index.insert(field, &fingerprint.pattern, matcher.entries.len());
                 matcher.entries.push((file.file.clone(), fingerprint));
@@ -54,11 +60,12 @@ impl Matcher {
     }
 
     /// What the first fingerprint that matches says, if it says anything.
-    pub(crate) fn apply(&self, view: &View<'_>, field: &Field<'_>) -> Option<Found> {
-        for number in self.index.candidates(&field.name, &field.value) {
-            let Some((file, fingerprint)) = self.entries.get(number) else { continue };
+    pub(crate) fn apply(&self, view: &View<'_>, field: &Field<'_>, candidates: &mut Vec<usize>) -> Option<Found> {
+        self.index.candidates(&field.name, &field.value, candidates);
+        for number in candidates.iter() {
+            let Some((file, fingerprint)) = self.entries.get(*number) else { continue };
             let Some(assertion) = fingerprint.assert(&field.value) else { continue };
-            let rule = format!("recog/{}: {}", file.trim_end_matches(".xml"), fingerprint.description);
+            let rule = format!("recog/{file}: {}", fingerprint.description);
             let rule: String = rule.chars().take(160).collect();
             let proof = proof(&rule, view, field, assertion.start, assertion.end);
             return facts::found(&assertion, fingerprint.certainty, proof);

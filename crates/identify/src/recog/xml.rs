@@ -5,7 +5,8 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::{DEFAULT_PREFERENCE, Example, ExampleText, Fingerprint, FingerprintFile, Param, Source, ruby};
-use crate::error::RuleError;
+use crate::error::{Fault, RuleError};
+use crate::files;
 
 /// The most examples or parameters of one fingerprint.
 const MAX_CHILDREN: usize = 256;
@@ -19,29 +20,33 @@ pub(crate) fn read(file: &str, text: &str) -> Result<FingerprintFile, RuleError>
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_end_names = true;
     reader.config_mut().expand_empty_elements = true;
+    let line = |at: u64| files::line(text.as_bytes(), usize::try_from(at).unwrap_or(usize::MAX));
     loop {
+        reading.at = reader.buffer_position();
         let event = reader.read_event();
-        let at = reader.buffer_position();
-        let fail = |message: String| RuleError::Xml { file: file.to_owned(), at, message };
+        let at = reading.at;
+        let fail = |message: String| RuleError::Xml { file: file.to_owned(), line: line(at), message };
         let event = event.map_err(|error| fail(error.to_string()))?;
         if matches!(event, Event::Eof) {
             break;
         }
         reading.take(event).map_err(|trouble| match trouble {
             Trouble::Xml(message) => fail(message),
-            Trouble::Rule(error) => error,
+            Trouble::Fingerprint { at, rule, fault } => {
+                RuleError::Rule { file: file.to_owned(), line: line(at), rule, fault }
+            }
         })?;
     }
     if reading.depth > 0 || !reading.rooted {
         let message = "the file ends before </fingerprints>; is it complete?".to_owned();
-        return Err(RuleError::Xml { file: file.to_owned(), at: reader.buffer_position(), message });
+        return Err(RuleError::Xml { file: file.to_owned(), line: line(reader.buffer_position()), message });
     }
     Ok(reading.result)
 }
 
 enum Trouble {
     Xml(String),
-    Rule(RuleError),
+    Fingerprint { at: u64, rule: String, fault: Fault },
 }
 
 impl From<&str> for Trouble {
@@ -57,6 +62,8 @@ struct Reading {
     result: FingerprintFile,
     rooted: bool,
     depth: usize,
+    /// Where what is being taken begins.
+    at: u64,
     fingerprint: Option<Draft>,
     /// Attributes of the example being read.
     example: Option<Attributes>,
@@ -66,6 +73,8 @@ struct Reading {
 /// A fingerprint whose end has not come.
 #[derive(Default)]
 struct Draft {
+    /// Where it begins.
+    at: u64,
     attributes: Attributes,
     description: String,
     params: Vec<Param>,
@@ -74,10 +83,10 @@ struct Draft {
 
 impl Reading {
     fn new(file: &str) -> Self {
-        let stem = file.trim_end_matches(".xml").to_owned();
+        let stem = files::stem(file).to_owned();
         let (fingerprints, preference) = (Vec::new(), DEFAULT_PREFERENCE);
         let result = FingerprintFile { file: file.to_owned(), matches: stem, preference, fingerprints };
-        Self { result, rooted: false, depth: 0, fingerprint: None, example: None, text: String::new() }
+        Self { result, rooted: false, depth: 0, at: 0, fingerprint: None, example: None, text: String::new() }
     }
 
     fn take(&mut self, event: Event<'_>) -> Result<(), Trouble> {
@@ -108,7 +117,7 @@ impl Reading {
             (1, "fingerprints") => self.root(&attributes),
             (1, _) => return Err("the first element must be <fingerprints>".into()),
             (2, "fingerprint") => {
-                self.fingerprint = Some(Draft { attributes, ..Draft::default() });
+                self.fingerprint = Some(Draft { at: self.at, attributes, ..Draft::default() });
             }
             (3, "example") => self.example = Some(attributes),
             (3, "param") => self.param(&attributes)?,
@@ -164,9 +173,8 @@ impl Reading {
         let draft = self.fingerprint.take().unwrap_or_default();
         let text = get(&draft.attributes, "pattern").ok_or("a fingerprint without pattern")?;
         let flags = get(&draft.attributes, "flags").unwrap_or_default();
-        let file = self.result.file.clone();
-        let rule = draft.description.clone();
-        let wrong = |fault| Trouble::Rule(RuleError::Rule { file: file.clone(), rule: rule.clone(), fault });
+        let rule: String = draft.description.chars().take(80).collect();
+        let wrong = |fault| Trouble::Fingerprint { at: draft.at, rule: rule.clone(), fault };
         let fingerprint = Fingerprint {
             pattern: ruby::pattern(text, flags).map_err(wrong)?,
             certainty: get(&draft.attributes, "certainty").and_then(|text| text.parse().ok()),

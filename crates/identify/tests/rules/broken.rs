@@ -30,7 +30,7 @@ fn wrong_rules_are_refused_with_file_rule_and_advice() {
         (pattern, "'(?=a)(?<version>b)'", "look-around"),
         ("\"{version}\"", "\"{verzion}\"", "no such group"),
         ("\"{version}\"", "\"{version\"", "write {name}"),
-        ("http.server", "http.servr", "did you mean http.server?"),
+        ("http.server", "http.servr", "the nearest one is http.server; all of them are in the handbook"),
         ("web/some", "ssh/some", "must be web/"),
         ("source = \"test\"\n", "", "source is missing"),
         ("confidence = 90", "confidence = 0", "1 to 100"),
@@ -41,9 +41,16 @@ fn wrong_rules_are_refused_with_file_rule_and_advice() {
     ];
     for (line, other, expected) in cases {
         let message = refusal(&rule_with(line, other));
-        assert!(message.starts_with("web.toml: rule "), "{message}");
+        assert!(message.starts_with("web.toml, line 1: rule "), "{message}");
         assert!(message.contains(expected), "{expected:?} is not in: {message}");
     }
+}
+
+#[test]
+fn the_line_is_that_of_the_wrong_rule() {
+    let good = rule_with("web/some", "web/good");
+    let message = refusal(&format!("# a comment\n\n{good}\n{}", rule_with("confidence = 90", "confidence = 0")));
+    assert!(message.starts_with("web.toml, line 13: rule web/some: "), "{message}");
 }
 
 #[test]
@@ -58,7 +65,7 @@ fn unknown_keys_and_broken_toml_show_the_line() {
 fn a_name_is_used_once() {
     let rule = rule_with("web/some", "web/some");
     let message = refusal(&format!("{rule}{rule}"));
-    assert!(message.contains("web/some") && message.contains("another name"), "{message}");
+    assert!(message.starts_with("web.toml, line 10: rule web/some has the name of the rule in line 1; "), "{message}");
 }
 
 #[test]
@@ -78,7 +85,7 @@ fn examples_that_fail_are_told_with_what_came() {
 fn a_capture_that_an_example_leaves_out_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("web.toml"), rule_with(", version = \"1.0\"", "")).expect("a file");
-    let report = Rules::test_dir(folder.path()).expect("a report");
+    let report = test_dir(&folder.path().join("web.toml")).expect("a report");
     assert_eq!(report.failures[0].reason, "version: the example states nothing, the rule gives \"1.0\"");
 }
 
@@ -91,7 +98,7 @@ fn folders_without_rules_are_told_apart_from_unreadable_ones() {
     assert!(message.contains("cannot read"), "{message}");
     fs::write(folder.path().join("web.toml"), [0xff, 0xfe]).expect("a file");
     let message = test_dir(folder.path()).expect_err("no text").to_string();
-    assert!(message.contains("web.toml: not UTF-8"), "{message}");
+    assert!(message.contains("web.toml: line 1 is not UTF-8"), "{message}");
     fs::write(folder.path().join("web.toml"), vec![b'#'; hinomi_identify::MAX_FILE_BYTES + 1]).expect("a file");
     let message = test_dir(folder.path()).expect_err("too large").to_string();
     assert!(message.contains("split it"), "{message}");
@@ -117,7 +124,8 @@ fn hostile_xml_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("ssh_banners.xml"), &text).expect("a file");
         let message = recog::Database::from_dir(folder.path()).expect_err("a refusal").to_string();
-        assert!(message.contains("ssh_banners.xml") && message.contains(expected), "{expected:?} not in: {message}");
+        assert!(message.starts_with("ssh_banners.xml, line 1: "), "{message}");
+        assert!(message.contains(expected), "{expected:?} not in: {message}");
     }
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("ssh_banners.xml"), good).expect("a file");

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use hinomi_identify::{Engine, Rules, recog, test_dir};
+use hinomi_identify::{Engine, UserRules, recog, test_dir};
 use hinomi_model::{Evidence, EvidenceKind, Identifier};
 
 /// The folder with Recog's files: under `HINOMI_DATA`, or beside the repository.
@@ -32,9 +32,11 @@ fn every_example_matches_its_own_fingerprint() {
 #[test]
 fn recog_speaks_where_our_own_rules_are_silent() {
     let Some(folder) = folder() else { return };
-    let database = recog::Database::from_dir(&folder).expect("fingerprint files");
     let own = Engine::builtin().expect("built-in rules");
-    let both = Engine::new(Rules::builtin().expect("built-in rules")).with_recog(database);
+    let user = UserRules::default().with(&folder).expect("fingerprint files");
+    assert_eq!(user.rules(), 0);
+    assert!(user.fingerprints() > 1000);
+    let both = Engine::with(user).expect("an engine");
     assert_ne!(own.revision(), both.revision());
 
     let banner = |text: &str| [Evidence::new(EvidenceKind::Banner, text.as_bytes())];
@@ -42,7 +44,7 @@ fn recog_speaks_where_our_own_rules_are_silent() {
     assert_eq!(own.identify(&unknown).vendor, None);
     let facts = both.identify(&unknown);
     assert!(facts.vendor.is_some() || facts.product.is_some(), "{facts:?}");
-    assert!(facts.proofs.iter().any(|proof| proof.rule.starts_with("recog/ssh_banners: ")));
+    assert!(facts.proofs.iter().any(|proof| proof.rule.starts_with("recog/ssh_banners.xml: ")));
 
     let known = banner("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n");
     let (one, two) = (own.identify(&known), both.identify(&known));

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use hinomi_identify::Engine;
+use hinomi_identify::{Engine, Search, UserRules};
 use hinomi_model::{Evidence, EvidenceKind, Facts, Identifier};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,6 +10,12 @@ use proptest::prelude::*;
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| Engine::builtin().expect("built-in rules"))
+}
+
+/// The same rules without an index.
+fn one_by_one() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::searching(Search::OneByOne, UserRules::default()).expect("built-in rules"))
 }
 
 fn check(evidence: &[Evidence]) -> Facts {
@@ -24,6 +30,7 @@ fn check(evidence: &[Evidence]) -> Facts {
         assert!(!value.chars().any(char::is_control) && value.len() <= 4096, "{value:?}");
     }
     assert_eq!(engine().identify(evidence), facts, "the same evidence, the same facts");
+    assert_eq!(one_by_one().identify(evidence), facts, "what the index finds is what there is to find");
     facts
 }
 

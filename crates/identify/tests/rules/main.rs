@@ -2,15 +2,16 @@
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests, outside the test functions")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hinomi_identify::{Engine, Rules};
+use hinomi_identify::Rules;
 
 mod broken;
 mod conformance;
+mod fields;
 mod hostile;
+mod user;
 mod whole;
 
 #[test]
@@ -34,25 +35,4 @@ fn every_rule_file_is_built_in_and_says_what_it_covers() {
         let text = fs::read_to_string(&path).expect("text");
         assert!(text.starts_with("# "), "{} has no comment that says what it covers", path.display());
     }
-}
-
-#[test]
-fn the_revision_follows_the_rules() {
-    use hinomi_model::Identifier;
-    let folder = tempfile::tempdir().expect("a folder");
-    let rule = |vendor: &str| {
-        format!(
-            "[[rule]]\nname = \"web/x\"\nfield = \"http.server\"\nequals = \"x\"\nsource = \"test\"\n\
-             vendor = \"{vendor}\"\nconfidence = 90\nexamples = [{{ text = \"x\" }}]\n"
-        )
-    };
-    let mut seen = BTreeMap::new();
-    for vendor in ["One", "Two"] {
-        fs::write(folder.path().join("web.toml"), rule(vendor)).expect("a file");
-        let engine = Engine::new(Rules::from_dir(folder.path()).expect("rules"));
-        seen.insert(engine.revision().to_owned(), vendor);
-    }
-    assert_eq!(seen.len(), 2);
-    let builtin = || Engine::builtin().expect("built-in rules").revision().to_owned();
-    assert_eq!(builtin(), builtin());
 }

@@ -68,3 +68,14 @@ fn a_fork_is_not_taken_for_the_original() {
     assert_eq!(told(&valkey), [Some("Valkey"), Some("Valkey"), Some("8.1.1")]);
     assert!(valkey.cpe.iter().all(|cpe| !cpe.contains(":redis:")), "{:?}", valkey.cpe);
 }
+
+#[test]
+fn what_nobody_should_speak_any_more_is_old_tls() {
+    for (version, old) in [(0x00, true), (0x01, true), (0x02, true), (0x03, false)] {
+        let hello = [&[2, 0, 0, 38, 3, version][..], &[7; 32], &[0, 0, 0x2f, 0]].concat();
+        let record = [&[22, 3, version, 0, 42][..], &hello].concat();
+        let facts = identify(&[(EvidenceKind::Tls, &record)]);
+        assert_eq!(facts.tags.iter().any(|tag| tag == "old-tls"), old, "{:?} {:?}", facts.tls_version, facts.tags);
+        assert!(facts.tls_version.is_some());
+    }
+}

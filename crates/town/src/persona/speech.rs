@@ -61,35 +61,26 @@ impl Speech {
 }
 
 /// `[service.http]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct HttpSpeech {
     pub(crate) server: Option<String>,
     /// Asks for a password everywhere.
     pub(crate) realm: Option<String>,
-    #[serde(default)]
     pub(crate) auth: Authentication,
     pub(crate) status: Option<u16>,
     pub(crate) location: Option<String>,
     #[serde(rename = "type")]
     pub(crate) media_type: Option<String>,
-    #[serde(default)]
     pub(crate) headers: Vec<String>,
-    #[serde(default)]
     pub(crate) long_header_bytes: usize,
     /// The body as bytes, instead of a page.
     pub(crate) body_hex: Option<String>,
-    #[serde(default)]
     pub(crate) favicon: bool,
-    #[serde(default)]
     pub(crate) page: String,
-    #[serde(default)]
     pub(crate) title: String,
-    #[serde(default)]
     pub(crate) text: String,
-    #[serde(default)]
     pub(crate) footer: String,
-    #[serde(default)]
     pub(crate) pages: Vec<Page>,
 }
 
