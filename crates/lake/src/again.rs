@@ -1,6 +1,8 @@
 //! Better rules improve the past: all facts derived again from stored evidence.
 //!
-//! One commit replaces all facts; readers see the old ones until then. When something changed, the index is made anew.
+//! One commit replaces all facts; readers of the table see the old ones until then. When something changed, a new index
+//! is built beside the old one, which is searched until the new one is complete. The commit carries a note, and an index
+//! says after which note it was begun: a kill between the two is noticed at the next start.
 //! At a hundred times the data: the work follows distinct content, memory stays at one file of facts; the index should
 //! then be told what changed instead of being rebuilt.
 
@@ -11,10 +13,10 @@ use serde::Serialize;
 
 use crate::error::LakeError;
 use crate::facts::{self, FactsRow};
-use crate::identify::{AtHand, CHUNK_CONTENTS};
+use crate::identify::{AtHand, CHUNK_CONTENTS, IDENTIFIED};
 use crate::lake::Lake;
 use crate::table::columns::Columns;
-use crate::table::{Change, Rows, Staged, read};
+use crate::table::{Change, Note, Rows, Staged, read};
 
 /// Rows of one file of facts: what is held and sorted at once.
 const FILE_ROWS: usize = 16_384;
@@ -85,15 +87,13 @@ impl Lake {
 
     fn replace_facts(&self, work: Work) -> Result<Reidentified, LakeError> {
         let changed = work.outcome.changed > 0;
-        if changed {
-            // First, so that a kill between the two finds an empty index and rebuilds it from whichever facts stand.
-            self.index.clear()?;
-        }
-        let change = Change { add: work.staged, replace_all: true, note: None };
+        let text = self.knowledge.revision().to_owned();
+        let note = changed.then(|| Note { application: IDENTIFIED.to_owned(), text });
+        let change = Change { add: work.staged, replace_all: true, note };
         self.knowledge.keyed.table.commit(change, self.clock.now())?;
         self.knowledge.forget();
         if changed {
-            self.catch_up()?;
+            self.build_index()?;
         }
         Ok(work.outcome)
     }

@@ -1,8 +1,9 @@
 //! A batch into the tables, as one step.
 //!
-//! Order: evidence, then sightings with the campaign's checkpoint (this commit makes the batch real), then facts and
-//! index. A failure before the commit leaves nothing visible. A failure after it leaves derived things behind the
-//! tables; the batch is stored, so the receipt says so, and the next append or start catches up first.
+//! Files are written side by side; what makes them count goes in order: evidence, then sightings with the campaign's
+//! checkpoint (this commit makes the batch real), then facts and index. A failure before the commit leaves nothing
+//! visible. A failure after it leaves derived things behind the tables; the batch is stored, so the receipt says so,
+//! and the next append or start catches up first.
 //! At a hundred times the data: the work follows the batch, see [`crate::recent`] for what is asked of older files.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,11 +14,11 @@ use hinomi_model::{
 
 use crate::error::LakeError;
 use crate::evidence::{self, NewPiece};
-use crate::identify::AtHand;
+use crate::identify::{AtHand, Known};
 use crate::lake::{Lake, application};
 use crate::recent::Recent;
 use crate::sightings::{self, Row};
-use crate::table::{Change, Note};
+use crate::table::{Change, Note, Staged};
 
 /// The most sightings of one batch.
 const MAX_SIGHTINGS: usize = 1 << 20;
@@ -50,12 +51,13 @@ impl Lake {
         let missing = self.pieces.keyed.missing(at_hand.keys())?;
         self.check_references(&rows, &at_hand)?;
         let receipt = Receipt { sightings: rows.len(), repeated: told - rows.len(), evidence: missing.len() };
-        self.store_evidence(&rows, &at_hand, &missing)?;
+        let written = self.write(&rows, &at_hand, &missing)?;
+        self.pieces.commit(written.evidence, self.clock.now())?;
         if rows.is_empty() && batch.checkpoint.is_none() {
             return Ok(receipt);
         }
-        let version = self.store_sightings(&rows, batch.checkpoint)?;
-        if let Err(error) = self.apply(version, rows, &at_hand) {
+        let version = self.commit_sightings(written.sightings, batch.checkpoint)?;
+        if let Err(error) = written.known.and_then(|known| self.apply_known(version, rows, known)) {
             tracing::warn!(%error, version, "the batch is stored; the index is behind and will catch up");
         }
         Ok(receipt)
@@ -92,32 +94,58 @@ impl Lake {
         Err(LakeError::Refused { detail })
     }
 
-    fn store_evidence(&self, rows: &[Row], at_hand: &AtHand, missing: &HashSet<ContentHash>) -> Result<(), LakeError> {
-        let now = self.clock.now();
-        let mut first: HashMap<ContentHash, Timestamp> = HashMap::new();
-        for row in rows {
-            for reference in row.sighting.evidence.iter().filter(|one| missing.contains(&one.hash)) {
-                let time = first.entry(reference.hash).or_insert(row.sighting.time);
-                *time = (*time).min(row.sighting.time);
-            }
-        }
-        let piece = |hash: &ContentHash| {
-            let first_seen = first.get(hash).copied().unwrap_or(now);
-            Some((*hash, NewPiece { evidence: at_hand.get(hash)?, first_seen }))
-        };
-        let pieces: BTreeMap<_, _> = missing.iter().filter_map(piece).collect();
-        self.pieces.append(&pieces, now)
+    /// Writes both files, which do not count yet, and works out what the contents say, side by side: these are the
+    /// three parts of the work that the processors feel.
+    fn write(&self, rows: &[Row], at_hand: &AtHand, missing: &HashSet<ContentHash>) -> Result<Written, LakeError> {
+        let pieces = new_pieces(rows, at_hand, missing, self.clock.now());
+        std::thread::scope(|scope| {
+            let evidence = scope.spawn(|| self.pieces.stage(&pieces));
+            let sightings = self.stage_sightings(rows);
+            let known = self.know(rows, at_hand);
+            let evidence = evidence.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
+            Ok(Written { evidence: evidence?, sightings: sightings?, known })
+        })
     }
 
-    fn store_sightings(&self, rows: &[Row], checkpoint: Option<Checkpoint>) -> Result<u64, LakeError> {
-        let mut change = Change::default();
-        if !rows.is_empty() {
-            change.add.push(self.sightings.stage("0", sightings::encode(self.sightings.schema(), rows))?);
-        }
+    fn stage_sightings(&self, rows: &[Row]) -> Result<Option<Staged>, LakeError> {
+        let encode = || self.sightings.stage("0", sightings::encode(self.sightings.schema(), rows));
+        (!rows.is_empty()).then(encode).transpose()
+    }
+
+    fn commit_sightings(&self, staged: Option<Staged>, checkpoint: Option<Checkpoint>) -> Result<u64, LakeError> {
         let note = |one: Checkpoint| Note { application: application(&one.campaign), text: one.state };
-        change.note = checkpoint.map(note);
+        let change = Change { add: staged.into_iter().collect(), note: checkpoint.map(note), ..Change::default() };
         self.sightings.commit(change, self.clock.now())
     }
+}
+
+/// A batch that is written and does not count yet.
+struct Written {
+    evidence: Option<Staged>,
+    sightings: Option<Staged>,
+    /// What its contents say; derived, so that failing here loses nothing.
+    known: Result<Known, LakeError>,
+}
+
+/// The evidence that is not stored yet, and when it was first seen.
+fn new_pieces<'a>(
+    rows: &[Row],
+    at_hand: &'a AtHand,
+    missing: &HashSet<ContentHash>,
+    now: Timestamp,
+) -> BTreeMap<ContentHash, NewPiece<'a>> {
+    let mut first: HashMap<ContentHash, Timestamp> = HashMap::new();
+    for row in rows {
+        for reference in row.sighting.evidence.iter().filter(|one| missing.contains(&one.hash)) {
+            let time = first.entry(reference.hash).or_insert(row.sighting.time);
+            *time = (*time).min(row.sighting.time);
+        }
+    }
+    let piece = |hash: &ContentHash| {
+        let first_seen = first.get(hash).copied().unwrap_or(now);
+        Some((*hash, NewPiece { evidence: at_hand.get(hash)?, first_seen }))
+    };
+    missing.iter().filter_map(piece).collect()
 }
 
 /// What a batch must keep to, whatever is stored.

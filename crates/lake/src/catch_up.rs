@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hinomi_model::EvidenceRef;
 
 use crate::error::LakeError;
-use crate::identify::{AtHand, Contents};
+use crate::identify::{AtHand, Contents, Known};
 use crate::index::Update;
 use crate::lake::Lake;
 use crate::sightings::{self, Row};
@@ -23,7 +23,8 @@ use crate::table::{DataFile, Rows, read};
 const GROUP_ROWS: u64 = 50_000;
 
 impl Lake {
-    /// At start: an index that speaks of other tables than these is void, and so is one whose facts are gone.
+    /// At start: an index that speaks of other tables than these is void, and so is one whose facts are gone. One that
+    /// was begun before all facts were derived again is true of old facts, and is searched until its successor is built.
     pub(crate) fn mend(&self) -> Result<(), LakeError> {
         let newest = self.sightings.version();
         let ahead = self.index.applied() > newest;
@@ -33,7 +34,14 @@ impl Lake {
             tracing::warn!("the index does not belong to these tables and is rebuilt");
             self.index.clear()?;
         }
-        self.catch_up()
+        let anew = self.index.applied().is_none() || self.index.identified() != self.knowledge.identified();
+        let sightings = !self.sightings.files(|_| true).is_empty();
+        if anew && sightings { self.build_index() } else { self.catch_up() }
+    }
+
+    /// A new index from the tables, shown when it is complete.
+    pub(crate) fn build_index(&self) -> Result<(), LakeError> {
+        self.index.rebuild(self.knowledge.identified(), || self.catch_up())
     }
 
     /// Applies what was committed and not applied yet.
@@ -62,16 +70,28 @@ impl Lake {
             })?;
         }
         tracing::debug!(version = last.version, sightings = rows.len(), "index catches up");
-        self.apply(last.version, rows, &AtHand::new())
+        self.apply(last.version, rows)
     }
 
-    /// Applies the sightings of one version, or of several up to it.
-    pub(crate) fn apply(&self, version: u64, rows: Vec<Row>, at_hand: &AtHand) -> Result<(), LakeError> {
+    /// Applies the sightings of one version, or of several up to it, read back from the tables.
+    fn apply(&self, version: u64, rows: Vec<Row>) -> Result<(), LakeError> {
+        let known = self.know(&rows, &AtHand::new())?;
+        self.apply_known(version, rows, known)
+    }
+
+    /// What the contents of these sightings say.
+    pub(crate) fn know(&self, rows: &[Row], at_hand: &AtHand) -> Result<Known, LakeError> {
+        let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
+        self.knowledge.of(&contents, &self.pieces, at_hand)
+    }
+
+    /// Keeps what was worked out and applies the sightings of one version, or of several up to it.
+    pub(crate) fn apply_known(&self, version: u64, rows: Vec<Row>, known: Known) -> Result<(), LakeError> {
         if rows.is_empty() {
             return Ok(());
         }
-        let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
-        let derived = self.knowledge.of(&contents, &self.pieces, at_hand, Some(self.clock.now()))?;
+        let Known { derived, new } = known;
+        self.knowledge.keep(new, self.clock.now())?;
         let update = |row: Row| {
             let derived = derived.get(&row.content)?.clone();
             Some(self.update(row, derived))
@@ -99,14 +119,13 @@ impl Lake {
         }
     }
 
-    /// Deletes the index and builds it again from the tables.
+    /// Builds the index again from the tables; the old one is searched until the new one is complete.
     ///
     /// # Errors
     /// When this lake is for reading only, or tables or index cannot be read or written.
     pub fn rebuild_index(&self) -> Result<(), LakeError> {
         let _writer = self.writer()?;
         self.refresh()?;
-        self.index.clear()?;
-        self.catch_up()
+        self.build_index()
     }
 }

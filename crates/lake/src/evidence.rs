@@ -15,20 +15,20 @@ use crate::keyed::Keyed;
 use crate::search::StoredEvidence;
 use crate::table::columns::{self, Columns};
 use crate::table::definition::{Column, Definition, Habit, Kind};
-use crate::table::{Change, Table};
+use crate::table::{Change, Staged, Table};
 
 /// The table.
 pub(crate) static EVIDENCE: Definition = Definition {
     name: "evidence",
     description: "Bytes that were seen, stored once by their BLAKE3 hash. Sightings refer to them.",
-    columns: &[
+    columns: &[&[
         Column::new("hash", Kind::Text).habit(Habit::Names),
         Column::new("kind", Kind::Text),
         Column::new("bytes", Kind::Bytes).habit(Habit::Bulk),
         Column::new("size", Kind::Int),
         Column::new("truncated", Kind::Bool),
         Column::new("first_seen", Kind::Time),
-    ],
+    ]],
     sorted_by: &["hash"],
 };
 
@@ -59,16 +59,22 @@ impl Pieces {
         Self { keyed: Keyed::new(table, EVIDENCE.name, "hash") }
     }
 
-    /// Stores pieces that are not stored yet, in one step.
-    pub(crate) fn append(&self, pieces: &BTreeMap<ContentHash, NewPiece<'_>>, now: Timestamp) -> Result<(), LakeError> {
+    /// Writes pieces that are not stored yet; they are stored by [`Pieces::commit`].
+    pub(crate) fn stage(&self, pieces: &BTreeMap<ContentHash, NewPiece<'_>>) -> Result<Option<Staged>, LakeError> {
         if pieces.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let table = &self.keyed.table;
         let ordered: Vec<_> = pieces.iter().collect();
         let batches = ordered.chunks(ENCODED_PIECES).map(|chunk| encode(table.schema(), chunk));
-        let staged = table.stage("0", batches)?;
-        table.commit(Change { add: vec![staged], ..Change::default() }, now)?;
+        table.stage("0", batches).map(Some)
+    }
+
+    /// Makes written pieces count, in one step.
+    pub(crate) fn commit(&self, staged: Option<Staged>, now: Timestamp) -> Result<(), LakeError> {
+        if let Some(staged) = staged {
+            self.keyed.table.commit(Change { add: vec![staged], ..Change::default() }, now)?;
+        }
         Ok(())
     }
 

@@ -5,6 +5,8 @@
 //! At a hundred times the data: rows follow distinct content, not sightings; facts used lately are kept in memory up to
 //! [`MAX_CACHED_BYTES`], the rest is read by name.
 
+pub(crate) mod list;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,37 +23,13 @@ pub(crate) static FACTS: Definition = Definition {
     name: "facts",
     description: "What each distinct content (list of evidence) says, by which rules. Derived; sightings refer by content.",
     columns: &[
-        Column::new("content", Kind::Text).habit(Habit::Names),
-        Column::new("rules", Kind::Text),
-        Column::new("protocol", Kind::Text).optional(),
-        Column::new("tls", Kind::Bool),
-        Column::new("tls_version", Kind::Text).optional(),
-        Column::new("vendor", Kind::Text).optional(),
-        Column::new("product", Kind::Text).optional(),
-        Column::new("version", Kind::Text).optional(),
-        Column::new("model", Kind::Text).optional(),
-        Column::new("firmware", Kind::Text).optional(),
-        Column::new("kind", Kind::Text).optional(),
-        Column::new("os", Kind::Text).optional(),
-        Column::new("cpe", Kind::Texts),
-        Column::new("confidence", Kind::Int),
-        Column::new("title", Kind::Text).optional(),
-        Column::new("summary", Kind::Text).optional(),
-        Column::new("certificate_subject", Kind::Text).optional(),
-        Column::new("certificate_issuer", Kind::Text).optional(),
-        Column::new("certificate_names", Kind::Texts),
-        Column::new("certificate_not_before", Kind::Time).optional(),
-        Column::new("certificate_not_after", Kind::Time).optional(),
-        Column::new("certificate_self_signed", Kind::Bool).optional(),
-        Column::new("certificate_key", Kind::Text).optional(),
-        Column::new("certificate_signature", Kind::Text).optional(),
-        Column::new("certificate_sha256", Kind::Text).optional(),
-        Column::new("hassh", Kind::Text).optional(),
-        Column::new("host_key", Kind::Text).optional(),
-        Column::new("tags", Kind::Texts),
-        Column::new("text", Kind::Text).habit(Habit::Bulk),
-        Column::new("evidence", Kind::References),
-        Column::new("json", Kind::Text).habit(Habit::Bulk),
+        &[Column::new("content", Kind::Text).habit(Habit::Names), Column::new("rules", Kind::Text)],
+        &list::COLUMNS,
+        &[
+            Column::new("text", Kind::Text).habit(Habit::Bulk),
+            Column::new("evidence", Kind::References),
+            Column::new("json", Kind::Text).habit(Habit::Bulk),
+        ],
     ],
     sorted_by: &["content"],
 };
@@ -97,46 +75,20 @@ pub(crate) fn encode<'a>(
 
 fn encode_chunk(schema: &SchemaRef, rows: &[FactsRow]) -> Result<RecordBatch, LakeError> {
     let facts = || rows.iter().map(|row| row.derived.facts.as_ref());
-    let certificates = || facts().map(|one| one.certificate.as_ref());
     let list_error = |error| LakeError::damaged("rows to be written", &error);
     let json: Result<Vec<_>, _> = facts().map(serde_json::to_string).collect();
     let json = json.map_err(|error| LakeError::damaged("facts to be written", &error))?;
-    columns::batch(
-        schema,
-        vec![
-            columns::hexes(rows.iter().map(|row| row.content.as_bytes().as_slice())),
-            columns::texts(rows.iter().map(|row| row.rules.as_ref())),
-            columns::maybe_texts(facts().map(|one| one.protocol.as_ref().map(|name| name.as_str()))),
-            columns::bools(facts().map(|one| Some(one.tls))),
-            columns::maybe_texts(facts().map(|one| one.tls_version.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.vendor.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.product.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.version.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.model.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.firmware.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.kind.map(|kind| kind.name()))),
-            columns::maybe_texts(facts().map(|one| one.os.as_deref())),
-            columns::text_lists(facts().map(|one| Some(one.cpe.as_slice()))).map_err(list_error)?,
-            columns::ints(facts().map(|one| i32::from(one.confidence.as_percent()))),
-            columns::maybe_texts(facts().map(|one| one.title.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.summary.as_deref())),
-            columns::maybe_texts(certificates().map(|one| Some(one?.subject.as_str()))),
-            columns::maybe_texts(certificates().map(|one| Some(one?.issuer.as_str()))),
-            columns::text_lists(certificates().map(|one| Some(one?.names.as_slice()))).map_err(list_error)?,
-            columns::times(certificates().map(|one| Some(one?.not_before))),
-            columns::times(certificates().map(|one| Some(one?.not_after))),
-            columns::bools(certificates().map(|one| Some(one?.self_signed))),
-            columns::maybe_texts(certificates().map(|one| Some(one?.key.as_str()))),
-            columns::maybe_texts(certificates().map(|one| Some(one?.signature.as_str()))),
-            columns::maybe_texts(certificates().map(|one| Some(one?.sha256.as_str()))),
-            columns::maybe_texts(facts().map(|one| one.hassh.as_deref())),
-            columns::maybe_texts(facts().map(|one| one.host_key.as_deref())),
-            columns::text_lists(facts().map(|one| Some(one.tags.as_slice()))).map_err(list_error)?,
-            columns::texts(rows.iter().map(|row| row.derived.text.as_ref())),
-            columns::reference_lists(rows.iter().map(|row| row.evidence.as_slice())).map_err(list_error)?,
-            columns::texts(json.iter()),
-        ],
-    )
+    let mut all = vec![
+        columns::hexes(rows.iter().map(|row| row.content.as_bytes().as_slice())),
+        columns::texts(rows.iter().map(|row| row.rules.as_ref())),
+    ];
+    all.extend(list::arrays(facts).map_err(list_error)?);
+    all.extend([
+        columns::texts(rows.iter().map(|row| row.derived.text.as_ref())),
+        columns::reference_lists(rows.iter().map(|row| row.evidence.as_slice())).map_err(list_error)?,
+        columns::texts(json.iter()),
+    ]);
+    columns::batch(schema, all)
 }
 
 /// Rows out of Arrow columns.

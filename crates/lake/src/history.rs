@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use hinomi_model::{Facts, Outcome, ServiceKey};
 
 use crate::error::LakeError;
-use crate::identify::{AtHand, Contents};
+use crate::identify::{AtHand, Contents, Known};
 use crate::lake::Lake;
 use crate::search::{HistoryEntry, Host, MAX_LIMIT};
 use crate::sightings::{self, Row, halves};
@@ -26,8 +26,11 @@ impl Lake {
         let services = self.index.services_of(address)?;
         let (rows, complete) = self.sightings_of(address)?;
         let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
-        let store = None;
-        let derived = self.knowledge.of(&contents, &self.pieces, &AtHand::new(), store)?;
+        let Known { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::new())?;
+        if self.reads_only() {
+            // A writer remembers what it also stores, and nothing else.
+            self.knowledge.remember(new);
+        }
         let facts = |row: &Row| derived.get(&row.content).map(|derived| derived.facts.as_ref());
         let changes = all_changes(&rows, complete, &facts);
         let none = Facts::default();

@@ -19,11 +19,22 @@ use crate::text;
 /// Contents whose evidence is in memory at once.
 pub(crate) const CHUNK_CONTENTS: usize = 128;
 
+/// How a change of everything known signs its note in the log of the facts table.
+pub(crate) const IDENTIFIED: &str = "hinomi.identified";
+
 /// Contents and what they consist of.
 pub(crate) type Contents<'a> = BTreeMap<ContentHash, &'a [EvidenceRef]>;
 
 /// Evidence at hand, so that it need not be read back.
 pub(crate) type AtHand = HashMap<ContentHash, Evidence>;
+
+/// What contents say.
+pub(crate) struct Known {
+    /// Of each content.
+    pub(crate) derived: HashMap<ContentHash, Derived>,
+    /// What was worked out just now and is in no table, sorted by content.
+    pub(crate) new: Vec<FactsRow>,
+}
 
 /// Facts, stored and derived.
 pub(crate) struct Knowledge {
@@ -44,29 +55,38 @@ impl Knowledge {
         self.identifier.revision()
     }
 
-    /// What these contents say. What was not known is worked out; with `store` it is also kept in the table.
-    pub(crate) fn of(
-        &self,
-        contents: &Contents<'_>,
-        pieces: &Pieces,
-        at_hand: &AtHand,
-        store: Option<Timestamp>,
-    ) -> Result<HashMap<ContentHash, Derived>, LakeError> {
-        let mut known = self.recall(contents)?;
-        let unknown: Vec<_> = contents.iter().filter(|(content, _)| !known.contains_key(*content)).collect();
-        let mut rows = Vec::with_capacity(unknown.len());
+    /// The version of the facts table that last changed what was known of old contents.
+    pub(crate) fn identified(&self) -> Option<u64> {
+        self.keyed.table.noted(IDENTIFIED)
+    }
+
+    /// What these contents say; what was not known is worked out, and is kept by [`Knowledge::keep`].
+    pub(crate) fn of(&self, contents: &Contents<'_>, pieces: &Pieces, at_hand: &AtHand) -> Result<Known, LakeError> {
+        let mut derived = self.recall(contents)?;
+        let unknown: Vec<_> = contents.iter().filter(|(content, _)| !derived.contains_key(*content)).collect();
+        let mut new = Vec::with_capacity(unknown.len());
         for chunk in unknown.chunks(CHUNK_CONTENTS) {
             let contents: Vec<_> = chunk.iter().map(|(content, references)| (**content, **references)).collect();
-            rows.extend(self.work_out(&contents, pieces, at_hand)?);
+            new.extend(self.work_out(&contents, pieces, at_hand)?);
         }
-        known.extend(rows.iter().map(|row| (row.content, row.derived.clone())));
-        if let Some(now) = store.filter(|_| !rows.is_empty()) {
-            let staged = self.keyed.table.stage("0", facts::encode(self.keyed.table.schema(), &rows))?;
+        derived.extend(new.iter().map(|row| (row.content, row.derived.clone())));
+        Ok(Known { derived, new })
+    }
+
+    /// Stores what was worked out, in one step.
+    pub(crate) fn keep(&self, new: Vec<FactsRow>, now: Timestamp) -> Result<(), LakeError> {
+        if !new.is_empty() {
+            let staged = self.keyed.table.stage("0", facts::encode(self.keyed.table.schema(), &new))?;
             self.keyed.table.commit(Change { add: vec![staged], ..Change::default() }, now)?;
         }
+        self.remember(new);
+        Ok(())
+    }
+
+    /// Keeps this in memory for a while: it will be asked for again.
+    pub(crate) fn remember(&self, rows: Vec<FactsRow>) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         rows.into_iter().for_each(|row| cache.put(row.content, row.derived));
-        Ok(known)
     }
 
     /// Forgets what memory holds, after the table was rewritten.

@@ -11,6 +11,7 @@
 //! - [`Index::search`] and [`Index::scan`] answer the query language of [`crate::query`].
 //! - Everything here is derived: [`Index::open`] starts anew what is damaged or of another format, and
 //!   [`Index::applied`] then says `None`, which tells the lake to apply all versions again.
+//! - [`Index::rebuild`] fills a new generation that nobody sees before it is complete.
 //! - One process writes; others open the same folder for reading while it does.
 //! - Answers are in the order of (address, port, transport), IPv4 addresses standing among IPv6 as `::ffff:a.b.c.d`.
 //!
@@ -90,9 +91,13 @@ pub(crate) struct Index {
     writer: Mutex<Option<Writer>>,
 }
 
+/// Writes to a generation: the one in use, or one that is being built beside it.
 struct Writer {
+    generation: Arc<Generation>,
     terms: IndexWriter,
     payload: Payload,
+    /// Whether the generation's reader has seen the last commit.
+    seen: bool,
 }
 
 /// The index at one moment.
@@ -112,8 +117,12 @@ impl Index {
         }
         std::fs::create_dir_all(dir).map_err(files::io(format!("make {}", dir.display())))?;
         match folder::current(dir)? {
-            Some(number) => match index.use_generation(number) {
-                Ok(()) => folder::remove_others(dir, number),
+            Some(number) => match Writer::open(dir, number) {
+                Ok(writer) => {
+                    index.use_generation(Arc::clone(&writer.generation));
+                    *index.writer() = Some(writer);
+                    folder::remove_others(dir, number);
+                }
                 Err(error) if folder::is_damage(&error) => {
                     tracing::warn!(%error, "the index cannot be used and is built again");
                     index.clear()?;
@@ -125,12 +134,23 @@ impl Index {
         Ok(index)
     }
 
-    /// Version of the sightings table that was applied last; none when everything has to be applied.
+    /// Version of the sightings table that was applied last, to the generation that is being built if there is one;
+    /// none when everything has to be applied.
     pub(crate) fn applied(&self) -> Option<u64> {
         if let Some(writer) = self.writer().as_ref() {
             return writer.payload.version;
         }
+        self.shown()
+    }
+
+    /// The same of the generation that searches see.
+    pub(crate) fn shown(&self) -> Option<u64> {
         self.generation()?.payload().ok()?.version
+    }
+
+    /// What [`Index::rebuild`] was told of the facts that this index was built from.
+    pub(crate) fn identified(&self) -> Option<u64> {
+        self.writer().as_ref().and_then(|writer| writer.payload.identified)
     }
 
     /// Applies the sightings of one version. Applied versions are passed over.
@@ -140,24 +160,43 @@ impl Index {
         if writer.payload.version.is_some_and(|applied| applied >= version) {
             return Ok(());
         }
-        let generation = self.generation().ok_or(LakeError::ReadOnly)?;
-        let done = commit(&generation, writer, version, updates);
+        let done = writer.commit(version, updates);
         if done.is_err() {
             writer.terms.rollback().map_err(index_error("roll back the index"))?;
-            generation.facts.cut(writer.payload.facts_length)?;
+            writer.generation.facts.cut(writer.payload.facts_length)?;
         }
         done
     }
 
-    /// Forgets everything; nothing is applied then.
-    pub(crate) fn clear(&self) -> Result<(), LakeError> {
+    /// Builds everything anew: `fill` applies all versions to a new generation, which is shown when `fill` is done.
+    /// Until then, and for good when it fails or is killed, the old one is searched. `identified` says from which facts.
+    pub(crate) fn rebuild(
+        &self,
+        identified: Option<u64>,
+        fill: impl FnOnce() -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
         if self.read_only {
             return Err(LakeError::ReadOnly);
         }
-        *self.writer() = None;
         let number = folder::unused(&self.dir);
-        self.use_generation(number)?;
-        folder::make_current(&self.dir, number)
+        let mut fresh = Writer::open(&self.dir, number)?;
+        fresh.payload = Payload::fresh(identified);
+        let generation = Arc::clone(&fresh.generation);
+        let before = self.writer().replace(fresh);
+        if let Err(error) = fill().and_then(|()| folder::make_current(&self.dir, number)) {
+            *self.writer() = before;
+            folder::remove(&self.dir, number);
+            return Err(error);
+        }
+        self.use_generation(generation);
+        drop(before);
+        folder::remove_others(&self.dir, number);
+        Ok(())
+    }
+
+    /// Forgets everything at once; nothing is applied then.
+    pub(crate) fn clear(&self) -> Result<(), LakeError> {
+        self.rebuild(None, || Ok(()))
     }
 
     /// Services in the index, closed and pretending ones too.
@@ -165,14 +204,8 @@ impl Index {
         self.moment().ok().flatten().map_or(0, |moment| search::count(&moment))
     }
 
-    fn use_generation(&self, number: u64) -> Result<(), LakeError> {
-        let generation = Arc::new(Generation::open(&self.dir, number, !self.read_only)?);
-        if !self.read_only {
-            let payload = generation.payload()?;
-            *self.writer() = Some(Writer { terms: generation.writer()?, payload });
-        }
+    fn use_generation(&self, generation: Arc<Generation>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(generation);
-        Ok(())
     }
 
     /// Looks at what another process wrote.
@@ -180,7 +213,10 @@ impl Index {
         let Some(number) = folder::current(&self.dir)? else { return Ok(()) };
         match self.generation().filter(|generation| generation.number == number) {
             Some(generation) => generation.reload(),
-            None => self.use_generation(number),
+            None => {
+                self.use_generation(Arc::new(Generation::open(&self.dir, number, false)?));
+                Ok(())
+            }
         }
     }
 
@@ -204,18 +240,33 @@ impl Index {
     }
 }
 
-/// Writes records and touches, then commits the rows with the version: before the commit nothing has happened, and
-/// touches that went before it are true whether it comes or not.
-fn commit(generation: &Generation, writer: &mut Writer, version: u64, updates: Vec<Update>) -> Result<(), LakeError> {
-    let (searcher, times) = (generation.searcher(), generation.times.view()?);
-    let (columns, facts) = (&generation.columns, &generation.facts);
-    let moment = (&searcher, &times);
-    let applied = write::apply(columns, facts, &writer.terms, moment, writer.payload.next_row, updates)?;
-    generation.times.touch(&applied.touches)?;
-    let payload = Payload::new(Some(version), applied.next_row, facts.sync()?);
-    let mut prepared = writer.terms.prepare_commit().map_err(index_error("write the index"))?;
-    prepared.set_payload(&payload.text()?);
-    prepared.commit().map_err(index_error("write the index"))?;
-    writer.payload = payload;
-    generation.reload_now()
+impl Writer {
+    fn open(dir: &Path, number: u64) -> Result<Self, LakeError> {
+        let generation = Arc::new(Generation::open(dir, number, true)?);
+        let (terms, payload) = (generation.writer()?, generation.payload()?);
+        Ok(Self { generation, terms, payload, seen: true })
+    }
+
+    /// Writes records and touches, then commits the rows with the version: before the commit nothing has happened, and
+    /// touches that went before it are true whether it comes or not.
+    fn commit(&mut self, version: u64, updates: Vec<Update>) -> Result<(), LakeError> {
+        let generation = Arc::clone(&self.generation);
+        if !self.seen {
+            generation.reload_now()?;
+            self.seen = true;
+        }
+        let (searcher, times) = (generation.searcher(), generation.times.view()?);
+        let (columns, facts) = (&generation.columns, &generation.facts);
+        let moment = (&searcher, &times);
+        let applied = write::apply(columns, facts, &self.terms, moment, self.payload.next_row, updates)?;
+        generation.times.touch(&applied.touches)?;
+        let payload = self.payload.applied(version, applied.next_row, facts.sync()?);
+        let mut prepared = self.terms.prepare_commit().map_err(index_error("write the index"))?;
+        prepared.set_payload(&payload.text()?);
+        prepared.commit().map_err(index_error("write the index"))?;
+        (self.payload, self.seen) = (payload, false);
+        generation.reload_now()?;
+        self.seen = true;
+        Ok(())
+    }
 }

@@ -147,10 +147,12 @@ impl Lake {
 
     /// A reader takes note of what the writer committed since.
     pub(crate) fn see_others(&self) -> Result<(), LakeError> {
-        if self.writer.is_some() {
-            return Ok(());
-        }
-        self.refresh()
+        if self.reads_only() { self.refresh() } else { Ok(()) }
+    }
+
+    /// Whether this is a lake without the right to write.
+    pub(crate) const fn reads_only(&self) -> bool {
+        self.writer.is_none()
     }
 
     /// Takes note of commits that this process did not make.

@@ -64,10 +64,26 @@ pub struct QueryError {
     pub len: usize,
     /// What is wrong and what to write instead.
     pub message: String,
+    /// The same in Japanese; empty where only the English text exists.
+    pub message_ja: String,
+    /// What to put in place of these characters, where one thing is likely meant.
+    pub instead: Option<String>,
 }
 
 impl QueryError {
     pub(crate) fn new(at: usize, len: usize, message: impl Into<String>) -> Self {
-        Self { at, len, message: message.into() }
+        Self { at, len, message: message.into(), message_ja: String::new(), instead: None }
+    }
+
+    /// Adds the text in Japanese.
+    pub(crate) fn ja(mut self, message: impl Into<String>) -> Self {
+        self.message_ja = message.into();
+        self
+    }
+
+    /// Adds what is likely meant.
+    pub(crate) fn instead(mut self, meant: Option<impl Into<String>>) -> Self {
+        self.instead = meant.map(Into::into);
+        self
     }
 }

@@ -20,7 +20,7 @@ use crate::table::definition::{Column, Definition, Habit, Kind};
 pub(crate) static SIGHTINGS: Definition = Definition {
     name: "sightings",
     description: "One row for each observation, by whichever sensor. Immutable; everything else is derived from it.",
-    columns: &[
+    columns: &[&[
         Column::new("id", Kind::Text).habit(Habit::Names),
         Column::new("address", Kind::Text),
         Column::new("address_high", Kind::Long),
@@ -38,7 +38,7 @@ pub(crate) static SIGHTINGS: Definition = Definition {
         Column::new("audience", Kind::Texts),
         Column::new("purpose", Kind::Text),
         Column::new("format", Kind::Int),
-    ],
+    ]],
     sorted_by: &["address_high", "address_low", "port", "time"],
 };
 
@@ -143,7 +143,7 @@ fn encode_chunk(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, LakeErr
             columns::hexes(rows.iter().map(|row| row.content.as_bytes().as_slice())),
             columns::reference_lists(seen().map(|one| one.evidence.as_slice())).map_err(list_error)?,
             columns::texts(seen().map(|one| one.marking.tlp.label())),
-            columns::text_lists(seen().map(|one| Some(one.marking.audience.as_slice()))).map_err(list_error)?,
+            columns::text_lists(seen().map(|one| one.marking.audience.as_slice())).map_err(list_error)?,
             columns::texts(seen().map(|one| one.marking.purpose.name())),
             columns::ints(rows.iter().map(|_| format)),
         ],

@@ -55,7 +55,7 @@ impl Lake {
     /// When log or index folder cannot be read.
     pub fn status(&self) -> Result<Status, LakeError> {
         let campaigns = self.campaigns()?.len();
-        let applied = self.index.applied();
+        let applied = self.index.shown();
         let behind = self.sightings.files(|file| applied.is_none_or(|applied| file.version > applied)).len();
         Ok(Status {
             sightings: table_status(&self.sightings),

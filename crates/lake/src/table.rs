@@ -116,9 +116,14 @@ impl Table {
         self.read().notes()
     }
 
+    /// The version of the newest note of one application.
+    pub(crate) fn noted(&self, application: &str) -> Option<u64> {
+        self.read().note_version(application)
+    }
+
     /// The newest note of one application, from the commit that made it.
     pub(crate) fn note(&self, application: &str) -> Result<Option<String>, LakeError> {
-        let Some(version) = self.read().note_version(application) else { return Ok(None) };
+        let Some(version) = self.noted(application) else { return Ok(None) };
         log::read_note(self.definition.name, &self.log_dir(), version, application)
     }
 

@@ -1,6 +1,12 @@
 //! The readable part of evidence, for people and for full-text search.
 //!
+//! Keys, moduli and certificates written out in base64 or hexadecimal are nothing that people read or search for, fill
+//! the room that text has, and make most of the words of an index: they are left out, marked by an ellipsis. Hashes
+//! and fingerprints stay.
+//!
 //! At a hundred times the data nothing changes: the work follows distinct evidence, and each content has a bound.
+
+use std::borrow::Cow;
 
 use hinomi_model::{Evidence, EvidenceKind};
 
@@ -12,6 +18,12 @@ const MAX_PIECE_TEXT_BYTES: usize = 2_048;
 
 /// The most bytes of one piece that are looked at.
 const MAX_READ_BYTES: usize = 16 * 1_024;
+
+/// From how many characters on a word of base64 is no name any more: a line of PEM has 64.
+const MIN_BASE64_CHARS: usize = 60;
+
+/// The longest hexadecimal number that may be a hash, in digits.
+const MAX_HASH_DIGITS: usize = 128;
 
 /// Shorter runs of printable characters between others are chance.
 const MIN_RUN_CHARS: usize = 3;
@@ -37,6 +49,7 @@ fn runs(bytes: &[u8], room: usize) -> String {
     let breaks = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
     let mut line = String::new();
     for run in lossy.split(breaks).map(str::trim).filter(|run| run.chars().count() >= MIN_RUN_CHARS) {
+        let run = &*without_blobs(run);
         if line.len() + run.len() + 1 > room {
             let fits = run.char_indices().map(|(at, _)| at).take_while(|at| line.len() + at < room).last();
             line.push_str(run.get(..fits.unwrap_or(0)).unwrap_or_default());
@@ -48,6 +61,40 @@ fn runs(bytes: &[u8], room: usize) -> String {
         line.push_str(run);
     }
     line
+}
+
+/// The same without long words of base64 or hexadecimal digits.
+fn without_blobs(run: &str) -> Cow<'_, str> {
+    if run.len() < MIN_BASE64_CHARS || !run.split(ends_word).any(is_blob) {
+        return Cow::Borrowed(run);
+    }
+    let mut rest = String::with_capacity(run.len());
+    for part in run.split_inclusive(ends_word) {
+        let word = part.trim_end_matches(ends_word);
+        if is_blob(word) {
+            rest.push('…');
+            rest.push_str(part.get(word.len()..).unwrap_or_default());
+        } else {
+            rest.push_str(part);
+        }
+    }
+    Cow::Owned(rest)
+}
+
+fn ends_word(c: char) -> bool {
+    !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))
+}
+
+fn is_blob(word: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+    if word.len() < MIN_BASE64_CHARS {
+        return false;
+    }
+    if word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return word.len() > MAX_HASH_DIGITS;
+    }
+    // Small and great letters and digits: a path or an address seldom has all three without any other sign.
+    has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
 }
 
 #[cfg(test)]
@@ -64,6 +111,20 @@ mod tests {
             Evidence::new(EvidenceKind::Http, "<title>管理画面</title>".as_bytes()),
         ];
         assert_eq!(readable(&pieces), "SSH-2.0-OpenSSH_9.6\ncamera-42\n<title>管理画面</title>\n");
+    }
+
+    #[test]
+    fn keys_written_out_go_and_fingerprints_stay() {
+        let read = |text: &str| readable(&[Evidence::new(EvidenceKind::Banner, text)]);
+        let key = "AAAAC3NzaC1lZDI1NTE5AAAAIMzbx4nQjWf2c3Yd0T3v5mG0pX6y1u8kq7s9w2e4r6t8";
+        assert_eq!(read(&format!("<elem key=\"key\">{key}</elem> ssh")), "<elem key=\"key\">…</elem> ssh\n");
+        let pem = "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ";
+        assert_eq!(read(&format!("BEGIN\n{pem}\n{pem}\nMII=\nEND")), "BEGIN … … MII= END\n");
+        let modulus = "c0ffee".repeat(40);
+        assert_eq!(read(&format!("modulus {modulus}")), "modulus …\n");
+        for kept in [&"ab".repeat(32), "https://a.example/x", &"wordswithoutanydigit".repeat(9), &"7".repeat(100)] {
+            assert_eq!(read(kept), format!("{kept}\n"));
+        }
     }
 
     proptest! {

@@ -7,86 +7,41 @@ use std::io::{self, Write};
 
 use hinomi_model::Service;
 
-/// The columns.
-const HEADING: &[&str] = &[
-    "address",
-    "port",
-    "transport",
-    "first_seen",
-    "last_seen",
-    "sensor",
-    "asn",
-    "country",
-    "protocol",
-    "tls",
-    "tls_version",
-    "vendor",
-    "product",
-    "version",
-    "model",
-    "firmware",
-    "kind",
-    "os",
-    "cpe",
-    "confidence",
-    "title",
-    "summary",
-    "certificate_subject",
-    "certificate_issuer",
-    "certificate_not_after",
-    "certificate_sha256",
-    "hassh",
-    "host_key",
-    "tags",
-    "evidence",
+use crate::facts::list::FACT_COLUMNS;
+
+/// The columns before and after the facts: name and cell.
+type Part = (&'static str, fn(&Service) -> String);
+
+const BEFORE: &[Part] = &[
+    ("address", |one| one.key.address.to_string()),
+    ("port", |one| one.key.port.to_string()),
+    ("transport", |one| one.key.transport.to_string()),
+    ("first_seen", |one| one.first_seen.to_string()),
+    ("last_seen", |one| one.last_seen.to_string()),
+    ("sensor", |one| one.sensor.clone()),
+    ("asn", |one| one.asn.map(|asn| asn.to_string()).unwrap_or_default()),
+    ("country", |one| one.country.clone().unwrap_or_default()),
 ];
+
+const AFTER: &[Part] =
+    &[("evidence", |one| one.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))];
 
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULA: &[char] = &['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
 /// Writes the names of the columns.
 pub(super) fn write_heading(out: &mut dyn Write) -> io::Result<()> {
-    write_cells(out, HEADING.iter().map(|name| (*name).to_owned()))
+    let name = |(name, _): &Part| *name;
+    let facts = FACT_COLUMNS.iter().map(|column| column.name);
+    let names = BEFORE.iter().map(name).chain(facts).chain(AFTER.iter().map(name));
+    write_cells(out, names.map(ToOwned::to_owned))
 }
 
 /// Writes one service.
 pub(super) fn write_service(out: &mut dyn Write, service: &Service) -> io::Result<()> {
-    let (key, facts) = (service.key, &service.facts);
-    let certificate = facts.certificate.as_ref();
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let cells = [
-        key.address.to_string(),
-        key.port.to_string(),
-        key.transport.to_string(),
-        service.first_seen.to_string(),
-        service.last_seen.to_string(),
-        service.sensor.clone(),
-        service.asn.map(|asn| asn.to_string()).unwrap_or_default(),
-        text(&service.country),
-        facts.protocol.as_ref().map(ToString::to_string).unwrap_or_default(),
-        facts.tls.to_string(),
-        text(&facts.tls_version),
-        text(&facts.vendor),
-        text(&facts.product),
-        text(&facts.version),
-        text(&facts.model),
-        text(&facts.firmware),
-        facts.kind.map(|kind| kind.name().to_owned()).unwrap_or_default(),
-        text(&facts.os),
-        facts.cpe.join(" "),
-        facts.confidence.as_percent().to_string(),
-        text(&facts.title),
-        text(&facts.summary),
-        certificate.map(|one| one.subject.clone()).unwrap_or_default(),
-        certificate.map(|one| one.issuer.clone()).unwrap_or_default(),
-        certificate.map(|one| one.not_after.to_string()).unwrap_or_default(),
-        certificate.map(|one| one.sha256.clone()).unwrap_or_default(),
-        text(&facts.hassh),
-        text(&facts.host_key),
-        facts.tags.join(" "),
-        service.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-    ];
-    write_cells(out, cells.into_iter())
+    let cell = |(_, cell): &Part| cell(service);
+    let facts = FACT_COLUMNS.iter().map(|column| column.text(&service.facts));
+    write_cells(out, BEFORE.iter().map(cell).chain(facts).chain(AFTER.iter().map(cell)))
 }
 
 fn write_cells(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {

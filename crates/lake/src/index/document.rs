@@ -1,5 +1,6 @@
 //! From what a sighting says to the terms and columns of a row.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use hinomi_model::address::to_u128;
@@ -10,7 +11,7 @@ use tantivy::TantivyDocument;
 use super::Update;
 use super::schema::{Columns, State};
 use super::times::Seen;
-use crate::query::words::{GAP, LeftOut, fold, words};
+use crate::query::words::{Cutter, GAP, LeftOut, fold};
 use crate::query::{Class, Field, Trait};
 
 /// The most characters of a value that is compared whole.
@@ -215,12 +216,12 @@ fn add_texts(document: &mut TantivyDocument, columns: &Columns, update: &Update)
 }
 
 fn add_searched(document: &mut TantivyDocument, columns: &Columns, text: &str) {
-    let left: Vec<LeftOut> = words(text).iter().filter_map(|word| LeftOut::of(&word.text)).collect();
-    for sort in [LeftOut::Hex, LeftOut::Long] {
-        if left.contains(&sort) {
-            document.add_text(columns.left_out, sort.mark());
-        }
+    let (mut cutter, mut word) = (Cutter::new(text), String::new());
+    let mut left = BTreeSet::new();
+    while cutter.next_into(&mut word).is_some() {
+        left.extend(LeftOut::of(&word).map(LeftOut::mark));
     }
+    left.into_iter().for_each(|mark| document.add_text(columns.left_out, mark));
     document.add_text(columns.text, text);
 }
 

@@ -7,9 +7,10 @@
 //!   7/times.bin    when rows were seen
 //! ```
 //!
-//! Clearing starts a new generation and then moves `CURRENT`, in one step: readers of the old one are not disturbed,
-//! and a killed clearing leaves either. What the index was applied to stands in tantivy's commit, so that terms, facts
-//! and the applied version change in one step too.
+//! Building anew fills a new generation beside the one in use and then moves `CURRENT`, in one step: nobody searches
+//! what is half built, readers of the old one are not disturbed, and a killed building leaves the old one. It takes the
+//! disk of both for that time. What the index was applied to stands in tantivy's commit, so that terms, facts and the
+//! applied version change in one step too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,12 @@ use crate::error::LakeError;
 
 /// Version of everything in the folder; another one is built again.
 const FORMAT: u32 = 1;
+/// Length of a `facts.bin` without records.
+const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.
 const WRITER_BYTES: usize = 64 * 1024 * 1024;
+/// Threads that make segments of rows. Two, because the making of one is what a commit waits for.
+const WRITER_THREADS: usize = 2;
 /// Share of replaced rows from which a segment is written anew.
 const REPLACED_BEFORE_MERGE: f32 = 0.3;
 
@@ -39,6 +44,9 @@ pub(super) struct Payload {
     format: u32,
     /// Version of the sightings table applied last.
     pub(super) version: Option<u64>,
+    /// Version of the facts table that last changed what was known, when this generation was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identified: Option<u64>,
     /// The next row number.
     pub(super) next_row: u64,
     /// Length of `facts.bin`.
@@ -46,8 +54,14 @@ pub(super) struct Payload {
 }
 
 impl Payload {
-    pub(super) fn new(version: Option<u64>, next_row: u64, facts_length: u64) -> Self {
-        Self { format: FORMAT, version, next_row, facts_length }
+    /// Of a generation to which nothing was applied.
+    pub(super) const fn fresh(identified: Option<u64>) -> Self {
+        Self { format: FORMAT, version: None, identified, next_row: 0, facts_length: FACTS_HEAD_BYTES }
+    }
+
+    /// After one more version.
+    pub(super) const fn applied(&self, version: u64, next_row: u64, facts_length: u64) -> Self {
+        Self { format: FORMAT, version: Some(version), identified: self.identified, next_row, facts_length }
     }
 
     pub(super) fn text(&self) -> Result<String, LakeError> {
@@ -89,12 +103,12 @@ impl Generation {
 
     /// What was committed last.
     pub(super) fn payload(&self) -> Result<Payload, LakeError> {
-        Ok(payload_of(&self.index)?.unwrap_or_else(|| Payload::new(None, 0, 8)))
+        Ok(payload_of(&self.index)?.unwrap_or(Payload::fresh(None)))
     }
 
     /// The one that writes.
     pub(super) fn writer(&self) -> Result<IndexWriter, LakeError> {
-        let open = self.index.writer_with_num_threads(1, WRITER_BYTES);
+        let open = self.index.writer_with_num_threads(WRITER_THREADS, WRITER_BYTES);
         let writer: IndexWriter = open.map_err(index_error("open the index for writing"))?;
         let mut policy = LogMergePolicy::default();
         policy.set_del_docs_ratio_before_merge(REPLACED_BEFORE_MERGE);
@@ -135,27 +149,27 @@ pub(super) fn current(dir: &Path) -> Result<Option<u64>, LakeError> {
     }
 }
 
-/// Makes a generation the one in use and removes the others.
+/// Makes a generation the one in use.
 pub(super) fn make_current(dir: &Path, number: u64) -> Result<(), LakeError> {
     let (path, fresh) = (dir.join("CURRENT"), dir.join("CURRENT.new"));
     let what = || format!("write {}", path.display());
     fs::write(&fresh, format!("{number}\n")).map_err(io(what()))?;
     fs::File::open(&fresh).and_then(|file| file.sync_all()).map_err(io(what()))?;
-    fs::rename(&fresh, &path).map_err(io(what()))?;
-    remove_others(dir, number);
-    Ok(())
+    fs::rename(&fresh, &path).map_err(io(what()))
 }
 
-/// Removes what other generations left. What cannot be removed is in nobody's way.
+/// Removes what other generations left.
 pub(super) fn remove_others(dir: &Path, number: u64) {
     let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        let other = entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok());
-        if other.is_some_and(|other| other != number)
-            && let Err(error) = fs::remove_dir_all(entry.path())
-        {
-            tracing::warn!(path = %entry.path().display(), %error, "an old index cannot be removed");
-        }
+    let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+    numbers.filter(|other| *other != number).for_each(|other| remove(dir, other));
+}
+
+/// Removes a generation. What cannot be removed is in nobody's way.
+pub(super) fn remove(dir: &Path, number: u64) {
+    let path = dir.join(number.to_string());
+    if let Err(error) = fs::remove_dir_all(&path) {
+        tracing::warn!(path = %path.display(), %error, "an index that is not used cannot be removed");
     }
 }
 

@@ -12,7 +12,7 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
-use crate::query::words::{LeftOut, Word, words};
+use crate::query::words::{Cutter, LeftOut};
 use crate::query::{Class, FIELDS, Field};
 
 const ALL_WORDS: &str = "hinomi-words";
@@ -165,40 +165,40 @@ fn text_of(tokenizer: &str) -> TextOptions {
 
 /// Makes our way of cutting text known to an index.
 pub(super) fn register(tokenizers: &TokenizerManager) {
-    tokenizers.register(ALL_WORDS, Cutter { lean: false });
-    tokenizers.register(LEAN_WORDS, Cutter { lean: true });
+    tokenizers.register(ALL_WORDS, Words { lean: false });
+    tokenizers.register(LEAN_WORDS, Words { lean: true });
 }
 
-/// [`words`] as tantivy takes them.
+/// [`Cutter`] as tantivy takes it.
 #[derive(Clone)]
-struct Cutter {
+struct Words {
     /// Leaves out what [`LeftOut`] says; the others keep their places.
     lean: bool,
 }
 
-struct Cut {
-    words: std::vec::IntoIter<Word>,
+struct Cut<'a> {
+    lean: bool,
+    cutter: Cutter<'a>,
     token: Token,
 }
 
-impl Tokenizer for Cutter {
-    type TokenStream<'a> = Cut;
+impl Tokenizer for Words {
+    type TokenStream<'a> = Cut<'a>;
 
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> Cut {
-        let mut cut = words(text);
-        if self.lean {
-            cut.retain(|word| LeftOut::of(&word.text).is_none());
-        }
-        Cut { words: cut.into_iter(), token: Token::default() }
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Cut<'a> {
+        Cut { lean: self.lean, cutter: Cutter::new(text), token: Token::default() }
     }
 }
 
-impl TokenStream for Cut {
+impl TokenStream for Cut<'_> {
     fn advance(&mut self) -> bool {
-        let Some(word) = self.words.next() else { return false };
-        self.token.position = word.position;
-        self.token.text = word.text;
-        true
+        while let Some(position) = self.cutter.next_into(&mut self.token.text) {
+            if !self.lean || LeftOut::of(&self.token.text).is_none() {
+                self.token.position = position;
+                return true;
+            }
+        }
+        false
     }
 
     fn token(&self) -> &Token {

@@ -155,14 +155,17 @@ impl Moment {
 
 fn facet_fields(requests: &[FacetRequest]) -> Result<Vec<(Field, usize)>, QueryError> {
     if requests.len() > MAX_FACETS {
-        return Err(QueryError::new(0, 0, format!("a search may count {MAX_FACETS} fields")));
+        let error = QueryError::new(0, 0, format!("a search may count {MAX_FACETS} fields"));
+        return Err(error.ja(format!("一度に数えられる項目は {MAX_FACETS} 個までです")));
     }
     let field = |request: &FacetRequest| {
         let found = Field::named(&request.field).filter(|info| info.facet);
         let refuse = || {
             let all: Vec<&str> = Field::facet_names().collect();
             let name: String = request.field.chars().take(40).collect();
-            QueryError::new(0, 0, format!("cannot count by {name:?}; fields that can be counted: {}", all.join(", ")))
+            let all = all.join(", ");
+            let error = QueryError::new(0, 0, format!("cannot count by {name:?}; fields that can be counted: {all}"));
+            error.ja(format!("{name:?} では数えられません。数えられる項目: {all}"))
         };
         found.map(|info| (info.field, request.size.min(MAX_FACET_VALUES))).ok_or_else(refuse)
     };

@@ -78,39 +78,34 @@ impl Applying<'_> {
         let standing = self.standing(key)?;
         let new = updates.iter().map(seen_of).fold(Seen::default(), Seen::merge);
         let best = updates.iter().filter(|update| update.outcome != Outcome::Closed).max_by(|a, b| newer(a, b));
-        let Some(best) = best else { return self.closed(key, updates, standing, new) };
-        let Some(standing) = standing else { return self.put(key, best, state_of(best), new) };
+        let Some(best) = best else { return self.closed(updates, standing, new) };
+        let Some(standing) = standing else { return self.put(best, state_of(best), new) };
         let seen = standing.seen.merge(new);
         if standing.is_replaced_by(best) {
-            return self.put(key, best, state_of(best), seen);
+            self.writer.delete_term(Term::from_field_bytes(self.columns.key, key));
+            return self.put(best, state_of(best), seen);
         }
         self.touches.push((standing.row, new));
         Ok(())
     }
 
     /// Nobody answered.
-    fn closed(
-        &mut self,
-        key: &[u8],
-        updates: &[Update],
-        standing: Option<Standing>,
-        new: Seen,
-    ) -> Result<(), LakeError> {
+    fn closed(&mut self, updates: &[Update], standing: Option<Standing>, new: Seen) -> Result<(), LakeError> {
         match (standing, updates.first()) {
             (Some(standing), _) => self.touches.push((standing.row, new)),
-            (None, Some(update)) => return self.put(key, update, State::Nothing, new),
+            (None, Some(update)) => return self.put(update, State::Nothing, new),
             (None, None) => {}
         }
         Ok(())
     }
 
-    /// Writes the row of a service anew.
-    fn put(&mut self, key: &[u8], update: &Update, state: State, seen: Seen) -> Result<(), LakeError> {
+    /// Writes the row of a service. One that stands must have been deleted: looking for what never stood costs a look
+    /// into every segment.
+    fn put(&mut self, update: &Update, state: State, seen: Seen) -> Result<(), LakeError> {
         let facts = if state == State::Nothing { None } else { Some(self.record(update)?) };
         let place = Place { row: self.next_row, facts };
         self.next_row += 1;
         let row: TantivyDocument = document(self.columns, update, state, seen, &place);
-        self.writer.delete_term(Term::from_field_bytes(self.columns.key, key));
         self.writer.add_document(row).map_err(index_error)?;
         Ok(())
     }

@@ -58,7 +58,8 @@ pub(super) fn lex(text: &str) -> Result<Vec<Lexeme>, QueryError> {
     let chars: Vec<char> = text.chars().take(MAX_CHARS + 1).collect();
     if chars.len() > MAX_CHARS {
         let message = format!("a query may have {MAX_CHARS} characters; narrow it with net: or a wildcard");
-        return Err(QueryError::new(MAX_CHARS, 1, message));
+        let ja = format!("検索式は {MAX_CHARS} 文字までです。net: やワイルドカードでまとめてください");
+        return Err(QueryError::new(MAX_CHARS, 1, message).ja(ja));
     }
     let mut lexer = Lexer { chars, at: 0 };
     let mut out = Vec::new();
@@ -117,7 +118,8 @@ impl Lexer {
                 }
                 '\\' => {
                     let message = "a backslash takes the meaning from the character after it, and there is none";
-                    let escaped = self.peek().ok_or_else(|| QueryError::new(self.at - 1, 1, message))?;
+                    let ja = "\\ は次の文字の特別な意味を消しますが、次の文字がありません";
+                    let escaped = self.peek().ok_or_else(|| QueryError::new(self.at - 1, 1, message).ja(ja))?;
                     self.at += 1;
                     chars.push(Char { c: escaped, quoted: true });
                 }
@@ -125,7 +127,8 @@ impl Lexer {
             }
         }
         if let Some(open) = quote {
-            return Err(QueryError::new(open, 1, "this quote is never closed; add \" at the end"));
+            let error = QueryError::new(open, 1, "this quote is never closed; add \" at the end");
+            return Err(error.ja("引用符が閉じていません。終わりに \" を付けてください"));
         }
         Ok(Raw { at: start, len: self.at - start, chars })
     }
@@ -151,7 +154,8 @@ fn classify(word: Raw) -> Result<Kind, QueryError> {
     let rest = word.chars.get(name.len() + 1..).unwrap_or_default();
     if rest.is_empty() {
         let message = format!("{name}: needs a value right after the colon; several are written {name}:a,b");
-        return Err(QueryError::new(word.at, word.len, message));
+        let ja = format!("コロンのすぐ後に値が要ります。複数なら {name}:a,b と書きます");
+        return Err(QueryError::new(word.at, word.len, message).ja(ja));
     }
     Ok(Kind::Field(name, split(rest, value_at, word.at + word.len)))
 }

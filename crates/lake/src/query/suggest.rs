@@ -30,9 +30,14 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a st
     scored.filter(|(edits, _)| *edits <= allowed).min().map(|(_, candidate)| candidate)
 }
 
-/// `, did you mean X?` or nothing.
-pub(super) fn hint<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    nearest(written, candidates).map(|candidate| format!("; did you mean {candidate}?")).unwrap_or_default()
+/// `; did you mean X?` or nothing.
+pub(super) fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|candidate| format!("; did you mean {candidate}?")).unwrap_or_default()
+}
+
+/// The same in Japanese.
+pub(super) fn hint_ja(nearest: Option<&str>) -> String {
+    nearest.map(|candidate| format!("{candidate} のことでしょうか。")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -97,6 +97,16 @@ fn errors_point_at_the_character_and_say_what_to_write() {
 }
 
 #[test]
+fn a_slip_of_the_finger_gets_the_word_that_was_meant() {
+    let meant = |text: &str| parse(text).expect_err("refused").instead;
+    assert_eq!(meant("prodct:nginx").as_deref(), Some("product"));
+    assert_eq!(meant("kind:camra").as_deref(), Some("camera"));
+    assert_eq!(meant("has:certificat").as_deref(), Some("certificate"));
+    assert_eq!(meant("port:90-80").as_deref(), Some("80-90"));
+    assert_eq!((meant("port:x"), meant("zzz:x")), (None, None), "nothing is near");
+}
+
+#[test]
 fn what_is_too_long_too_deep_or_too_much_is_refused() {
     let refused = |text: &str| parse(text).expect_err("refused").message;
     assert!(refused(&"a".repeat(MAX_CHARS + 1)).contains("characters"));
@@ -314,7 +324,7 @@ proptest! {
             Ok(query) => prop_assert_eq!(parse(&query.to_string()), Ok(query)),
             Err(error) => {
                 prop_assert!(error.at <= text.chars().count(), "{:?} in {:?}", error, text);
-                prop_assert!(!error.message.is_empty());
+                prop_assert!(!error.message.is_empty() && !error.message_ja.is_empty());
             }
         }
     }

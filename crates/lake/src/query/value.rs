@@ -6,7 +6,7 @@ use hinomi_model::{DeviceKind, Timestamp};
 use super::ast::{Clause, Moment, Pattern, Piece, Range, Test, Trait, Unit};
 use super::field::{Class, Field, FieldInfo};
 use super::lex::Raw;
-use super::suggest::hint;
+use super::suggest::{hint, hint_ja, nearest};
 use super::words::{fold, stands_alone, words};
 use super::{MAX_WILDCARDS, QueryError};
 
@@ -22,7 +22,7 @@ pub(super) fn read_bare(raw: &Raw) -> Result<Clause, QueryError> {
 
 fn read_value(info: FieldInfo, raw: &Raw) -> Result<Test, QueryError> {
     if raw.chars.is_empty() && info.class != Class::Word {
-        return Err(raw.error(format!("{}: needs a value, as {}", info.name, info.example)));
+        return Err(needs_a_value(info, raw));
     }
     match info.class {
         Class::Net => parse_prefix(&raw.text()).map(Test::Net).map_err(|e| bad_address(raw, &e)),
@@ -33,8 +33,16 @@ fn read_value(info: FieldInfo, raw: &Raw) -> Result<Test, QueryError> {
         Class::Version => version(info, raw),
         Class::Age | Class::Ahead => time(info, raw).map(Test::Time),
         Class::Has => has(raw),
-        Class::SortOnly => Err(raw.error(format!("{} can only be sorted by: sort:{}", info.name, info.name))),
+        Class::SortOnly => {
+            let error = raw.error(format!("{0} can only be sorted by: sort:{0}", info.name));
+            Err(error.ja(format!("{0} は並べ替えにだけ使えます: sort:{0}", info.name)))
+        }
     }
+}
+
+fn needs_a_value(info: FieldInfo, raw: &Raw) -> QueryError {
+    let error = raw.error(format!("{}: needs a value, as {}", info.name, info.example));
+    error.ja(format!("{}: には値が要ります。例: {}", info.name, info.example))
 }
 
 fn bad_address(raw: &Raw, error: &AddressError) -> QueryError {
@@ -44,13 +52,15 @@ fn bad_address(raw: &Raw, error: &AddressError) -> QueryError {
         _ if text.contains('*') => "; a range is written with its length: 192.0.2.0/24".to_owned(),
         _ => String::new(),
     };
-    raw.error(format!("{error}{advice}"))
+    let example = "例: 192.0.2.7、192.0.2.0/24、2001:db8::/32";
+    raw.error(format!("{error}{advice}")).ja(format!("{text:?} はアドレスとして読めません。{example}"))
 }
 
 fn address(raw: &Raw) -> Result<Test, QueryError> {
     let text = raw.text();
     if text.contains('/') && parse_prefix(&text).is_ok() {
-        return Err(raw.error(format!("ip: takes one address; for a prefix write net:{text}")));
+        let error = raw.error(format!("ip: takes one address; for a prefix write net:{text}"));
+        return Err(error.ja(format!("ip: は一つのアドレスです。プレフィックスなら net:{text} と書きます")));
     }
     parse_address(&text).map(Test::Address).map_err(|e| bad_address(raw, &e))
 }
@@ -62,19 +72,26 @@ fn number(info: FieldInfo, raw: &Raw, greatest: u64) -> Result<Test, QueryError>
         let bare = part.trim();
         let marked = bare.get(..2).is_some_and(|mark| mark.eq_ignore_ascii_case("as"));
         let digits = if marked && info.field == Field::As { bare.get(2..).unwrap_or_default() } else { bare };
-        let refuse = || raw.error(format!("{part:?} is no number from 0 to {greatest}; write it as {}", info.example));
+        let refuse = || {
+            let error = raw.error(format!("{part:?} is no number from 0 to {greatest}; write it as {}", info.example));
+            error.ja(format!("{part:?} は 0 から {greatest} までの数ではありません。例: {}", info.example))
+        };
         let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let value: u64 = digits.parse().ok().filter(|_| plain).ok_or_else(refuse)?;
         (value <= greatest).then_some(value).ok_or_else(refuse)
     };
     let (op, rest) = operator(&text);
     let (low, high) = match op {
-        Some("<") => (0, read(rest)?.checked_sub(1).ok_or_else(|| raw.error(format!("no {name} is below 0")))?),
+        Some("<") => {
+            let refuse = || raw.error(format!("no {name} is below 0")).ja(format!("0 より小さい {name} はありません"));
+            (0, read(rest)?.checked_sub(1).ok_or_else(refuse)?)
+        }
         Some("<=") => (0, read(rest)?),
         Some(">") => {
             let above = read(rest)? + 1;
             if above > greatest {
-                return Err(raw.error(format!("no {name} is above {greatest}")));
+                let error = raw.error(format!("no {name} is above {greatest}"));
+                return Err(error.ja(format!("{greatest} より大きい {name} はありません")));
             }
             (above, greatest)
         }
@@ -85,7 +102,9 @@ fn number(info: FieldInfo, raw: &Raw, greatest: u64) -> Result<Test, QueryError>
         },
     };
     if low > high {
-        return Err(raw.error(format!("{low} is above {high}; write {name}:{high}-{low}")));
+        let error = raw.error(format!("{low} is above {high}; write {name}:{high}-{low}"));
+        let ja = format!("{low} は {high} より大きい値です。{name}:{high}-{low} と書いてください");
+        return Err(error.ja(ja).instead(Some(format!("{high}-{low}"))));
     }
     Ok(Test::Span { low, high })
 }
@@ -115,7 +134,8 @@ fn pattern(raw: &Raw) -> Result<Pattern, QueryError> {
         if each.c == '*' && !each.quoted { pattern.push_any() } else { pattern.push(each.c) }
     }
     if pattern.wildcards() > MAX_WILDCARDS {
-        return Err(raw.error(format!("at most {MAX_WILDCARDS} * in one value")));
+        let error = raw.error(format!("at most {MAX_WILDCARDS} * in one value"));
+        return Err(error.ja(format!("一つの値に書ける * は {MAX_WILDCARDS} 個までです")));
     }
     Ok(pattern)
 }
@@ -124,10 +144,12 @@ fn word(info: FieldInfo, raw: &Raw) -> Result<Test, QueryError> {
     let (op, rest) = raw_operator(raw);
     if matches!(op, Some("<" | "<=" | ">" | ">=")) {
         let message = format!("{} has no order; < and > go with version, firmware, tls, port and times", info.name);
-        return Err(raw.error(message));
+        let ja =
+            format!("{} は大小を比べられません。< と > は version、firmware、tls、port、日時に使えます", info.name);
+        return Err(raw.error(message).ja(ja));
     }
     if rest.chars.is_empty() {
-        return Err(raw.error(format!("{}: needs a value, as {}", info.name, info.example)));
+        return Err(needs_a_value(info, raw));
     }
     let pattern = pattern(&rest)?;
     if let Some(literal) = pattern.as_literal() {
@@ -146,14 +168,19 @@ fn known_value(info: FieldInfo, literal: &str, raw: &Raw) -> Result<(), QueryErr
     if all.contains(&literal) {
         return Ok(());
     }
-    let hint = hint(literal, all.iter().copied());
-    Err(raw.error(format!("{literal:?} is no {}{hint}; there are {}", info.name, all.join(", "))))
+    let (nearest, all) = (nearest(literal, all.iter().copied()), all.join(", "));
+    let error = raw.error(format!("{literal:?} is no {}{}; there are {all}", info.name, hint(nearest)));
+    let ja = format!("{} に {literal:?} はありません。{}あるのは次のとおりです: {all}", info.name, hint_ja(nearest));
+    Err(error.ja(ja).instead(nearest))
 }
 
 fn text(info: FieldInfo, raw: &Raw) -> Result<Test, QueryError> {
     match raw_operator(raw) {
         (Some("="), rest) if !rest.chars.is_empty() => Ok(Test::Whole(fold(&rest.text()))),
-        (Some(op), _) => Err(raw.error(format!("{} does not take {op} here; write {}", info.name, info.example))),
+        (Some(op), _) => {
+            let error = raw.error(format!("{} does not take {op} here; write {}", info.name, info.example));
+            Err(error.ja(format!("{} に {op} は使えません。例: {}", info.name, info.example)))
+        }
         (None, _) => text_test(raw),
     }
 }
@@ -163,7 +190,8 @@ fn text_test(raw: &Raw) -> Result<Test, QueryError> {
     let pattern = pattern(raw)?;
     if let Some(literal) = pattern.as_literal() {
         if words(literal).is_empty() {
-            return Err(raw.error("there is no letter or digit in this to search for"));
+            let error = raw.error("there is no letter or digit in this to search for");
+            return Err(error.ja("探せる文字や数字がありません"));
         }
         return Ok(Test::Like(pattern));
     }
@@ -173,12 +201,14 @@ fn text_test(raw: &Raw) -> Result<Test, QueryError> {
     });
     let all: String = literals.collect();
     if all.chars().any(stands_alone) {
-        return Err(raw.error("such text is found within words without a wildcard; remove the *"));
+        let error = raw.error("such text is found within words without a wildcard; remove the *");
+        return Err(error.ja("漢字や仮名は * がなくても語の途中から見つかります。* を取り除いてください"));
     }
     if all.is_empty() || !all.chars().all(char::is_alphanumeric) {
         let message =
             "in running text * completes a single word of letters and digits; write the other words beside it";
-        return Err(raw.error(message));
+        let ja = "本文では、* は英数字だけの一語を補います。ほかの語は並べて書いてください";
+        return Err(raw.error(message).ja(ja));
     }
     Ok(Test::Like(pattern))
 }
@@ -188,10 +218,12 @@ fn version(info: FieldInfo, raw: &Raw) -> Result<Test, QueryError> {
     let value = fold(&rest.text());
     let switch = info.field == Field::Tls && matches!(value.as_str(), "yes" | "no" | "true" | "false" | "on" | "off");
     if switch {
-        return Err(raw.error("tls: takes a version as tls:1.3; for any of them write has:tls, for none -has:tls"));
+        let error = raw.error("tls: takes a version as tls:1.3; for any of them write has:tls, for none -has:tls");
+        return Err(error.ja("tls: には tls:1.3 のようにバージョンを書きます。有無は has:tls、-has:tls と書きます"));
     }
     if rest.chars.is_empty() {
-        return Err(raw.error(format!("{}: needs a version, as {}", info.name, info.example)));
+        let error = raw.error(format!("{}: needs a version, as {}", info.name, info.example));
+        return Err(error.ja(format!("{}: にはバージョンが要ります。例: {}", info.name, info.example)));
     }
     let range = match op {
         Some("<") => Range::Less(value),
@@ -220,7 +252,10 @@ where
     T: From<String>,
 {
     match (low.is_empty(), high.is_empty()) {
-        (true, true) => Err(raw.error("a range needs at least one end, as 1.2..1.4 or 1.2..")),
+        (true, true) => {
+            let error = raw.error("a range needs at least one end, as 1.2..1.4 or 1.2..");
+            Err(error.ja("範囲には少なくとも片方の端が要ります。例: 1.2..1.4、1.2.."))
+        }
         (true, false) => Ok(Range::AtMost(high.into())),
         (false, true) => Ok(Range::AtLeast(low.into())),
         (false, false) => Ok(Range::Between(low.into(), high.into())),
@@ -249,7 +284,10 @@ fn time(info: FieldInfo, raw: &Raw) -> Result<Range<Moment>, QueryError> {
     match moment {
         Moment::Date(_) | Moment::Time(_) => Ok(Range::Is(moment)),
         Moment::Away(..) if info.class == Class::Age => Ok(Range::AtMost(moment)),
-        Moment::Away(..) => Err(raw.error(format!("say on which side: {0}:<{rest} or {0}:>{rest}", info.name))),
+        Moment::Away(..) => {
+            let error = raw.error(format!("say on which side: {0}:<{rest} or {0}:>{rest}", info.name));
+            Err(error.ja(format!("前か後かを示してください: {0}:<{rest} または {0}:>{rest}", info.name)))
+        }
     }
 }
 
@@ -259,8 +297,11 @@ fn moment(info: FieldInfo, raw: &Raw, text: &str) -> Result<Moment, QueryError> 
     }
     let refuse = |_| {
         let name = info.name;
-        raw.error(format!(
+        let error = raw.error(format!(
             "{text:?} is no time: write a span as {name}:<7d (min, h, d, w, y) or a date as {name}:>2026-11-01"
+        ));
+        error.ja(format!(
+            "{text:?} は日時ではありません。長さなら {name}:<7d（min、h、d、w、y）、日付なら {name}:>2026-11-01 と書きます"
         ))
     };
     let time: Timestamp = text.to_ascii_uppercase().parse().map_err(refuse)?;
@@ -283,10 +324,17 @@ fn away(raw: &Raw, text: &str) -> Result<Option<Moment>, QueryError> {
             "m" | "mo" | "month" => format!("m may be minutes or months; write {number}min, or months in days as 30d"),
             _ => format!("{unit:?} is no unit of time; there are min, h, d, w, y"),
         };
-        return Err(raw.error(advice));
+        let ja = match unit {
+            "" => format!("{text:?} に単位がありません。日数なら {text}d と書きます"),
+            "m" | "mo" | "month" => {
+                format!("m は分か月か決まりません。分は {number}min、月は 30d のように日数で書きます")
+            }
+            _ => format!("{unit:?} という時間の単位はありません。使えるのは min、h、d、w、y です"),
+        };
+        return Err(raw.error(advice).ja(ja));
     };
-    let amount: i32 =
-        number.parse().ok().filter(|amount| *amount <= 1_000_000).ok_or_else(|| raw.error("that is too long ago"))?;
+    let refuse = || raw.error("that is too long ago").ja("長すぎます");
+    let amount: i32 = number.parse().ok().filter(|amount| *amount <= 1_000_000).ok_or_else(refuse)?;
     Ok(Some(Moment::Away(if unsigned.len() < text.len() { -amount } else { amount }, unit)))
 }
 
@@ -295,7 +343,9 @@ fn has(raw: &Raw) -> Result<Test, QueryError> {
     let found = Trait::ALL.iter().find(|(_, known)| *known == name);
     let names = || Trait::ALL.iter().map(|(_, known)| *known);
     found.map(|(found, _)| Test::Has(*found)).ok_or_else(|| {
-        let all: Vec<&str> = names().collect();
-        raw.error(format!("has: does not know {name:?}{}; it knows {}", hint(&name, names()), all.join(", ")))
+        let (nearest, all) = (nearest(&name, names()), names().collect::<Vec<_>>().join(", "));
+        let error = raw.error(format!("has: does not know {name:?}{}; it knows {all}", hint(nearest)));
+        let ja = format!("has: に {name:?} は使えません。{}使えるのは次のとおりです: {all}", hint_ja(nearest));
+        error.ja(ja).instead(nearest)
     })
 }

@@ -16,6 +16,9 @@ const MIN_NUMBER_CHARS: usize = 7;
 
 /// Folds case, character by character, so that the parts of a text fold like the whole.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
@@ -64,31 +67,96 @@ pub(crate) const fn stands_alone(c: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3fffd}')
 }
 
-/// The words of a text, folded.
-pub(crate) fn words(text: &str) -> Vec<Word> {
-    let mut out = Vec::new();
-    let mut position = 0;
-    let mut word = String::new();
-    let mut finish = |word: &mut String, position: &mut usize| {
-        if !word.is_empty() {
-            out.push(Word { position: *position, text: std::mem::take(word) });
-            *position += 1;
-        }
-    };
-    for c in text.chars().flat_map(char::to_lowercase) {
-        if stands_alone(c) {
-            finish(&mut word, &mut position);
-            word.push(c);
-            finish(&mut word, &mut position);
-        } else if c.is_alphanumeric() {
-            word.push(c);
-        } else {
-            finish(&mut word, &mut position);
-            position += usize::from(c == GAP);
+/// Cuts a text into words, one at a time, into a buffer of the caller's: an index is mostly made by this.
+#[derive(Clone, Debug)]
+pub(crate) struct Cutter<'a> {
+    rest: &'a str,
+    /// What one character folded to and is not looked at yet.
+    folded: Option<std::char::ToLowercase>,
+    /// A character that stands alone, found at the end of another word.
+    held: Option<char>,
+    position: usize,
+}
+
+impl<'a> Cutter<'a> {
+    /// The words of this text.
+    pub(crate) const fn new(text: &'a str) -> Self {
+        Self { rest: text, folded: None, held: None, position: 0 }
+    }
+
+    /// Puts the next word, folded, into `word` and gives its place; none at the end of the text.
+    pub(crate) fn next_into(&mut self, word: &mut String) -> Option<usize> {
+        word.clear();
+        loop {
+            if let Some(c) = self.held.take().or_else(|| self.folded.as_mut()?.next()) {
+                if self.ends(c, word) {
+                    return Some(self.step());
+                }
+                continue;
+            }
+            match self.rest.chars().next() {
+                None => return (!word.is_empty()).then(|| self.step()),
+                Some(c) if c.is_ascii_alphanumeric() => self.take_run(word),
+                Some(c) if c.is_ascii() => {
+                    if !word.is_empty() {
+                        return Some(self.step());
+                    }
+                    self.pass(c);
+                    self.position += usize::from(c == GAP);
+                }
+                Some(c) => {
+                    self.pass(c);
+                    self.folded = Some(c.to_lowercase());
+                }
+            }
         }
     }
-    finish(&mut word, &mut position);
-    out
+
+    /// Takes one folded character; whether the word is complete.
+    fn ends(&mut self, c: char, word: &mut String) -> bool {
+        if stands_alone(c) && !word.is_empty() {
+            self.held = Some(c);
+            return true;
+        }
+        if c.is_alphanumeric() || stands_alone(c) {
+            word.push(c);
+            return stands_alone(c);
+        }
+        !word.is_empty()
+    }
+
+    /// Takes letters and digits of ASCII, as long as they last.
+    fn take_run(&mut self, word: &mut String) {
+        let end = self.rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(self.rest.len());
+        let start = word.len();
+        if let Some((run, rest)) = self.rest.split_at_checked(end) {
+            word.push_str(run);
+            self.rest = rest;
+        }
+        if let Some(run) = word.get_mut(start..) {
+            run.make_ascii_lowercase();
+        }
+    }
+
+    fn pass(&mut self, c: char) {
+        self.rest = self.rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+
+    const fn step(&mut self) -> usize {
+        self.position += 1;
+        self.position - 1
+    }
+}
+
+/// The words of a text, folded.
+pub(crate) fn words(text: &str) -> Vec<Word> {
+    let mut cutter = Cutter::new(text);
+    let mut word = String::new();
+    std::iter::from_fn(|| {
+        let position = cutter.next_into(&mut word)?;
+        Some(Word { position, text: word.clone() })
+    })
+    .collect()
 }
 
 /// Whether these words follow one another somewhere in a text.
@@ -106,6 +174,38 @@ pub(crate) fn has_phrase(text: &[Word], phrase: &[Word]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The same, said plainly.
+    fn plainly(text: &str) -> Vec<Word> {
+        let mut out: Vec<Word> = Vec::new();
+        let (mut position, mut open) = (0, false);
+        for c in text.chars().flat_map(char::to_lowercase) {
+            if !open || stands_alone(c) || !c.is_alphanumeric() {
+                position += usize::from(open);
+                open = false;
+            }
+            match out.last_mut() {
+                Some(last) if open => last.text.push(c),
+                _ if stands_alone(c) || c.is_alphanumeric() => {
+                    out.push(Word { position, text: c.to_string() });
+                    open = true;
+                    if stands_alone(c) {
+                        (position, open) = (position + 1, false);
+                    }
+                }
+                _ => position += usize::from(c == GAP),
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_is_what_it_says(text in "([a-zA-Z0-9]{0,3}|[ \u{1f}./-]|\\PC|[ァ-ヶぁ-ん漢字İẞ]){0,24}") {
+            prop_assert_eq!(words(&text), plainly(&text));
+        }
+    }
 
     fn texts(text: &str) -> Vec<String> {
         words(text).into_iter().map(|word| word.text).collect()

@@ -82,11 +82,9 @@ pub(crate) fn bytes<'a>(values: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
 }
 
 /// A column of lists of texts.
-pub(crate) fn text_lists<'a>(
-    lists: impl Iterator<Item = Option<&'a [String]>> + Clone,
-) -> Result<ArrayRef, ArrowError> {
-    let flat = texts(lists.clone().flatten().flatten());
-    let offsets = OffsetBuffer::<i32>::from_lengths(lists.map(|list| list.map_or(0, <[String]>::len)));
+pub(crate) fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> Result<ArrayRef, ArrowError> {
+    let flat = texts(lists.clone().flatten());
+    let offsets = OffsetBuffer::<i32>::from_lengths(lists.map(<[String]>::len));
     Ok(Arc::new(ListArray::try_new(text_element(), offsets, flat, None)?))
 }
 

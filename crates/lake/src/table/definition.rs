@@ -16,8 +16,8 @@ pub(crate) struct Definition {
     pub(crate) name: &'static str,
     /// What it holds, for people who find it in a catalogue.
     pub(crate) description: &'static str,
-    /// Its columns, in order. Only ever added to.
-    pub(crate) columns: &'static [Column],
+    /// Its columns, in order, in groups that tables may share. Only ever added to.
+    pub(crate) columns: &'static [&'static [Column]],
     /// The columns that rows of one file are sorted by.
     pub(crate) sorted_by: &'static [&'static str],
 }
@@ -144,14 +144,19 @@ pub(crate) fn reference_fields() -> Fields {
 }
 
 impl Definition {
+    /// Its columns, in order.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().copied().flatten()
+    }
+
     /// The schema of its rows in memory.
     pub(crate) fn arrow_schema(&self) -> SchemaRef {
-        Arc::new(Schema::new(self.columns.iter().map(Column::arrow_field).collect::<Vec<_>>()))
+        Arc::new(Schema::new(self.columns().map(Column::arrow_field).collect::<Vec<_>>()))
     }
 
     /// The `schemaString` of the log.
     pub(crate) fn delta_schema(&self) -> String {
-        let fields: Vec<_> = self.columns.iter().map(Column::delta_field).collect();
+        let fields: Vec<_> = self.columns().map(Column::delta_field).collect();
         json!({ "type": "struct", "fields": fields }).to_string()
     }
 }

@@ -45,12 +45,19 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Replays the log from its beginning; without a log the table is empty.
     pub(crate) fn load(table: &'static str, log_dir: &Path) -> Result<Self, LakeError> {
-        let newest = newest_version(log_dir)?;
+        let found = look(log_dir)?;
         let mut snapshot =
             Self { table, next: 0, files: BTreeMap::new(), gone: BTreeMap::new(), removals: 0, notes: BTreeMap::new() };
         snapshot.catch_up(log_dir)?;
-        if newest.is_some_and(|newest| newest >= snapshot.next) {
-            let detail = format!("commit {} is missing from {}", snapshot.next, log_dir.display());
+        if found.newest.is_some_and(|newest| newest >= snapshot.next) || (found.checkpoint && snapshot.next == 0) {
+            let mut detail = format!("commit {} is missing from {}", snapshot.next, log_dir.display());
+            if found.checkpoint {
+                // Not read on purpose, see docs/decisions/0001: what campaigns noted is in commits only.
+                detail.push_str(
+                    "; another program wrote a checkpoint and removed commits, but a checkpoint does not hold the \
+                     positions of campaigns: put the commits back from a backup",
+                );
+            }
             return Err(LakeError::damaged(table, &detail));
         }
         Ok(snapshot)
@@ -153,18 +160,27 @@ impl Snapshot {
     }
 }
 
-/// The highest version in the folder, so that a gap is noticed and not taken for the end.
-fn newest_version(log_dir: &Path) -> Result<Option<u64>, LakeError> {
+/// What a listing of the log shows.
+#[derive(Debug, Default)]
+struct Found {
+    /// The highest version, so that a gap is noticed and not taken for the end.
+    newest: Option<u64>,
+    /// Whether another program wrote a checkpoint.
+    checkpoint: bool,
+}
+
+fn look(log_dir: &Path) -> Result<Found, LakeError> {
     let entries = match fs::read_dir(log_dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::default()),
         Err(error) => return Err(LakeError::io("listing", log_dir)(error)),
     };
-    let mut newest = None;
+    let mut found = Found::default();
     for entry in entries {
         let name = entry.map_err(LakeError::io("listing", log_dir))?.file_name();
-        let version = name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|digits| digits.parse().ok());
-        newest = newest.max(version);
+        let name = name.to_str().unwrap_or_default();
+        found.newest = found.newest.max(name.strip_suffix(".json").and_then(|digits| digits.parse().ok()));
+        found.checkpoint |= name.ends_with(".checkpoint.parquet");
     }
-    Ok(newest)
+    Ok(found)
 }

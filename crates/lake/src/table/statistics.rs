@@ -10,7 +10,7 @@ use arrow_array::{Array, RecordBatch};
 use hinomi_model::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::definition::{Column, Definition, Habit, Kind};
+use super::definition::{Definition, Habit, Kind};
 
 /// Longer texts are not stated as bounds.
 const MAX_TEXT_BYTES: usize = 64;
@@ -54,7 +54,7 @@ impl Extent {
 /// Gathers statistics while rows are written.
 #[derive(Debug)]
 pub(crate) struct Gatherer {
-    columns: &'static [Column],
+    definition: &'static Definition,
     rows: u64,
     bounds: Vec<Bounds>,
 }
@@ -75,14 +75,13 @@ enum Bound {
 impl Gatherer {
     /// For rows of this table.
     pub(crate) fn new(definition: &'static Definition) -> Self {
-        let columns = definition.columns;
-        Self { columns, rows: 0, bounds: vec![Bounds::default(); columns.len()] }
+        Self { definition, rows: 0, bounds: vec![Bounds::default(); definition.columns().count()] }
     }
 
     /// Takes these rows into account.
     pub(crate) fn take(&mut self, batch: &RecordBatch) {
         self.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-        for ((column, bounds), array) in self.columns.iter().zip(&mut self.bounds).zip(batch.columns()) {
+        for ((column, bounds), array) in self.definition.columns().zip(&mut self.bounds).zip(batch.columns()) {
             bounds.nulls += u64::try_from(array.null_count()).unwrap_or(u64::MAX);
             if column.habit != Habit::Bulk {
                 let (least, most) = range_of(column.kind, array);
@@ -99,7 +98,7 @@ impl Gatherer {
     /// The text for the log.
     pub(crate) fn finish(self) -> String {
         let (mut least, mut most, mut nulls) = (Map::new(), Map::new(), Map::new());
-        for (column, bounds) in self.columns.iter().zip(self.bounds) {
+        for (column, bounds) in self.definition.columns().zip(self.bounds) {
             if matches!(column.kind, Kind::Texts | Kind::References) {
                 continue;
             }

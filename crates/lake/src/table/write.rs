@@ -17,7 +17,7 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::definition::{Column, Definition, Habit};
+use super::definition::{Definition, Habit};
 use super::log;
 use super::statistics::Gatherer;
 use crate::error::LakeError;
@@ -125,7 +125,7 @@ fn properties(definition: &'static Definition) -> WriterProperties {
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(CHECK_ROWS)
         .set_sorting_columns(Some(sorting(definition)));
-    for column in definition.columns {
+    for column in definition.columns() {
         let path = ColumnPath::from(column.name);
         builder = match column.habit {
             Habit::Repeats => builder,
@@ -144,15 +144,15 @@ fn properties(definition: &'static Definition) -> WriterProperties {
 
 fn sorting(definition: &'static Definition) -> Vec<SortingColumn> {
     let place = |name: &&str| {
-        let at = leaves(definition.columns).position(|leaf| leaf == *name)?;
+        let at = leaves(definition).position(|leaf| leaf == *name)?;
         Some(SortingColumn { column_idx: i32::try_from(at).ok()?, descending: false, nulls_first: true })
     };
     definition.sorted_by.iter().filter_map(place).collect()
 }
 
 /// The names of the leaf columns in file order; a list of references has two leaves.
-fn leaves(columns: &'static [Column]) -> impl Iterator<Item = &'static str> {
-    columns.iter().flat_map(|column| {
+fn leaves(definition: &Definition) -> impl Iterator<Item = &'static str> {
+    definition.columns().flat_map(|column| {
         let leaves = if column.kind == super::definition::Kind::References { 2 } else { 1 };
         std::iter::repeat_n(column.name, leaves)
     })

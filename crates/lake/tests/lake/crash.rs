@@ -39,10 +39,12 @@ fn run_and_kill(dir: &Path, rounds: usize) -> u64 {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let spoken = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok()).take(rounds);
-    let last = spoken.last();
+    let mut spoken = lines.filter_map(|line| line.strip_prefix("appended ")?.parse().ok());
+    let last = spoken.by_ref().take(rounds).last();
     child.kill().unwrap();
     child.wait().unwrap();
+    // Not before: a child that nobody listens to would end by itself.
+    drop(spoken);
     last.expect("the child appended something before it was killed")
 }
 

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "helpers of tests may fail loudly")]
 
+mod anew;
 mod crash;
 mod export;
+mod formats;
 mod peers;
 mod rebuild;
 mod room;

@@ -1,11 +1,12 @@
 //! Other engines read the tables without our code: DuckDB and delta-rs, from Python.
 
+use std::path::Path;
 use std::process::Command;
 
 use hinomi_model::{Outcome, Sink};
 use serde_json::{Value, json};
 
-use crate::support::{batch, open, sighting, stand_aside, with_state};
+use crate::support::{batch, open, services, sighting, stand_aside, with_state};
 
 const SCRIPT: &str = r#"
 import json, sys, duckdb
@@ -35,11 +36,75 @@ print(json.dumps({
 }))
 "#;
 
+/// Whether the other engines are here.
+fn engines() -> bool {
+    let known = Command::new("python3").args(["-c", "import duckdb, deltalake"]).output();
+    let known = known.is_ok_and(|output| output.status.success());
+    if !known {
+        stand_aside("reading by other engines needs python3 with the packages duckdb and deltalake");
+    }
+    known
+}
+
+fn python(script: &str, dir: &Path) -> String {
+    let output = Command::new("python3").args(["-c", script]).arg(dir).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A checkpoint by delta-rs.
+const CHECKPOINT: &str = r#"
+import glob, os, sys
+from deltalake import DeltaTable
+log = f"{sys.argv[1]}/tables/sightings/_delta_log"
+DeltaTable(f"{sys.argv[1]}/tables/sightings").create_checkpoint()
+assert glob.glob(f"{log}/*.checkpoint.parquet") and os.path.exists(f"{log}/_last_checkpoint")
+"#;
+
+/// Version and rows as delta-rs and DuckDB see them.
+const COUNT: &str = r#"
+import sys, duckdb
+from deltalake import DeltaTable
+table = DeltaTable(f"{sys.argv[1]}/tables/sightings")
+files = [uri.removeprefix("file://") for uri in table.file_uris()]
+print(table.version(), duckdb.execute(f"SELECT count(*) FROM read_parquet({files!r})").fetchone()[0], end="")
+"#;
+
+#[test]
+fn a_checkpoint_of_another_engine_is_in_nobodys_way() {
+    if !engines() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let lake = open(dir.path());
+    for seconds in 1..4 {
+        let seen = batch([sighting("192.0.2.1", 22, seconds, "ssh S 1")]);
+        lake.append(with_state(seen, &seconds.to_string())).unwrap();
+    }
+    python(CHECKPOINT, dir.path());
+    lake.append(batch([sighting("192.0.2.2", 22, 9, "ssh S 2")])).unwrap();
+    drop(lake);
+    assert_eq!(python(COUNT, dir.path()), "4 4", "the other engine goes on from its checkpoint");
+    let lake = open(dir.path());
+    assert_eq!((lake.status().unwrap().sightings.rows, services(&lake).len()), (4, 2));
+    let campaign = "spring".parse().unwrap();
+    assert_eq!(lake.checkpoint(&campaign).unwrap().unwrap().state, "3");
+    drop(lake);
+    // Some engine removed what its checkpoint replaces: with the commits went what campaigns noted in them.
+    for version in 0..3 {
+        let commit = dir.path().join(format!("tables/sightings/_delta_log/{version:020}.json"));
+        std::fs::remove_file(commit).unwrap();
+    }
+    assert_eq!(python(COUNT, dir.path()), "4 4", "it is a sound table for the other engine");
+    let Err(error) = crate::support::open_reader(dir.path()) else { panic!("opened without its commits") };
+    assert!(error.to_string().contains("commit 0 is missing"), "{error}");
+    assert!(error.to_string().contains("put the commits back from a backup"), "{error}");
+}
+
 #[test]
 fn duckdb_and_delta_read_what_we_wrote() {
-    let known = Command::new("python3").args(["-c", "import duckdb, deltalake"]).output();
-    if !known.is_ok_and(|output| output.status.success()) {
-        return stand_aside("reading by other engines needs python3 with the packages duckdb and deltalake");
+    if !engines() {
+        return;
     }
     let dir = tempfile::tempdir().unwrap();
     let lake = open(dir.path());
@@ -50,9 +115,7 @@ fn duckdb_and_delta_read_what_we_wrote() {
     gone.marking.audience = vec!["isac".to_owned()];
     lake.append(batch([(gone, piece)])).unwrap();
     lake.identify_again(&mut |_, _| {}).unwrap();
-    let output = Command::new("python3").args(["-c", SCRIPT]).arg(dir.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told: Value = serde_json::from_str(&python(SCRIPT, dir.path())).unwrap();
     assert_eq!(told["counts"], json!([[3, 2, 2]]));
     assert_eq!((&told["versions"]["sightings"], &told["files_then"]), (&json!(2), &json!(1)));
     let newest = json!([["2001:db8::1", 80, "tcp", "2026-09-21T14:13:23.000000", "closed"]]);

@@ -49,7 +49,7 @@ fn an_index_that_is_behind_catches_up() {
     assert_eq!(services(&open(dir.path())), new);
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

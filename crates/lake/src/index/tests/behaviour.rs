@@ -152,6 +152,29 @@ fn a_reader_follows_a_writer() {
 }
 
 #[test]
+fn a_rebuild_is_shown_when_it_is_complete_or_not_at_all() {
+    let (folder, index) = fresh();
+    let reader = Index::open(folder.path(), true).expect("open");
+    index.apply(1, vec![update("192.0.2.1", 22, -5, "a")]).expect("applied");
+    let failed = index.rebuild(Some(3), || {
+        assert_eq!((index.applied(), index.shown()), (None, Some(1)));
+        index.apply(1, vec![update("192.0.2.1", 22, -5, "b")])?;
+        assert_eq!((ask(&index, "a").total, ask(&index, "b").total, ask(&reader, "a").total), (1, 0, 1));
+        Err(LakeError::ReadOnly)
+    });
+    assert!(matches!(failed, Err(LakeError::ReadOnly)));
+    assert_eq!((index.applied(), index.identified()), (Some(1), None));
+    index.apply(2, vec![update("192.0.2.2", 22, -5, "a")]).expect("the old one goes on");
+    assert_eq!((ask(&index, "a").total, ask(&reader, "a").total), (2, 2));
+    let fill = || index.apply(2, vec![update("192.0.2.1", 22, -5, "b")]);
+    index.rebuild(Some(3), fill).expect("rebuilt");
+    assert_eq!((ask(&index, "").total, ask(&reader, "b").total, index.shown()), (1, 1, Some(2)));
+    drop(index);
+    let index = Index::open(folder.path(), false).expect("open");
+    assert_eq!((index.applied(), index.identified()), (Some(2), Some(3)));
+}
+
+#[test]
 fn pages_stay_in_place_while_data_arrives() {
     let (_folder, index) = fresh();
     let first: Vec<Update> =
