@@ -19,9 +19,9 @@ fn documented(language: &str) -> Vec<String> {
             fields.push(name.replace("NAME", "x-name"));
         }
     }
-    let values =
-        ["ssl3", "1.0", "1.3", "3.1.1", "5", "yes", "no", "2.05", "0279,027d", "reply", "banner", "certificate"];
-    fields.retain(|name| !values.contains(&name.as_str()));
+    // What is no name of a field: values, kinds of evidence.
+    let is_name = |name: &str| name.contains('.') && name.starts_with(|c: char| c.is_ascii_lowercase());
+    fields.retain(|name| is_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)));
     fields
 }
 
