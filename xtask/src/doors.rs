@@ -25,7 +25,10 @@ const PACKET_CALLS: &[&str] = &[
 ];
 
 /// Files in which such a call is not towards a target, each with the reason.
-const EXCUSED: &[(&str, &str)] = &[("crates/town/src/", "the town answers those who asked, on loopback")];
+const EXCUSED: &[(&str, &str)] = &[(
+    "crates/town/src/listen.rs",
+    "the town fills its own listener's queue, on loopback, to be silent like a dead host",
+)];
 
 /// Crates that would open connections by themselves.
 const BANNED_CRATES: &[&str] = &["reqwest", "ureq", "hyper-util-client", "curl", "isahc", "attohttpc", "minreq"];
@@ -33,7 +36,7 @@ const BANNED_CRATES: &[&str] = &["reqwest", "ureq", "hyper-util-client", "curl",
 pub(crate) fn check(root: &Path) -> Result<()> {
     for file in sources(&root.join("crates"))? {
         let name = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-        let excused = EXCUSED.iter().any(|(prefix, _)| name.starts_with(prefix));
+        let excused = EXCUSED.iter().any(|(file, _)| name == *file);
         if name == PACKET_DOOR || excused || name.contains("/tests/") || name.ends_with("/tests.rs") {
             continue;
         }

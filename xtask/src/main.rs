@@ -2,6 +2,7 @@
 
 mod doors;
 mod layers;
+mod licences;
 mod words;
 
 use std::io::Write;
@@ -14,9 +15,10 @@ fn main() -> ExitCode {
     let result = match task.as_str() {
         "layers" => layers::check(root),
         "doors" => doors::check(root),
+        "licences" => licences::check(root),
         "words" => words::check(root),
-        "all" => layers::check(root).and_then(|()| doors::check(root)).and_then(|()| words::check(root)),
-        _ => Err(anyhow::anyhow!("usage: cargo xtask layers | doors | words | all")),
+        "all" => [layers::check, doors::check, words::check, licences::check].iter().try_for_each(|check| check(root)),
+        _ => Err(anyhow::anyhow!("usage: cargo xtask layers | doors | words | licences | all")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
