@@ -13,10 +13,12 @@ use hinomi_lake::Lake;
 use hinomi_model::scope::{Authority, Contact, Hours, Rate};
 use hinomi_model::{Clock, SystemClock, Timestamp};
 use hinomi_share::{Reader, Viewer};
+use hinomi_survey::Told;
 use hinomi_survey::scope::document::{Document, FORMAT, Targets};
 use hinomi_survey::scope::{sign, verify};
 use hinomi_town::{Plan as TownPlan, TownConfig};
-use hinomi_web::{Bound, Progress, Server, WebError};
+use hinomi_web::{Bound, Progress, Server, Simulated, WebError};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::cli::Common;
@@ -45,12 +47,17 @@ pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
     let town = hinomi_town::up(config(day)).await?;
     tell_notes(&town);
     let _held = townfile::hold(&state, &town.plan())?;
-    output::line(&format!("http://{}", bound.address()))?;
+    let told_to_stop = until_told_to_stop();
+    let url = format!("http://{}", bound.address());
+    match common.json {
+        true => output::json(&ready(&state, &url, &town.plan()))?,
+        false => output::line(&url)?,
+    }
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
     let (stop_sender, stop) = watch::channel(false);
     let survey = survey(&state, &lake, &town.plan(), watched, stop)?;
     let served = bound.run(async move {
-        until_told_to_stop().await;
+        told_to_stop.await;
         // Nobody receives only when the survey has ended already.
         let _ = stop_sender.send(true);
     });
@@ -58,6 +65,13 @@ pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
     survey.await.context("the survey")?;
     town.shutdown().await;
     Ok(())
+}
+
+/// What a program wants to know of the demonstration that is ready.
+fn ready(state: &State, url: &str, town: &TownPlan) -> Value {
+    let TownConfig { size, seed, day, .. } = town.config();
+    let town = json!({ "addresses": town.prefixes(), "size": size, "seed": seed, "day": day });
+    json!({ "url": url, "state": state.dir(), "town": town })
 }
 
 fn config(day: u32) -> TownConfig {
@@ -71,6 +85,7 @@ async fn bind(lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
         progress: Arc::clone(&progress),
         clock: Arc::new(SystemClock),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        simulated: Some(Simulated { devices: u64::from(TOWN_SIZE) }),
     };
     match server(USUAL_PORT).bind().await {
         Err(WebError::InUse { .. }) => Ok(server(0).bind().await?),
@@ -86,7 +101,8 @@ fn next_day(lake: &Arc<Lake>) -> Result<u32> {
     for (campaign, _) in lake.campaigns()? {
         let of_town = campaign.as_str().starts_with("town-");
         let stored = if of_town { Lake::checkpoint(lake, &campaign)? } else { None };
-        days += u32::from(stored.is_some_and(|checkpoint| checkpoint.state.contains("\"finished\":true")));
+        let told = stored.map(|checkpoint| Told::read(&checkpoint.state)).transpose()?;
+        days += u32::from(told.is_some_and(|told| told.finished));
     }
     Ok(days)
 }

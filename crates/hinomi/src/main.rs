@@ -1,7 +1,9 @@
 //! The program: reads the command line, wires the crates together, and tells people what happened.
 //!
-//! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong.
+//! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong, 3 a scope bears a
+//! good signature and is not valid yet.
 
+mod campaigns;
 mod cli;
 mod demo;
 mod identifier;
@@ -15,6 +17,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// The exit code for a scope of which everything is right but the day.
+const NOT_YET_VALID: u8 = 3;
+
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     output::start_log(arguments.verbose);
@@ -23,7 +28,7 @@ fn main() -> ExitCode {
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::talk(&format!("hinomi: {}", output::clean(&format!("{error:#}"))));
-            ExitCode::FAILURE
+            if error.is::<cli::NotYetValid>() { ExitCode::from(NOT_YET_VALID) } else { ExitCode::FAILURE }
         }
     }
 }

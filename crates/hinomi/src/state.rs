@@ -144,18 +144,19 @@ impl State {
         lines.map(read).collect()
     }
 
-    /// Believes a key from now on. Believing the same key twice changes nothing.
-    pub(crate) fn add_trust(&self, key: PublicKey, name: &str) -> Result<()> {
+    /// Believes a key from now on; tells whether that is new. Believing the same key twice changes nothing.
+    pub(crate) fn add_trust(&self, key: PublicKey, name: &str) -> Result<bool> {
         if name.trim().is_empty() || name.contains(['\n', '\r']) {
             bail!("the name must be one line");
         }
         self.make()?;
         if self.trusted()?.iter().any(|(known, _)| *known == key) {
-            return Ok(());
+            return Ok(false);
         }
         let path = self.dir.join("trust.txt");
         let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
-        writeln!(file, "{key} {}", name.trim()).with_context(|| format!("cannot write {}", path.display()))
+        writeln!(file, "{key} {}", name.trim()).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(true)
     }
 }
 

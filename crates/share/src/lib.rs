@@ -3,12 +3,15 @@
 //! Records leave the lake through [`policy`] and nowhere else: search, host pages, evidence, exports, on the command
 //! line as over HTTP. A [`Reader`] is the lake seen by one viewer; without a viewer there is no reader.
 
+pub mod ask;
 pub mod policy;
 
+pub use ask::{AskError, MAX_FACETS, read_facets};
 pub use hinomi_lake::export::Format;
 pub use hinomi_lake::query::{FIELDS, FieldInfo, QueryError};
 pub use hinomi_lake::search::{
-    FacetCount, FacetRequest, HistoryEntry, Host, MAX_LIMIT, SearchPage, SearchRequest, StoredEvidence,
+    FacetCount, FacetRequest, HistoryEntry, Host, MAX_FACET_VALUES, MAX_LIMIT, SearchPage, SearchRequest,
+    StoredEvidence,
 };
 pub use hinomi_lake::{LakeError, Status};
 pub use policy::{ReadError, Reader, Viewer};

@@ -12,7 +12,9 @@ use hinomi_lake::export::Format;
 use hinomi_lake::query::QueryError;
 use hinomi_lake::search::{Host, SearchPage, SearchRequest, StoredEvidence};
 use hinomi_lake::{Lake, LakeError, Status};
-use hinomi_model::{ContentHash, Timestamp};
+use hinomi_model::{CampaignId, Checkpoint, ContentHash, Timestamp};
+
+use crate::ask::{self, AskError};
 
 /// Who is looking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub enum ReadError {
     /// The query text cannot be understood.
     #[error(transparent)]
     Query(QueryError),
+    /// More is asked for than one answer holds.
+    #[error(transparent)]
+    Asked(#[from] AskError),
     /// The cursor is not valid.
     #[error("this cursor is not valid here; start again from the first page")]
     Cursor,
@@ -80,8 +85,9 @@ impl Reader {
     /// A page of services with counts.
     ///
     /// # Errors
-    /// When the query or cursor is not understood, or the lake cannot be read.
+    /// When more is asked for than one answer holds, the query or cursor is not understood, or the lake cannot be read.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, ReadError> {
+        ask::check(request)?;
         Ok(self.lake.search(request)?)
     }
 
@@ -114,6 +120,24 @@ impl Reader {
         out: &mut (dyn Write + Send),
     ) -> Result<u64, ReadError> {
         Ok(self.lake.export(query, now, format, out)?)
+    }
+
+    /// Every campaign that left a checkpoint and when it last did, the last to do so first.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn campaigns(&self) -> Result<Vec<(CampaignId, Option<Timestamp>)>, ReadError> {
+        let mut campaigns = self.lake.campaigns()?;
+        campaigns.sort_by(|(left_id, left), (right_id, right)| right.cmp(left).then_with(|| right_id.cmp(left_id)));
+        Ok(campaigns)
+    }
+
+    /// The newest checkpoint of a campaign: the sensor's own account of how far it is.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn checkpoint(&self, campaign: &CampaignId) -> Result<Option<Checkpoint>, ReadError> {
+        Ok(self.lake.checkpoint(campaign)?)
     }
 
     /// How much there is.

@@ -26,7 +26,7 @@ pub mod pace;
 pub mod scope;
 pub mod sweep;
 
-pub use campaign::{Campaign, Report, Survey};
+pub use campaign::{Account, Campaign, Report, Survey, Told};
 pub use config::Config;
 pub use engine::{ConnectEngine, Engine};
 pub use error::SurveyError;

@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hinomi_model::scope::Rule;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counters of one survey. Cheap to update from everywhere.
 #[derive(Debug, Default)]
 pub struct Metrics {
     targets_done: AtomicU64,
+    targets_resumed: AtomicU64,
     packets_sent: AtomicU64,
     open: AtomicU64,
     closed: AtomicU64,
@@ -22,10 +23,13 @@ pub struct Metrics {
 }
 
 /// The counters at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Targets (address and port) that are finished, whatever came of them.
     pub targets_done: u64,
+    /// How many of them were finished before this run began.
+    #[serde(default)]
+    pub targets_resumed: u64,
     /// Connection attempts and datagrams sent.
     pub packets_sent: u64,
     /// Services that answered.
@@ -78,6 +82,7 @@ impl Metrics {
 
     pub(crate) fn resumed(&self, targets: u64) {
         self.targets_done.fetch_add(targets, Relaxed);
+        self.targets_resumed.fetch_add(targets, Relaxed);
     }
 
     pub(crate) fn open(&self) {
@@ -108,6 +113,7 @@ impl Metrics {
         };
         Counts {
             targets_done: self.targets_done.load(Relaxed),
+            targets_resumed: self.targets_resumed.load(Relaxed),
             packets_sent: self.packets_sent.load(Relaxed),
             open: self.open.load(Relaxed),
             closed: self.closed.load(Relaxed),

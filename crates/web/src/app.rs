@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hinomi_model::{Clock, Timestamp};
 
 use crate::page::Outlook;
-use crate::read::Desk;
-use crate::watch::Progress;
+use crate::read::{Desk, DeskError};
+use crate::server::Simulated;
+use crate::watch::{Progress, Surveys};
 use crate::words::Catalogues;
 
 /// Shared by all requests; cheap to clone.
@@ -17,10 +18,17 @@ pub(crate) struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogues: Catalogues,
     pub(crate) outlook: Arc<Outlook>,
+    pub(crate) simulated: Option<Simulated>,
 }
 
 impl App {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Every campaign, running ones first.
+    pub(crate) async fn surveys(&self) -> Result<Surveys, DeskError> {
+        let (progress, now) = (Arc::clone(&self.progress), self.now());
+        self.desk.ask(move |reader| progress.surveys(reader, now)).await
     }
 }

@@ -35,5 +35,5 @@ pub mod watch;
 pub mod words;
 
 pub use error::WebError;
-pub use server::{Bound, Server};
-pub use watch::{NoSurveys, Progress, SurveyStatus};
+pub use server::{Bound, Server, Simulated};
+pub use watch::{NoSurveys, Progress, SurveyState, SurveyStatus, Surveys};

@@ -11,9 +11,6 @@ pub const MAX_TARGET_BYTES: usize = 16 * 1024;
 /// The most parameters of one request that are looked at.
 pub const MAX_PARAMETERS: usize = 32;
 
-/// How many facets one API call may ask for.
-pub const MAX_FACETS: usize = 16;
-
 /// Values of one facet when the caller does not say.
 pub const DEFAULT_FACET_VALUES: usize = 10;
 

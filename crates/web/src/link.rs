@@ -74,10 +74,11 @@ pub fn host(address: IpAddr) -> String {
 }
 
 /// The page of one piece of evidence, some bytes of it marked.
-pub fn evidence(hash: &ContentHash, span: Option<Range<u32>>) -> String {
+pub fn evidence(hash: &ContentHash, host: IpAddr, span: Option<Range<u32>>) -> String {
+    let page = with_parameters(&format!("/evidence/{hash}"), [("host", host.to_string().as_str())]);
     match span {
-        Some(span) => format!("/evidence/{hash}?start={}&end={}#mark", span.start, span.end),
-        None => format!("/evidence/{hash}"),
+        Some(span) => format!("{page}&start={}&end={}#mark", span.start, span.end),
+        None => page,
     }
 }
 

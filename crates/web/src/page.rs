@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod evidence;
 pub(crate) mod fault;
 mod frame;
+pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
 mod overview;
@@ -54,5 +55,6 @@ pub(crate) fn routes() -> Router<App> {
         .route("/hosts/{address}", get(host::show))
         .route("/evidence/{hash}", get(evidence::show))
         .route("/surveys", get(surveys::show))
+        .route("/guide", get(guide::show))
         .route("/about", get(about::show))
 }

@@ -29,6 +29,15 @@ pub struct Server {
     pub clock: Arc<dyn Clock>,
     /// Where to listen; loopback. Port 0 takes any free port.
     pub bind: SocketAddr,
+    /// Set when the devices are simulated: every page says so.
+    pub simulated: Option<Simulated>,
+}
+
+/// A demonstration: the devices on the pages are simulated ones on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Simulated {
+    /// How many there are.
+    pub devices: u64,
 }
 
 impl Server {
@@ -52,6 +61,7 @@ impl Server {
             clock: self.clock,
             catalogues: Catalogues::load()?,
             outlook: Arc::new(Outlook::default()),
+            simulated: self.simulated,
         };
         Ok(Bound { listener, address, router: router(app) })
     }

@@ -12,25 +12,29 @@ use crate::app::App;
 use crate::language::{COOKIE_NAME, Language};
 use crate::limits::MAX_PARAMETERS;
 use crate::link;
-use crate::words::{Catalogues, Words};
+use crate::server::Simulated;
+use crate::words::Words;
 
 /// What a page handler knows of its request.
 pub(crate) struct Visit {
     /// The texts of the visitor's language.
     pub(crate) words: Words,
+    /// What is shown is a demonstration.
+    pub(crate) simulated: Option<Simulated>,
     path: String,
     parameters: Vec<(String, String)>,
     chosen: Option<Language>,
 }
 
 impl Visit {
-    pub(crate) fn new(catalogues: &Catalogues, uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(app: &App, uri: &Uri, headers: &HeaderMap) -> Self {
         let parameters: Vec<(String, String)> = Query::try_from_uri(uri).map_or_else(|_| Vec::new(), |Query(all)| all);
         let parameters: Vec<_> = parameters.into_iter().take(MAX_PARAMETERS).collect();
         let asked = parameters.iter().find(|(name, _)| name == "lang").map(|(_, value)| value.as_str());
         let chosen = asked.and_then(Language::from_tag);
         let language = chosen.unwrap_or_else(|| Language::from_headers(headers));
-        Self { words: catalogues.words(language), path: uri.path().to_owned(), parameters, chosen }
+        let words = app.catalogues.words(language);
+        Self { words, simulated: app.simulated, path: uri.path().to_owned(), parameters, chosen }
     }
 
     /// The first value of a parameter; empty counts as absent.
@@ -60,6 +64,6 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self::new(&app.catalogues, &parts.uri, &parts.headers))
+        Ok(Self::new(app, &parts.uri, &parts.headers))
     }
 }

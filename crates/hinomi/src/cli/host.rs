@@ -53,6 +53,10 @@ fn show(reader: &Reader, host: &Host, options: &Options) -> Result<()> {
         let outcome = entry.outcome.name();
         output::line(&format!("  {} {}/{} {outcome} {label}{changes}", entry.time, entry.port, entry.transport))?;
     }
+    let left_out = host.history.len().saturating_sub(options.history);
+    if left_out > 0 {
+        output::talk(&format!("{left_out} older entries are left out; --history {} shows all", host.history.len()));
+    }
     Ok(())
 }
 

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use scope::NotYetValid;
+
 use crate::demo;
 use crate::state::State;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Request, Scope, Verdict};
-use hinomi_model::{Clock, SystemClock, Transport, parse_address};
+use hinomi_model::{Clock, SystemClock, Timestamp, Transport, parse_address};
 use hinomi_survey::scope::document::{Document, FORMAT, Targets};
-use hinomi_survey::scope::{Authorised, sign, verify};
+use hinomi_survey::scope::{Authorised, VerifyError, sign, verify};
 use hinomi_survey::{PrivateKey, PublicKey};
 use serde_json::json;
 
@@ -29,7 +29,7 @@ pub(crate) enum Verb {
         #[arg(long)]
         key: Option<PathBuf>,
     },
-    /// Check signature, signer and dates.
+    /// Check signature, signer and dates. Exit code 3: all is right, but it is not valid yet.
     Verify {
         /// The signed document.
         file: PathBuf,
@@ -121,24 +121,70 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
     match verb {
         Verb::New(new) => write_new(common, *new),
         Verb::Sign { file, key } => write_signed(common, &file, key.as_deref()),
-        Verb::Verify { file } => {
-            let authorised = load(common, &file)?;
-            match common.json {
-                true => output::json(&summary(authorised.scope(), Some(&authorised))),
-                false => output::line(&format!("{}: valid, signed by {}", file.display(), authorised.signer())),
-            }
-        }
+        Verb::Verify { file } => verify_file(common, &file),
         Verb::Show { file } => show(common, &file),
         Verb::Explain { scope, address, port, probe } => explain(common, &scope, &address, port, &probe),
         Verb::Key { file } => make_key(common, &file),
-        Verb::Trust { key, name } => common.state()?.add_trust(PublicKey::from_text(&key)?, &name),
+        Verb::Trust { key, name } => trust(common, &key, &name),
+    }
+}
+
+/// A scope with a good signature of somebody we believe, before its first day. A survey under it is refused too.
+#[derive(Debug)]
+pub(crate) struct NotYetValid {
+    file: String,
+    signer: String,
+    from: Timestamp,
+}
+
+impl std::fmt::Display for NotYetValid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, signer, from } = self;
+        write!(f, "{file}: signed by {signer}, valid from {from}, not yet valid; nothing is sent under it before then")
+    }
+}
+
+impl std::error::Error for NotYetValid {}
+
+fn verify_file(common: &Common, file: &Path) -> Result<()> {
+    let authorised = load(common, file)?;
+    let early = not_yet(&authorised, file);
+    if common.json {
+        output::json(&summary(authorised.scope(), Some(&authorised)))?;
+    } else if early.is_none() {
+        let until = authorised.scope().valid_until;
+        output::line(&format!("{}: valid until {until}, signed by {}", file.display(), authorised.signer()))?;
+    }
+    early.map_or(Ok(()), |early| Err(early.into()))
+}
+
+fn not_yet(authorised: &Authorised, file: &Path) -> Option<NotYetValid> {
+    let from = authorised.scope().valid_from;
+    let early = || NotYetValid { file: file.display().to_string(), signer: authorised.signer().to_owned(), from };
+    (SystemClock.now() < from).then(early)
+}
+
+fn trust(common: &Common, key: &str, name: &str) -> Result<()> {
+    let key = PublicKey::from_text(key)?;
+    let added = common.state()?.add_trust(key, name)?;
+    match (common.json, added) {
+        (true, _) => output::json(&json!({ "key": key.to_string(), "name": name.trim(), "added": added })),
+        (false, true) => output::line(&format!("{key}: scopes that it signs are believed from now on")),
+        (false, false) => output::line(&format!("{key}: was trusted already")),
     }
 }
 
 /// Reads and verifies a scope file with the state folder's trust.
 pub(crate) fn load(common: &Common, file: &Path) -> Result<Authorised> {
     let trust = common.state()?.trust()?;
-    verify(&read(file)?, &trust, SystemClock.now()).with_context(|| format!("{}", file.display()))
+    let verified = verify(&read(file)?, &trust, SystemClock.now());
+    if let (Err(VerifyError::Unknown { .. }), Some(state)) = (&verified, &common.state) {
+        output::talk(&format!(
+            "keys are trusted in a state folder: say --state {} with scope trust too",
+            state.display()
+        ));
+    }
+    verified.with_context(|| format!("{}", file.display()))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
@@ -148,8 +194,13 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 /// Rates that weak devices bear; whoever knows better edits the document.
 const GENTLE: Rate = Rate { total_pps: 1_000, per_prefix_pps: 100, per_host_pps: 10, per_host_connections: 1 };
 
+/// Nobody signs for microseconds.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_micros(time.as_micros() - time.as_micros().rem_euclid(1_000_000))
+}
+
 fn write_new(common: &Common, new: New) -> Result<()> {
-    let now = SystemClock.now();
+    let now = whole_seconds(SystemClock.now());
     let document = Document {
         format: FORMAT,
         name: new.name,
@@ -168,13 +219,18 @@ fn write_new(common: &Common, new: New) -> Result<()> {
         rate: GENTLE,
     };
     let text = document.write()?;
+    let missing = document.check().err().map(|problem| problem.to_string());
+    if let Some(file) = &new.out {
+        fs::write(file, &text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
     match (&new.out, common.json) {
-        (Some(file), _) => fs::write(file, &text).with_context(|| format!("cannot write {}", file.display()))?,
-        (None, true) => output::json(&json!({ "document": text }))?,
+        (Some(file), true) => output::json(&json!({ "file": file, "missing": missing }))?,
+        (None, true) => output::json(&json!({ "document": text, "missing": missing }))?,
+        (Some(file), false) => output::talk(&format!("written to {}; read it before you sign it", file.display())),
         (None, false) => output::line(text.trim_end())?,
     }
-    if let Err(problem) = document.check() {
-        output::talk(&format!("to be completed before it can be signed: {problem}"));
+    if let Some(missing) = &missing {
+        output::talk(&format!("to be completed before it can be signed: {missing}"));
     }
     Ok(())
 }
@@ -221,16 +277,21 @@ fn show(common: &Common, file: &Path) -> Result<()> {
     }
     output::line(document.write()?.trim_end())?;
     match verdict {
-        Ok(authorised) => output::talk(&format!("valid, signed by {}", authorised.signer())),
+        Ok(authorised) => match not_yet(&authorised, file) {
+            Some(early) => output::talk(&early.to_string()),
+            None => output::talk(&format!("valid, signed by {}", authorised.signer())),
+        },
         Err(reason) => output::talk(&format!("authorises nothing: {reason}")),
     }
     Ok(())
 }
 
 fn summary(scope: &Scope, authorised: Option<&Authorised>) -> serde_json::Value {
+    let early = SystemClock.now() < scope.valid_from;
     json!({
         "name": scope.name,
-        "valid": authorised.is_some(),
+        "valid": authorised.is_some() && !early,
+        "not_yet_valid": early,
         "signer": authorised.map(Authorised::signer),
         "digest": authorised.map(|authorised| authorised.digest().to_string()),
         "authority": scope.authority,

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use hinomi_model::{Clock, Service, SystemClock};
-use hinomi_share::{FacetRequest, ReadError, SearchPage, SearchRequest, query_fields};
+use hinomi_share::{ReadError, SearchPage, SearchRequest, query_fields, read_facets};
 use serde_json::json;
 
 use super::Common;
@@ -11,13 +11,13 @@ use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// What to search, as `port:23 NOT kind:router`; nothing finds everything. `--fields` lists what can be asked.
-    #[arg(allow_hyphen_values = true)]
+    /// What to search, as 'port:23 NOT kind:router', in quotes; nothing finds everything. A query that begins with a
+    /// minus stands after `--`. `--fields` lists what can be asked.
     query: Vec<String>,
-    /// Count values, as `product,port:20`.
+    /// Count values, as `product,port:20`; at most 1000 values each.
     #[arg(long, default_value = "")]
     facets: String,
-    /// How many services to show, at most 1000.
+    /// How many services to show, at most 1000; `--cursor` or `hinomi export` for more.
     #[arg(long, default_value_t = 25)]
     limit: usize,
     /// Where the previous page ended.
@@ -28,6 +28,9 @@ pub(crate) struct Options {
     fields: bool,
 }
 
+/// Values of a facet when nobody says how many.
+const FACET_VALUES: usize = 10;
+
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     if options.fields {
         return list_fields(common);
@@ -35,7 +38,7 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     let query = options.query.join(" ");
     let request = SearchRequest {
         query: query.clone(),
-        facets: read_facets(&options.facets)?,
+        facets: read_facets(&options.facets, FACET_VALUES)?,
         limit: options.limit,
         cursor: options.cursor.clone(),
         now: SystemClock.now(),
@@ -55,19 +58,6 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
 /// The query with a mark under what is wrong with it.
 pub(crate) fn pointed(query: &str, at: usize, len: usize, message: &str) -> String {
     format!("{message}\n  {query}\n  {}{}", " ".repeat(at), "^".repeat(len.max(1)))
-}
-
-/// Reads `product,port:20`.
-fn read_facets(text: &str) -> Result<Vec<FacetRequest>> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let read = |part: &str| {
-        let (field, size) = part.split_once(':').unwrap_or((part, "10"));
-        match size.parse() {
-            Ok(size) => Ok(FacetRequest { field: field.to_owned(), size }),
-            Err(_) => bail!("facet {part:?}: write a field and a number, as port:20"),
-        }
-    };
-    parts.map(read).collect()
 }
 
 fn list_fields(common: &Common) -> Result<()> {
@@ -101,7 +91,13 @@ pub(crate) fn one_line(service: &Service) -> String {
     let inside = if facts.tls { "+tls" } else { "" };
     let protocol = facts.protocol.as_ref().map_or("?", |protocol| protocol.as_str());
     let words = [&facts.vendor, &facts.product, &facts.version, &facts.model, &facts.firmware];
-    let product: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+    let mut product: Vec<&str> = Vec::with_capacity(words.len());
+    for word in words.into_iter().flatten() {
+        // A device's model is often its product, and its firmware the version.
+        if !product.contains(&word.as_str()) {
+            product.push(word);
+        }
+    }
     let product = if product.is_empty() { facts.summary.clone().unwrap_or_default() } else { product.join(" ") };
     let kind = facts.kind.map_or("", |kind| kind.name());
     let spoken = format!("{protocol}{inside}");

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use hinomi_model::SystemClock;
 use hinomi_web::{Progress, Server};
+use serde_json::json;
 
 use super::Common;
 use crate::output;
@@ -28,10 +29,15 @@ pub(crate) struct Options {
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let reader = common.state()?.reader()?;
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
-    let server =
-        Server { reader, progress, clock: Arc::new(SystemClock), bind: SocketAddr::new(options.address, options.port) };
+    let bind = SocketAddr::new(options.address, options.port);
+    let server = Server { reader, progress, clock: Arc::new(SystemClock), bind, simulated: None };
     let bound = server.bind().await?;
-    output::line(&format!("http://{}", bound.address()))?;
-    bound.run(until_told_to_stop()).await?;
+    let stop = until_told_to_stop();
+    let url = format!("http://{}", bound.address());
+    match common.json {
+        true => output::json(&json!({ "url": url }))?,
+        false => output::line(&url)?,
+    }
+    bound.run(stop).await?;
     Ok(())
 }

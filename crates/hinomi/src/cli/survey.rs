@@ -9,8 +9,7 @@ use clap::Args;
 use hinomi_lake::Lake;
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
-use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, OptOut, Pace, Report, Survey};
-use serde_json::Value;
+use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, OptOut, Pace, Report, Survey, Told};
 use tokio::sync::watch;
 
 use super::Common;
@@ -59,8 +58,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         plan.survey.door.authorised().signer(),
     ));
     let (stop_sender, stop) = watch::channel(false);
+    let told_to_stop = until_told_to_stop();
     tokio::spawn(async move {
-        until_told_to_stop().await;
+        told_to_stop.await;
         // Nobody receives only when the survey has ended already.
         let _ = stop_sender.send(true);
     });
@@ -155,10 +155,8 @@ fn choose(lake: &Arc<Lake>, door: &Door, choice: &Choice) -> Result<Campaign> {
             };
         };
         let campaign = make(id)?;
-        let state: Value = serde_json::from_str(&stored.state).context("the campaign's stored state")?;
-        let same = state.get("job").and_then(Value::as_str) == Some(campaign.job.as_str());
-        let finished = state.get("finished").and_then(Value::as_bool).unwrap_or(true);
-        last = (same && !finished).then_some(campaign);
+        let told = Told::read(&stored.state).with_context(|| format!("campaign {}", campaign.id))?;
+        last = (told.job == campaign.job && !told.finished).then_some(campaign);
     }
     anyhow::bail!("this scope has more than {MOST_CAMPAIGNS} campaigns; name one with --campaign")
 }

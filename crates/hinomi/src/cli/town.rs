@@ -73,6 +73,7 @@ pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
 async fn up(common: &Common, options: &Options) -> Result<()> {
     let town = hinomi_town::up(options.config()).await?;
     tell_notes(&town);
+    let stop = until_told_to_stop();
     let plan = town.plan();
     let _held = townfile::hold(&common.state()?, &plan)?;
     if common.json {
@@ -92,7 +93,7 @@ async fn up(common: &Common, options: &Options) -> Result<()> {
         output::line(&format!("udp ports {}", plan.udp_ports()))?;
     }
     output::talk("Ctrl-C ends the town");
-    until_told_to_stop().await;
+    stop.await;
     town.shutdown().await;
     Ok(())
 }

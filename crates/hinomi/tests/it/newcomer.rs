@@ -37,10 +37,16 @@ fn one_command_shows_a_town() {
     let total =
         |origin: &str| json(origin, "/api/v1/search?facets=product,kind&limit=1")["total"].as_u64().unwrap_or(0);
     until("results while the survey runs", Duration::from_secs(60), || total(&origin) > 100);
+    let (beside, watched) = here.start(&["serve", "--port", "0"]);
+    let state = |origin: &str| json(origin, "/api/v1/surveys")["surveys"][0]["state"].as_str().unwrap_or("").to_owned();
+    until("another process sees it run", Duration::from_secs(60), || state(&watched) == "running");
     until("the survey ends", Duration::from_secs(300), || {
         let surveys = json(&origin, "/api/v1/surveys");
         surveys["surveys"].as_array().is_some_and(|all| all.iter().all(|survey| survey["finished"] == true))
     });
+    until("another process sees it end", Duration::from_secs(60), || state(&watched) == "finished");
+    assert!(get(&watched, "/surveys?lang=ja").contains("town-1"));
+    assert_eq!(beside.interrupt(), Some(0));
     let page = json(&origin, "/api/v1/search?q=kind%3Acamera&facets=product&limit=1");
     let address = page["matches"][0]["address"].as_str().expect("a camera").to_owned();
     let host = json(&origin, &format!("/api/v1/hosts/{address}"));
@@ -54,7 +60,11 @@ fn one_command_shows_a_town() {
     }
     let seen = total(&origin);
     assert_eq!(first_start.interrupt(), Some(0), "Ctrl-C is an orderly end");
-    let (second_start, origin) = here.start(&[]);
+    let (second_start, ready) = here.start(&["--json"]);
+    let ready: Value = serde_json::from_str(&ready).expect("one line of JSON");
+    let origin = ready["url"].as_str().expect("an address").to_owned();
+    assert_eq!((&ready["town"]["size"], &ready["town"]["day"]), (&1_024.into(), &1.into()), "{ready}");
     assert!(total(&origin) >= seen, "the second start shows at once what is there");
+    until("both days are told of", Duration::from_secs(60), || json(&origin, "/api/v1/surveys")["total"] == 2);
     assert_eq!(second_start.interrupt(), Some(0));
 }

@@ -149,6 +149,60 @@ fn queries_that_cannot_be_understood_point_at_the_place() {
 }
 
 #[test]
+fn more_than_one_answer_holds() {
+    let here = Installation::new();
+    here.succeed(&["scope", "sign", text(&here.scope("q", LOOPBACK, "9", ""))]);
+    let said = here.fail(&["search", "port:80", "--limit", "5000"]);
+    assert!(said.contains("5000") && said.contains("1000") && said.contains("export"), "{said}");
+    let said = here.fail(&["search", "--facets", "port:5000"]);
+    assert!(said.contains("port:5000") && said.contains("1000"), "{said}");
+    let page = here.json(&["search", "NOT port:80", "--facets", "port,product:3", "--limit", "0"]);
+    assert!(page["facets"]["product"].is_array(), "options may follow the query: {page}");
+}
+
+/// A scope whose first day is to come: its signature is good, and nothing is sent under it.
+#[test]
+fn a_scope_before_its_first_day() {
+    let here = Installation::new();
+    let (listener, scope) = listener(&here);
+    let written = fs::read_to_string(&scope).expect("a scope");
+    let (body, _) = written.split_once("# hinomi-scope-signature").expect("a signature");
+    let early =
+        body.replace("valid_from = \"20", "valid_from = \"21").replace("valid_until = \"20", "valid_until = \"22");
+    fs::write(&scope, early).expect("written");
+    here.succeed(&["scope", "sign", text(&scope)]);
+    let output = here.run(&["scope", "verify", text(&scope), "--json"]);
+    assert_eq!(output.status.code(), Some(3), "an exit code of its own");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&told["valid"], &told["not_yet_valid"], &told["signer"]),
+        (&false.into(), &true.into(), &"self".into())
+    );
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("signed by self, valid from 21") && said.contains("not yet valid"), "{said}");
+    refused(&here, &scope, &listener, "not valid yet");
+}
+
+#[test]
+fn every_command_answers_in_json() {
+    let here = Installation::new();
+    let file = here.path("draft.toml");
+    let new = ["scope", "new", "--name", "draft", "--range", "127.0.0.1/32", "--out", text(&file)];
+    let told = here.json(&new);
+    assert_eq!(told["file"], text(&file));
+    assert!(told["missing"].as_str().is_some_and(|missing| missing.contains("authority")), "{told}");
+    let key = here.json(&["scope", "key", text(&here.path("signer.key"))])["public_key"].clone();
+    let trust = ["scope", "trust", key.as_str().expect("a key"), "--name", "N."];
+    assert_eq!(here.json(&trust)["added"], true);
+    assert_eq!(here.json(&trust)["added"], false, "believing twice changes nothing");
+    here.succeed(&["scope", "sign", text(&here.scope("q", LOOPBACK, "9", ""))]);
+    let (server, line) = here.start(&["serve", "--port", "0", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert!(told["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{told}");
+    assert_eq!(server.interrupt(), Some(0));
+}
+
+#[test]
 fn rules_that_are_broken_say_where() {
     let here = Installation::new();
     let folder = here.path("rules");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::pseudo::Suspect;
 
 /// Version of the stored form.
@@ -36,15 +37,38 @@ pub enum CheckpointError {
     OtherJob,
 }
 
+/// The stored form.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+pub(super) struct Stored {
     format: u32,
-    job: String,
+    pub(super) job: String,
     watermark: u64,
     beyond: Vec<(u64, u64)>,
-    finished: bool,
+    pub(super) finished: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     suspects: Vec<Suspect>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) account: Option<Account>,
+}
+
+impl Stored {
+    /// Reads a stored text.
+    ///
+    /// # Errors
+    /// When it is damaged or newer.
+    pub(super) fn read(text: &str) -> Result<Self, CheckpointError> {
+        let stored: Self =
+            serde_json::from_str(text).map_err(|error| CheckpointError::Unreadable(error.to_string()))?;
+        if stored.format > FORMAT {
+            return Err(CheckpointError::TooNew(stored.format));
+        }
+        Ok(stored)
+    }
+
+    /// Which steps it says are done.
+    pub(super) fn progress(&self) -> Progress {
+        Progress { watermark: self.watermark, beyond: self.beyond.iter().copied().collect() }
+    }
 }
 
 /// What a stored text said.
@@ -52,6 +76,7 @@ struct Stored {
 pub(crate) struct Resumed {
     pub(crate) progress: Progress,
     pub(crate) suspects: Vec<Suspect>,
+    pub(crate) account: Option<Account>,
 }
 
 impl Progress {
@@ -94,11 +119,16 @@ impl Progress {
     }
 
     /// The text to store. `job` names the job, `steps` is how many steps it has.
-    pub(crate) fn to_text(&self, job: &str, steps: u64, suspects: Vec<Suspect>) -> String {
-        let beyond = self.beyond.iter().map(|(from, to)| (*from, *to)).collect();
-        let finished = self.watermark >= steps;
-        let stored =
-            Stored { format: FORMAT, job: job.to_owned(), watermark: self.watermark, beyond, finished, suspects };
+    pub(crate) fn to_text(&self, job: &str, steps: u64, suspects: Vec<Suspect>, account: Option<Account>) -> String {
+        let stored = Stored {
+            format: FORMAT,
+            job: job.to_owned(),
+            watermark: self.watermark,
+            beyond: self.beyond.iter().map(|(from, to)| (*from, *to)).collect(),
+            finished: self.watermark >= steps,
+            suspects,
+            account,
+        };
         serde_json::to_string(&stored).unwrap_or_default()
     }
 
@@ -107,17 +137,11 @@ impl Progress {
     /// # Errors
     /// When it is damaged, newer, or of another job.
     pub(crate) fn from_text(text: &str, job: &str) -> Result<Resumed, CheckpointError> {
-        let stored: Stored =
-            serde_json::from_str(text).map_err(|error| CheckpointError::Unreadable(error.to_string()))?;
-        if stored.format > FORMAT {
-            return Err(CheckpointError::TooNew(stored.format));
-        }
+        let stored = Stored::read(text)?;
         if stored.job != job {
             return Err(CheckpointError::OtherJob);
         }
-        let beyond = stored.beyond.into_iter().collect();
-        let progress = Self { watermark: stored.watermark, beyond };
-        Ok(Resumed { progress, suspects: stored.suspects })
+        Ok(Resumed { progress: stored.progress(), suspects: stored.suspects, account: stored.account })
     }
 }
 
@@ -139,14 +163,14 @@ mod tests {
                 prop_assert_eq!(progress.contains(step), plain.contains(&step));
             }
             prop_assert_eq!(progress.done(), u64::try_from(plain.len()).expect("small"));
-            let read = Progress::from_text(&progress.to_text("j", 60, Vec::new()), "j").expect("readable");
+            let read = Progress::from_text(&progress.to_text("j", 60, Vec::new(), None), "j").expect("readable");
             prop_assert_eq!(read.progress, progress);
         }
     }
 
     #[test]
     fn another_job_and_a_newer_form_are_refused() {
-        let text = Progress::default().to_text("a", 5, Vec::new());
+        let text = Progress::default().to_text("a", 5, Vec::new(), None);
         assert_eq!(Progress::from_text(&text, "b"), Err(CheckpointError::OtherJob));
         let newer = text.replace("\"format\":1", "\"format\":2");
         assert_eq!(Progress::from_text(&newer, "a"), Err(CheckpointError::TooNew(2)));

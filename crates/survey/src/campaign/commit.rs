@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use hinomi_model::{Batch, CampaignId, Checkpoint, Evidence, Sighting, Sink, SinkError};
+use hinomi_model::{Batch, CampaignId, Checkpoint, Clock, Evidence, Sighting, Sink, SinkError};
 use tokio::sync::mpsc;
 
+use super::account::Teller;
 use super::checkpoint::Progress;
 use super::pseudo::Judge;
 use crate::config::Config;
@@ -46,6 +47,8 @@ pub(crate) struct Committer {
     pub(crate) steps: u64,
     pub(crate) progress: Progress,
     pub(crate) judge: Arc<Judge>,
+    pub(crate) teller: Teller,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Committer {
@@ -68,11 +71,11 @@ impl Committer {
                 _ = tick.tick() => unsaved,
             };
             if due {
-                self.store(std::mem::take(&mut batch)).await?;
+                self.store(std::mem::take(&mut batch), false).await?;
                 unsaved = false;
             }
         }
-        self.store(batch).await?;
+        self.store(batch, true).await?;
         Ok(self.progress)
     }
 
@@ -97,8 +100,10 @@ impl Committer {
         batch.sightings.extend(told);
     }
 
-    async fn store(&self, mut batch: Batch) -> Result<(), SinkError> {
-        let state = self.progress.to_text(&self.job, self.steps, self.judge.suspects());
+    /// Stores a batch with the checkpoint; `ended` with the last of this run.
+    async fn store(&self, mut batch: Batch, ended: bool) -> Result<(), SinkError> {
+        let account = self.teller.tell(self.metrics.counts(), self.progress.done(), ended, self.clock.now());
+        let state = self.progress.to_text(&self.job, self.steps, self.judge.suspects(), Some(account));
         batch.checkpoint = Some(Checkpoint { campaign: self.campaign.clone(), state });
         let sink = Arc::clone(&self.sink);
         let stored = tokio::task::spawn_blocking(move || sink.append(batch)).await;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::account::Teller;
 use super::checkpoint::{Progress, Resumed};
 use super::commit::{CameTo, Committer, Finished};
 use super::pseudo::Judge;
@@ -125,15 +126,16 @@ impl Survey {
     /// When results cannot be stored or the campaign's stored state is not usable.
     pub async fn run(self, campaign: Campaign, stop: watch::Receiver<bool>) -> Result<Report, SurveyError> {
         let started = self.clock.now();
-        let Resumed { progress, suspects } = self.resume(&campaign)?;
+        let Resumed { progress, suspects, account } = self.resume(&campaign)?;
         self.door.metrics().resumed(self.targets_of(&campaign, &progress));
+        let teller = Teller::new(self.door.authorised(), campaign.targets(), account, started);
         let survey = Arc::new(self);
         let (job_sender, jobs) = mpsc::channel(QUEUE);
         let (found_sender, found) = mpsc::channel(QUEUE);
         let (finished_sender, finished) = mpsc::channel(QUEUE);
         let judge = Arc::new(Judge::new(survey.config.pseudo_ports));
         judge.remember(suspects, |key| Sighting { campaign: Some(campaign.id.clone()), ..survey.seen_at(key) });
-        let committer = survey.committer(&campaign, progress.clone(), Arc::clone(&judge));
+        let committer = survey.committer(&campaign, progress.clone(), Arc::clone(&judge), teller);
         let committer = tokio::spawn(committer.run(finished));
         let discovery = tokio::spawn(Arc::clone(&survey.engine).discover(jobs, found_sender));
         let grabs = Grabs { survey: Arc::clone(&survey), campaign: campaign.id.clone(), judge };
@@ -157,7 +159,7 @@ impl Survey {
         progress.done().min(campaign.targets())
     }
 
-    fn committer(&self, campaign: &Campaign, progress: Progress, judge: Arc<Judge>) -> Committer {
+    fn committer(&self, campaign: &Campaign, progress: Progress, judge: Arc<Judge>, teller: Teller) -> Committer {
         Committer {
             sink: Arc::clone(&self.sink),
             metrics: Arc::clone(self.door.metrics()),
@@ -167,6 +169,8 @@ impl Survey {
             steps: campaign.walk.steps(),
             progress,
             judge,
+            teller,
+            clock: Arc::clone(&self.clock),
         }
     }
 

@@ -13,7 +13,6 @@ surveys-more = More about the surveys
 begin-title = How to begin
 begin-town = Try everything on a simulated town, in one step:
 begin-scope = To survey a network of your own, first write down who permits it:
-begin-survey = Survey what the signed scope permits:
 begin-import = Or bring in results of nmap, masscan or ZGrab2:
 
 map-heading = Map of the town

@@ -4,10 +4,10 @@ nav-label = 主な案内
 nav-overview = 見晴らし
 nav-search = 検索
 nav-surveys = 調査
-nav-about = Hinomi について
+nav-about = 概要
 language-label = 言語
 crumbs = 現在地
-foot = このサーバーは、いまお使いの機械からだけ開けます。外のサイトからは何も読み込みません。
+foot = このサーバーは、このマシンからだけ開けます。外のサイトからは何も読み込みません。
 
 services-count = { $count } サービス
 hosts-count = { $count } 台

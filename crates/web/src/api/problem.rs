@@ -1,7 +1,7 @@
 //! Errors of the API as problem details, RFC 9457.
 //!
 //! `code` is stable and `type` is a page of this server that explains it; `at` and `len` point into a query, counted in
-//! characters.
+//! characters; `instead` is what was likely meant there.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -53,6 +53,8 @@ struct Problem<'a> {
     at: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     len: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<&'a str>,
 }
 
 /// The answer of the API to a request that went wrong.
@@ -66,6 +68,7 @@ pub(crate) fn respond(fault: &Fault) -> Response {
         detail: fault.detail.as_deref(),
         at: fault.span.map(|(at, _)| at),
         len: fault.span.map(|(_, len)| len),
+        instead: fault.instead.as_deref(),
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];

@@ -4,18 +4,14 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use hinomi_share::{FacetRequest, MAX_LIMIT, SearchRequest};
+use hinomi_share::{SearchRequest, read_facets};
 use serde::{Deserialize, Serialize};
 
 use super::{json, problem};
 use crate::app::App;
-use crate::limits::{DEFAULT_FACET_VALUES, DEFAULT_LIMIT, MAX_FACETS, MAX_QUERY_BYTES};
+use crate::limits::{DEFAULT_FACET_VALUES, DEFAULT_LIMIT, MAX_QUERY_BYTES};
 use crate::page::fault::Fault;
 use crate::page::host::address_of;
-use crate::watch::SurveyStatus;
-
-/// The greatest number of values a facet may list.
-const MAX_FACET_VALUES: usize = 1_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,36 +43,12 @@ pub(super) fn bounded(query: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads `product,port:20`.
-fn facets(text: &str) -> Result<Vec<FacetRequest>, Fault> {
-    let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-    if parts.len() > MAX_FACETS {
-        return Err(malformed(&format!("facets: at most {MAX_FACETS} of them")));
-    }
-    parts.into_iter().map(facet).collect()
-}
-
-fn facet(part: &str) -> Result<FacetRequest, Fault> {
-    let (field, size) = part.split_once(':').unwrap_or((part, ""));
-    let size = match size {
-        "" => Some(DEFAULT_FACET_VALUES),
-        digits => digits.parse().ok().filter(|size| (1..=MAX_FACET_VALUES).contains(size)),
-    };
-    let size =
-        size.ok_or_else(|| malformed(&format!("facets: the number after {field}: is 1 to {MAX_FACET_VALUES}")))?;
-    Ok(FacetRequest { field: field.to_owned(), size })
-}
-
 fn request(app: &App, asked: SearchParameters) -> Result<SearchRequest, Fault> {
     bounded(&asked.q)?;
-    let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
-    if limit > MAX_LIMIT {
-        return Err(malformed(&format!("limit: at most {MAX_LIMIT}; use cursor for more")));
-    }
     Ok(SearchRequest {
         query: asked.q,
-        facets: facets(&asked.facets)?,
-        limit,
+        facets: read_facets(&asked.facets, DEFAULT_FACET_VALUES).map_err(|error| malformed(&error.to_string()))?,
+        limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
         cursor: asked.cursor,
         now: app.now(),
         ..SearchRequest::default()
@@ -108,14 +80,12 @@ pub(super) async fn host(State(app): State<App>, path: Result<Path<String>, Path
     }
 }
 
-#[derive(Serialize)]
-struct Surveys {
-    surveys: Vec<SurveyStatus>,
-}
-
 /// `GET /surveys`
 pub(super) async fn surveys(State(app): State<App>) -> Response {
-    json(&Surveys { surveys: app.progress.surveys() })
+    match app.surveys().await {
+        Ok(surveys) => json(&surveys),
+        Err(error) => problem::respond(&error.into()),
+    }
 }
 
 #[derive(Serialize)]

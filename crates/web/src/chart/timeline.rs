@@ -118,7 +118,9 @@ fn place(time: Timestamp, (first, last): (Timestamp, Timestamp)) -> u32 {
 
 fn ticks(first: Timestamp, last: Timestamp) -> Vec<Tick> {
     if last.since(first) < SHORTEST {
-        return vec![Tick { x: (LEFT + RIGHT) / 2, anchor: "middle", label: moment::minute(first) }];
+        let (from, to) = (moment::minute(first), moment::minute(last));
+        let label = if from == to { from } else { format!("{} – {to}", from.trim_end_matches(" UTC")) };
+        return vec![Tick { x: (LEFT + RIGHT) / 2, anchor: "middle", label }];
     }
     vec![
         Tick { x: LEFT, anchor: "start", label: moment::minute(first) },

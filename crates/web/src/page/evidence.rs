@@ -1,5 +1,6 @@
 //! One piece of evidence, down to its bytes. Never shown as what it claims to be: only as text and hexadecimal.
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 use askama::Template;
@@ -7,7 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use hinomi_model::ContentHash;
+use hinomi_model::{ContentHash, parse_address};
 use hinomi_share::StoredEvidence;
 
 use super::fault::{self, Fault};
@@ -27,6 +28,8 @@ const TEXT_CHARS: usize = 4_096;
 #[template(path = "evidence.html")]
 struct EvidencePage {
     frame: Frame,
+    /// The host whose page led here.
+    host: Option<IpAddr>,
     hash: String,
     kind: String,
     size: String,
@@ -71,6 +74,7 @@ fn compose(visit: &Visit, hash: &ContentHash, evidence: &StoredEvidence) -> Evid
     let kind = w.say(&format!("evidence-kind-{}", evidence.kind));
     EvidencePage {
         frame: Frame::new(visit, &kind, ""),
+        host: visit.parameter("host").and_then(|text| parse_address(text).ok()),
         hash: hash.to_string(),
         kind,
         size: w.count("bytes-count", u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
@@ -80,8 +84,8 @@ fn compose(visit: &Visit, hash: &ContentHash, evidence: &StoredEvidence) -> Evid
         span: (!span.is_empty()).then(|| format!("{}–{}", span.start, span.end.saturating_sub(1))),
         text: text(bytes, &span),
         lines: hex::dump(bytes, window.clone(), &span),
-        earlier: (window.start > 0).then(|| turn(hash, &span, window.start.saturating_sub(HEX_PAGE_BYTES))),
-        later: (window.end < bytes.len()).then(|| turn(hash, &span, window.end)),
+        earlier: (window.start > 0).then(|| turn(visit, hash, &span, window.start.saturating_sub(HEX_PAGE_BYTES))),
+        later: (window.end < bytes.len()).then(|| turn(visit, hash, &span, window.end)),
         window: format!("{}–{}", window.start, window.end.saturating_sub(1)),
     }
 }
@@ -105,10 +109,11 @@ fn window(visit: &Visit, span: &Range<usize>, len: usize) -> Range<usize> {
 }
 
 /// The page with another window, the span kept.
-fn turn(hash: &ContentHash, span: &Range<usize>, from: usize) -> String {
+fn turn(visit: &Visit, hash: &ContentHash, span: &Range<usize>, from: usize) -> String {
     let (start, end, from) = (span.start.to_string(), span.end.to_string(), from.to_string());
-    let path = link::evidence(hash, None);
-    link::with_parameters(&path, [("start", start.as_str()), ("end", end.as_str()), ("from", from.as_str())])
+    let host = visit.parameter("host").map(|host| ("host", host));
+    let window = [("start", start.as_str()), ("end", end.as_str()), ("from", from.as_str())];
+    link::with_parameters(&format!("/evidence/{hash}"), host.into_iter().chain(window))
 }
 
 /// The bytes as text: before the span, the span, after it.

@@ -23,13 +23,17 @@ pub(crate) struct Fault {
     pub(crate) code: &'static str,
     /// What exactly, in the words of who noticed; may quote the request.
     pub(crate) detail: Option<String>,
+    /// The same in Japanese, where there is such a text.
+    pub(crate) detail_ja: Option<String>,
     /// Where in the query, in characters, and how many.
     pub(crate) span: Option<(usize, usize)>,
+    /// What was likely meant there.
+    pub(crate) instead: Option<String>,
 }
 
 impl Fault {
     pub(crate) const fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, detail: None, span: None }
+        Self { status, code, detail: None, detail_ja: None, span: None, instead: None }
     }
 
     pub(crate) fn because(mut self, detail: &dyn std::fmt::Display) -> Self {
@@ -39,7 +43,9 @@ impl Fault {
 
     fn query(error: &QueryError) -> Self {
         let mut fault = Self::new(StatusCode::BAD_REQUEST, "query").because(&error.message);
+        fault.detail_ja = Some(error.message_ja.clone()).filter(|text| !text.is_empty());
         fault.span = Some((error.at, error.len));
+        fault.instead.clone_from(&error.instead);
         fault
     }
 }
@@ -49,6 +55,7 @@ impl From<DeskError> for Fault {
         match error {
             DeskError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy"),
             DeskError::Read(ReadError::Query(query)) => Self::query(&query),
+            DeskError::Read(ReadError::Asked(asked)) => Self::new(StatusCode::BAD_REQUEST, "parameter").because(&asked),
             DeskError::Read(ReadError::Cursor) => Self::new(StatusCode::BAD_REQUEST, "cursor"),
             other => {
                 tracing::error!(error = %other, "the lake could not be read");
@@ -72,7 +79,7 @@ pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -
     if uri.path().starts_with("/api/") {
         return problem::respond(fault);
     }
-    page(&Visit::new(&app.catalogues, uri, headers), fault)
+    page(&Visit::new(app, uri, headers), fault)
 }
 
 /// The page for a fault.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use crate::asset;
 use crate::language::Language;
 use crate::seen::Seen;
+use crate::server::Simulated;
 use crate::visit::Visit;
 use crate::words::Words;
 
@@ -24,9 +25,11 @@ pub(crate) struct Frame {
     pub(crate) w: Words,
     /// In the window's title, before the name of the program.
     pub(crate) title: Seen,
-    /// Which entry of the navigation is this page: `overview`, `search`, `surveys`, `about`, or empty.
+    /// Which entry of the navigation is this page: `overview`, `search`, `surveys`, `guide`, `about`, or empty.
     pub(crate) here: &'static str,
     pub(crate) choices: Vec<Choice>,
+    /// Says that the devices are simulated, when they are.
+    pub(crate) simulated: Option<String>,
     pub(crate) style: String,
     pub(crate) script: String,
     pub(crate) logo: String,
@@ -45,6 +48,7 @@ impl Frame {
             w: visit.words.clone(),
             title: Seen::word(title),
             here,
+            simulated: visit.simulated.map(|town| simulated(&visit.words, town)),
             choices: Language::ALL.into_iter().map(choice).collect(),
             style: asset::address("style.css"),
             script: asset::address("hinomi.js"),
@@ -55,6 +59,10 @@ impl Frame {
     pub(crate) fn lang(&self) -> &'static str {
         self.w.language().tag()
     }
+}
+
+fn simulated(words: &Words, town: Simulated) -> String {
+    words.with("simulated", words.count("simulated-devices", town.devices))
 }
 
 /// The answer with a page. Records are not for the disk cache of a browser.

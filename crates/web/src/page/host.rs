@@ -144,7 +144,7 @@ fn compose(app: &App, visit: &Visit, host: &Host, opened: &Opened) -> HostPage {
         timeline: timeline::draw(&host.history),
         timeline_width: timeline::WIDTH,
         timeline_title: w.with("timeline-title", &address),
-        history: host.history.iter().take(MAX_HISTORY_ROWS).map(|entry| row(w, entry)).collect(),
+        history: host.history.iter().take(MAX_HISTORY_ROWS).map(|entry| row(w, host.address, entry)).collect(),
         more_history: host.history.len() > MAX_HISTORY_ROWS,
         search_href: link::search(&link::term("ip", &address)),
         address,
@@ -188,13 +188,13 @@ fn part(w: &Words, now: Timestamp, service: &Service, opened: &Opened) -> Part {
         service: ServiceView::new(w, now, service),
         certificate: service.facts.certificate.as_ref().map(|facts| certificate(w, now, facts)),
         proofs: opened.proofs(w, service),
-        evidence: service.evidence.iter().map(|reference| evidence_link(w, reference)).collect(),
+        evidence: service.evidence.iter().map(|reference| evidence_link(w, service.key.address, reference)).collect(),
     }
 }
 
-fn evidence_link(w: &Words, reference: &EvidenceRef) -> EvidenceLink {
+fn evidence_link(w: &Words, host: IpAddr, reference: &EvidenceRef) -> EvidenceLink {
     EvidenceLink {
-        href: link::evidence(&reference.hash, None),
+        href: link::evidence(&reference.hash, host, None),
         kind: w.say(&format!("evidence-kind-{}", reference.kind)),
     }
 }
@@ -223,7 +223,7 @@ fn certificate(w: &Words, now: Timestamp, facts: &CertificateFacts) -> Certifica
     }
 }
 
-fn row(w: &Words, entry: &HistoryEntry) -> Row {
+fn row(w: &Words, host: IpAddr, entry: &HistoryEntry) -> Row {
     let change = |name: &String| w.find("change-", name).map_or_else(|| Seen::word(name), |text| Seen::word(&text));
     Row {
         time: moment::minute(entry.time),
@@ -234,6 +234,6 @@ fn row(w: &Words, entry: &HistoryEntry) -> Row {
         changes: entry.changes.iter().take(8).map(change).collect(),
         sensor: Seen::word(&entry.sensor),
         remark: entry.remark.as_deref().map(Seen::line),
-        evidence: entry.evidence.iter().take(8).map(|reference| evidence_link(w, reference)).collect(),
+        evidence: entry.evidence.iter().take(8).map(|reference| evidence_link(w, host, reference)).collect(),
     }
 }

@@ -18,9 +18,11 @@ use crate::chart::map::{Panel, Spot};
 use crate::limits::MAX_MAP_ROWS;
 use crate::link;
 use crate::moment;
+use crate::read::DeskError;
 use crate::seen::Seen;
 use crate::tags;
 use crate::visit::Visit;
+use crate::watch::Surveys;
 use crate::words::Words;
 
 pub(crate) use outlook::{Outlook, Picture};
@@ -35,7 +37,8 @@ struct OverviewPage {
     empty: bool,
     headline: String,
     figures: Vec<Figure>,
-    surveys: Vec<SurveyView>,
+    /// The one that runs, or the last one that did.
+    survey: Option<SurveyView>,
     running: bool,
     panels: Vec<PanelView>,
     partial: Option<String>,
@@ -95,23 +98,22 @@ struct Bar {
 }
 
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    match app.outlook.look(&app).await {
-        Ok(picture) => render(&visit, StatusCode::OK, &compose(&app, &visit, &picture)),
+    let looked = async { Ok::<_, DeskError>((app.outlook.look(&app).await?, app.surveys().await?)) };
+    match looked.await {
+        Ok((picture, surveys)) => render(&visit, StatusCode::OK, &compose(&app, &visit, &picture, &surveys)),
         Err(error) => fault::page(&visit, &Fault::from(error)),
     }
 }
 
-fn compose(app: &App, visit: &Visit, picture: &Picture) -> OverviewPage {
+fn compose(app: &App, visit: &Visit, picture: &Picture, surveys: &Surveys) -> OverviewPage {
     let w = &visit.words;
-    let surveys: Vec<_> = app.progress.surveys();
-    let running = surveys.iter().any(|survey| !survey.finished);
     OverviewPage {
         frame: Frame::new(visit, &w.say("overview-title"), "overview"),
         empty: picture.services == 0,
         headline: headline(w, picture),
         figures: figures(w, picture),
-        surveys: surveys.iter().map(|survey| SurveyView::new(w, app.now(), survey)).collect(),
-        running,
+        survey: surveys.surveys.first().map(|survey| SurveyView::new(w, app.now(), survey)),
+        running: surveys.any_running(),
         panels: picture.panels.iter().map(|panel| panel_view(w, panel)).collect(),
         partial: (!picture.complete).then(|| w.count("map-partial", picture.drawn)),
         legend: legend(w, picture),

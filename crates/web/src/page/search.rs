@@ -51,10 +51,13 @@ struct SearchView {
 /// A query that was not understood, with the place.
 struct Trouble {
     title: String,
-    /// What the query language has to say, in English.
+    /// What the query language has to say, and in which language.
     message: Option<Seen>,
+    message_lang: &'static str,
     /// The query before, at and after the place; absent when the fault is elsewhere.
     place: Option<[Seen; 3]>,
+    /// What was likely meant: the whole query, and its address.
+    instead: Option<(Seen, String)>,
 }
 
 struct Facet {
@@ -168,8 +171,20 @@ fn trouble(words: &Words, query: &str, fault: &Fault) -> Trouble {
         let before = at.min(60);
         [part(at - before, before), part(at, len.max(1)), part(at.saturating_add(len.max(1)), 60)]
     });
-    let title = words.say(&format!("problem-{}", fault.code));
-    Trouble { title, message: fault.detail.as_deref().map(Seen::line), place }
+    let japanese = fault.detail_ja.as_deref().filter(|_| words.language() == Language::Japanese);
+    let message = japanese.or(fault.detail.as_deref()).map(Seen::line);
+    let message_lang = if japanese.is_some() { Language::Japanese } else { Language::English }.tag();
+    let instead = corrected(query, fault).map(|meant| (Seen::line(&meant), link::search(&meant)));
+    Trouble { title: words.say(&format!("problem-{}", fault.code)), message, message_lang, place, instead }
+}
+
+/// The query with what was likely meant in place of what was not understood.
+fn corrected(query: &str, fault: &Fault) -> Option<String> {
+    let (at, len) = fault.span?;
+    let instead = fault.instead.as_deref()?;
+    let before = query.chars().take(at);
+    let after = query.chars().skip(at.checked_add(len)?);
+    Some(before.chain(instead.chars()).chain(after).collect())
 }
 
 fn fields(language: Language) -> Vec<FieldHelp> {

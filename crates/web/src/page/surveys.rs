@@ -1,4 +1,4 @@
-//! How surveys are doing.
+//! Every campaign: how those that run are doing, and what became of the others.
 
 use askama::Template;
 use axum::extract::State;
@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::Timestamp;
 
+use super::fault::{self, Fault};
 use super::{Frame, render};
 use crate::app::App;
 use crate::moment;
 use crate::seen::Seen;
 use crate::visit::Visit;
-use crate::watch::SurveyStatus;
+use crate::watch::{SurveyState, SurveyStatus, Surveys};
 use crate::words::Words;
 
 /// Reasons of errors that a page lists.
@@ -23,6 +24,8 @@ struct SurveysPage {
     frame: Frame,
     surveys: Vec<SurveyView>,
     running: bool,
+    /// Says that the oldest are left out, when they are.
+    more: Option<String>,
 }
 
 /// A survey in the words of the visitor.
@@ -31,7 +34,9 @@ pub(crate) struct SurveyView {
     pub(crate) scope_name: Seen,
     pub(crate) authority: Seen,
     pub(crate) contact: Seen,
-    pub(crate) finished: bool,
+    /// `running`, `stopped` or `finished`: a class of the style sheet.
+    pub(crate) state: &'static str,
+    pub(crate) state_label: String,
     pub(crate) percent: u64,
     pub(crate) targets: u64,
     pub(crate) done: u64,
@@ -40,6 +45,7 @@ pub(crate) struct SurveyView {
     pub(crate) refused: String,
     pub(crate) rate: String,
     pub(crate) started: String,
+    pub(crate) updated: String,
     pub(crate) remaining: Option<String>,
     pub(crate) note: Option<Seen>,
     pub(crate) errors: Vec<(Seen, String)>,
@@ -48,14 +54,16 @@ pub(crate) struct SurveyView {
 impl SurveyView {
     pub(crate) fn new(words: &Words, now: Timestamp, survey: &SurveyStatus) -> Self {
         let progress = format!("{} / {}", moment::grouped(survey.done), moment::grouped(survey.targets));
-        let started = format!("{} ({})", moment::minute(survey.started), moment::relative(words, now, survey.started));
+        let when = |time| format!("{} ({})", moment::minute(time), moment::relative(words, now, time));
+        let state = survey.state.name();
         let error = |(reason, count): &(String, u64)| (Seen::word(reason), moment::grouped(*count));
         Self {
             campaign: Seen::word(&survey.campaign),
             scope_name: Seen::word(&survey.scope_name),
             authority: Seen::line(&survey.authority),
             contact: Seen::line(&survey.contact),
-            finished: survey.finished,
+            state,
+            state_label: words.say(&format!("survey-{state}")),
             percent: moment::percent(survey.done, survey.targets),
             targets: survey.targets.max(1),
             done: survey.done,
@@ -63,8 +71,12 @@ impl SurveyView {
             open: moment::grouped(survey.open),
             refused: moment::grouped(survey.refused),
             rate: words.with("rate", rate(survey.rate_pps)),
-            started,
-            remaining: survey.remaining_s.filter(|_| !survey.finished).map(|left| moment::span(words, left)),
+            started: when(survey.started),
+            updated: when(survey.updated),
+            remaining: survey
+                .remaining_s
+                .filter(|_| survey.state == SurveyState::Running)
+                .map(|left| moment::span(words, left)),
             note: survey.note.as_deref().map(Seen::line),
             errors: survey.errors.iter().take(MAX_ERRORS).map(error).collect(),
         }
@@ -85,11 +97,19 @@ fn rate(per_second: f64) -> String {
 }
 
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    let surveys = app.progress.surveys();
-    let page = SurveysPage {
-        frame: Frame::new(&visit, &visit.words.say("surveys-title"), "surveys"),
-        running: surveys.iter().any(|survey| !survey.finished),
-        surveys: surveys.iter().map(|survey| SurveyView::new(&visit.words, app.now(), survey)).collect(),
-    };
-    render(&visit, StatusCode::OK, &page)
+    match app.surveys().await {
+        Ok(surveys) => render(&visit, StatusCode::OK, &compose(&visit, app.now(), &surveys)),
+        Err(error) => fault::page(&visit, &Fault::from(error)),
+    }
+}
+
+fn compose(visit: &Visit, now: Timestamp, surveys: &Surveys) -> SurveysPage {
+    let words = &visit.words;
+    let left_out = surveys.total.saturating_sub(surveys.surveys.len());
+    SurveysPage {
+        frame: Frame::new(visit, &words.say("surveys-title"), "surveys"),
+        running: surveys.any_running(),
+        surveys: surveys.surveys.iter().map(|survey| SurveyView::new(words, now, survey)).collect(),
+        more: (left_out > 0).then(|| words.count("surveys-left-out", u64::try_from(left_out).unwrap_or(u64::MAX))),
+    }
 }

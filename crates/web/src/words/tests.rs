@@ -6,6 +6,7 @@ use hinomi_model::{DeviceKind, EvidenceKind};
 
 use super::*;
 use crate::tags::KNOWN_TAGS;
+use crate::watch::SurveyState;
 
 /// Keys that code puts together from a prefix and a name of a fixed list.
 fn composed() -> BTreeSet<String> {
@@ -21,6 +22,9 @@ fn composed() -> BTreeSet<String> {
             .iter()
             .flat_map(|unit| [format!("ago-{unit}"), format!("ahead-{unit}"), format!("span-{unit}")]),
     );
+    keys.extend(crate::page::guide::QUESTIONS.iter().flat_map(|key| [(*key).to_owned(), format!("{key}-how")]));
+    let states = [SurveyState::Running, SurveyState::Stopped, SurveyState::Finished];
+    keys.extend(states.map(|state| format!("survey-{}", state.name())));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys
 }

@@ -100,6 +100,7 @@ fn problems_point_at_the_character_and_explain_themselves() {
     assert_eq!((answer.status, problem["code"].as_str(), problem["status"].as_u64()), (400, Some("query"), Some(400)));
     assert_eq!(problem["at"], 8, "{problem}");
     assert!(problem["detail"].as_str().expect("detail").contains("protocol"), "{problem}");
+    assert_eq!(problem["instead"], "protocol", "{problem}");
     let about = world.page("/about", "en");
     let kind = problem["type"].as_str().expect("type");
     assert!(about.contains(&format!("id=\"{}\"", kind.trim_start_matches("/about#"))), "{kind}");
@@ -125,6 +126,17 @@ fn slips_of_the_pen_are_refused() {
     }
     let long = world.get(&format!("/api/v1/search?q={}", "x".repeat(5_000)));
     assert_eq!((long.status, long.json()["code"].as_str()), (400, Some("query-too-long")));
+}
+
+#[test]
+fn more_than_one_answer_holds_is_refused_with_the_way_to_all() {
+    let world = World::at_rest();
+    for (target, asked) in [("/search?limit=5000", "5000"), ("/search?facets=port:5000", "port:5000")] {
+        let answer = world.get(&format!("/api/v1{target}"));
+        assert_eq!(answer.status, 400, "{target}");
+        let detail = answer.json()["detail"].as_str().expect("detail").to_owned();
+        assert!(detail.contains(asked) && detail.contains("1000") && detail.contains("export"), "{detail}");
+    }
 }
 
 #[test]

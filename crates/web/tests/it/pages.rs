@@ -32,6 +32,9 @@ fn pages_do_not_need_the_script() {
         assert!(surveys.contains(told), "{told}");
     }
     assert!(surveys.contains("href=\"/surveys\">Show the latest"));
+    for told in ["town-6", "stopped", "same command", "7 older surveys are not listed"] {
+        assert!(surveys.contains(told), "{told}");
+    }
 }
 
 #[test]
@@ -42,7 +45,24 @@ fn the_overview_counts_what_is_there() {
         assert!(page.contains(told), "{told}");
     }
     let empty = World::empty().page("/", "ja");
-    assert!(empty.contains("まだ何も観測していません") && empty.contains("hinomi survey --scope"));
+    assert!(empty.contains("まだ何も観測していません") && empty.contains("href=\"/guide#own\""));
+}
+
+#[test]
+fn a_demonstration_says_so_on_every_page() {
+    let world = World::simulated();
+    for target in every_page(&world) {
+        let page = world.page(&target, "en");
+        assert!(page.contains("1,024 simulated devices on this machine"), "{target}");
+    }
+    assert!(world.page("/", "ja").contains("模擬の機器 1,024 台"));
+    assert!(!World::at_rest().page("/", "en").contains("simulated devices"));
+    for language in ["ja", "en"] {
+        let guide = world.page("/guide", language);
+        for command in ["hinomi scope new", "hinomi scope sign", "hinomi scope trust", "hinomi survey --scope"] {
+            assert!(guide.contains(command), "{command}");
+        }
+    }
 }
 
 #[test]
@@ -54,6 +74,9 @@ fn search_narrows_by_links_and_points_at_mistakes() {
     let wrong = world.get("/search?q=port:22%20prot:ssh&lang=en");
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains("port:22 <mark>prot"), "{}", wrong.text());
+    assert!(wrong.text().contains("href=\"/search?q=port%3A22%20port%3Assh\""), "what was meant: {}", wrong.text());
+    let japanese = world.get("/search?q=prot:ssh&lang=ja").text();
+    assert!(japanese.contains("<p lang=\"ja\">&#34;prot&#34; という項目はありません"), "{japanese}");
     let none = world.page("/search?q=port:4", "en");
     assert!(none.contains("Nothing matches"));
 }
@@ -70,7 +93,7 @@ fn a_host_tells_its_story_down_to_the_bytes() {
     let href = proof.and_then(|part| part.split('"').next()).expect("a proof").replace("&#38;", "&");
     let evidence = world.page(href.split('#').next().expect("a path"), "en");
     assert!(evidence.contains("<mark>OpenSSH_9.2p1"), "{evidence}");
-    assert!(evidence.contains("id=\"mark\""));
+    assert!(evidence.contains("id=\"mark\"") && evidence.contains("href=\"/hosts/192.0.2.60\""), "and back");
     let certificate = world.page("/hosts/192.0.2.40", "en");
     for told in ["Certificate", "2025-01-01", "days ago", "expired", "self-signed", "cam.example"] {
         assert!(certificate.contains(told), "{told}");

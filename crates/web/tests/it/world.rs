@@ -9,8 +9,8 @@ use hinomi_model::time::FixedClock;
 use hinomi_model::{
     Batch, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::{Reader, Viewer};
-use hinomi_web::{NoSurveys, Progress, Server, SurveyStatus};
+use hinomi_share::{ReadError, Reader, Viewer};
+use hinomi_web::{NoSurveys, Progress, Server, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ impl World {
 
     /// The town while it is being surveyed.
     pub(crate) fn surveyed() -> Self {
-        Self::with(batches(), Arc::new(OneSurvey))
+        Self::with(batches(), Arc::new(SomeSurveys))
     }
 
     /// A lake without a record.
@@ -49,6 +49,15 @@ impl World {
 
     /// A server over these batches.
     pub(crate) fn with(batches: Vec<Batch>, progress: Arc<dyn Progress>) -> Self {
+        Self::new(batches, progress, None)
+    }
+
+    /// The town of a demonstration.
+    pub(crate) fn simulated() -> Self {
+        Self::new(batches(), Arc::new(NoSurveys), Some(Simulated { devices: 1_024 }))
+    }
+
+    fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>) -> Self {
         let folder = TempDir::new().expect("a folder");
         let clock = Arc::new(FixedClock(time(NOW)));
         let options = LakeOptions {
@@ -65,7 +74,7 @@ impl World {
         let reader = Reader::new(Arc::new(lake), Viewer::Operator);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let bound = runtime.block_on(Server { reader, progress, clock, bind }.bind()).expect("a free port");
+        let bound = runtime.block_on(Server { reader, progress, clock, bind, simulated }.bind()).expect("a free port");
         let address = bound.address();
         let (stop, stopped) = oneshot::channel();
         runtime.spawn(bound.run(async {
@@ -104,26 +113,41 @@ impl Drop for World {
     }
 }
 
-struct OneSurvey;
+/// One that runs, one that was stopped yesterday, and more than are told of.
+struct SomeSurveys;
 
-impl Progress for OneSurvey {
-    fn surveys(&self) -> Vec<SurveyStatus> {
-        vec![SurveyStatus {
-            campaign: "town-7".into(),
-            scope_name: format!("scope {HOSTILE}"),
-            authority: format!("City of Example {HOSTILE}"),
-            contact: "noc@example.jp".into(),
-            targets: 12_000,
-            done: 3_000,
-            open: 321,
-            refused: 4,
-            rate_pps: 812.4,
-            started: time("2026-11-22T11:58:00Z"),
-            remaining_s: Some(75),
-            finished: false,
-            note: Some(format!("a note {HOSTILE}")),
-            errors: vec![(format!("timeout {HOSTILE}"), 17)],
-        }]
+impl Progress for SomeSurveys {
+    fn surveys(&self, _reader: &Reader, _now: Timestamp) -> Result<Surveys, ReadError> {
+        let stopped = SurveyStatus {
+            campaign: "town-6".into(),
+            state: SurveyState::Stopped,
+            updated: time("2026-11-21T10:00:00Z"),
+            started: time("2026-11-21T09:00:00Z"),
+            remaining_s: None,
+            ..running()
+        };
+        Ok(Surveys { total: 9, surveys: vec![running(), stopped] })
+    }
+}
+
+fn running() -> SurveyStatus {
+    SurveyStatus {
+        campaign: "town-7".into(),
+        state: SurveyState::Running,
+        scope_name: format!("scope {HOSTILE}"),
+        authority: format!("City of Example {HOSTILE}"),
+        contact: "noc@example.jp".into(),
+        targets: 12_000,
+        done: 3_000,
+        open: 321,
+        refused: 4,
+        rate_pps: 812.4,
+        started: time("2026-11-22T11:58:00Z"),
+        updated: time("2026-11-22T11:59:59Z"),
+        remaining_s: Some(75),
+        finished: false,
+        note: Some(format!("a note {HOSTILE}")),
+        errors: vec![(format!("timeout {HOSTILE}"), 17)],
     }
 }
 
@@ -234,6 +258,7 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/surveys",
+        "/guide",
         "/about",
     ]
     .map(str::to_owned)

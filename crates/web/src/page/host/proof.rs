@@ -71,7 +71,7 @@ impl Opened {
             rule: Seen::word(&proof.rule),
             field: Seen::word(&proof.field),
             kind: words.say(&format!("evidence-kind-{}", proof.evidence)),
-            href: link::evidence(&hash, Some(proof.start..proof.end)),
+            href: link::evidence(&hash, service.key.address, Some(proof.start..proof.end)),
             excerpt,
         })
     }
