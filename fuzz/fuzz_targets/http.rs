@@ -16,9 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
         // What is complete stays complete.
         assert!(http::complete(&[bytes, b"more"].concat()));
     }
+    // Who keeps the connection has said all there is.
+    assert!(whole || !http::keeps_open(bytes));
     let _ = response.title();
     if let Some(path) = response.icon_path("/a/b?c") {
-        let request = http::request(&path, "192.0.2.1", "https://survey.example/").expect("a path that a page gave");
+        let request = http::request(&path, "192.0.2.1", "https://survey.example/", http::Afterwards::Keep)
+            .expect("a path that a page gave");
         assert_eq!(request.windows(4).filter(|end| end == b"\r\n\r\n").count(), 1);
     }
 });

@@ -6,112 +6,22 @@
 
 mod hours;
 mod ports;
+mod probe;
 mod reserved;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use hours::{Hours, HoursError};
 pub use ports::{PortSet, PortsError};
+pub use probe::{Probe, UnknownProbe};
 pub use reserved::{Reserved, reserved};
 
 use crate::address::Transport;
 use crate::time::Timestamp;
-
-/// What may be sent. The text form stands in scope documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Probe {
-    /// Open a connection (or send a SYN), send nothing, listen.
-    Connect,
-    /// TLS ClientHello and handshake.
-    Tls,
-    /// HTTP GET of `/` and of a favicon.
-    Http,
-    /// SSH key exchange up to the host key.
-    Ssh,
-    /// RTSP OPTIONS.
-    Rtsp,
-    /// MQTT CONNECT without credentials; no subscription.
-    Mqtt,
-    /// Redis PING and INFO.
-    Redis,
-    /// One empty line, or the protocol's own greeting (FTP, SMTP, Telnet and others that speak in lines).
-    Line,
-    /// DNS version.bind and a recursion question.
-    Dns,
-    /// NTP client request; never monlist.
-    Ntp,
-    /// SNMP v3 engine discovery; no community.
-    Snmp,
-    /// SSDP search and the device description it points to, if that is inside the scope.
-    Ssdp,
-    /// CoAP GET /.well-known/core.
-    Coap,
-    /// ECHONET Lite Get of the node profile.
-    EchonetLite,
-    /// Modbus read device identification.
-    Modbus,
-}
-
-/// Every probe with its name in documents.
-const PROBES: &[(Probe, &str)] = &[
-    (Probe::Connect, "connect"),
-    (Probe::Tls, "tls"),
-    (Probe::Http, "http"),
-    (Probe::Ssh, "ssh"),
-    (Probe::Rtsp, "rtsp"),
-    (Probe::Mqtt, "mqtt"),
-    (Probe::Redis, "redis"),
-    (Probe::Line, "line"),
-    (Probe::Dns, "dns"),
-    (Probe::Ntp, "ntp"),
-    (Probe::Snmp, "snmp"),
-    (Probe::Ssdp, "ssdp"),
-    (Probe::Coap, "coap"),
-    (Probe::EchonetLite, "echonet-lite"),
-    (Probe::Modbus, "modbus"),
-];
-
-impl Probe {
-    /// Every probe.
-    pub fn all() -> impl Iterator<Item = Self> {
-        PROBES.iter().map(|(probe, _)| *probe)
-    }
-
-    /// The name in documents.
-    pub fn name(self) -> &'static str {
-        PROBES.iter().find(|(probe, _)| *probe == self).map_or("connect", |(_, name)| name)
-    }
-}
-
-impl fmt::Display for Probe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A text that names no probe.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is no probe; probes are {}", Probe::all().map(Probe::name).collect::<Vec<_>>().join(", "))]
-pub struct UnknownProbe {
-    /// What was given.
-    pub name: String,
-}
-
-impl FromStr for Probe {
-    type Err = UnknownProbe;
-
-    fn from_str(text: &str) -> Result<Self, UnknownProbe> {
-        let found = Self::all().find(|probe| probe.name() == text);
-        found.ok_or_else(|| UnknownProbe { name: text.chars().take(64).collect() })
-    }
-}
 
 /// Who authorises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +83,9 @@ pub struct Scope {
     pub udp: PortSet,
     /// What may be sent.
     pub probes: Vec<Probe>,
+    /// Ports at which the owner says that a probe's protocol is spoken: it is asked there first, and may be sent there
+    /// though it is not at home ([`Probe::home_ports`]).
+    pub probe_ports: Vec<(Probe, PortSet)>,
     /// How fast.
     pub rate: Rate,
     /// At which hours of the day.
@@ -224,6 +137,8 @@ pub enum Rule {
     Port,
     /// The probe is not in the scope.
     Probe,
+    /// The probe is in the scope, but the port is neither its own nor named for it.
+    ProbePort,
     /// Before the scope is valid.
     NotYetValid,
     /// After the scope ended.
@@ -241,6 +156,7 @@ impl fmt::Display for Rule {
             Self::OutsideRanges => f.write_str("outside: no range of the scope contains the address"),
             Self::Port => f.write_str("port: the scope does not permit this port"),
             Self::Probe => f.write_str("probe: the scope does not permit this probe"),
+            Self::ProbePort => f.write_str("probe: the scope does not name this port for this probe"),
             Self::NotYetValid => f.write_str("validity: the scope is not valid yet"),
             Self::Expired => f.write_str("validity: the scope has ended"),
             Self::Hours => f.write_str("hours: the scope does not permit this hour of the day"),
@@ -289,6 +205,15 @@ impl Scope {
         range.ok_or(Rule::OutsideRanges)
     }
 
+    /// The probes for which the owner names this port.
+    pub fn named_at(&self, port: u16) -> impl Iterator<Item = Probe> {
+        self.probe_ports.iter().filter(move |(_, ports)| ports.contains(port)).map(|(probe, _)| *probe)
+    }
+
+    fn is_at_home(&self, probe: Probe, port: u16) -> bool {
+        probe.home_ports().is_none_or(|ports| ports.contains(&port)) || self.named_at(port).any(|named| named == probe)
+    }
+
     fn first_objection(&self, request: &Request, opt_out: &[IpNet]) -> Result<IpNet, Rule> {
         let range = self.permits_address(request.address, opt_out)?;
         let ports = match request.transport {
@@ -300,6 +225,9 @@ impl Scope {
         }
         if !self.probes.contains(&request.probe) {
             return Err(Rule::Probe);
+        }
+        if !self.is_at_home(request.probe, request.port) {
+            return Err(Rule::ProbePort);
         }
         if request.time < self.valid_from {
             return Err(Rule::NotYetValid);

@@ -11,6 +11,10 @@ pub const MAX_NAME_BYTES: usize = 255;
 /// The most compression pointers followed for one name. Each must point backwards, so this only bounds work.
 pub const MAX_POINTERS: usize = 32;
 
+/// A name that every resolver knows without asking anybody (RFC 6761 section 6.3): whether a server resolves for
+/// strangers shows in the flags of its answer, and no question of ours sets others to work.
+pub const OWN_NAME: &str = "localhost";
+
 /// The most questions and records read from one message, each.
 pub const MAX_RECORDS: usize = 128;
 
@@ -34,7 +38,7 @@ pub fn version_query(id: u16) -> Vec<u8> {
     message
 }
 
-/// Asks a server to resolve a name (`A IN`, recursion desired). The name must be one the scope's owner agrees to.
+/// Asks a server to resolve a name (`A IN`, recursion desired), as [`OWN_NAME`].
 ///
 /// # Errors
 /// When `name` is no domain name: a label empty or over 63 bytes, or more than [`MAX_NAME_BYTES`].
@@ -244,16 +248,20 @@ fn text_of(data: &[u8]) -> Vec<u8> {
 }
 
 /// The named parts of stored evidence: `dns.version` (text of `version.bind`), `dns.rcode` by name (`NOERROR`,
-/// `REFUSED`, otherwise decimal), `dns.recursion` (`yes`, `no`).
+/// `REFUSED`, otherwise decimal), `dns.recursion` (`yes`, `no`): whether the server says that it resolves for us.
+///
+/// Many servers answer questions of class CHAOS from a part of their own that never resolves. So a `no` counts only in
+/// answer to a question of class IN.
 ///
 /// # Errors
 /// When the bytes are no DNS response.
 pub fn fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
     let response = Response::parse(bytes)?;
-    let mut found = vec![
-        Field::computed("dns.rcode", code_name(response.code), 3..4),
-        Field::computed("dns.recursion", if response.recursion { "yes" } else { "no" }, 3..4),
-    ];
+    let mut found = vec![Field::computed("dns.rcode", code_name(response.code), 3..4)];
+    let ordinary = response.questions.iter().any(|(_, _, class)| *class == CLASS_IN);
+    if response.recursion || ordinary {
+        found.push(Field::computed("dns.recursion", if response.recursion { "yes" } else { "no" }, 3..4));
+    }
     if let Some(record) = response.version() {
         let span = record.data_at..record.data_at + record.data.len();
         found.push(Field::computed("dns.version", text_of(record.data), span));
@@ -284,17 +292,22 @@ fn code_name(code: u8) -> String {
 /// A hostile message may have a name read from those very bytes. Then it is left as it is.
 pub fn mask(bytes: &mut [u8]) {
     let mut masked = bytes.to_vec();
-    let Ok(response) = Response::parse(bytes) else { return };
-    // The place of an OPT record's time to live holds flags.
-    let lives = response.records.iter().filter(|record| record.kind != TYPE_OPT).map(|record| record.ttl_at);
-    for (at, count) in lives.map(|at| (at, 4)).chain([(0, 2)]) {
+    let Some(lives) = lives_at(bytes) else { return };
+    for (at, count) in lives.iter().map(|at| (*at, 4)).chain([(0, 2)]) {
         if let Some(part) = masked.get_mut(at..at + count) {
             part.fill(0);
         }
     }
-    if fields(&masked) == fields(bytes) {
+    if fields(&masked) == fields(bytes) && lives_at(&masked) == Some(lives) {
         bytes.copy_from_slice(&masked);
     }
+}
+
+/// Where times to live stand. The place of an OPT record's holds flags instead.
+fn lives_at(bytes: &[u8]) -> Option<Vec<usize>> {
+    let response = Response::parse(bytes).ok()?;
+    let lives = response.records.iter().filter(|record| record.kind != TYPE_OPT);
+    Some(lives.map(|record| record.ttl_at).collect())
 }
 
 #[cfg(test)]
@@ -318,12 +331,22 @@ mod tests {
     }
 
     #[test]
+    fn masking_twice_is_masking_once_even_where_names_are_read_from_what_is_masked() {
+        let hostile = b"\x0a\0\x80\x01\0\x02\0\0\0\0\0\x16\xc0\0\xf9\0\x31\0\0\x22\0\xf9\0\0\0\0\0\0\0\xc4\0\0\0\0";
+        let mut once = hostile.to_vec();
+        mask(&mut once);
+        let mut twice = once.clone();
+        mask(&mut twice);
+        assert_eq!(twice, once);
+    }
+
+    #[test]
     fn version_is_read_through_a_pointer() {
         let found = fields(VERSION).expect("fields");
         let version = found.iter().find(|field| field.name == "dns.version").expect("a version");
         assert_eq!(version.text(), "9.18.28-test");
         assert_eq!(&VERSION[version.span.clone()][1..], b"9.18.28-test");
-        assert!(found.iter().any(|field| field.name == "dns.recursion" && field.text() == "no"));
+        assert!(found.iter().all(|field| field.name != "dns.recursion"), "class CHAOS does not tell");
     }
 
     #[test]
@@ -331,6 +354,19 @@ mod tests {
         let refused = b"\0\0\x81\x85\0\0\0\0\0\0\0\0";
         let found = fields(refused).expect("fields");
         assert_eq!((found[0].text().as_ref(), found[1].text().as_ref()), ("REFUSED", "yes"));
+    }
+
+    #[test]
+    fn an_answer_about_localhost_tells_whether_it_resolves() {
+        let mut answer = recursion_query(7, OWN_NAME).expect("a query");
+        let told = |answer: &[u8]| {
+            let found = fields(answer).expect("fields");
+            found.iter().find(|field| field.name == "dns.recursion").map(|field| field.text().into_owned())
+        };
+        answer[2..4].copy_from_slice(&[0x81, 0x05]);
+        assert_eq!(told(&answer).as_deref(), Some("no"));
+        answer[2..4].copy_from_slice(&[0x81, 0x80]);
+        assert_eq!(told(&answer).as_deref(), Some("yes"));
     }
 
     #[test]

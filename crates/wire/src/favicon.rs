@@ -15,6 +15,15 @@ use crate::fields::Fields;
 /// Bytes that fill one line of 76 characters.
 const LINE_BYTES: usize = 57;
 
+/// How pictures begin that browsers take for an icon.
+const MARKS: &[&[u8]] =
+    &[b"\0\0\x01\0", b"\x89PNG\r\n\x1a\n", b"GIF8", b"\xff\xd8\xff", b"RIFF", b"BM", b"<svg", b"<?xml"];
+
+/// Whether bytes begin like a picture: a server that answers every path with a page has no icon.
+pub fn is_image(bytes: &[u8]) -> bool {
+    MARKS.iter().any(|mark| bytes.starts_with(mark))
+}
+
 /// Both hashes of an icon.
 pub fn fields(icon: &[u8]) -> Vec<Field<'_>> {
     let mut list = Fields::new(icon);
@@ -73,6 +82,14 @@ mod tests {
         assert_eq!(murmur3(b"test"), 0xba6b_d213);
         assert_eq!(murmur3(b"Hello, world!"), 0xc036_3e43);
         assert_eq!(murmur3(b"The quick brown fox jumps over the lazy dog"), 0x2e4f_f723);
+    }
+
+    #[test]
+    fn pages_are_no_icons() {
+        assert!(is_image(b"\0\0\x01\0\x01\0\x10\x10") && is_image(b"\x89PNG\r\n\x1a\n...") && is_image(b"<svg xmlns"));
+        for page in [&b"<html>404"[..], b"<!DOCTYPE html>", b"", b"not found", b"\0\0"] {
+            assert!(!is_image(page), "{page:?}");
+        }
     }
 
     #[test]

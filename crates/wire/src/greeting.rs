@@ -22,25 +22,28 @@ pub use moment::mask;
 /// The most lines of a greeting that are joined.
 const MAX_LINES: usize = 64;
 
-/// The parts of a greeting: `banner`, `line`, and what the protocol adds.
+/// The parts of a greeting: `banner`, `line`, and what the protocol adds. Telnet's are text without its commands.
 pub fn fields(input: &[u8]) -> Vec<Field<'_>> {
     let mut list = Fields::new(input);
-    list.span("banner", 0..input.len());
-    if let Some(line) = first_words(input) {
-        list.span("line", line);
+    let protocol = recognise(input);
+    if protocol != Some("telnet") {
+        list.span("banner", 0..input.len());
+        // MySQL's is binary: where a line would end lies in bytes that differ at every look.
+        if let Some(line) = first_words(input).filter(|_| protocol != Some("mysql")) {
+            list.span("line", line);
+        }
     }
     push_protocol(&mut list, input);
     list.finish()
 }
 
 /// The first line that is not blank.
-fn first_words(input: &[u8]) -> Option<Range<usize>> {
+pub(crate) fn first_words(input: &[u8]) -> Option<Range<usize>> {
     lines(input, 0..input.len()).find(|line| !line.is_empty())
 }
 
 /// Adds what the recognised protocol says, for greetings and for answers alike.
 pub(crate) fn push_protocol<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
-    let everything = 0..input.len();
     match recognise(input) {
         Some("ssh") => push_ssh(list, input),
         Some("ftp") => push_coded(list, input, "ftp.banner"),
@@ -49,7 +52,6 @@ pub(crate) fn push_protocol<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
         Some("pop3") => push_after(list, input, "pop3.banner", b"+OK"),
         Some("imap") => push_after(list, input, "imap.banner", b"* OK"),
         Some("vnc") => list.span("vnc.version", trim(input, 4..12.min(input.len()))),
-        Some("irc") => list.span("irc.banner", first_words(input).unwrap_or(everything)),
         Some("rsync") => push_after(list, input, "rsync.version", b"@RSYNCD:"),
         Some("telnet") => telnet::push_fields(list, input),
         Some("mysql") => mysql::push_fields(list, input),
@@ -123,6 +125,8 @@ mod tests {
             (b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n", "imap.banner", "[CAPABILITY IMAP4rev1] Dovecot ready."),
             (b"RFB 003.008\n", "vnc.version", "003.008"),
             (b"\r\n\r\nWelcome\r\n", "line", "Welcome"),
+            (b"\xff\xfd\x18\xff\xfb\x01\r\n\x1b[2JAP-6 ready\r\nlogin: ", "line", "AP-6 ready"),
+            (b"\xff\xfd\x18\r\nAP-6\x07\r\nlogin: ", "banner", "AP-6 \r\nlogin:"),
         ];
         for (bytes, name, expected) in cases {
             assert_eq!(value(bytes, name).as_deref(), Some(*expected), "{name}");

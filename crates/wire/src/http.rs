@@ -1,6 +1,7 @@
 //! HTTP/1 responses (RFC 9112) as devices really send them, and the one request that we send.
 //!
-//! [`request`] builds a GET that says who asks and where to complain. [`complete`] tells a reader when to stop.
+//! [`request`] builds a GET that says who asks and where to complain. [`complete`] tells a reader when to stop,
+//! [`keeps_open`] whether one more question may follow over the same connection.
 //! [`parse`] is tolerant of careless servers and refuses what does not begin with a status line (so HTTP/0.9 too).
 //! [`fields`] gives what rules match on, [`mask`] blanks dates, cookies, nonces and request identifiers.
 //!
@@ -65,13 +66,22 @@ impl Response<'_> {
     }
 }
 
+/// What the server is asked to do with the connection after its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// End it.
+    Close,
+    /// Keep it: one more question may come.
+    Keep,
+}
+
 /// A GET of `path` from `host` (as it belongs in the `Host` header), naming Hinomi and `contact`, the address of the
 /// page that says who surveys and how to opt out.
 ///
 /// # Errors
 /// When a part is longer than [`MAX_PART_BYTES`] or has blanks, control or non-ASCII characters in it: what a device
 /// said must not become a header of ours.
-pub fn request(path: &str, host: &str, contact: &str) -> Result<Vec<u8>, Malformed> {
+pub fn request(path: &str, host: &str, contact: &str, afterwards: Afterwards) -> Result<Vec<u8>, Malformed> {
     check_part(path, "request path")?;
     check_part(host, "host")?;
     check_part(contact, "contact")?;
@@ -79,9 +89,13 @@ pub fn request(path: &str, host: &str, contact: &str) -> Result<Vec<u8>, Malform
         return Err(Malformed::Invalid { what: "request path", at: 0 });
     }
     let version = env!("CARGO_PKG_VERSION");
+    let connection = match afterwards {
+        Afterwards::Close => "close",
+        Afterwards::Keep => "keep-alive",
+    };
     let text = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0 (compatible; Hinomi/{version}; +{contact})\r\n\
-         Accept: */*\r\nConnection: close\r\n\r\n"
+         Accept: */*\r\nConnection: {connection}\r\n\r\n"
     );
     Ok(text.into_bytes())
 }
@@ -142,6 +156,18 @@ pub fn complete(input: &[u8]) -> bool {
         _ if is_chunked(&head) => chunked::is_complete(body),
         _ => head.content_length().is_some_and(|length| body.len() >= length),
     }
+}
+
+/// Whether the connection takes another request after this answer: all of it is there by its own account, and the server
+/// did not say that it ends the connection (RFC 9112 section 9.3).
+pub fn keeps_open(answer: &[u8]) -> bool {
+    let Ok(head) = head::parse(answer, b"HTTP") else { return false };
+    let says = |word: &[u8]| {
+        let header = head.header("connection");
+        header.is_some_and(|header| crate::text::find_ignore_case(&header.value, word).is_some())
+    };
+    let newer = answer.trim_ascii_start().starts_with(b"HTTP/1.1");
+    head.ended && complete(answer) && if newer { !says(b"close") } else { says(b"keep-alive") }
 }
 
 /// The parts of a response that rules match on; see the table in the reference.

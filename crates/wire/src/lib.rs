@@ -31,6 +31,7 @@ pub mod tls;
 pub mod upnp;
 pub mod x509;
 
+mod ber;
 mod field;
 mod fields;
 mod head;
@@ -100,6 +101,7 @@ fn or_malformed<'a>(bytes: &'a [u8], read: Result<Vec<Field<'a>>, Malformed>) ->
 pub fn mask(kind: EvidenceKind, bytes: &mut [u8]) {
     match kind {
         EvidenceKind::Banner => greeting::mask(bytes),
+        EvidenceKind::Reply => reply::mask(bytes),
         EvidenceKind::Http => http::mask(bytes),
         EvidenceKind::Rtsp => rtsp::mask(bytes),
         EvidenceKind::Redis => redis::mask(bytes),

@@ -29,6 +29,9 @@ const MARKS: &[(&[u8], &str)] = &[
     (b"* PREAUTH", "imap"),
     (b"* BYE", "imap"),
     (b"VERSION 1.", "memcached"),
+    (reply::nut::MARK, "nut"),
+    (b"INFO {\"server_id\":", "nats"),
+    (b"{\"class\":\"VERSION\",", "gpsd"),
     (b"STAT pid ", "memcached"),
     (b"@RSYNCD: ", "rsync"),
     (b"( success ( ", "svn"),
@@ -67,9 +70,9 @@ fn binary(input: &[u8]) -> Option<&'static str> {
         [3, 0, 0, 11..=19, _, 0xd0, 0, 0, ..] => Some("rdp"),
         // A method frame of AMQP 0-9-1 on channel 0 with connection.start.
         [1, 0, 0, 0, 0, _, _, 0, 10, 0, 10, 0, 9, ..] => Some("amqp"),
-        _ if reply::is_smb(input) => Some("smb"),
-        _ if reply::is_ldap(input) => Some("ldap"),
-        _ if reply::is_postgresql(input) => Some("postgresql"),
+        _ if reply::smb::is_message(input) => Some("smb"),
+        _ if reply::ldap::is_reply(input) => Some("ldap"),
+        _ if reply::postgresql::is_reply(input) => Some("postgresql"),
         _ if mysql::is_greeting(input) => Some("mysql"),
         _ => None,
     }
@@ -93,8 +96,14 @@ fn coded(input: &[u8]) -> Option<&'static str> {
 /// Prompts, and lines with a sender.
 fn text(input: &[u8]) -> Option<&'static str> {
     let line = get(input, first_line(input));
-    if line.first() == Some(&b':') && find_ignore_case(line, b" notice ").is_some() {
+    if reply::irc::is_numeric(line) || line.first() == Some(&b':') && find_ignore_case(line, b" notice ").is_some() {
         return Some("irc");
+    }
+    if reply::xmpp::is_stream(input) {
+        return Some("xmpp");
+    }
+    if reply::beanstalk::is_stats(input) {
+        return Some("beanstalkd");
     }
     if is_bulk_info(input) {
         return Some("redis");
@@ -138,6 +147,9 @@ mod tests {
             (b"VERSION 1.6.18\r\n", "memcached"),
             (b"AMQP\x00\x00\x09\x01", "amqp"),
             (b":irc.example NOTICE * :*** Looking up your hostname\r\n", "irc"),
+            (b":irc.example 451 * GET :Connection not registered\r\n", "irc"),
+            (b"INFO {\"server_id\":\"N\",\"version\":\"2.9.10\"}\r\n", "nats"),
+            (b"{\"class\":\"VERSION\",\"release\":\"3.22\"}\r\n", "gpsd"),
             (b"200 news.example InterNetNews NNRP server INN 2.7 ready\r\n", "nntp"),
         ];
         for (bytes, name) in greetings {

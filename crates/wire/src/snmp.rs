@@ -4,13 +4,12 @@
 //! ids) and RFC 3416 (protocol data units). Communities are passwords: no request of version 1 or 2c is built here;
 //! their responses are read because other tools' scans hold them.
 
-mod ber;
 mod engine;
 
 use std::ops::Range;
 
+use crate::ber::{Element, Elements, OBJECT_ID, OCTETS, SEQUENCE, constructed, element, integer};
 use crate::{Field, Malformed};
-use ber::{Element, Elements, OBJECT_ID, OCTETS, SEQUENCE, constructed, element, integer};
 pub use engine::{EngineFormat, EngineId};
 
 /// The most variables read from one message.

@@ -2,12 +2,15 @@
 //!
 //! Many devices send their login banner only when their requests are answered: [`refuse_all`] answers each with
 //! "no", which RFC 855 allows at any time and which changes nothing on the device.
+//!
+//! What becomes a field is [`readable`]: text that can be matched and shown, without what steers a terminal.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
 use crate::fields::Fields;
+use crate::greeting;
 use crate::text::get;
 
 /// Interpret as command.
@@ -165,17 +168,75 @@ pub fn refuse_all(requests: &[Request]) -> Vec<u8> {
     answer
 }
 
-/// Adds `telnet.banner` and `telnet.options`.
+/// Escape, which begins what steers a terminal (ECMA-48 section 5.3).
+const ESC: u8 = 0x1b;
+const BEL: u8 = 0x07;
+
+/// Text as people would read it: sequences that steer a terminal are left out, other control characters become blanks
+/// (line ends and tabs stay), and bytes that are no UTF-8 are written as `\xff`.
+pub fn readable(text: &[u8]) -> Cow<'_, [u8]> {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
+    if text.iter().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut steered = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(ESC, rest) {
+        steered.extend_from_slice(get(rest, 0..at));
+        let after = get(rest, at + 1..rest.len());
+        rest = get(after, steering_bytes(after)..after.len());
+    }
+    steered.extend_from_slice(rest);
+    Cow::Owned(shown(&steered).into_bytes())
+}
+
+/// How many bytes after an escape belong to it.
+fn steering_bytes(after: &[u8]) -> usize {
+    let length = match after {
+        // Parameters up to a final byte.
+        [b'[', inside @ ..] => inside.iter().position(|byte| matches!(*byte, b'@'..=b'~')).map(|end| end + 2),
+        // A text for the terminal itself, up to a bell or up to the escape that ends it.
+        [b']' | b'P' | b'X' | b'^' | b'_', inside @ ..] => {
+            let end = inside.iter().position(|byte| matches!(*byte, BEL | ESC));
+            end.map(|end| end + 1 + usize::from(inside.get(end) == Some(&BEL)))
+        }
+        [b' '..=b'/', ..] => Some(2),
+        _ => Some(1),
+    };
+    length.unwrap_or(after.len()).min(after.len())
+}
+
+fn shown(text: &[u8]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for part in text.utf8_chunks() {
+        let safe = |c: char| if c.is_control() && !matches!(c, '\r' | '\n' | '\t') { ' ' } else { c };
+        shown.extend(part.valid().chars().map(safe));
+        part.invalid().iter().for_each(|byte| shown.push_str(&format!("\\x{byte:02x}")));
+    }
+    shown
+}
+
+/// Adds `banner`, `line`, `telnet.banner` and `telnet.options`.
 pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
     let dialogue = parse(input);
     let everything = 0..input.len();
     let options = dialogue.options_text();
     let text = match dialogue.text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
-        Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_vec()),
+        Cow::Borrowed(text) => trimmed(readable(text)),
+        Cow::Owned(text) => Cow::Owned(trimmed(readable(&text)).into_owned()),
     };
+    let line = greeting::first_words(&text).map(|line| get(&text, line).to_vec());
+    list.value("banner", text.clone(), everything.clone());
+    list.value("line", Cow::Owned(line.unwrap_or_default()), everything.clone());
     list.value("telnet.banner", text, everything.clone());
     list.value("telnet.options", Cow::Owned(options.into_bytes()), everything);
+}
+
+fn trimmed(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
+        Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_vec()),
+    }
 }
 
 #[cfg(test)]
@@ -192,7 +253,23 @@ mod tests {
         assert_eq!(refuse_all(&dialogue.requests), b"\xff\xfc\x01\xff\xfe\x03");
     }
 
+    #[test]
+    fn terminals_are_not_steered() {
+        let shown = |text: &[u8]| String::from_utf8(readable(text).into_owned()).expect("text");
+        assert_eq!(shown(b"\x1b[2J\x1b[1;31mred\x1b[0m \x1b(Bplain\x1b7"), "red plain");
+        assert_eq!(shown(b"\x1b]0;title\x07after\x1bP secret\x1b\\done"), "afterdone");
+        assert_eq!(shown(b"bell\x07 \x7fdel\r\n\tend \xff\xe3\x81"), "bell   del\r\n\tend \\xff\\xe3\\x81");
+        assert_eq!(shown("\u{9b}ルーター".as_bytes()), " ルーター");
+        assert_eq!(shown(b"\x1b["), "");
+    }
+
     proptest! {
+        #[test]
+        fn readable_text_is_text_without_control(input in prop::collection::vec(any::<u8>(), 0..300)) {
+            let text = String::from_utf8(readable(&input).into_owned()).expect("text");
+            prop_assert!(!text.chars().any(|c| c.is_control() && !"\r\n\t".contains(c)), "{text:?}");
+        }
+
         #[test]
         fn any_bytes_part_and_a_refusal_is_never_refused(input in prop::collection::vec(any::<u8>(), 0..300)) {
             let dialogue = parse(&input);

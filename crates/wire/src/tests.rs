@@ -19,6 +19,15 @@ const SEEDS: &[&[u8]] = &[
     b"{\"status\":\"success\",\"protocol\":\"ssh\",\"result\":{\"banner\":\"SSH-2.0-x\"}}",
     b"\x16\x03\x03\0\x2e\x02\0\0\x2a\x03\x03",
     b"\x60\x44\x00\x01\xff{\"a\":1}",
+    b"OK 44\r\n---\npid: 715\nversion: \"1.12\"\nuptime: 33\n\r\n",
+    b":irc 003 a :started Sun Nov 22 2026 at 04:10:11\r\n:irc 004 a irc ngircd-26.1 ab cd\r\n",
+    b"<?xml version='1.0'?><stream:stream id='a1' xmlns:stream='http://etherx.jabber.org/streams' from='x'>",
+    b"SIP/2.0 200 OK\r\nVia: x;rport=4\r\nTo: <sip:x>;tag=a6\r\nServer: kamailio (5.6.3)\r\n\r\n",
+    b"NE\0\0\0\x20SFATAL\0C0A000\0Mx\0Fpostmaster.c\0L2196\0\0",
+    b"\x30\x24\x02\x01\x01\x64\x1f\x04\0\x30\x1b\x30\x19\x04\x0bobjectClass\x31\x0a\x04\x03top\x04\x03new",
+    b"\0\0\0\x80\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+      \x41\0\x01\0\x11\x03\x01\0yagura\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x99\x88\x77\x66\x55\x44\x33\x22\0\0\0\0\0\0\0\0\
+      \x80\0\0\0\x80\0\0\0\x01\0\x0a\0\0\0\0\0\x01\0\x04\0\x01\0salt",
 ];
 
 fn evidence() -> impl Strategy<Value = Vec<u8>> {

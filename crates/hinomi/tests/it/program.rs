@@ -97,11 +97,17 @@ impl Installation {
 
     /// Writes a scope for these targets, signed with the installation's own key.
     pub(crate) fn scope(&self, name: &str, ranges: &[&str], tcp: &str, udp: &str) -> PathBuf {
+        self.scope_for(&["all"], name, ranges, tcp, udp)
+    }
+
+    /// The same for these probes.
+    pub(crate) fn scope_for(&self, probes: &[&str], name: &str, ranges: &[&str], tcp: &str, udp: &str) -> PathBuf {
         let file = self.path(&format!("{name}.toml"));
         let out = file.to_str().expect("a path");
         let mut arguments = vec!["scope", "new", "--name", name, "--out", out, "--tcp-ports", tcp, "--udp-ports", udp];
         arguments.extend(["--organisation", "Test", "--person", "T. Ester", "--email", "t@example.org"]);
         ranges.iter().for_each(|range| arguments.extend(["--range", range]));
+        probes.iter().for_each(|probe| arguments.extend(["--probe", probe]));
         self.succeed(&arguments);
         let text = std::fs::read_to_string(&file).expect("a document");
         let fast = text

@@ -12,6 +12,7 @@ fn scope(ranges: &[&str], exclude: &[&str]) -> Scope {
         tcp: "22,80-90".parse().expect("ports"),
         udp: "161".parse().expect("ports"),
         probes: vec![Probe::Connect, Probe::Http],
+        probe_ports: Vec::new(),
         rate: Rate { total_pps: 100, per_prefix_pps: 10, per_host_pps: 5, per_host_connections: 1 },
         hours: "09:00-17:00 +09:00".parse().expect("hours"),
         valid_from: "2026-11-01".parse().expect("a date"),
@@ -98,4 +99,22 @@ proptest! {
             prop_assert!(inside);
         }
     }
+}
+
+#[test]
+fn modbus_goes_where_it_is_at_home_or_named() {
+    let mut plant = scope(&["10.1.0.0/16"], &[]);
+    (plant.tcp, plant.probes) = ("80,502,1502".parse().expect("ports"), vec![Probe::Http, Probe::Modbus]);
+    let ask = |scope: &Scope, port| rule(scope, &request("10.1.2.3", port, Probe::Modbus, NOON), &[]);
+    assert_eq!(
+        (ask(&plant, 502), ask(&plant, 1502), ask(&plant, 80)),
+        ("allowed".into(), "probe".into(), "probe".into())
+    );
+    plant.probe_ports = vec![(Probe::Modbus, "1502".parse().expect("a port"))];
+    assert_eq!(
+        (ask(&plant, 502), ask(&plant, 1502), ask(&plant, 80)),
+        ("allowed".into(), "allowed".into(), "probe".into())
+    );
+    plant.probes = vec![Probe::Http];
+    assert_eq!(ask(&plant, 1502), "probe", "a port alone permits nothing");
 }

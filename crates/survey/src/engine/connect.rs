@@ -70,24 +70,20 @@ impl ConnectEngine {
     }
 
     async fn visit_udp(&self, key: ServiceKey, turn: HostTurn) -> Discovery {
-        let probes: Vec<Probe> = match hints::udp(key.port) {
-            Some(probe) => vec![probe],
-            None => hints::UDP_PROBES.to_vec(),
-        };
-        let permitted = probes.iter().filter(|probe| self.door.scope().probes.contains(probe));
+        let probes = hints::udp(self.door.scope(), key.port);
         let mut in_another_language = None;
         for attempt in 0..self.attempts {
             if in_another_language.is_some() {
                 break; // It is there and answers: every question was put once.
             }
-            for probe in permitted.clone() {
-                match self.ask(key, *probe, attempt, &turn).await {
-                    Ok((answer, socket)) if understood(*probe, &answer) => {
-                        return Discovery::Open(Opened::Datagram { probe: *probe, answer, socket, turn });
+            for probe in probes.iter().copied() {
+                match self.ask(key, probe, attempt, &turn).await {
+                    Ok((answer, socket)) if understood(probe, &answer) => {
+                        return Discovery::Open(Opened::Datagram { probe, answer, socket, turn });
                     }
                     // Some refuse what they do not understand; another question may be theirs.
                     Ok((answer, socket)) => {
-                        in_another_language = in_another_language.or(Some((*probe, answer, socket)));
+                        in_another_language = in_another_language.or(Some((probe, answer, socket)));
                     }
                     Err((DoorError::Silent, _)) => {}
                     Err((DoorError::Refused(refused), _)) => return Discovery::Refused(refused),

@@ -1,7 +1,7 @@
-//! What a port number suggests: which question to ask first. Numbers from the IANA registry of service names and from
-//! what devices are known to do; none of this is taken as an answer.
+//! What a port number, or an answer in another language, suggests: which question to ask first or next. Numbers from the
+//! IANA registry of service names and from what devices are known to do; none of this is taken as an answer.
 
-use hinomi_model::scope::Probe;
+use hinomi_model::scope::{Probe, Scope};
 
 /// A question to a TCP service that did not speak first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,46 +20,96 @@ pub enum Question {
     Dns,
     /// Modbus device identification.
     Modbus,
-    /// One empty line.
-    Line,
+    /// memcached version.
+    Memcached,
+    /// PostgreSQL SSLRequest and start-up.
+    Postgresql,
+    /// LDAP root entry.
+    Ldap,
+    /// SMB2 NEGOTIATE.
+    Smb,
+    /// AMQP protocol header.
+    Amqp,
+    /// IRC welcome.
+    Irc,
+    /// XMPP stream.
+    Xmpp,
+    /// SIP OPTIONS.
+    Sip,
+    /// beanstalkd stats.
+    Beanstalk,
+    /// Network UPS Tools VER.
+    Nut,
 }
+
+/// Every question, the probe that a scope must permit for it, and the protocol whose name an answer has.
+const QUESTIONS: &[(Question, Probe, &str)] = &[
+    (Question::Tls, Probe::Tls, "tls"),
+    (Question::Http, Probe::Http, "http"),
+    (Question::Rtsp, Probe::Rtsp, "rtsp"),
+    (Question::Mqtt, Probe::Mqtt, "mqtt"),
+    (Question::Redis, Probe::Redis, "redis"),
+    (Question::Dns, Probe::Dns, "dns"),
+    (Question::Modbus, Probe::Modbus, "modbus"),
+    (Question::Memcached, Probe::Memcached, "memcached"),
+    (Question::Postgresql, Probe::Postgresql, "postgresql"),
+    (Question::Ldap, Probe::Ldap, "ldap"),
+    (Question::Smb, Probe::Smb, "smb"),
+    (Question::Amqp, Probe::Amqp, "amqp"),
+    (Question::Irc, Probe::Irc, "irc"),
+    (Question::Xmpp, Probe::Xmpp, "xmpp"),
+    (Question::Sip, Probe::Sip, "sip"),
+    (Question::Beanstalk, Probe::Beanstalk, "beanstalkd"),
+    (Question::Nut, Probe::Nut, "nut"),
+];
+
+/// How servers of line protocols refuse a line that is not theirs, an HTTP request for instance. Too little to name
+/// them, enough to ask.
+const REFUSALS: &[(&[u8], Question)] = &[
+    (b"ERROR\r\n", Question::Memcached),
+    (b"CLIENT_ERROR ", Question::Memcached),
+    (b"UNKNOWN_COMMAND\r\n", Question::Beanstalk),
+    (b"BAD_FORMAT\r\n", Question::Beanstalk),
+    (b"ERR UNKNOWN-COMMAND", Question::Nut),
+    (b"ERR INVALID-ARGUMENT", Question::Nut),
+    (b"ERR ACCESS-DENIED", Question::Nut),
+    (b"ERROR :", Question::Irc),
+];
 
 impl Question {
     /// The probe that a scope must permit for it.
-    pub const fn probe(self) -> Probe {
-        match self {
-            Self::Tls => Probe::Tls,
-            Self::Http => Probe::Http,
-            Self::Rtsp => Probe::Rtsp,
-            Self::Mqtt => Probe::Mqtt,
-            Self::Redis => Probe::Redis,
-            Self::Dns => Probe::Dns,
-            Self::Modbus => Probe::Modbus,
-            Self::Line => Probe::Line,
-        }
+    pub fn probe(self) -> Probe {
+        QUESTIONS.iter().find(|(question, ..)| *question == self).map_or(Probe::Connect, |(_, probe, _)| *probe)
     }
 
-    /// The question that a recognised protocol's name calls for.
-    pub fn named(protocol: &str) -> Option<Self> {
-        match protocol {
-            "tls" => Some(Self::Tls),
-            "http" => Some(Self::Http),
-            "rtsp" => Some(Self::Rtsp),
-            "mqtt" => Some(Self::Mqtt),
-            "redis" => Some(Self::Redis),
-            _ => None,
+    /// The protocol whose name an answer to it has.
+    pub fn protocol(self) -> &'static str {
+        QUESTIONS.iter().find(|(question, ..)| *question == self).map_or("", |(.., name)| name)
+    }
+
+    /// The question that a probe puts over TCP.
+    pub fn of(probe: Probe) -> Option<Self> {
+        QUESTIONS.iter().find(|(_, of, _)| *of == probe).map(|(question, ..)| *question)
+    }
+
+    /// The question that an answer calls for: its language's, or that of who refuses so.
+    pub fn suggested_by(words: &[u8]) -> Option<Self> {
+        let refusal = || REFUSALS.iter().find(|(start, _)| words.starts_with(start)).map(|(_, question)| *question);
+        match hinomi_wire::recognise(words) {
+            Some(named) => QUESTIONS.iter().find(|(.., name)| *name == named).map(|(question, ..)| *question),
+            None => refusal(),
         }
     }
 }
 
-/// The order in which a silent TCP service is asked when nothing is known. Plant protocols come last: they get their own
-/// read-only request and nothing after it.
-pub(crate) const ORDER: [Question; 5] =
-    [Question::Tls, Question::Http, Question::Mqtt, Question::Rtsp, Question::Modbus];
+/// What is usually asked at this TCP port, or said by the scope to be spoken there; `None` where the service usually
+/// speaks first or nothing is usual.
+pub fn tcp(scope: &Scope, port: u16) -> Option<Question> {
+    scope.named_at(port).find_map(Question::of).or_else(|| usual(port))
+}
 
-/// What is usually asked at this TCP port; `None` where the service usually speaks first or nothing is usual.
-pub fn tcp(port: u16) -> Option<Question> {
-    match port {
+fn usual(port: u16) -> Option<Question> {
+    Some(match port {
         80
         | 81
         | 88
@@ -79,22 +129,70 @@ pub fn tcp(port: u16) -> Option<Question> {
         | 8888
         | 9000
         | 9090
-        | 49152 => Some(Question::Http),
-        443 | 465 | 636 | 853 | 990 | 993 | 995 | 4433 | 4443 | 5001 | 5061 | 5986 | 7443 | 8443 | 8883 | 9443 => {
-            Some(Question::Tls)
-        }
-        554 | 8554 => Some(Question::Rtsp),
-        1883 => Some(Question::Mqtt),
-        6379 => Some(Question::Redis),
-        53 => Some(Question::Dns),
-        502 => Some(Question::Modbus),
+        | 49152 => Question::Http,
+        443 | 465 | 636 | 853 | 990 | 993 | 995 | 3269 | 4433 | 4443 | 5001 | 5061 | 5223 | 5671 | 5986 | 6697
+        | 7443 | 8443 | 8883 | 9443 => Question::Tls,
+        554 | 8554 => Question::Rtsp,
+        1883 => Question::Mqtt,
+        6379 => Question::Redis,
+        53 => Question::Dns,
+        502 => Question::Modbus,
+        389 | 3268 => Question::Ldap,
+        445 => Question::Smb,
+        3493 => Question::Nut,
+        5060 => Question::Sip,
+        5222 | 5269 => Question::Xmpp,
+        5432 => Question::Postgresql,
+        5672 => Question::Amqp,
+        6665..=6669 => Question::Irc,
+        11211 => Question::Memcached,
+        11300 => Question::Beanstalk,
+        _ => return None,
+    })
+}
+
+/// What is usually spoken inside TLS at this port.
+pub(crate) const fn inside_tls(port: u16) -> Option<Question> {
+    match port {
+        636 | 3269 => Some(Question::Ldap),
+        5061 => Some(Question::Sip),
+        5223 => Some(Question::Xmpp),
+        5671 => Some(Question::Amqp),
+        6697 => Some(Question::Irc),
+        8883 => Some(Question::Mqtt),
         _ => None,
     }
 }
 
-/// Ports at which only their own question may be asked: plant equipment that is known to suffer from foreign ones.
+/// Ports at which only their own question may be asked: plant equipment that is known to suffer from foreign ones, and
+/// printers, which print what they get.
 pub const fn only_its_own(port: u16) -> bool {
-    matches!(port, 102 | 502 | 2404 | 4840 | 5006 | 5007 | 9600 | 20000 | 44818 | 47808)
+    matches!(
+        port,
+        102 | 502
+            | 515
+            | 789
+            | 1911
+            | 1962
+            | 2404
+            | 2455
+            | 4840
+            | 4911
+            | 5006
+            | 5007
+            | 5094
+            | 9100..=9107
+            | 9600
+            | 11740
+            | 18245
+            | 18246
+            | 20000
+            | 20547
+            | 34962..=34964
+            | 34980
+            | 44818
+            | 47808
+    )
 }
 
 /// Whether what speaks inside TLS at this port usually speaks first.
@@ -103,18 +201,63 @@ pub(crate) const fn speaks_first_inside_tls(port: u16) -> bool {
 }
 
 /// The UDP probes, in the order in which a port that suggests nothing is asked.
-pub(crate) const UDP_PROBES: [Probe; 6] =
-    [Probe::Dns, Probe::Snmp, Probe::Ssdp, Probe::Ntp, Probe::Coap, Probe::EchonetLite];
+const UDP_PROBES: [Probe; 7] =
+    [Probe::Dns, Probe::Snmp, Probe::Ssdp, Probe::Ntp, Probe::Coap, Probe::EchonetLite, Probe::Sip];
 
-/// What is usually asked at this UDP port.
-pub const fn udp(port: u16) -> Option<Probe> {
+/// The permitted probes for a UDP port, in the order to be asked: those the scope names for it or the usual one, else
+/// every one.
+pub(crate) fn udp(scope: &Scope, port: u16) -> Vec<Probe> {
+    let permitted = |probe: &Probe| scope.probes.contains(probe);
+    let named: Vec<Probe> = scope.named_at(port).filter(|probe| UDP_PROBES.contains(probe)).collect();
+    let probes = match (named.is_empty(), usual_udp(port)) {
+        (false, _) => named,
+        (true, Some(probe)) => vec![probe],
+        (true, None) => UDP_PROBES.to_vec(),
+    };
+    probes.into_iter().filter(permitted).collect()
+}
+
+const fn usual_udp(port: u16) -> Option<Probe> {
     match port {
         53 => Some(Probe::Dns),
         123 => Some(Probe::Ntp),
         161 => Some(Probe::Snmp),
         1900 => Some(Probe::Ssdp),
         3610 => Some(Probe::EchonetLite),
+        5060 => Some(Probe::Sip),
         5683 => Some(Probe::Coap),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_has_a_probe_and_a_protocol_of_its_own() {
+        for (question, probe, protocol) in QUESTIONS {
+            assert_eq!((question.probe(), question.protocol()), (*probe, *protocol));
+            assert_eq!(Question::of(*probe), Some(*question));
+        }
+    }
+
+    #[test]
+    fn answers_lead_on() {
+        let cases: &[(&[u8], Option<Question>)] = &[
+            (b"ERROR\r\nERROR\r\n", Some(Question::Memcached)),
+            (b"ERR UNKNOWN-COMMAND\n", Some(Question::Nut)),
+            (b"UNKNOWN_COMMAND\r\n", Some(Question::Beanstalk)),
+            (b"ERROR :\"Oops, HTTP request received? This is IRC!\"\r\n", Some(Question::Irc)),
+            (b"AMQP\0\0\x09\x01", Some(Question::Amqp)),
+            (b"-ERR wrong number of arguments for 'get' command\r\n", Some(Question::Redis)),
+            (b"RTSP/1.0 400 Bad Request\r\n", Some(Question::Rtsp)),
+            (b"SSH-2.0-x\r\n", None),
+            (b"ERROR", None),
+            (b"", None),
+        ];
+        for (words, question) in cases {
+            assert_eq!(Question::suggested_by(words), *question, "{}", String::from_utf8_lossy(words));
+        }
     }
 }

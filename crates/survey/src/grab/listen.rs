@@ -73,9 +73,11 @@ async fn chunk(stream: &mut impl Talk, heard: &mut Vec<u8>, room: usize, wait: D
 /// Listens to a service that was sent nothing.
 pub(crate) async fn listen(stream: &mut impl Talk, bounds: Bounds, metrics: &Metrics) -> Heard {
     let mut heard = Vec::new();
-    let result = listen_into(stream, bounds, &mut heard).await;
-    metrics.received(heard.len());
-    result.unwrap_or(Heard::Words(heard))
+    let result = listen_into(stream, bounds, &mut heard).await.unwrap_or(Heard::Words(heard));
+    if let Heard::Words(words) | Heard::Endless(words) | Heard::Drops(words) = &result {
+        metrics.received(words.len());
+    }
+    result
 }
 
 /// `None` when what was heard is a greeting.
@@ -111,6 +113,15 @@ fn is_whole(heard: &[u8]) -> bool {
     hinomi_wire::recognise(heard).is_some() || (ends && heard.len() >= 16)
 }
 
+/// What a service said to a request.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Its words.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it ended the connection after them.
+    pub(crate) ended: bool,
+}
+
 /// Sends a request and reads until the answer is complete, ends, pauses for `bounds.pause` or reaches a bound.
 pub(crate) async fn ask(
     stream: &mut impl Talk,
@@ -118,28 +129,37 @@ pub(crate) async fn ask(
     bounds: Bounds,
     complete: impl Fn(&[u8]) -> bool,
     metrics: &Metrics,
-) -> Vec<u8> {
-    let mut answer = Vec::new();
-    let send = async {
-        stream.write_all(request).await?;
-        stream.flush().await
-    };
-    if !matches!(tokio::time::timeout(bounds.first, send).await, Ok(Ok(()))) {
+) -> Said {
+    let mut said = Said::default();
+    if !say(stream, request, bounds).await {
         // The other side may have spoken and hung up before it read: what it said is still worth reading.
         metrics.reason("write failed");
     }
     let deadline = Instant::now() + bounds.total;
     let mut wait = bounds.first;
-    while answer.len() < bounds.bytes && !complete(&answer) {
+    while said.bytes.len() < bounds.bytes && !complete(&said.bytes) {
         let left = deadline.saturating_duration_since(Instant::now());
-        let room = bounds.bytes - answer.len();
-        match chunk(stream, &mut answer, room, wait.min(left)).await {
+        let room = bounds.bytes - said.bytes.len();
+        match chunk(stream, &mut said.bytes, room, wait.min(left)).await {
             Chunk::Bytes => wait = bounds.pause,
-            Chunk::Pause | Chunk::End | Chunk::Reset => break,
+            Chunk::Pause => break,
+            Chunk::End | Chunk::Reset => {
+                said.ended = true;
+                break;
+            }
         }
     }
-    metrics.received(answer.len());
-    answer
+    metrics.received(said.bytes.len());
+    said
+}
+
+/// Sends; says whether all of it went.
+pub(crate) async fn say(stream: &mut impl Talk, words: &[u8], bounds: Bounds) -> bool {
+    let send = async {
+        stream.write_all(words).await?;
+        stream.flush().await
+    };
+    matches!(tokio::time::timeout(bounds.first, send).await, Ok(Ok(())))
 }
 
 #[cfg(test)]
@@ -163,8 +183,14 @@ mod tests {
                 std::future::pending::<()>().await;
             }
         });
-        let heard = listen(&mut near, BOUNDS, &Metrics::default()).await;
+        let metrics = Metrics::default();
+        let heard = listen(&mut near, BOUNDS, &metrics).await;
         speaker.abort();
+        let counted = match &heard {
+            Heard::Words(words) | Heard::Endless(words) | Heard::Drops(words) => words.len(),
+            Heard::Nothing | Heard::Ended | Heard::Reset => 0,
+        };
+        assert_eq!(metrics.counts().bytes_received, counted as u64, "everything read is counted");
         heard
     }
 

@@ -2,17 +2,21 @@
 //! scope says otherwise, and nothing malformed.
 //!
 //! Port numbers are a hint for the order of questions and never an answer. A TCP service may speak first; then TLS,
-//! then HTTP, then the rest of [`hints`] is tried, each on a connection of its own, until one is understood. An answer
+//! then HTTP, then the rest of `plan` is tried, each on a connection of its own, until one is understood. An answer
 //! in another language than the question's names that language, which is asked next.
 
 pub mod hints;
 mod listen;
+mod plan;
+mod postgresql;
+mod put;
 pub mod requests;
 mod session;
 mod ssh;
 mod tcp;
 mod tls;
 mod udp;
+mod web;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@
 
 use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;
+use hinomi_wire::reply::sip;
 use hinomi_wire::{coap, dns, echonet, ntp, snmp, ssdp};
 
 /// Sixteen bits that belong to this target.
@@ -16,7 +17,8 @@ fn mark(key: ServiceKey) -> [u8; 8] {
     mark
 }
 
-fn short_mark(key: ServiceKey) -> u16 {
+/// The same in short.
+pub(crate) fn short_mark(key: ServiceKey) -> u16 {
     let [first, second, ..] = mark(key);
     u16::from_be_bytes([first, second])
 }
@@ -31,6 +33,10 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
         Probe::Coap => coap::get_well_known_core(id, COAP_TOKEN, 0),
         Probe::EchonetLite => echonet::get_node_profile(id),
         Probe::Ssdp => ssdp::search_request(&key.socket().to_string(), contact).unwrap_or_default(),
+        Probe::Sip => {
+            let host = key.socket().to_string();
+            sip::options_request(&host, contact, sip::Over::Udp, id).unwrap_or_default()
+        }
         _ => Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use hinomi_wire::ssh::{
     parse_exchange_reply, read_identification,
 };
 
-use super::listen::{Bounds, PAUSE, Talk, ask};
+use super::listen::{Bounds, PAUSE, Talk, ask, say};
 use super::session::{Sense, Session};
 use super::tcp::reply_bounds;
 use crate::scope::Connection;
@@ -46,8 +46,7 @@ async fn exchange(session: &mut Session<'_>, stream: &mut impl Talk, heard: Vec<
     if let Ok(host_key) = parse_exchange_reply(&reply) {
         session.remember(EvidenceKind::SshHostKey, host_key.to_vec());
     }
-    let bounds = Bounds { first: PAUSE, ..reply_bounds(session) };
-    ask(stream, &disconnect_packet(), bounds, |_| true, session.door().metrics()).await;
+    say(stream, &disconnect_packet(), Bounds { first: PAUSE, ..reply_bounds(session) }).await;
 }
 
 /// Sends, then reads until the packet with this message number is there; gives its payload and what follows it.
@@ -64,7 +63,7 @@ async fn await_packet(
         !matches!(find_packet(&all, number), Search::Wanting)
     };
     let new = ask(stream, request, reply_bounds(session), complete, session.door().metrics()).await;
-    let all = [heard, new].concat();
+    let all = [heard, new.bytes].concat();
     match find_packet(&all, number) {
         Search::Found { payload, after } => Some((payload, all.get(after..).unwrap_or_default().to_vec())),
         Search::Wanting | Search::Wrong => {

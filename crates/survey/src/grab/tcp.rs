@@ -1,16 +1,17 @@
 //! TCP services: listen, then ask, until something is understood.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use hinomi_model::EvidenceKind;
 use hinomi_model::scope::Probe;
-use hinomi_wire::{Reader, dns, http, modbus, mqtt, redis, rtsp, telnet};
+use hinomi_wire::telnet;
 
 use super::hints::{self, Question};
-use super::listen::{Bounds, Heard, PAUSE, Talk, ask, listen};
+use super::listen::{Bounds, Heard, PAUSE, Said, ask, listen};
+use super::plan::Plan;
+use super::put::put_over;
 use super::session::{Sense, Session};
-use super::{ssh, tls};
+use super::{postgresql, ssh, tls, web};
 use crate::pace::HostTurn;
 use crate::scope::Connection;
 
@@ -25,14 +26,21 @@ pub(super) enum Answer {
     Yes,
     /// It said this, which is not that protocol.
     Other(Vec<u8>),
-    /// It said nothing.
-    Nothing,
+    /// It said nothing, and waits.
+    Silent,
+    /// It said nothing, and ended the connection.
+    HungUp,
+}
+
+/// The answer of a service that said nothing.
+pub(super) const fn nothing(said: &Said) -> Answer {
+    if said.ended { Answer::HungUp } else { Answer::Silent }
 }
 
 /// Grabs over the connection that stands.
 pub(super) async fn grab(session: &mut Session<'_>, connection: Connection, turn: &HostTurn) -> Sense {
     session.count_handshake();
-    let hint = hints::tcp(session.key().port);
+    let hint = hints::tcp(session.door().scope(), session.key().port);
     let mut connection = connection;
     let bounds = greeting_bounds(session, hint.is_some());
     match listen(&mut connection, bounds, session.door().metrics()).await {
@@ -79,12 +87,19 @@ fn pseudo(session: &mut Session<'_>, mut words: Vec<u8>, remark: &'static str) -
 /// How much of nonsense is kept as evidence.
 const MAX_NONSENSE: usize = 1_024;
 
-async fn greeting(session: &mut Session<'_>, connection: Connection, words: Vec<u8>, turn: &HostTurn) -> Sense {
+async fn greeting(session: &mut Session<'_>, mut connection: Connection, words: Vec<u8>, turn: &HostTurn) -> Sense {
     match hinomi_wire::recognise(&words) {
         Some("ssh") => ssh::grab(session, connection, words).await,
         Some("telnet") => negotiate(session, connection, words).await,
         Some("http") => {
             session.remember(EvidenceKind::Http, words);
+            Sense::Spoke
+        }
+        Some("irc") => {
+            session.remember(EvidenceKind::Banner, words);
+            if session.may_send(Probe::Irc) {
+                put_over(session, Question::Irc, &mut connection).await;
+            }
             Sense::Spoke
         }
         Some("tls") => {
@@ -114,10 +129,35 @@ async fn negotiate(session: &mut Session<'_>, mut connection: Connection, mut wo
             break;
         }
         let bounds = Bounds { first: session.config().banner_wait, ..greeting_bounds(session, false) };
-        words.extend(ask(&mut connection, &refusal, bounds, |_| false, session.door().metrics()).await);
+        words.extend(ask(&mut connection, &refusal, bounds, |_| false, session.door().metrics()).await.bytes);
     }
     session.remember(EvidenceKind::Banner, words);
     Sense::Spoke
+}
+
+/// What a service said that nobody understood, or that led to a question which it did not answer; the best of it.
+#[derive(Default)]
+struct Unanswered {
+    words: Vec<u8>,
+    known: bool,
+}
+
+impl Unanswered {
+    fn keep(&mut self, words: Vec<u8>, known: bool) {
+        if self.words.is_empty() || known && !self.known {
+            (self.words, self.known) = (words, known);
+        }
+    }
+
+    fn sense(self, session: &mut Session<'_>) -> Sense {
+        let sense = match (self.words.is_empty(), self.known) {
+            (true, _) => Sense::Mute,
+            (false, true) => Sense::Spoke,
+            (false, false) => Sense::Unknown,
+        };
+        session.remember(EvidenceKind::Reply, self.words);
+        sense
+    }
 }
 
 /// Asks one question after another. The first goes over the connection that stands, if one does.
@@ -127,12 +167,9 @@ async fn question(
     hint: Option<Question>,
     turn: &HostTurn,
 ) -> Sense {
-    let mut plan = plan(session.key().port, hint);
-    let mut unknown: Option<Vec<u8>> = None;
-    while let Some(question) = plan.pop_front() {
-        if !session.may_send(question.probe()) {
-            continue;
-        }
+    let mut plan = Plan::new(session.key().port, hint);
+    let mut unanswered = Unanswered::default();
+    while let Some(question) = plan.next(|question| session.may_send(question.probe())) {
         let connection = match standing.take() {
             Some(connection) => connection,
             None => match session.connect(turn).await {
@@ -142,130 +179,26 @@ async fn question(
         };
         match put(session, question, connection, turn).await {
             Answer::Yes => return Sense::Spoke,
-            Answer::Nothing => {}
-            Answer::Other(words) => match hinomi_wire::recognise(&words).map(|name| (name, Question::named(name))) {
-                Some((_, Some(other))) if other != question => {
-                    plan.retain(|planned| *planned != other);
-                    plan.push_front(other);
+            Answer::Silent => plan.not_answered(question, false),
+            Answer::HungUp => plan.not_answered(question, true),
+            Answer::Other(words) => {
+                let leads_on = Question::suggested_by(&words).is_some_and(|other| plan.suggest(other));
+                let known = hinomi_wire::recognise(&words).is_some();
+                unanswered.keep(words, known);
+                if known && !leads_on {
+                    break;
                 }
-                Some(_) => {
-                    session.remember(EvidenceKind::Reply, words);
-                    return Sense::Spoke;
-                }
-                None => unknown = unknown.or(Some(words)),
-            },
+            }
         }
     }
-    match unknown {
-        Some(words) => {
-            session.remember(EvidenceKind::Reply, words);
-            Sense::Unknown
-        }
-        None => Sense::Mute,
-    }
-}
-
-fn plan(port: u16, hint: Option<Question>) -> VecDeque<Question> {
-    if hints::only_its_own(port) {
-        return hint.into_iter().collect();
-    }
-    let rest = hints::ORDER.into_iter().filter(|question| Some(*question) != hint);
-    hint.into_iter().chain(rest).collect()
+    unanswered.sense(session)
 }
 
 async fn put(session: &mut Session<'_>, question: Question, mut connection: Connection, turn: &HostTurn) -> Answer {
     match question {
         Question::Tls => tls::grab(session, connection, turn).await,
+        Question::Http => web::grab(session, connection, turn).await,
+        Question::Postgresql => postgresql::grab(session, connection).await,
         other => put_over(session, other, &mut connection).await,
     }
-}
-
-/// Puts a question over a connection, plain or inside TLS.
-pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stream: &mut impl Talk) -> Answer {
-    match question {
-        Question::Http => ask_http(session, stream).await,
-        Question::Mqtt => ask_mqtt(session, stream).await,
-        Question::Redis => put_simple(session, stream, redis::REQUEST, redis::complete, EvidenceKind::Redis).await,
-        Question::Rtsp => {
-            let host = session.key().socket().to_string();
-            let Ok(request) = rtsp::options_request(&host, &session.config().contact) else { return Answer::Nothing };
-            put_simple(session, stream, &request, rtsp::complete, EvidenceKind::Rtsp).await
-        }
-        Question::Dns => {
-            let request = dns::over_tcp(&dns::version_query(DNS_ID));
-            put_simple(session, stream, &request, |seen| dns::tcp_message(seen).is_some(), EvidenceKind::Dns).await
-        }
-        Question::Modbus => {
-            let request = modbus::read_device_identification(1, MODBUS_UNIT, modbus::Category::Regular, 0);
-            put_simple(session, stream, &request, modbus::complete, EvidenceKind::Modbus).await
-        }
-        Question::Line => {
-            put_simple(session, stream, b"\r\n", |seen| seen.ends_with(b"\n"), EvidenceKind::Banner).await
-        }
-        Question::Tls => Answer::Nothing,
-    }
-}
-
-/// The transaction identifier of a DNS question over TCP: the connection tells answers apart.
-const DNS_ID: u16 = 0x484e;
-
-/// The Modbus unit that gateways take for themselves.
-const MODBUS_UNIT: u8 = 0xff;
-
-async fn put_simple(
-    session: &mut Session<'_>,
-    stream: &mut impl Talk,
-    request: &[u8],
-    complete: impl Fn(&[u8]) -> bool,
-    kind: EvidenceKind,
-) -> Answer {
-    let answer = ask(stream, request, reply_bounds(session), complete, session.door().metrics()).await;
-    if answer.is_empty() {
-        return Answer::Nothing;
-    }
-    if !is_of(kind, &answer) {
-        return Answer::Other(answer);
-    }
-    let message = match kind {
-        EvidenceKind::Dns => dns::tcp_message(&answer).unwrap_or_default().to_vec(),
-        _ => answer,
-    };
-    session.remember(kind, message);
-    Answer::Yes
-}
-
-/// Whether an answer is of the protocol that was asked for.
-fn is_of(kind: EvidenceKind, answer: &[u8]) -> bool {
-    match kind {
-        EvidenceKind::Redis => hinomi_wire::recognise(answer) == Some("redis"),
-        EvidenceKind::Rtsp => answer.starts_with(b"RTSP/"),
-        EvidenceKind::Dns => dns::tcp_message(answer).is_some_and(|message| dns::Response::parse(message).is_ok()),
-        EvidenceKind::Modbus => modbus::Frame::parse(&mut Reader::new(answer)).is_ok(),
-        EvidenceKind::Mqtt => mqtt::Connack::parse(answer).is_ok(),
-        _ => hinomi_wire::recognise(answer).is_some(),
-    }
-}
-
-async fn ask_http(session: &mut Session<'_>, stream: &mut impl Talk) -> Answer {
-    let host = session.key().socket().to_string();
-    let Ok(request) = http::request("/", &host, &session.config().contact) else { return Answer::Nothing };
-    let answer = ask(stream, &request, reply_bounds(session), http::complete, session.door().metrics()).await;
-    if answer.is_empty() {
-        return Answer::Nothing;
-    }
-    if !answer.starts_with(b"HTTP/") {
-        return Answer::Other(answer);
-    }
-    session.remember(EvidenceKind::Http, answer);
-    Answer::Yes
-}
-
-async fn ask_mqtt(session: &mut Session<'_>, stream: &mut impl Talk) -> Answer {
-    let request = mqtt::connect("hinomi");
-    let answer = put_simple(session, stream, &request, mqtt::complete, EvidenceKind::Mqtt).await;
-    if matches!(answer, Answer::Yes) {
-        let bounds = Bounds { first: PAUSE, ..reply_bounds(session) };
-        ask(stream, &mqtt::DISCONNECT, bounds, |_| true, session.door().metrics()).await;
-    }
-    answer
 }

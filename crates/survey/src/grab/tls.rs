@@ -18,20 +18,22 @@ use tokio_rustls::client::TlsStream;
 
 use super::hints::{self, Question};
 use super::listen::{Bounds, Heard, PAUSE, ask, listen};
+use super::plan::Plan;
+use super::put::put_over;
 use super::session::Session;
-use super::tcp::{Answer, put_over, reply_bounds};
+use super::tcp::{Answer, nothing, reply_bounds};
 use crate::pace::HostTurn;
 use crate::scope::Connection;
 
 /// Sends a hello over the connection that stands; if it is TLS, opens sessions until what is inside is understood.
 pub(super) async fn grab(session: &mut Session<'_>, mut connection: Connection, turn: &HostTurn) -> Answer {
     let hello = client_hello(&hello_options(session));
-    let answer = ask(&mut connection, &hello, reply_bounds(session), complete, session.door().metrics()).await;
+    let said = ask(&mut connection, &hello, reply_bounds(session), complete, session.door().metrics()).await;
     drop(connection);
-    if answer.is_empty() {
-        return Answer::Nothing;
+    if said.bytes.is_empty() {
+        return nothing(&said);
     }
-    let Ok(flight) = ServerFlight::parse(&answer) else { return Answer::Other(answer) };
+    let Ok(flight) = ServerFlight::parse(&said.bytes) else { return Answer::Other(said.bytes) };
     session.remember(EvidenceKind::Tls, summary_bytes(&flight));
     remember_chain(session, &flight.certificates);
     inside(session, turn).await;
@@ -60,32 +62,41 @@ fn remember_chain(session: &mut Session<'_>, chain: &[Vec<u8>]) {
 
 /// What is spoken inside, as far as the bounds leave handshakes for it.
 async fn inside(session: &mut Session<'_>, turn: &HostTurn) {
-    let port = session.key().port;
-    let questions = match port {
-        8883 => [Question::Mqtt, Question::Http],
-        _ => [Question::Http, Question::Mqtt],
-    };
-    for (attempt, question) in questions.into_iter().enumerate() {
-        let Some(mut stream) = open_twice(session, turn).await else { return };
-        remember_session_chain(session, &stream);
-        if attempt == 0 && greeted(session, &mut stream).await {
+    let mut plan = Plan::inside_tls(hints::inside_tls(session.key().port));
+    let mut heard_out = false;
+    loop {
+        let next = plan.next(|question| session.may_send(question.probe()));
+        if next.is_none() && heard_out {
             return;
         }
-        if session.may_send(question.probe()) && understood(session, question, &mut stream).await {
+        let Some(mut stream) = open_twice(session, turn).await else { return };
+        remember_session_chain(session, &stream);
+        if !heard_out && greeted(session, &mut stream).await {
+            return;
+        }
+        heard_out = true;
+        let Some(question) = next else { return };
+        if understood(session, question, &mut stream, &mut plan).await {
             return;
         }
     }
 }
 
-async fn understood(session: &mut Session<'_>, question: Question, stream: &mut TlsStream<Connection>) -> bool {
+async fn understood(
+    session: &mut Session<'_>,
+    question: Question,
+    stream: &mut TlsStream<Connection>,
+    plan: &mut Plan,
+) -> bool {
     match put_over(session, question, stream).await {
         Answer::Yes => true,
         Answer::Other(words) => {
+            let leads_on = Question::suggested_by(&words).is_some_and(|other| plan.suggest(other));
             let known = hinomi_wire::recognise(&words).is_some();
             session.remember(EvidenceKind::Reply, words);
-            known
+            known && !leads_on
         }
-        Answer::Nothing => false,
+        Answer::Silent | Answer::HungUp => false,
     }
 }
 
@@ -116,7 +127,7 @@ async fn open_twice(session: &mut Session<'_>, turn: &HostTurn) -> Option<TlsStr
 }
 
 /// A session, if the service can do one that is younger than 2008.
-async fn open(session: &Session<'_>, connection: Connection) -> Option<TlsStream<Connection>> {
+pub(super) async fn open(session: &Session<'_>, connection: Connection) -> Option<TlsStream<Connection>> {
     if !session.may_send(Probe::Tls) {
         return None;
     }
@@ -136,7 +147,7 @@ async fn open(session: &Session<'_>, connection: Connection) -> Option<TlsStream
 }
 
 /// TLS 1.3 shows its certificates inside the session only.
-fn remember_session_chain(session: &mut Session<'_>, stream: &TlsStream<Connection>) {
+pub(super) fn remember_session_chain(session: &mut Session<'_>, stream: &TlsStream<Connection>) {
     if session.has(EvidenceKind::Certificate) {
         return;
     }

@@ -2,9 +2,11 @@
 
 use hinomi_model::scope::Probe;
 use hinomi_model::{EvidenceKind, ServiceKey, Transport, parse_address};
+use hinomi_wire::http::Afterwards;
 use hinomi_wire::{coap, dns, echonet, http, ntp, snmp, ssdp};
 
 use super::listen::ask;
+use super::requests;
 use super::session::{Sense, Session};
 use super::tcp::reply_bounds;
 use crate::pace::HostTurn;
@@ -18,14 +20,18 @@ pub(super) async fn grab(
     socket: &Datagrams,
     turn: &HostTurn,
 ) -> Sense {
-    let is_understood = understood(probe, &answer);
-    match (probe, is_understood) {
-        (Probe::Ssdp, true) => describe(session, &answer, turn).await,
-        (Probe::Coap, true) => acknowledge(session, &answer, socket).await,
+    if !understood(probe, &answer) {
+        session.remember(EvidenceKind::Reply, answer);
+        return Sense::Unknown;
+    }
+    session.remember(kind_of(probe), answer.clone());
+    match probe {
+        Probe::Ssdp => describe(session, &answer, turn).await,
+        Probe::Coap => acknowledge(session, &answer, socket).await,
+        Probe::Dns => ask_to_resolve(session, socket, turn).await,
         _ => {}
     }
-    session.remember(if is_understood { kind_of(probe) } else { EvidenceKind::Reply }, answer);
-    if is_understood { Sense::Spoke } else { Sense::Unknown }
+    Sense::Spoke
 }
 
 const fn kind_of(probe: Probe) -> EvidenceKind {
@@ -49,7 +55,29 @@ pub(crate) fn understood(probe: Probe, answer: &[u8]) -> bool {
         Probe::Ssdp => answer.starts_with(b"HTTP/1."),
         Probe::Coap => coap::Message::parse(answer).is_ok(),
         Probe::EchonetLite => echonet::Frame::parse(answer).is_ok(),
+        Probe::Sip => answer.starts_with(b"SIP/2.0 "),
         _ => false,
+    }
+}
+
+/// The longest answer to a question without EDNS (RFC 1035 section 4.2.1), and room for servers that forget that.
+const MAX_NAME_ANSWER: usize = 4 * 1024;
+
+/// Asks a name server for a name that it knows by itself: the flags of its answer tell whether it resolves for us.
+async fn ask_to_resolve(session: &mut Session<'_>, socket: &Datagrams, turn: &HostTurn) {
+    // Another number than the first question's: answers to that one may come twice.
+    let id = requests::short_mark(session.key()).wrapping_add(1);
+    let Ok(query) = dns::recursion_query(id, dns::OWN_NAME) else { return };
+    session.survey().pace.packet(turn).await;
+    if session.door().send(socket, Probe::Dns, &query).await.is_err() {
+        return;
+    }
+    let mut answer = vec![0; MAX_NAME_ANSWER];
+    let Ok(count) = socket.receive(&mut answer, session.config().connect_timeout).await else { return };
+    session.door().metrics().received(count);
+    answer.truncate(count);
+    if dns::Response::parse(&answer).is_ok_and(|response| response.id == id) {
+        session.remember(EvidenceKind::Dns, answer);
     }
 }
 
@@ -78,10 +106,13 @@ async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
     let Ok(permit) = session.door().permit(key, Probe::Connect) else { return };
     session.survey().pace.packet(turn).await;
     let Ok(mut connection) = session.door().connect(permit, session.config().connect_timeout).await else { return };
-    let Ok(request) = http::request(&path, &key.socket().to_string(), &session.config().contact) else { return };
+    let Ok(request) = http::request(&path, &key.socket().to_string(), &session.config().contact, Afterwards::Close)
+    else {
+        return;
+    };
     let bounds = reply_bounds(session);
     let page = ask(&mut connection, &request, bounds, http::complete, session.door().metrics()).await;
-    if let Ok(response) = http::parse(&page) {
+    if let Ok(response) = http::parse(&page.bytes) {
         session.remember(EvidenceKind::UpnpDescription, response.body.to_vec());
     }
 }

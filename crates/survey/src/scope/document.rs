@@ -5,7 +5,7 @@
 
 use hinomi_model::Timestamp;
 use hinomi_model::address::{AddressError, parse_prefix};
-use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Scope, UnknownProbe};
+use hinomi_model::scope::{Authority, Contact, Hours, PortSet, PortsError, Probe, Rate, Scope, UnknownProbe};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub struct Targets {
     /// UDP ports.
     #[serde(default)]
     pub udp_ports: PortSet,
-    /// Names of probes, or `all`.
+    /// Names of probes, or `all`; with ports behind a colon (`modbus:1502`) those at which it is known to be spoken.
     pub probes: Vec<String>,
 }
 
@@ -91,6 +91,14 @@ pub enum DocumentError {
     /// A probe is not known.
     #[error("targets.probes: {0}")]
     Probe(UnknownProbe),
+    /// The ports behind a probe's name cannot be read.
+    #[error("targets.probes: {entry:?}: {source}")]
+    ProbePorts {
+        /// The entry of the list.
+        entry: String,
+        /// Why.
+        source: PortsError,
+    },
     /// A value that would permit nothing or makes no sense.
     #[error("{key}: {problem}")]
     Value {
@@ -135,6 +143,7 @@ impl Document {
         self.check_values()?;
         let ranges = prefixes("targets.ranges", &self.targets.ranges)?;
         let exclude = prefixes("targets.exclude", &self.targets.exclude)?;
+        let permitted = self.permitted()?;
         Ok(Scope {
             name: self.name.clone(),
             authority: self.authority.clone(),
@@ -143,7 +152,8 @@ impl Document {
             exclude,
             tcp: self.targets.tcp_ports.clone(),
             udp: self.targets.udp_ports.clone(),
-            probes: self.probes()?,
+            probes: permitted.probes,
+            probe_ports: permitted.ports,
             rate: self.rate,
             hours: self.hours.clone(),
             valid_from: self.valid_from,
@@ -188,14 +198,47 @@ impl Document {
         Ok(())
     }
 
-    fn probes(&self) -> Result<Vec<Probe>, DocumentError> {
+    /// The probes, and the ports that are named for some of them.
+    fn permitted(&self) -> Result<Permitted, DocumentError> {
         if self.targets.probes.is_empty() {
             return refuse("targets.probes", "names no probe; write [\"all\"] or for instance [\"connect\", \"http\"]");
         }
-        if self.targets.probes.iter().any(|name| name == "all") {
-            return Ok(Probe::all().collect());
+        let mut permitted = Permitted::default();
+        for entry in &self.targets.probes {
+            match entry.split_once(':') {
+                _ if entry == "all" => permitted.probes = Probe::all().collect(),
+                None => permitted.add(entry.parse().map_err(DocumentError::Probe)?),
+                Some((name, ports)) => {
+                    let probe = name.parse().map_err(DocumentError::Probe)?;
+                    permitted.add(probe);
+                    permitted.ports.push((probe, named_ports(entry, ports)?));
+                }
+            }
         }
-        self.targets.probes.iter().map(|name| name.parse().map_err(DocumentError::Probe)).collect()
+        Ok(permitted)
+    }
+}
+
+/// What a list of probes comes to.
+#[derive(Default)]
+struct Permitted {
+    probes: Vec<Probe>,
+    ports: Vec<(Probe, PortSet)>,
+}
+
+impl Permitted {
+    fn add(&mut self, probe: Probe) {
+        if !self.probes.contains(&probe) {
+            self.probes.push(probe);
+        }
+    }
+}
+
+fn named_ports(entry: &str, text: &str) -> Result<PortSet, DocumentError> {
+    let ports: PortSet = text.parse().map_err(|source| DocumentError::ProbePorts { entry: entry.into(), source })?;
+    match ports.is_empty() {
+        true => refuse("targets.probes", "names a probe with a colon and no port behind it"),
+        false => Ok(ports),
     }
 }
 

@@ -189,3 +189,21 @@ fn an_opt_out_list_with_a_line_that_cannot_be_read_stops_everything() {
     let problem = OptOut::load(&path).expect_err("a line is no prefix").to_string();
     assert!(problem.contains("line 3"), "{problem}");
 }
+
+#[test]
+fn ports_of_a_probe_are_read() {
+    let scope = |probes: &str| {
+        let text = DOCUMENT.replace("[\"connect\", \"http\", \"dns\"]", probes);
+        Document::read(text.as_bytes()).and_then(|document| document.check())
+    };
+    let named = scope("[\"connect\", \"modbus:1502,2502\"]").expect("a scope");
+    assert_eq!(named.probes, [Probe::Connect, Probe::Modbus]);
+    assert_eq!(named.named_at(2502).collect::<Vec<_>>(), [Probe::Modbus]);
+    assert_eq!(named.named_at(502).count(), 0);
+    let all = scope("[\"all\", \"modbus:1502\"]").expect("a scope");
+    assert_eq!(all.probes, Probe::all().collect::<Vec<_>>());
+    for (wrong, reason) in [("modbus:", "no port"), ("modbus:x", "not a port"), ("modbsu:1", "is no probe")] {
+        let said = scope(&format!("[\"{wrong}\"]")).expect_err("refused").to_string();
+        assert!(said.contains(reason), "{said}");
+    }
+}

@@ -87,6 +87,21 @@ fn a_reader_knows_when_to_stop() {
 }
 
 #[test]
+fn a_connection_stays_open_where_both_say_so() {
+    assert!(keeps_open(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"));
+    assert!(keeps_open(b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 0\r\n\r\n"));
+    for ends in [
+        &b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"[..],
+        b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+        b"SSH-2.0-x\r\n",
+    ] {
+        assert!(!keeps_open(ends), "{}", String::from_utf8_lossy(ends));
+    }
+}
+
+#[test]
 fn floods_of_headers_are_bounded_and_said() {
     let flood = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: y\r\n".repeat(1000), b"\r\n".to_vec()].concat();
     let list = fields(&flood);
@@ -96,12 +111,13 @@ fn floods_of_headers_are_bounded_and_said() {
 
 #[test]
 fn a_request_names_who_asks() {
-    let bytes = request("/index.html?x=1", "[2001:db8::1]:8080", "https://survey.example/").expect("a request");
+    let bytes = request("/index.html?x=1", "[2001:db8::1]:8080", "https://survey.example/", Afterwards::Close)
+        .expect("a request");
     let text = String::from_utf8(bytes).expect("text");
     assert!(text.starts_with("GET /index.html?x=1 HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\nUser-Agent: Mozilla/5.0 ("));
     assert!(text.contains("+https://survey.example/") && text.ends_with("\r\nConnection: close\r\n\r\n"), "{text}");
     for (path, host) in [("/a b", "h"), ("/\r\nX: y", "h"), ("a", "h"), ("/", ""), ("/", "h\n")] {
-        assert!(request(path, host, "c").is_err(), "{path:?} {host:?}");
+        assert!(request(path, host, "c", Afterwards::Keep).is_err(), "{path:?} {host:?}");
     }
 }
 
@@ -114,7 +130,7 @@ fn icons_lie_beside_the_page() {
 proptest! {
     #[test]
     fn requests_are_one_head(path in "/[!-~]{0,40}", host in "[!-~]{1,40}") {
-        let bytes = request(&path, &host, "https://c.example/").expect("a request");
+        let bytes = request(&path, &host, "https://c.example/", Afterwards::Keep).expect("a request");
         let text = String::from_utf8(bytes).expect("text");
         prop_assert_eq!(text.matches("\r\n").count(), 6);
         prop_assert_eq!(text.find("\r\n\r\n"), Some(text.len() - 4));

@@ -1,4 +1,4 @@
-//! As much of ASN.1 BER (X.690) as SNMP needs: definite lengths, low tag numbers, no recursion.
+//! As much of ASN.1 BER (X.690) as SNMP and LDAP need: definite lengths, low tag numbers, no recursion.
 
 use std::ops::Range;
 
@@ -7,41 +7,41 @@ use crate::{Malformed, Reader};
 /// The most bytes of a length: more would be longer than any datagram.
 const MAX_LENGTH_BYTES: u8 = 4;
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const OCTETS: u8 = 0x04;
-pub(super) const OBJECT_ID: u8 = 0x06;
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const OCTETS: u8 = 0x04;
+pub(crate) const OBJECT_ID: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// One element: its tag, and where its content stands in the whole input.
 #[derive(Clone, Debug)]
-pub(super) struct Element {
-    pub(super) tag: u8,
-    pub(super) content: Range<usize>,
+pub(crate) struct Element {
+    pub(crate) tag: u8,
+    pub(crate) content: Range<usize>,
 }
 
 /// Reads the elements of one range of the input, front to back.
 #[derive(Clone, Debug)]
-pub(super) struct Elements<'a> {
+pub(crate) struct Elements<'a> {
     input: &'a [u8],
     at: usize,
     end: usize,
 }
 
 impl<'a> Elements<'a> {
-    pub(super) fn new(input: &'a [u8]) -> Self {
+    pub(crate) fn new(input: &'a [u8]) -> Self {
         Self { input, at: 0, end: input.len() }
     }
 
     /// The elements inside another.
-    pub(super) fn inside(&self, element: &Element) -> Self {
+    pub(crate) fn inside(&self, element: &Element) -> Self {
         Self { input: self.input, at: element.content.start, end: element.content.end }
     }
 
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.at >= self.end
     }
 
-    pub(super) fn next(&mut self, what: &'static str) -> Result<Element, Malformed> {
+    pub(crate) fn next(&mut self, what: &'static str) -> Result<Element, Malformed> {
         let start = self.at;
         let shift = |error| match error {
             Malformed::Truncated { what, at } => Malformed::Truncated { what, at: at + start },
@@ -59,14 +59,14 @@ impl<'a> Elements<'a> {
         Ok(Element { tag, content: content..self.at })
     }
 
-    pub(super) fn expect(&mut self, tag: u8, what: &'static str) -> Result<Element, Malformed> {
+    pub(crate) fn expect(&mut self, tag: u8, what: &'static str) -> Result<Element, Malformed> {
         let at = self.at;
         let element = self.next(what)?;
         if element.tag == tag { Ok(element) } else { Err(Malformed::Invalid { what, at }) }
     }
 
     /// An integer of up to eight bytes; encodings with leading zeros are read too, masked evidence has them.
-    pub(super) fn integer(&mut self, what: &'static str) -> Result<(i64, Range<usize>), Malformed> {
+    pub(crate) fn integer(&mut self, what: &'static str) -> Result<(i64, Range<usize>), Malformed> {
         let element = self.expect(INTEGER, what)?;
         let at = element.content.start;
         let bytes = self.bytes(&element);
@@ -78,7 +78,7 @@ impl<'a> Elements<'a> {
         Ok((value, element.content))
     }
 
-    pub(super) fn bytes(&self, element: &Element) -> &'a [u8] {
+    pub(crate) fn bytes(&self, element: &Element) -> &'a [u8] {
         self.input.get(element.content.clone()).unwrap_or_default()
     }
 }
@@ -89,7 +89,7 @@ fn length(reader: &mut Reader<'_>, what: &'static str, start: usize) -> Result<u
         return Ok(usize::from(first));
     }
     let count = first & 0x7F;
-    // Zero would be the indefinite form, which SNMP does not use (RFC 3417 section 8).
+    // Zero would be the indefinite form, which neither uses (RFC 3417 section 8, RFC 4511 section 5.1).
     if count == 0 || count > MAX_LENGTH_BYTES {
         return Err(Malformed::Invalid { what, at: start + 1 });
     }
@@ -101,7 +101,7 @@ fn length(reader: &mut Reader<'_>, what: &'static str, start: usize) -> Result<u
 }
 
 /// An element of up to 65,535 bytes of content, its length in the shortest form; what is longer is cut.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap_or(u16::MAX);
     let mut encoded = vec![tag];
     match length.to_be_bytes() {
@@ -114,12 +114,12 @@ pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// A constructed element of these parts.
-pub(super) fn constructed(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn constructed(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
     element(tag, &parts.concat())
 }
 
 /// An integer in its shortest form.
-pub(super) fn integer(value: i32) -> Vec<u8> {
+pub(crate) fn integer(value: i32) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let mut content: &[u8] = &bytes;
     while let [0, next @ 0..=0x7F, ..] | [0xFF, next @ 0x80..=0xFF, ..] = content {

@@ -1,0 +1,139 @@
+//! Probes: what may be sent, one kind of question each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What may be sent. The text form stands in scope documents: never rename, only add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Probe {
+    /// Open a connection (or send a SYN), send nothing, listen.
+    Connect,
+    /// TLS ClientHello and handshake.
+    Tls,
+    /// HTTP GET of `/` and of the icon of that page.
+    Http,
+    /// SSH key exchange up to the host key.
+    Ssh,
+    /// RTSP OPTIONS.
+    Rtsp,
+    /// MQTT CONNECT without credentials; no subscription.
+    Mqtt,
+    /// Redis PING and INFO.
+    Redis,
+    /// Refusal of every Telnet option that a service asks for.
+    Line,
+    /// DNS version.bind, and a question for `localhost` whose answer tells whether the server resolves for us.
+    Dns,
+    /// NTP client request; never monlist.
+    Ntp,
+    /// SNMP v3 engine discovery; no community.
+    Snmp,
+    /// SSDP search and the device description it points to, if that is inside the scope.
+    Ssdp,
+    /// CoAP GET /.well-known/core.
+    Coap,
+    /// ECHONET Lite Get of the node profile.
+    EchonetLite,
+    /// Modbus read device identification, at the ports of [`Probe::home_ports`] and those that a scope names for it.
+    Modbus,
+    /// memcached `version`.
+    Memcached,
+    /// PostgreSQL SSLRequest, and a start-up packet of a version that no server has, which is refused.
+    Postgresql,
+    /// LDAP search of the root entry, anonymous, without a bind.
+    Ldap,
+    /// SMB2 NEGOTIATE; no session.
+    Smb,
+    /// AMQP 0-9-1 protocol header; no login.
+    Amqp,
+    /// IRC NICK, USER and QUIT without a password: the welcome names the server.
+    Irc,
+    /// XMPP stream opening and closing; no login.
+    Xmpp,
+    /// SIP OPTIONS, forwarded by nobody.
+    Sip,
+    /// beanstalkd `stats`.
+    Beanstalk,
+    /// Network UPS Tools `VER`.
+    Nut,
+}
+
+/// Every probe with its name in documents.
+const PROBES: &[(Probe, &str)] = &[
+    (Probe::Connect, "connect"),
+    (Probe::Tls, "tls"),
+    (Probe::Http, "http"),
+    (Probe::Ssh, "ssh"),
+    (Probe::Rtsp, "rtsp"),
+    (Probe::Mqtt, "mqtt"),
+    (Probe::Redis, "redis"),
+    (Probe::Line, "line"),
+    (Probe::Dns, "dns"),
+    (Probe::Ntp, "ntp"),
+    (Probe::Snmp, "snmp"),
+    (Probe::Ssdp, "ssdp"),
+    (Probe::Coap, "coap"),
+    (Probe::EchonetLite, "echonet-lite"),
+    (Probe::Modbus, "modbus"),
+    (Probe::Memcached, "memcached"),
+    (Probe::Postgresql, "postgresql"),
+    (Probe::Ldap, "ldap"),
+    (Probe::Smb, "smb"),
+    (Probe::Amqp, "amqp"),
+    (Probe::Irc, "irc"),
+    (Probe::Xmpp, "xmpp"),
+    (Probe::Sip, "sip"),
+    (Probe::Beanstalk, "beanstalk"),
+    (Probe::Nut, "nut"),
+];
+
+impl Probe {
+    /// Every probe.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PROBES.iter().map(|(probe, _)| *probe)
+    }
+
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        PROBES.iter().find(|(probe, _)| *probe == self).map_or("connect", |(_, name)| name)
+    }
+
+    /// The only ports at which it may be sent unless a scope names others; `None`: at every port.
+    ///
+    /// Modbus has no way of saying "that is not me". A gateway passes what it gets on to a serial line, and many a
+    /// controller has room for one connection, which is then missing where the work is done. Who does not speak it gets
+    /// eleven bytes of nonsense. So it is asked where it is at home and where somebody who knows the devices says so.
+    pub const fn home_ports(self) -> Option<&'static [u16]> {
+        match self {
+            Self::Modbus => Some(&[502]),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no probe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is no probe; probes are {}", Probe::all().map(Probe::name).collect::<Vec<_>>().join(", "))]
+pub struct UnknownProbe {
+    /// What was given.
+    pub name: String,
+}
+
+impl FromStr for Probe {
+    type Err = UnknownProbe;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProbe> {
+        let found = Self::all().find(|probe| probe.name() == text);
+        found.ok_or_else(|| UnknownProbe { name: text.chars().take(64).collect() })
+    }
+}

@@ -1,0 +1,179 @@
+//! Answers as real servers gave them, and requests that have the lengths they claim.
+
+use super::*;
+use crate::text::get;
+
+fn value(bytes: &[u8], name: &str) -> Option<String> {
+    fields(bytes).iter().find(|field| field.name == name).map(|field| field.text().into_owned())
+}
+
+fn masked(bytes: &[u8]) -> String {
+    let mut bytes = bytes.to_vec();
+    mask(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether only the whole is complete.
+fn assert_complete(complete: fn(&[u8]) -> bool, answer: &[u8]) {
+    assert!(complete(answer));
+    for end in 0..answer.len() {
+        assert!(!complete(get(answer, 0..end)), "complete after {end} of {}", answer.len());
+    }
+}
+
+#[test]
+fn memcached_and_nut_say_their_version() {
+    assert_eq!(value(b"VERSION 1.6.18\r\n", "memcached.version").as_deref(), Some("1.6.18"));
+    let nut = b"Network UPS Tools upsd 2.8.0 - http://www.networkupstools.org/\n";
+    assert_eq!(value(nut, "nut.version").as_deref(), Some("2.8.0"));
+    assert_complete(nut::complete, nut);
+}
+
+#[test]
+fn a_database_refuses_with_its_source_line() {
+    let error = b"E\0\0\0\x48SFATAL\0C0A000\0Munsupported frontend protocol\0Fpostmaster.c\0L2196\0R\0\0";
+    assert_eq!(value(error, "postgresql.code").as_deref(), Some("0A000"));
+    assert_eq!(value(error, "postgresql.line").as_deref(), Some("2196"));
+    assert_complete(postgresql::complete, error);
+    let behind = [b"N", &error[..]].concat();
+    assert_eq!(value(&behind, "postgresql.file").as_deref(), Some("postmaster.c"));
+    assert_complete(postgresql::complete, &behind);
+    for none in [&b"N"[..], b"S", b"NO", b"ERROR\r\n", b"R\0\0\0\x08\0\0\0\x63"] {
+        assert_eq!(recognise(none), None, "{none:?}");
+    }
+}
+
+#[test]
+fn a_beanstalk_counts_and_what_it_counts_is_blanked() {
+    let answer = b"OK 91\r\n---\ncurrent-jobs-urgent: 0\npid: 715\nversion: \"1.12\"\nuptime: 33\nid: 8f32b1\nhostname: yagura\n\r\n";
+    assert_eq!(recognise(answer), Some("beanstalkd"));
+    assert_eq!(value(answer, "beanstalkd.version").as_deref(), Some("1.12"));
+    assert_complete(beanstalk::complete, answer);
+    let expected = "OK 91\r\n---\ncurrent-jobs-urgent: *\npid: ***\nversion: \"1.12\"\nuptime: **\nid: ******\nhostname: yagura\n\r\n";
+    assert_eq!(masked(answer), expected);
+    assert_eq!(recognise(b"UNKNOWN_COMMAND\r\n"), None);
+    assert!(beanstalk::complete(b"OUT_OF_MEMORY\r\n"));
+}
+
+#[test]
+fn an_amqp_server_names_itself() {
+    let mut bytes = b"\x01\0\0\0\0\0\x46\0\x0a\0\x0a\0\x09\0\0\0\x38".to_vec();
+    bytes.extend_from_slice(b"\x0ccapabilitiesF\0\0\0\x02\x00\x00\x07productS\0\0\0\x08RabbitMQ");
+    bytes.extend_from_slice(b"\x07versionS\0\0\0\x063.10.8\xce");
+    assert_eq!(value(&bytes, "amqp.product").as_deref(), Some("RabbitMQ"));
+    assert_eq!(value(&bytes, "amqp.version").as_deref(), Some("3.10.8"));
+    assert_eq!(bytes.len(), 0x46 + 8);
+    assert_complete(amqp::complete, &bytes);
+    assert_complete(amqp::complete, amqp::HEADER);
+}
+
+/// What slapd of Debian 12 answers.
+const ROOT: &[u8] = b"\x30\x31\x02\x01\x01\x64\x2c\x04\0\x30\x28\x30\x26\x04\x0bobjectClass\x31\x17\x04\x03top\
+    \x04\x10OpenLDAProotDSE!\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\0\x04\0\x04\0";
+
+#[test]
+fn a_directory_shows_its_root() {
+    let request = ldap::root_search();
+    assert_eq!(request.get(1).copied().map(usize::from), Some(request.len() - 2));
+    assert_eq!(recognise(ROOT), Some("ldap"));
+    let classes: Vec<_> = fields(ROOT).into_iter().filter(|field| field.name == "ldap.object-class").collect();
+    let texts: Vec<_> = classes.iter().map(|field| field.text()).collect();
+    assert_eq!(texts, ["top", "OpenLDAProotDSE!"]);
+    assert_complete(ldap::complete, ROOT);
+    assert!(ldap::complete(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\0\x04\0\x04\0"), "an answer to a bind ends it");
+    assert!(ldap::complete(b"HTTP/1.1 400"));
+}
+
+/// What smbd answers to a request without version 3.1.1, laid out after \[MS-SMB2\] 2.2.4.
+fn negotiate(dialect: [u8; 2], clock: u8) -> Vec<u8> {
+    let mut answer = b"\0\0\0\x80\xfeSMB\x40\0".to_vec();
+    answer.extend([0; 58]);
+    answer.extend(b"\x41\0\x03\0");
+    answer.extend(dialect);
+    answer.extend(b"\0\0yagura\0\0\0\0\0\0\0\0\0\0\x07\0\0\0");
+    answer.extend([0; 12]);
+    answer.extend([clock; 16]);
+    answer.extend(b"\x80\0\0\0\0\0\0\0");
+    answer
+}
+
+#[test]
+fn a_file_server_chooses_a_dialect() {
+    let claimed = get(smb::NEGOTIATE, 0..4).iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    assert_eq!(claimed, smb::NEGOTIATE.len() - 4);
+    assert_eq!(smb::NEGOTIATE.get(4 + 112..4 + 116), Some(&b"\x01\0\x26\0"[..]), "where the request says it is");
+    let answer = negotiate([0x02, 0x03], 7);
+    assert_eq!(value(&answer, "smb.dialect").as_deref(), Some("3.0.2"));
+    assert_eq!(value(&answer, "smb.guid").as_deref(), Some("79616775726100000000000000000000"));
+    assert_eq!(value(&answer, "smb.signing").as_deref(), Some("required"));
+    assert_complete(smb::complete, &answer);
+    let (mut one, mut two) = (negotiate([0x02, 0x03], 7), negotiate([0x02, 0x03], b' '));
+    mask(&mut one);
+    mask(&mut two);
+    assert_eq!(one, two, "two looks are the same evidence");
+    assert!(smb::complete(b"\x15\x03\x01\0\x02"));
+}
+
+#[test]
+fn the_salt_of_version_3_1_1_is_blanked() {
+    let with_salt = |salt: u8| {
+        let mut answer = negotiate([0x11, 0x03], 7);
+        answer.get_mut(74..76).unwrap_or_default().copy_from_slice(&[1, 0]);
+        answer.get_mut(128..132).unwrap_or_default().copy_from_slice(&[0x80, 0, 0, 0]);
+        answer.extend(b"\x01\0\x0a\0\0\0\0\0\x01\0\x04\0\x01\0");
+        answer.extend([salt; 4]);
+        answer
+    };
+    let (mut one, mut two) = (with_salt(9), with_salt(0xee));
+    assert_eq!(value(&one, "smb.dialect").as_deref(), Some("3.1.1"));
+    mask(&mut one);
+    mask(&mut two);
+    assert_eq!(one, two);
+}
+
+const WELCOME: &[u8] = b":irc.example 001 hnm :Welcome to the Internet Relay Network hnm!~hnm@localhost\r\n\
+    :irc.example 002 hnm :Your host is irc.example, running version ngircd-26.1 (x86_64/pc/linux-gnu)\r\n\
+    :irc.example 003 hnm :This server has been started Sun Nov 22 2026 at 04:10:11 (UTC)\r\n\
+    :irc.example 004 hnm irc.example ngircd-26.1 abBcCFiIoqrRswx abehiIklmMnoOPqQrRstvVz\r\n";
+
+#[test]
+fn a_chat_server_welcomes() {
+    assert_eq!(recognise(WELCOME), Some("irc"));
+    assert_eq!(value(WELCOME, "irc.version").as_deref(), Some("ngircd-26.1"));
+    assert_eq!(value(WELCOME, "irc.server").as_deref(), Some("irc.example"));
+    let more = [WELCOME, b":irc.example 251 hnm :There are 7 users\r\n"].concat();
+    assert_eq!(irc::welcome(&more), WELCOME);
+    assert!(irc::complete(WELCOME) && !irc::complete(get(WELCOME, 0..200)));
+    assert!(irc::complete(b":irc.example 464 * :Invalid password\r\n") && irc::complete(b"ERROR :Closing\r\n"));
+    assert!(masked(WELCOME).contains(" 003 hnm :**** ****** *** **** ******* *** *** ** **** ** ******** *****\r\n"));
+    assert!(irc::register("hnm4f1c2d").is_ok());
+    for wrong in ["", "4ab", "a b", "a\r\nQUIT", "abcdefghij"] {
+        assert!(irc::register(wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_stream_is_opened_and_its_number_blanked() {
+    let answer = b"<?xml version='1.0'?><stream:stream id='a1-b2' xmlns:stream='http://etherx.jabber.org/streams' \
+        from='localhost' version='1.0'><stream:features><mechanisms/></stream:features>";
+    assert_eq!(recognise(answer), Some("xmpp"));
+    assert_eq!(value(answer, "xmpp.from").as_deref(), Some("localhost"));
+    assert_eq!(value(answer, "xmpp.version").as_deref(), Some("1.0"));
+    assert_complete(xmpp::complete, answer);
+    assert!(masked(answer).contains("stream id='*****' "));
+    assert!(xmpp::open("a'/><x").is_err());
+}
+
+#[test]
+fn a_telephone_server_says_what_it_runs() {
+    let answer = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP hinomi.invalid;rport=40123;received=127.0.0.1\r\n\
+        To: <sip:x>;tag=a6a1c5f6.9b\r\nCSeq: 1 OPTIONS\r\nServer: kamailio (5.6.3 (x86_64/linux))\r\n\r\n";
+    assert_eq!(value(answer, "sip.status").as_deref(), Some("200"));
+    assert_eq!(value(answer, "sip.server").as_deref(), Some("kamailio (5.6.3 (x86_64/linux))"));
+    assert_complete(sip::complete, answer);
+    let text = masked(answer);
+    assert!(text.contains("\r\nTo: <sip:x>;tag=***********\r\n") && !text.contains("40123"), "{text}");
+    let request = sip::options_request("192.0.2.1:5060", "a@example.org", sip::Over::Tcp, 7).expect("a request");
+    assert!(request.ends_with(b"Content-Length: 0\r\n\r\n"));
+    assert!(sip::options_request("h", "a b", sip::Over::Udp, 0).is_err());
+}
