@@ -4,6 +4,7 @@
 //! - `real_servers`: a survey of daemons from Debian packages names product and version right or says it does not know.
 //! - `resume`: kill -9 in the middle; nothing lost, nothing doubled.
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
+//! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
@@ -25,4 +26,5 @@ mod real_servers;
 mod refusals;
 mod resume;
 mod rules;
+mod strangers;
 mod town;

@@ -1,5 +1,5 @@
-//! What a port number, or an answer in another language, suggests: which question to ask first or next. Numbers from the
-//! IANA registry of service names and from what devices are known to do; none of this is taken as an answer.
+//! What a port number, or an answer in another language, suggests: which question to ask first or next. Numbers from
+//! the IANA registry of service names and from what devices are known to do; none of this is taken as an answer.
 
 use hinomi_model::scope::{Probe, Scope};
 

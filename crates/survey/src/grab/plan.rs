@@ -1,7 +1,8 @@
 //! In which order a silent service is asked, as far as its handshakes reach.
 //!
 //! What its port suggests comes first, then what is spoken most. Every answer helps: one in another language names the
-//! next question, and who hangs up reads messages of a form of its own, so that such questions come before lines of text.
+//! next question, and who hangs up reads messages of a form of its own, so that such questions come before lines of
+//! text.
 
 use std::collections::VecDeque;
 

@@ -40,7 +40,8 @@ pub fn options_request(host: &str, contact: &str, over: Over, mark: u16) -> Resu
         Over::Tcp => "TCP",
     };
     let text = format!(
-        "OPTIONS sip:{host} SIP/2.0\r\nVia: SIP/2.0/{transport} hinomi.invalid;branch=z9hG4bK-hinomi-{mark:04x};rport\r\n\
+        "OPTIONS sip:{host} SIP/2.0\r\n\
+         Via: SIP/2.0/{transport} hinomi.invalid;branch=z9hG4bK-hinomi-{mark:04x};rport\r\n\
          Max-Forwards: 0\r\nFrom: <sip:survey@hinomi.invalid>;tag={mark:04x}\r\nTo: <sip:{host}>\r\n\
          Call-ID: {mark:04x}@hinomi.invalid\r\nCSeq: 1 OPTIONS\r\nUser-Agent: Hinomi/{version} (+{contact})\r\n\
          Accept: application/sdp\r\nContent-Length: 0\r\n\r\n"

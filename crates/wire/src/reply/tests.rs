@@ -45,11 +45,13 @@ fn a_database_refuses_with_its_source_line() {
 
 #[test]
 fn a_beanstalk_counts_and_what_it_counts_is_blanked() {
-    let answer = b"OK 91\r\n---\ncurrent-jobs-urgent: 0\npid: 715\nversion: \"1.12\"\nuptime: 33\nid: 8f32b1\nhostname: yagura\n\r\n";
+    let answer = b"OK 91\r\n---\ncurrent-jobs-urgent: 0\npid: 715\nversion: \"1.12\"\nuptime: 33\n\
+        id: 8f32b1\nhostname: yagura\n\r\n";
     assert_eq!(recognise(answer), Some("beanstalkd"));
     assert_eq!(value(answer, "beanstalkd.version").as_deref(), Some("1.12"));
     assert_complete(beanstalk::complete, answer);
-    let expected = "OK 91\r\n---\ncurrent-jobs-urgent: *\npid: ***\nversion: \"1.12\"\nuptime: **\nid: ******\nhostname: yagura\n\r\n";
+    let expected = "OK 91\r\n---\ncurrent-jobs-urgent: *\npid: ***\nversion: \"1.12\"\nuptime: **\n\
+        id: ******\nhostname: yagura\n\r\n";
     assert_eq!(masked(answer), expected);
     assert_eq!(recognise(b"UNKNOWN_COMMAND\r\n"), None);
     assert!(beanstalk::complete(b"OUT_OF_MEMORY\r\n"));

@@ -1,0 +1,41 @@
+//! Answers to small requests: when they are whole, what is kept of them, and requests with any text in them.
+#![no_main]
+
+use hinomi_model::evidence::EvidenceKind;
+use hinomi_wire::recognise;
+use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, postgresql, sip, smb, xmpp};
+use libfuzzer_sys::fuzz_target;
+
+const COMPLETE: [fn(&[u8]) -> bool; 10] = [
+    amqp::complete,
+    beanstalk::complete,
+    irc::complete,
+    ldap::complete,
+    memcached::complete,
+    nut::complete,
+    postgresql::complete,
+    sip::complete,
+    smb::complete,
+    xmpp::complete,
+];
+
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::Reply, bytes);
+    let whole = COMPLETE.iter().filter(|complete| complete(bytes)).count();
+    assert!(whole == 0 || !bytes.is_empty(), "nothing is no answer");
+    let welcome = irc::welcome(bytes);
+    assert!(bytes.starts_with(welcome) && irc::welcome(welcome) == welcome);
+    assert!(recognise(bytes) != Some("irc") || recognise(welcome) == Some("irc"));
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // What somebody else wrote does not become a line or an element of ours.
+    if let Ok(request) = sip::options_request(text, text, sip::Over::Udp, 0) {
+        assert_eq!(request.windows(4).filter(|end| end == b"\r\n\r\n").count(), 1);
+        assert_eq!(request.iter().filter(|byte| **byte == b'\n').count(), 11);
+    }
+    if let Ok(request) = xmpp::open(text) {
+        assert_eq!(request.iter().filter(|byte| **byte == b'>').count(), 2);
+    }
+    if let Ok(request) = irc::register(text) {
+        assert_eq!(request.iter().filter(|byte| **byte == b'\n').count(), 2);
+    }
+});
