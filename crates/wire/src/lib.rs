@@ -13,6 +13,7 @@ pub mod coap;
 pub mod dns;
 pub mod echonet;
 pub mod favicon;
+pub mod flow;
 pub mod greeting;
 pub mod http;
 pub mod modbus;

@@ -1,0 +1,19 @@
+//! C&C servers from flow records, without reading anyone's life.
+//!
+//! ```text
+//!   wire::flow::FlowRecord
+//!        |  inlet: one side is a subscriber, and becomes a pseudonym under the epoch's key
+//!        v
+//!   Flow<CncDetection>   no serialiser, no general accessor: only the detectors of this crate consume it
+//!        |  pair (minutes) -> session
+//!        v
+//!   server: sketches a remote endpoint, with a hard lifetime  ->  detect/*  ->  fuse  ->  Finding
+//!                                                                                        |
+//!                                                              export: k pseudonyms over two epochs, or corroboration
+//!                                                                                        v
+//!                                                  Shared: endpoint, transport, confidence, validity, purpose
+//! ```
+
+pub mod purpose;
+
+pub use purpose::{CncDetection, Flow};
