@@ -20,6 +20,7 @@ pub mod modbus;
 pub mod mqtt;
 pub mod mysql;
 pub mod ntp;
+pub mod packet;
 pub mod redis;
 pub mod reply;
 pub mod rtsp;
