@@ -15,5 +15,7 @@
 //! ```
 
 pub mod purpose;
+pub mod server;
+pub mod sketch;
 
 pub use purpose::{CncDetection, Flow};

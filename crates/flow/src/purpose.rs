@@ -74,5 +74,7 @@ pub struct Flow<P: FlowPurpose> {
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
     pub(crate) sampling: u32,
+    /// Whether the subscriber was known to be infected when the flow came in; never set unless the operator switched it on.
+    pub(crate) infected: bool,
     pub(crate) purpose: PhantomData<P>,
 }
