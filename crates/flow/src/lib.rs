@@ -14,8 +14,15 @@
 //!                                                  Shared: endpoint, transport, confidence, validity, purpose
 //! ```
 
+pub mod epoch;
+pub mod error;
+pub mod inlet;
+pub mod key;
+pub mod pair;
 pub mod purpose;
 pub mod server;
 pub mod sketch;
+pub mod subscribers;
 
+pub use error::FlowError;
 pub use purpose::{CncDetection, Flow};
