@@ -8,6 +8,12 @@
 //!
 //! Nothing is dropped silently: what a decoder cannot turn into a record is counted under a reason.
 
+pub mod file;
 pub mod record;
+pub mod zeek;
+
+mod number;
+#[cfg(test)]
+pub(crate) mod samples;
 
 pub use record::{FlowRecord, Volume};

@@ -9,6 +9,7 @@
 //! the kind of evidence; [`recognise`] names the protocol behind bytes that nobody asked for; [`mask`] blanks what
 //! changes at every look, so that the same service gives the same evidence. [`scans`] reads other tools' files.
 
+pub mod capture;
 pub mod coap;
 pub mod dns;
 pub mod echonet;

@@ -1,5 +1,7 @@
 //! Frames written by hand from the specifications.
 
+#![expect(clippy::indexing_slicing, reason = "tests may panic")]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
