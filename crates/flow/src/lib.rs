@@ -14,10 +14,14 @@
 //!                                                  Shared: endpoint, transport, confidence, validity, purpose
 //! ```
 
+pub mod detect;
 pub mod epoch;
 pub mod error;
+pub mod finding;
+pub mod fuse;
 pub mod inlet;
 pub mod key;
+pub mod ledger;
 pub mod pair;
 pub mod purpose;
 pub mod server;
