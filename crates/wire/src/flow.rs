@@ -8,6 +8,7 @@
 //!
 //! Nothing is dropped silently: what a decoder cannot turn into a record is counted under a reason.
 
+pub mod binetflow;
 pub mod file;
 pub mod record;
 pub mod zeek;
