@@ -22,6 +22,7 @@ pub mod fuse;
 pub mod inlet;
 pub mod key;
 pub mod ledger;
+pub mod meter;
 pub mod pair;
 pub mod purpose;
 pub mod server;
