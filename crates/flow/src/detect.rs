@@ -18,12 +18,13 @@
 //! | [`Family::Model`] | shape | its sizes and durations look like those of known endpoints in the user's own flows |
 //! | [`Family::Context`] | context | what speaks against it: popular, a common port, hours of people |
 //!
-//! A log-likelihood ratio is natural: ln(P(seen | C&C) / P(seen | not)). Families of one group look at overlapping facts, so
-//! the fusion caps them together and counts them as one.
+//! A log-likelihood ratio is natural: ln(P(seen | C&C) / P(seen | not)). Families of one group look at overlapping
+//! facts, so the fusion caps them together and counts them as one.
 
 pub mod beacon;
 pub mod chain;
 pub mod context;
+pub mod detection;
 pub mod graph;
 pub mod lift;
 pub mod model;
@@ -35,12 +36,13 @@ pub(crate) mod statistics;
 pub mod synchrony;
 pub mod view;
 pub mod watch;
+pub mod words;
 mod world;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use view::ServerView;
-pub use world::{Bases, World};
+pub use world::World;
 
 /// What kind of knowledge a piece of evidence comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,7 +134,7 @@ pub enum Code {
     ContextPopular,
     /// Against: a port on which nearly everything is harmless: `port`, `ratio`.
     ContextPort,
-    /// Against: present only when people are awake: `night_share`.
+    /// Against: used only in some hours of the day: `hours_of_day`.
     ContextHours,
     /// Against: clients mostly fetch much: `bytes_back`, `ratio`.
     ContextDownload,

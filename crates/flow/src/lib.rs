@@ -17,6 +17,7 @@
 pub mod detect;
 pub mod epoch;
 pub mod error;
+pub mod evaluate;
 pub mod finding;
 pub mod fuse;
 pub mod inlet;

@@ -11,6 +11,7 @@
 pub mod binetflow;
 pub mod file;
 pub mod record;
+pub mod seeds;
 pub mod zeek;
 
 mod number;

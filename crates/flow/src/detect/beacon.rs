@@ -2,32 +2,36 @@
 //!
 //! Four signs, of which the strongest of each kind over all clients counts:
 //!
-//! - *regular*: gaps concentrate around one length, more than a person's or a burst's do. Gaps of all clients are pooled, so
-//!   many clients with few visits each tell as much as one with many (aggregated beacons, ACSAC 2023);
-//! - *period*: the spectrum has a line that shuffled times do not reach and the autocorrelation confirms ([`super::spectrum`]),
-//!   for timers that a gap does not show: several at once, with jitter or loss;
-//! - *failed*: connections in vain, one after another at equal gaps, while the server is down or refuses: what devices of a
-//!   botnet do whose server was taken, and what few lawful programs keep up;
+//! - *regular*: gaps gather around one length, more than a person's or a burst's do. Gaps of all clients are pooled,
+//!   so many clients with few visits each tell as much as one with many (aggregated beacons, ACSAC 2023);
+//! - *period*: the spectrum has a line that shuffled times do not reach and the autocorrelation confirms
+//!   ([`super::spectrum`]), for timers that a gap does not show: several at once, with jitter or loss;
+//! - *failed*: connections in vain, one after another at equal gaps, while the server is down or refuses: what devices
+//!   of a botnet do whose server was taken, and what few lawful programs keep up;
 //! - *keep-alive*: a line open for many minutes on which next to nothing passes.
 //!
-//! That times are regular can be certain and still say little: push services, time servers and updaters are regular too.
-//! The ratios are therefore bounded by how often harmless servers show the same, not by the significance of the test.
+//! That times are regular can be certain and still say little: push services, time servers and updaters are regular
+//! too. The ratios are therefore bounded by how often harmless servers show the same, not by the significance of the
+//! test.
 
 use super::rhythm::{self, Rhythm};
 use super::spectrum;
-use super::statistics::{along, as_f64, from_u64, ln_binomial_tail, quantile, seconds, sorted};
-use super::view::{Pair, ServerView, Session};
+use super::statistics::{along, as_f64, ln_binomial_tail, quantile, seconds, sorted};
+use super::view::{self, Pair, ServerView};
 use super::{Code, Evidence};
+use crate::server::Contact;
 
 /// Gaps within this part of the commonest gap are the same gap.
 const SAME_GAP: f64 = 0.15;
-/// Chance that a gap of a random or bursty train lies that near a given centre (log-normal with deviation 1.5: 0.08; the
-/// exponential: 0.11; rounded up, for the centre is chosen after looking).
+/// Chance that a gap of a random or bursty train lies that near a given centre (log-normal with deviation 1.5: 0.08;
+/// the exponential: 0.11; rounded up, for the centre is chosen after looking).
 const CHANCE_OF_SAME: f64 = 0.15;
 /// Gaps beyond this are not looked at: a day.
 const LONGEST_GAP_SECONDS: f64 = 86_400.0;
 /// Gaps below this are retries of one visit or a page with its parts.
 const SHORTEST_GAP_SECONDS: f64 = 2.0;
+/// Clients whose spectrum is computed, those with most visits.
+const PAIRS_BY_SPECTRUM: usize = 3;
 /// Connections in vain in a row that are needed.
 const MIN_FAILED_RUN: usize = 4;
 /// A line this long is kept open on purpose.
@@ -35,14 +39,15 @@ const LONG_SECONDS: f64 = 600.0;
 /// Retries of one connection by the operating system stop within about two minutes; a run must outlive them.
 const MIN_FAILED_SPAN_SECONDS: f64 = 60.0;
 
-/// Certainty that gaps are regular (-ln p) against what it says: harmless servers reach it in about one of twenty cases.
+/// Certainty that gaps are regular (-ln p) against what it says: harmless servers reach it in about one of twenty
+/// cases.
 const REGULAR: [(f64, f64); 4] = [(4.0, 0.0), (8.0, 0.8), (14.0, 1.6), (30.0, 2.4)];
 /// Autocorrelation at the period.
 const PERIOD: [(f64, f64); 4] = [(0.2, 0.0), (0.4, 0.8), (0.7, 1.6), (1.0, 2.2)];
 /// Length of the run of connections in vain.
-const FAILED: [(f64, f64); 5] = [(3.0, 0.0), (4.0, 1.5), (6.0, 3.6), (12.0, 4.3), (40.0, 4.8)];
+const FAILED: [(f64, f64); 5] = [(3.0, 0.0), (4.0, 2.0), (6.0, 4.0), (12.0, 4.8), (40.0, 5.3)];
 /// Bytes a second on a long line, falling: the inverse is looked up.
-const QUIET: [(f64, f64); 3] = [(0.002, 0.0), (0.02, 0.8), (0.1, 1.6)];
+const QUIET: [(f64, f64); 3] = [(0.002, 0.0), (0.02, 1.4), (0.1, 2.6)];
 
 /// Signs of beacons to this server.
 pub(crate) fn look(server: &ServerView) -> Vec<Evidence> {
@@ -70,12 +75,7 @@ fn regular(server: &ServerView) -> Option<Evidence> {
     let part = as_f64(near) / as_f64(gaps.len());
     let ratio = along(&REGULAR, certainty) * along(&[(0.15, 0.0), (0.6, 1.0)], part);
     let ratio = (ratio * trusted(server) + shared_by(clients)).min(3.0);
-    let values = [
-        ("score", shape),
-        ("gap_seconds", center),
-        ("sessions", as_f64(near)),
-        ("clients", as_f64(clients)),
-    ];
+    let values = [("score", shape), ("gap_seconds", center), ("sessions", as_f64(near)), ("clients", as_f64(clients))];
     (along(&REGULAR, certainty) > 0.0).then(|| Evidence::new(Code::BeaconRegular, ratio, &values))
 }
 
@@ -116,10 +116,10 @@ fn best_rhythm(server: &ServerView) -> Option<Rhythm> {
 /// A period in the times of the client with most visits.
 fn period(server: &ServerView) -> Option<Evidence> {
     let mut busiest: Vec<&Pair> = server.pairs.iter().collect();
-    busiest.sort_by_key(|pair| std::cmp::Reverse(pair.sessions.len()));
+    busiest.sort_by_key(|pair| std::cmp::Reverse(pair.contacts.len()));
     let found: Vec<_> = busiest
         .iter()
-        .take(4)
+        .take(PAIRS_BY_SPECTRUM)
         .filter_map(|pair| spectrum::periods(&pair.starts(), server.seed()).first().copied())
         .collect();
     let best = found.iter().max_by(|one, other| one.strength.total_cmp(&other.strength))?;
@@ -134,20 +134,20 @@ fn failed(server: &ServerView) -> Option<Evidence> {
     if server.remote.protocol != 6 {
         return None;
     }
-    let runs: Vec<(usize, f64)> = server.pairs.iter().filter_map(|pair| failed_run(&pair.sessions)).collect();
+    let runs: Vec<(usize, f64)> = server.pairs.iter().filter_map(|pair| failed_run(&pair.contacts)).collect();
     let (run, gap) = runs.iter().copied().max_by_key(|(run, _)| *run)?;
     let clients = runs.len();
-    let ratio = (along(&FAILED, as_f64(run)) * answer_visible(server) + shared_by(clients)).min(4.8);
+    let ratio = (along(&FAILED, as_f64(run)) * answer_visible(server) + shared_by(clients)).min(5.3);
     let values = [("gap_seconds", gap), ("run", as_f64(run)), ("clients", as_f64(clients))];
     Some(Evidence::new(Code::BeaconFailed, ratio, &values))
 }
 
 /// How many connections in vain follow one another at about equal gaps, and the gap.
-fn failed_run(sessions: &[Session]) -> Option<(usize, f64)> {
+fn failed_run(contacts: &[Contact]) -> Option<(usize, f64)> {
     let mut best: Option<(usize, f64)> = None;
-    for stretch in sessions.split(|session| !session.in_vain()) {
-        let starts: Vec<f64> = stretch.iter().map(Session::start_seconds).collect();
-        let gaps: Vec<f64> = starts.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?)).collect();
+    for stretch in contacts.split(|contact| !view::in_vain(contact)) {
+        let starts: Vec<f64> = stretch.iter().map(view::start_seconds).collect();
+        let gaps = view::differences(&starts);
         let all = sorted(gaps.iter().copied().filter(usable));
         let (center, near) = commonest(&all);
         // A back-off that doubles is an operating system's own; equal gaps are a program's loop.
@@ -162,13 +162,14 @@ fn failed_run(sessions: &[Session]) -> Option<(usize, f64)> {
 
 /// Long lines on which little passes. The quieter the line, the more it says.
 fn keep_alive(server: &ServerView) -> Option<Evidence> {
+    let sampling = f64::from(server.seen.sampling);
     let mut quietest: Vec<(f64, f64)> = Vec::new();
     let mut clients = 0;
     for pair in &server.pairs {
-        let long = pair.sessions.iter().filter(|session| session.duration_seconds() >= LONG_SECONDS);
-        let rates = long.map(|session| {
-            let bytes = from_u64(session.out.bytes.saturating_add(session.back.bytes));
-            (bytes / session.duration_seconds(), session.duration_seconds())
+        let long = pair.contacts.iter().filter(|contact| view::duration_seconds(contact) >= LONG_SECONDS);
+        let rates = long.map(|contact| {
+            let bytes = f64::from(contact.bytes_out) + f64::from(contact.bytes_back);
+            (bytes * sampling / view::duration_seconds(contact), view::duration_seconds(contact))
         });
         let before = quietest.len();
         quietest.extend(rates);
@@ -184,23 +185,12 @@ fn keep_alive(server: &ServerView) -> Option<Evidence> {
 
 /// Lost visits make gaps longer: what is left of the trust in gaps when one visit is seen with that chance.
 fn trusted(server: &ServerView) -> f64 {
-    visit_seen(server).sqrt()
-}
-
-/// Chance that a visit of this server's usual size leaves a trace at all.
-fn visit_seen(server: &ServerView) -> f64 {
-    let sampling = f64::from(server.seen.sampling.max(1));
-    let packets = sorted(server.sessions().map(|session| from_u64(session.out.packets.max(1)) * sampling));
-    let typical = quantile(&packets, 0.5).min(1e6);
-    let missed = (1.0 - 1.0 / sampling).powf(typical);
-    ((1.0 - missed) * (1.0 - server.seen.loss.clamp(0.0, 1.0))).clamp(0.0, 1.0)
+    server.visit_seen().sqrt()
 }
 
 /// That no answer was seen means little when most packets are not looked at.
 fn answer_visible(server: &ServerView) -> f64 {
-    let sampling = f64::from(server.seen.sampling.max(1));
-    let three = 1.0 - (1.0 - 1.0 / sampling).powi(3);
-    three * (1.0 - server.seen.loss.clamp(0.0, 1.0))
+    server.seen.chance(3.0)
 }
 
 #[cfg(test)]

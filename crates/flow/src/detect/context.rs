@@ -11,10 +11,10 @@ use super::{Code, Evidence, World};
 const POPULAR: [(f64, f64); 3] = [(-2.5, 0.0), (-1.5, -2.0), (-0.7, -4.0)];
 /// Popularity among fewer subscribers than this means nothing.
 const MIN_SUBSCRIBERS: u64 = 200;
-/// Share of visits between 1 and 5 at night; even visits give 0.17.
-const NIGHT: [(f64, f64); 2] = [(0.0, -0.7), (0.06, 0.0)];
-/// Visits over less than two days say nothing of nights.
-const MIN_HOURS_SECONDS: u64 = 36 * 3_600;
+/// Hours of the day that were ever used, over some days: who sleeps leaves eight out.
+const HOURS: [(f64, f64); 3] = [(10.0, -0.7), (16.0, -0.5), (22.0, 0.0)];
+/// Over less time nothing is known of days.
+const MIN_DAYS_SECONDS: u64 = 60 * 3_600;
 /// Bytes back to bytes out, in powers of ten.
 const FETCH: [(f64, f64); 3] = [(0.7, 0.0), (1.5, -0.8), (2.5, -1.5)];
 
@@ -39,14 +39,11 @@ fn port(server: &ServerView, world: &World) -> Option<Evidence> {
 }
 
 fn hours(server: &ServerView) -> Option<Evidence> {
-    let total: u64 = server.hours.iter().sum();
-    if total < 24 || server.last.since(server.first).as_secs() < MIN_HOURS_SECONDS {
+    if server.total.contacts < 48 || server.last.since(server.first).as_secs() < MIN_DAYS_SECONDS {
         return None;
     }
-    let night: u64 = server.hours.iter().skip(1).take(4).sum();
-    let share = from_u64(night) / from_u64(total);
-    let ratio = along(&NIGHT, share);
-    (ratio < 0.0).then(|| Evidence::new(Code::ContextHours, ratio, &[("night_share", share)]))
+    let ratio = along(&HOURS, f64::from(server.hours_of_day));
+    (ratio < 0.0).then(|| Evidence::new(Code::ContextHours, ratio, &[("hours_of_day", f64::from(server.hours_of_day))]))
 }
 
 fn download(server: &ServerView) -> Option<Evidence> {
@@ -56,5 +53,6 @@ fn download(server: &ServerView) -> Option<Evidence> {
     }
     let times = sizes.bytes_back / sizes.bytes_out;
     let ratio = along(&FETCH, times.log10());
-    (ratio < 0.0).then(|| Evidence::new(Code::ContextDownload, ratio, &[("bytes_back", sizes.bytes_back), ("ratio", times)]))
+    (ratio < 0.0)
+        .then(|| Evidence::new(Code::ContextDownload, ratio, &[("bytes_back", sizes.bytes_back), ("ratio", times)]))
 }

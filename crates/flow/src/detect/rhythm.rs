@@ -1,11 +1,11 @@
 //! The four parts of a beacon score as RITA made them known, for one client of one server.
 //!
-//! Interval, size, duration and histogram, each 0 to 1 and weighed equally. Interval and size ask for a symmetric spread
-//! (Bowley's skewness) and a small one (median absolute deviation against the median); duration asks how much of the time
-//! looked at the client was there; the histogram asks for even hours. Formulae: RITA's documentation (active
-//! countermeasures, v4 and v5); the code is our own. The same function serves the baseline of `evaluate`.
+//! Interval, size, duration and histogram, each 0 to 1 and weighed equally. Interval and size ask for a symmetric
+//! spread (Bowley's skewness) and a small one (median absolute deviation against the median); duration asks how much
+//! of the time looked at the client was there; the histogram asks for even hours. Formulae: RITA's documentation
+//! (active countermeasures, v4 and v5); the code is our own. The same function serves the baseline of `evaluate`.
 
-use super::statistics::{as_f64, bowley_skew, floor, from_u64, mean_and_deviation, median_absolute_deviation, quantile, sorted};
+use super::statistics::{as_f64, bowley_skew, floor, mean_and_deviation, median_absolute_deviation, quantile, sorted};
 use super::view::Pair;
 
 /// Fewer gaps tell nothing.
@@ -32,13 +32,14 @@ impl Rhythm {
     }
 }
 
-/// The rhythm of a pair, against everything looked at from `from` to `to` seconds; none with fewer than [`MIN_GAPS`] gaps.
+/// The rhythm of a pair, against everything looked at from `from` to `to` seconds; none with fewer than [`MIN_GAPS`]
+/// gaps.
 pub(crate) fn of(pair: &Pair, from: f64, to: f64) -> Option<Rhythm> {
     let gaps = sorted(pair.gaps());
     if gaps.len() < MIN_GAPS {
         return None;
     }
-    let bytes = sorted(pair.sessions.iter().map(|session| from_u64(session.out.bytes)));
+    let bytes = sorted(pair.contacts.iter().map(|contact| f64::from(contact.bytes_out)));
     let starts = pair.starts();
     Some(Rhythm {
         interval: even(&gaps),
