@@ -10,6 +10,7 @@
 
 pub mod binetflow;
 pub mod file;
+pub mod nfdump;
 pub mod record;
 pub mod seeds;
 pub mod zeek;

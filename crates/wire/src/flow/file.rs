@@ -71,9 +71,6 @@ pub enum Reason {
     /// A length or a number that cannot be.
     #[error("{0} contradicts the rest of the file")]
     Invalid(&'static str),
-    /// A reference to a description that did not come before.
-    #[error("its description did not come before it")]
-    NoDescription,
 }
 
 /// Where in a file.
@@ -146,7 +143,7 @@ pub struct Counts {
     pub records: u64,
     /// Comments, names of columns, empty lines, descriptions: nothing that was to become a flow.
     pub other: u64,
-    /// What was left out, by reason.
+    /// What was left out, by reason. An error that loses a block of records counts all that the block promised.
     pub left_out: BTreeMap<Reason, u64>,
     /// Files that the system could not read to the end.
     pub read_errors: u64,
