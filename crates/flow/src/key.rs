@@ -106,6 +106,23 @@ mod tests {
     }
 
     #[test]
+    fn a_destroyed_key_stands_nowhere_in_memory() {
+        // The key is kept masked here, and looked for by the auditor's search.
+        let key = EpochKey::birth(1).expect("locked");
+        let search = crate::audit::Secret::of(key.reveal());
+        for last in 0..50 {
+            key.pseudonym([192, 0, 2, last].into());
+        }
+        assert!(search.met_in_own_memory().expect("read") > 0, "the search finds a living key");
+        drop(key);
+        let other = EpochKey::birth(2).expect("locked");
+        for last in 0..50 {
+            other.pseudonym([192, 0, 2, last].into());
+        }
+        assert_eq!(search.met_in_own_memory().expect("read"), 0);
+    }
+
+    #[test]
     fn the_page_is_locked_while_the_key_lives() {
         let locked_kib = || {
             let status = std::fs::read_to_string("/proc/self/status").expect("Linux");

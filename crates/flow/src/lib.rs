@@ -14,10 +14,12 @@
 //!                                                  Shared: endpoint, transport, confidence, validity, purpose
 //! ```
 
+pub mod audit;
 pub mod detect;
 pub mod epoch;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod finding;
 pub mod fuse;
 pub mod inlet;
@@ -29,6 +31,7 @@ pub mod purpose;
 pub mod server;
 pub mod sketch;
 pub mod subscribers;
+pub mod suppress;
 
 pub use error::FlowError;
 pub use purpose::{CncDetection, Flow};
