@@ -37,6 +37,8 @@ use crate::error::FlowError;
 
 /// Most hits that are told one by one; more are counted.
 pub const MAX_HITS: usize = 1_000;
+/// A process that maps and unmaps memory is looked through so many times at most.
+const MAX_PASSES: usize = 5;
 /// Deepest folder below the state folder.
 const MAX_DEPTH: usize = 32;
 /// Planted IPv4 addresses may be met this many times oftener than the control before it is called a leak.
@@ -172,7 +174,19 @@ impl Drill {
     }
 }
 
+/// Searches a living process: regions come and go meanwhile, so what could not be read is tried again from the beginning.
 fn search_memory(needles: &Needles, process: &Path) -> Result<Report, FlowError> {
+    let mut report = pass_over_memory(needles, process)?;
+    for _ in 1..MAX_PASSES {
+        if report.unread.is_empty() {
+            break;
+        }
+        report = pass_over_memory(needles, process)?;
+    }
+    Ok(report)
+}
+
+fn pass_over_memory(needles: &Needles, process: &Path) -> Result<Report, FlowError> {
     let maps_path = process.join("maps");
     let maps = fs::read_to_string(&maps_path).map_err(FlowError::file(&maps_path))?;
     let memory_path = process.join("mem");
@@ -180,7 +194,8 @@ fn search_memory(needles: &Needles, process: &Path) -> Result<Report, FlowError>
     let mut search = needles.search();
     for region in maps.lines().filter_map(region) {
         let read = memory.seek(SeekFrom::Start(region.start)).and_then(|_| {
-            search.stream(&region.name, region.start, &mut (&mut memory).take(region.end - region.start))
+            let mut bounded = (&mut memory).take(region.end.saturating_sub(region.start));
+            search.stream(&region.name, region.start, &mut bounded)
         });
         search.note(&region.name, read);
     }
