@@ -9,15 +9,16 @@
 //!
 //! What makes a hit mean something:
 //! - IPv6 canaries are 16 bytes with 96 random bits, and texts are long: a chance hit does not happen.
-//! - Four bytes of an IPv4 address do stand in memory by chance. So as many addresses that were never planted, drawn in the
-//!   same way, are looked for as a control; planted ones must not be met more often than those ([`Report::verdict`]).
+//! - Four bytes of an IPv4 address do stand in memory by chance. So as many addresses that were never planted, drawn in
+//!   the same way, are looked for as a control; planted ones must not be met more often than those
+//!   ([`Report::verdict`]).
 //! - The drill itself must not leave them about: it keeps its patterns masked, wipes what it builds, and leaves its own
-//!   buffer out of the search. Records of ordinary subscribers follow the planted ones through the same code, as they do
-//!   in life, so that the stack is written over.
+//!   buffer out of the search. Records of ordinary subscribers follow the planted ones through the same code, as they
+//!   do in life, so that the stack is written over.
 //! - It can fail: a test keeps a copy on purpose, in each form, and sees it found.
 //!
-//! It reads memory as files under `/proc`, so it needs Linux and the right to trace the process (its own, or a child's).
-//! Compressed or encrypted copies it cannot see; the flow module writes none.
+//! It reads memory as files under `/proc`, so it needs Linux and the right to trace the process (its own, or a
+//! child's). Compressed or encrypted copies it cannot see; the flow module writes none.
 
 mod canary;
 mod search;
@@ -174,7 +175,8 @@ impl Drill {
     }
 }
 
-/// Searches a living process: regions come and go meanwhile, so what could not be read is tried again from the beginning.
+/// Searches a living process: regions come and go meanwhile, so what could not be read is tried again from the
+/// beginning.
 fn search_memory(needles: &Needles, process: &Path) -> Result<Report, FlowError> {
     let mut report = pass_over_memory(needles, process)?;
     for _ in 1..MAX_PASSES {

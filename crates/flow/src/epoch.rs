@@ -1,8 +1,8 @@
 //! Epochs and the keys that live in them.
 //!
-//! Time is cut into epochs of equal length from the Unix epoch on (24 hours by default: days in UTC). A key is born with
-//! its epoch and destroyed a grace after its end, so that records that come late are still named right; then nobody can
-//! tell any more who was behind a pseudonym. At most two keys live at once. Time never runs backwards here.
+//! Time is cut into epochs of equal length from the Unix epoch on (24 hours by default: days in UTC). A key is born
+//! with its epoch and destroyed a grace after its end, so that records that come late are still named right; then
+//! nobody can tell any more who was behind a pseudonym. At most two keys live at once. Time never runs backwards here.
 
 use std::collections::HashSet;
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! The inlet: a record becomes a flow of a pseudonym, or is refused for a counted reason.
 //!
-//! This is the one place that sees a subscriber's address. It runs before any queue, keeps nothing, and what leaves it has
-//! no address of the subscriber's side any more.
+//! This is the one place that sees a subscriber's address. It runs before any queue, keeps nothing, and what leaves it
+//! has no address of the subscriber's side any more.
 
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,9 +1,19 @@
 //! The key of an epoch's pseudonyms: random, locked in memory, wiped when it goes.
 //!
 //! A subscriber's pseudonym is the first 64 bits of BLAKE3 keyed with 32 random bytes, over the 16 bytes of the address
-//! (IPv4 as `::ffff:a.b.c.d`). Without the key it cannot be turned back, not even by trying all of IPv4; when the key is
-//! gone it can be turned back by nobody. There is no way to read the key, and no cache: a cache would be a list of
+//! (IPv4 as `::ffff:a.b.c.d`). Without the key it cannot be turned back, not even by trying all of IPv4; when the key
+//! is gone it can be turned back by nobody. There is no way to read the key, and no cache: a cache would be a list of
 //! subscribers. See `docs/decisions/0004-locked-key.md`.
+//!
+//! ```compile_fail,E0277
+//! fn shows(key: hinomi_flow::key::EpochKey) -> String { format!("{key:?}") }
+//! ```
+//! ```compile_fail,E0599
+//! fn copies(key: &hinomi_flow::key::EpochKey) -> hinomi_flow::key::EpochKey { key.clone() }
+//! ```
+//! ```compile_fail,E0624
+//! fn names(key: &hinomi_flow::key::EpochKey, who: std::net::IpAddr) { let _ = key.pseudonym(who); }
+//! ```
 
 use std::net::IpAddr;
 

@@ -1,8 +1,9 @@
 //! What was done and decided, in a log that can be checked offline.
 //!
-//! One line of JSON an entry; each names the hash of the line before it, and all are leaves of a Merkle tree with SHA-256
-//! (RFC 9162), so that a [`Checkpoint`] somebody noted down months ago proves that nothing before it was changed. Every
-//! append is on disk when it returns. A line that a crash tore is cut off at the next opening, which is an entry itself.
+//! One line of JSON an entry; each names the hash of the line before it, and all are leaves of a Merkle tree with
+//! SHA-256 (RFC 9162), so that a [`Checkpoint`] somebody noted down months ago proves that nothing before it was
+//! changed. Every append is on disk when it returns. A line that a crash tore is cut off at the next opening, which is
+//! an entry itself.
 //!
 //! The ledger holds no address: [`Words`] refuses texts in which one stands.
 

@@ -261,7 +261,8 @@ mod tests {
                 prop_assert!(pairs.counts().waiting <= most as u64);
             }
             pairs.finish(&mut ready);
-            let packets = |flow: &Flow<CncDetection>| flow.out.map_or(0, |out| out.packets) + flow.back.map_or(0, |back| back.packets);
+            let of = |volume: Option<Volume>| volume.map_or(0, |volume| volume.packets);
+            let packets = |flow: &Flow<CncDetection>| of(flow.out) + of(flow.back);
             prop_assert_eq!(ready.iter().map(packets).sum::<u64>(), 3 * seen.len() as u64);
             let counts = pairs.counts();
             prop_assert_eq!(counts.whole + 2 * counts.joined + counts.alone + counts.crowded_out, counts.flows);

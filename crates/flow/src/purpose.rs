@@ -1,8 +1,8 @@
 //! What a flow may be used for, as a type.
 //!
 //! A [`Flow`] carries its purpose. It has no serialiser, no `Debug` that tells anything, no public field and no public
-//! accessor: code outside this crate can hand it on to a consumer of that purpose and do nothing else with it. That code
-//! which tries does not compile is tested here:
+//! accessor: code outside this crate can hand it on to a consumer of that purpose and do nothing else with it. That
+//! code which tries does not compile is tested here:
 //!
 //! ```compile_fail,E0277
 //! fn wants<T: serde::Serialize>() {}
@@ -74,7 +74,8 @@ pub struct Flow<P: FlowPurpose> {
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
     pub(crate) sampling: u32,
-    /// Whether the subscriber was known to be infected when the flow came in; never set unless the operator switched it on.
+    /// Whether the subscriber was known to be infected when the flow came in; never set unless the operator switched it
+    /// on.
     pub(crate) infected: bool,
     pub(crate) purpose: PhantomData<P>,
 }

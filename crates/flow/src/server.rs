@@ -6,14 +6,21 @@
 //! ```
 //!
 //! Invariants:
-//! - Everything in a [`Server`] belongs to an epoch and goes with it: no number outlives `epochs_kept` epochs, no timeline
-//!   `timeline_epochs`. Only the first epoch in which the endpoint was met stays while later epochs hold it.
-//! - Sizes are bounded: [`KSmallest`] of [`CLIENTS_KEPT`], histograms of at most 976 buckets, `clients_timed` timelines of
-//!   `contacts_timed` contacts. The table holds `max_servers`.
-//! - Which clients and contacts are kept depends on what was seen, not on the order in which it came: the clients with the
-//!   smallest pseudonyms (a uniform sample, since pseudonyms are keyed hashes; infected ones first), and their latest
-//!   contacts. Replays and partitioned runs end with equal servers.
+//! - Everything in a [`Server`] belongs to an epoch and goes with it: no number outlives `epochs_kept` epochs, no
+//!   timeline `timeline_epochs`. Only the first epoch in which the endpoint was met stays while later epochs hold it.
+//! - Sizes are bounded: [`KSmallest`] of [`CLIENTS_KEPT`], histograms of at most 976 buckets, `clients_timed` timelines
+//!   of `contacts_timed` contacts. The table holds `max_servers`.
+//! - Which clients and contacts are kept depends on what was seen, not on the order in which it came: the clients with
+//!   the smallest pseudonyms (a uniform sample, since pseudonyms are keyed hashes; infected ones first), and their
+//!   latest contacts. Replays and partitioned runs end with equal servers.
 //! - Pseudonyms never leave: what is public here tells counts, sizes and times of the endpoint only.
+//!
+//! ```compile_fail,E0624
+//! fn who(server: &hinomi_flow::server::Server) { let _ = server.client_set(0); }
+//! ```
+//! ```compile_fail,E0616
+//! fn who(state: &hinomi_flow::server::EpochState) { let _ = &state.clients; }
+//! ```
 
 pub mod contact;
 pub mod epoch;

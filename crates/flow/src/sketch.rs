@@ -6,7 +6,7 @@
 //! | [`KSmallest`] | how many different, how many in common | associative, commutative, idempotent |
 //! | [`HourMap`] | in which hours of the week | associative, commutative, idempotent |
 //! | [`LogHistogram`] | quantiles of sizes, gaps, durations | associative, commutative; adds, so not idempotent |
-//! | [`Contributions`] | sums of what several sources told | idempotent for any sketch: keyed by epoch, partition, source |
+//! | [`Contributions`] | sums of what several sources told | idempotent: keyed by epoch, partition, source |
 //!
 //! All are computed in whole numbers or in an order that is fixed, so that one node and many give equal bytes.
 

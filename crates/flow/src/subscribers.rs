@@ -1,8 +1,8 @@
 //! Whose addresses are subscribers': a set of prefixes, asked twice for every record.
 //!
 //! Read from text, one prefix a line, `#` begins a comment. Overlapping and adjacent prefixes become one range: the
-//! question is whether an address is inside, so the longest match is any match. IPv4 ranges are found through a table of
-//! the upper 16 bits that points to the few ranges below them; IPv6 ranges by binary search.
+//! question is whether an address is inside, so the longest match is any match. IPv4 ranges are found through a table
+//! of the upper 16 bits that points to the few ranges below them; IPv6 ranges by binary search.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,9 +1,9 @@
 //! What is known to be harmless, by whom, why, and until when.
 //!
-//! Push services, time servers and resolvers have the rhythm of a C&C server. Thresholds cannot tell them apart; knowledge
-//! can. It is kept in TOML lists: each entry names what it covers, who maintains it, the reason with its source, and the
-//! day after which it no longer counts. An expired entry is said to be expired and suppresses nothing. A port alone makes
-//! nothing harmless: a C&C server listens on 443 like everybody. It explains a rhythm, no more.
+//! Push services, time servers and resolvers have the rhythm of a C&C server. Thresholds cannot tell them apart;
+//! knowledge can. It is kept in TOML lists: each entry names what it covers, who maintains it, the reason with its
+//! source, and the day after which it no longer counts. An expired entry is said to be expired and suppresses nothing.
+//! A port alone makes nothing harmless: a C&C server listens on 443 like everybody. It explains a rhythm, no more.
 //!
 //! ```toml
 //! [[known]]
@@ -187,7 +187,8 @@ impl Knowledge {
     }
 }
 
-/// Share of the uninfected subscribers of an epoch that met a server, 0 to 1; `None` where too few are known to compare.
+/// Share of the uninfected subscribers of an epoch that met a server, 0 to 1; `None` where too few are known to
+/// compare.
 ///
 /// What many healthy lines use is a service, whatever its rhythm. Infected lines are left out on both sides: a large
 /// botnet must not make its own server popular.

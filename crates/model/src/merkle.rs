@@ -277,7 +277,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_changed_proof_never_holds(size in 2_u64..200, place in 0_u64..200, bit in 0_usize..256, step in 0_usize..8) {
+        fn a_changed_proof_never_holds(
+            size in 2_u64..200, place in 0_u64..200, bit in 0_usize..256, step in 0_usize..8,
+        ) {
             let (tree, leaves) = tree(size);
             let place = place % size;
             let mut path = tree.inclusion(place, size).expect("a path");

@@ -49,8 +49,8 @@ impl Needles {
         Self { mask: whole, by_anchor: HashMap::new(), filter: vec![0; 1 << (FILTER_BITS - 6)] }
     }
 
-    /// Patterns shorter than four or longer than 64 bytes are not taken. Candidates are found by the last four bytes, or
-    /// by the first where those are the same for every address of a range.
+    /// Patterns shorter than four or longer than 64 bytes are not taken. Candidates are found by the last four bytes,
+    /// or by the first where those are the same for every address of a range.
     pub(super) fn add(&mut self, pattern: &[u8], form: Form, canary: u16, control: bool) {
         if pattern.len() > MAX_PATTERN {
             return;

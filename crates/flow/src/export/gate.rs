@@ -1,8 +1,8 @@
 //! The export gate: nobody's life can be read from what passes.
 //!
-//! An endpoint passes when in one epoch at least k distinct pseudonyms met it, and it was met in at least two epochs; or
-//! when something outside the flows names it too (a seed, a decoy, a telescope). Pseudonyms of different epochs cannot be
-//! compared, so adding them up could count one subscriber twice: the k must be met within a single epoch.
+//! An endpoint passes when in one epoch at least k distinct pseudonyms met it, and it was met in at least two epochs;
+//! or when something outside the flows names it too (a seed, a decoy, a telescope). Pseudonyms of different epochs
+//! cannot be compared, so adding them up could count one subscriber twice: the k must be met within a single epoch.
 //! An endpoint inside a member's own range is for that member alone.
 
 use std::collections::BTreeSet;

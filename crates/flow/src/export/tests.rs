@@ -113,7 +113,8 @@ fn texts_are_as_their_readers_want_them() {
     assert!(rpz.contains("\n128.17.zz.db8.2001.rpz-ip CNAME .\n"), "{rpz}");
     assert!(rpz.contains("\n128.9.zz.1.0.db8.2001.rpz-ip CNAME .\n"), "{rpz}");
     let flowspec = Form::Flowspec.write(&batch);
-    let line = "announce flow route { match { destination 203.0.113.5/32; protocol =tcp; destination-port =1337; } then { discard; } }\n";
+    let line = "announce flow route { match { destination 203.0.113.5/32; protocol =tcp; destination-port =1337; } \
+                then { discard; } }\n";
     assert!(flowspec.contains(line), "{flowspec}");
     assert!(Form::Nftables.write(&batch).contains("203.0.113.5 . tcp . 1337"));
 }
@@ -166,10 +167,33 @@ fn the_validator_of_oasis_accepts_the_bundle() {
     }
 }
 
+/// The zone checker of BIND.
+#[test]
+fn bind_accepts_the_zone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rpz");
+    let accepts = |zone: &str| {
+        std::fs::write(&path, zone).expect("written");
+        Command::new("named-checkzone").arg("rpz.example").arg(&path).output().map(|output| output.status.success())
+    };
+    let zone = Form::Rpz.write(&batch());
+    match accepts(&zone) {
+        Ok(accepted) => {
+            assert!(accepted);
+            assert!(accepts(&zone.replace("CNAME", "NAME")).is_ok_and(|accepted| !accepted), "it accepts anything");
+        }
+        Err(_) => {
+            assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "named-checkzone is not installed");
+            eprintln!("named-checkzone (bind9-utils) is not installed: the zone is not checked by it");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_cell_is_a_formula(addresses in proptest::collection::vec(any::<[u16; 8]>(), 1..20)) {
-        let shared = Gate::default().pass(&Candidate::of(&server("203.0.113.5", &[6, 6]), 0.9, []), DAY).expect("passes");
+        let candidate = Candidate::of(&server("203.0.113.5", &[6, 6]), 0.9, []);
+        let shared = Gate::default().pass(&candidate, DAY).expect("passes");
         let all = addresses.iter().map(|segments| Shared { address: IpAddr::V6((*segments).into()), ..shared });
         let all = all.chain([Shared { address: "::1".parse().expect("an address"), ..shared }]);
         let csv = Form::Csv.write(&Batch::new(DAY, all.collect(), Vec::new()));

@@ -4,8 +4,8 @@ use super::Batch;
 
 /// Columns: address, port, transport, confidence, validity, purpose, status.
 ///
-/// Every cell is an address, a number, a day or a word of ours, and none begins with a sign that a spreadsheet takes for
-/// a formula (`=`, `+`, `-`, `@`, tab). An IPv6 address that begins with a colon is written out.
+/// Every cell is an address, a number, a day or a word of ours, and none begins with a sign that a spreadsheet takes
+/// for a formula (`=`, `+`, `-`, `@`, tab). An IPv6 address that begins with a colon is written out.
 pub fn csv(batch: &Batch) -> String {
     let mut out = String::from("address,port,transport,confidence_percent,valid_until,purpose,status\r\n");
     for shared in batch.endpoints() {

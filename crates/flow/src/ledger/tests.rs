@@ -26,7 +26,8 @@ fn filled(path: &Path, count: u32) -> Ledger {
 
 #[test]
 fn the_hash_is_that_of_the_rfc() {
-    // SHA-256 of nothing (FIPS 180-4) is the root of an empty tree; the root of one empty leaf is SHA-256 of one zero byte.
+    // SHA-256 of nothing (FIPS 180-4) is the root of an empty tree; the root of one empty leaf is SHA-256 of one zero
+    // byte.
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     assert_eq!(HEXLOWER.encode(&Tree::<Sha256>::default().root()), empty);
     let one = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";

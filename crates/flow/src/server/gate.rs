@@ -1,9 +1,9 @@
 //! Who gets a state of its own: a small table that counts the clients of everyone.
 //!
-//! A count-min sketch of distinct clients: each endpoint has a cell in each of two rows, and a cell is a bitmap of 64 in
-//! which every client has a bit. The cell with fewer bits bounds the clients from above, apart from clients that share
-//! a bit: with three clients that happens to one endpoint in 21, which is then admitted by its fourth. Cells are of one
-//! epoch, because a client has another pseudonym in the next.
+//! A count-min sketch of distinct clients: each endpoint has a cell in each of two rows, and a cell is a bitmap of 64
+//! in which every client has a bit. The cell with fewer bits bounds the clients from above, apart from clients that
+//! share a bit: with three clients that happens to one endpoint in 21, which is then admitted by its fourth. Cells are
+//! of one epoch, because a client has another pseudonym in the next.
 
 use std::hash::{BuildHasher, RandomState};
 

@@ -1,7 +1,8 @@
 //! Sums that may be told twice.
 //!
 //! A histogram adds, so merging the same part twice counts it twice. Where parts travel (several nodes, a bus that
-//! delivers at least once), each carries who told it and a sequence number: the newest part of each source counts, once.
+//! delivers at least once), each carries who told it and a sequence number: the newest part of each source counts,
+//! once.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub struct Contributions<S> {
 }
 
 impl<S: Merge + Clone + Default> Contributions<S> {
-    /// Takes in what a source says of a part so far; an older or equal sequence changes nothing. Tells whether it counted.
+    /// Takes in what a source says of a part so far; an older or equal sequence changes nothing. Tells whether it
+    /// counted.
     pub fn tell(&mut self, part: Part, sequence: u64, sketch: S) -> bool {
         let room = self.parts.len() < MAX_SOURCES;
         match self.parts.get_mut(&part) {

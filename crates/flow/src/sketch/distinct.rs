@@ -1,7 +1,7 @@
 //! How many different hashes were seen: `HyperLogLog` with dense registers.
 //!
-//! Flajolet et al. 2007, with the estimator of Ertl (arXiv 1702.01284, section 4: "improved raw estimation"), which needs
-//! no table of biases. Relative standard error `1.04 / sqrt(2^precision)`.
+//! Flajolet et al. 2007, with the estimator of Ertl (arXiv 1702.01284, section 4: "improved raw estimation"), which
+//! needs no table of biases. Relative standard error `1.04 / sqrt(2^precision)`.
 
 use super::Merge;
 

@@ -121,7 +121,9 @@ mod tests {
         }
 
         #[test]
-        fn quantiles_are_within_a_thirty_second(mut values in proptest::collection::vec(any::<u32>(), 1..300), share in 0.0..=1.0_f64) {
+        fn quantiles_are_within_a_thirty_second(
+            mut values in proptest::collection::vec(any::<u32>(), 1..300), share in 0.0..=1.0_f64,
+        ) {
             let told = of(&values.iter().map(|value| u64::from(*value)).collect::<Vec<_>>()).quantile(share);
             values.sort_unstable();
             let place = (share * (values.len() - 1) as f64).round() as usize;

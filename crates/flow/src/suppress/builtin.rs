@@ -38,7 +38,7 @@ weight = "harmless"
 [[known]]
 name = "push of Apple devices"
 owner = "Hinomi"
-reason = "APNs keeps tcp/5223 open and falls back to tcp/443 and tcp/2197, within 17.0.0.0/8 (Apple, enterprise network page)"
+reason = "APNs keeps tcp/5223 open, falls back to 443 and 2197, within 17.0.0.0/8 (Apple, enterprise network page)"
 expires = "2027-06-30"
 prefixes = ["17.0.0.0/8", "2620:149:a44::/48", "2403:300:a42::/48", "2403:300:a51::/48", "2a01:b740:a42::/48"]
 services = ["tcp/5223", "tcp/443", "tcp/2195-2197"]
@@ -71,7 +71,7 @@ weight = "explains"
 [[known]]
 name = "virtual private networks"
 owner = "Hinomi"
-reason = "IKE and NAT traversal udp/500 and 4500 (RFC 7296, keep-alives of RFC 3948), OpenVPN 1194 (IANA), WireGuard's usual udp/51820"
+reason = "IKE udp/500 and 4500 (RFC 7296, keep-alives of RFC 3948), OpenVPN 1194 (IANA), WireGuard's usual 51820"
 expires = "2027-12-31"
 services = ["udp/500", "udp/4500", "udp/1194", "tcp/1194", "udp/51820"]
 weight = "explains"
@@ -87,7 +87,7 @@ weight = "explains"
 [[known]]
 name = "calls and meetings"
 owner = "Hinomi"
-reason = "STUN and TURN 3478 and 5349 (RFC 8489, RFC 8656), SIP 5060 and 5061 (RFC 3261) refresh their bindings by the clock"
+reason = "STUN, TURN 3478 and 5349 (RFC 8489, 8656), SIP 5060 and 5061 (RFC 3261) refresh bindings by the clock"
 expires = "2027-12-31"
 services = ["udp/3478-3481", "tcp/3478", "tcp/5349", "udp/5060", "tcp/5060-5061"]
 weight = "explains"
