@@ -1,4 +1,4 @@
-//! The built-in list: facts with their sources, checked on 2026-11-22.
+//! The built-in list: what operators publish of their services, each with where they do. Entries expire; check them then.
 //!
 //! Ports are from the IANA service name and port number registry unless a maker's page is named. Addresses of public
 //! resolvers are those their operators publish.
