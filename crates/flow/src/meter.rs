@@ -1,7 +1,7 @@
 //! Plain packets become bidirectional flow records, for a network without an exporter.
 //!
 //! ```text
-//!   frame --- packet::read ---> observe --- table, one entry a conversation ---> FlowRecord, by closing, time or pressure
+//!   frame --- packet::read ---> table, one entry a conversation ---> FlowRecord, by closing, time or pressure
 //! ```
 //!
 //! A conversation is two ends and a protocol; who began it is `source`. A record is given when nothing was seen for
@@ -96,7 +96,8 @@ pub enum Ended {
 pub struct Meter {
     config: MeterConfig,
     conversations: HashMap<Key, Conversation>,
-    /// Exactly one entry a conversation, not later than it may end: packets move deadlines only when they are looked at.
+    /// Exactly one entry a conversation, not later than it may end: packets move deadlines only when they are looked
+    /// at.
     deadlines: BTreeMap<Deadline, Key>,
     fragments: Fragments,
     counts: MeterCounts,
@@ -242,8 +243,8 @@ impl Meter {
         self.conversations.insert(key, conversation);
     }
 
-    /// Ends the one whose deadline is next. Entries that packets have moved are put right on the way; each was paid for by
-    /// a packet.
+    /// Ends the one whose deadline is next. Entries that packets have moved are put right on the way; each was paid for
+    /// by a packet.
     fn evict(&mut self, give: &mut impl FnMut(FlowRecord)) {
         while let Some((deadline, key)) = self.deadlines.pop_first() {
             let Some(conversation) = self.conversations.get_mut(&key) else { continue };

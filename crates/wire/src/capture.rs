@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Memory is bounded by the largest frame ([`MAX_FRAME_BYTES`]), not by the file. A file that ends in the middle gives
-//! every frame before that, then one error, then nothing. Blocks of pcapng that carry no frame are skipped without being
-//! read into memory, their options too, but for the resolution and the offset of the clock.
+//! every frame before that, then one error, then nothing. Blocks of pcapng that carry no frame are skipped without
+//! being read into memory, their options too, but for the resolution and the offset of the clock.
 //!
 //! Read here and not with a library: both formats are a few fixed headers, and what a truncated or contradicting file
 //! loses is to be counted under our own reasons. Follows draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.

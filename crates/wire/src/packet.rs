@@ -1,7 +1,7 @@
 //! One captured packet: who, to whom, which protocol, how much. Headers only, the payload is a place in the capture.
 //!
 //! ```text
-//!   frame --- link: Ethernet, VLAN, MPLS, PPPoE, SLL ---> ip: v4, v6, fragments ---> transport: TCP, UDP, ICMP ---> Packet
+//!   frame -- link: Ethernet, VLAN, MPLS, PPPoE, SLL --> ip: v4, v6, fragments --> transport: TCP, UDP, ICMP --> Packet
 //! ```
 //!
 //! Snapshots may be cut short (sFlow keeps about 128 bytes). A frame whose addresses cannot be read is an [`Unread`];
@@ -9,8 +9,8 @@
 //! VXLAN, IP in IP as of DS-Lite and MAP-E) are not opened: the outer packet is what is told. Checksums are not
 //! verified, for network cards fill them in after the capture.
 //!
-//! Follows RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 3032 (MPLS), RFC 2516 (PPPoE), IEEE 802.1Q and the list of
-//! link types at tcpdump.org.
+//! Follows RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 3032 (MPLS), RFC 2516 (PPPoE), IEEE 802.1Q and the list
+//! of link types at tcpdump.org.
 
 use std::net::IpAddr;
 

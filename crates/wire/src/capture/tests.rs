@@ -227,7 +227,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(frames in prop::collection::vec((any::<u32>(), 0..1_000_000_u32, prop::collection::vec(any::<u8>(), 0..80)), 0..20)) {
+    fn what_is_written_is_read(
+        frames in prop::collection::vec(
+            (any::<u32>(), 0..1_000_000_u32, prop::collection::vec(any::<u8>(), 0..80)),
+            0..20,
+        ),
+    ) {
         for writer in ORDERS {
             let written: Vec<_> = frames.iter().map(|(s, f, bytes)| (*s, *f, bytes.as_slice())).collect();
             let (read, error, _) = read_all(&writer.pcap(0xa1b2_c3d4, &written));

@@ -1,9 +1,9 @@
 //! Argus flows as CSV: `ra -c ,` and the `binetflow` files of the CTU datasets.
 //!
-//! The first line names the columns, in Argus' long words (`SrcAddr`) or its short ones (`saddr`); joined files may name
-//! them again. Both directions are told. The arrow in `Dir` says who began: where it points left, source and destination
-//! change places. `State` tells TCP flags where it has the form `SPA_SA`; of the single words only `REQ`, a request
-//! without an answer, tells any. Times without a zone are UTC.
+//! The first line names the columns, in Argus' long words (`SrcAddr`) or its short ones (`saddr`); joined files may
+//! name them again. Both directions are told. The arrow in `Dir` says who began: where it points left, source and
+//! destination change places. `State` tells TCP flags where it has the form `SPA_SA`; of the single words only `REQ`, a
+//! request without an answer, tells any. Times without a zone are UTC.
 //!
 //! Many files tell bytes per direction but packets only together: then each direction that has bytes gets half of them.
 //! Management records and flows below IP are left out under their reasons.

@@ -4,17 +4,17 @@
 //!   header | block | block | ...      block: header, then records, packed as one (LZ4, LZO) or not
 //! ```
 //!
-//! One block is in memory at a time ([`MAX_BLOCK_BYTES`]). What is no flow (exporters, statistics, descriptions) counts as
-//! `other`. A block that cannot be unpacked is one error, and all records that it promised count as left out. Files packed
-//! with bzip2 or zstd, encrypted ones and those of big-endian machines are refused with the command that converts them:
-//! each would need another library in C for what `nfdump -y -w` does.
+//! One block is in memory at a time ([`MAX_BLOCK_BYTES`]). What is no flow (exporters, statistics, descriptions) counts
+//! as `other`. A block that cannot be unpacked is one error, and all records that it promised count as left out. Files
+//! packed with bzip2 or zstd, encrypted ones and those of big-endian machines are refused with the command that
+//! converts them: each would need another library in C for what `nfdump -y -w` does.
 //!
-//! nfdump multiplies counters of sampled exporters before it writes them and does not say by how much, so `sampling` is 0,
-//! not known. Its outbound counters become `reverse` where they are not zero, as in its own listing of both directions.
-//! Where the exporter did not tell the time of a flow, the time of receipt stands.
+//! nfdump multiplies counters of sampled exporters before it writes them and does not say by how much, so `sampling` is
+//! 0, not known. Its outbound counters become `reverse` where they are not zero, as in its own listing of both
+//! directions. Where the exporter did not tell the time of a flow, the time of receipt stands.
 //!
-//! Follows the comments of nfdump's public headers `nffile.h`, `nffileV2.h` and `nfxV3.h` (facts only) and what the program
-//! itself prints of a file.
+//! Follows the comments of nfdump's public headers `nffile.h`, `nffileV2.h` and `nfxV3.h` (facts only) and what the
+//! program itself prints of a file.
 
 use std::io::{ErrorKind, Read};
 

@@ -1,9 +1,9 @@
 //! Zeek's `conn.log`: tab-separated with its headers, and JSON, one connection a line. Either may change to the other.
 //!
-//! Columns are found by name, so logs with more columns (`labeled` ones) and logs that were rotated or joined, with their
-//! headers again in the middle, are read. Both directions are told: the originator's is `forward`. Bytes are those of IP
-//! packets (`orig_ip_bytes`) where the log has them. TCP flags come from `history`, whose letters tell kinds of packets
-//! (upper case from the originator); that a packet with data has PSH set is taken for granted.
+//! Columns are found by name, so logs with more columns (`labeled` ones) and logs that were rotated or joined, with
+//! their headers again in the middle, are read. Both directions are told: the originator's is `forward`. Bytes are
+//! those of IP packets (`orig_ip_bytes`) where the log has them. TCP flags come from `history`, whose letters tell
+//! kinds of packets (upper case from the originator); that a packet with data has PSH set is taken for granted.
 //!
 //! Follows Zeek's documentation of `conn.log` and of its log writers. ICMP's types, which Zeek writes as ports, are not
 //! ports. The reader takes what is unpacked already.

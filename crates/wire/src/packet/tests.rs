@@ -228,7 +228,10 @@ proptest! {
 
     /// More of a frame never tells less of it.
     #[test]
-    fn a_longer_snapshot_agrees_with_a_shorter_one(rest in prop::collection::vec(any::<u8>(), 20..80), held in 20_usize..80) {
+    fn a_longer_snapshot_agrees_with_a_shorter_one(
+        rest in prop::collection::vec(any::<u8>(), 20..80),
+        held in 20_usize..80,
+    ) {
         let mut frame = rest;
         frame[0] = if frame[0] & 1 == 0 { 0x45 } else { 0x60 };
         // A length of zero makes the snapshot's own length count.

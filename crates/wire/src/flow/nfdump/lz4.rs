@@ -1,11 +1,12 @@
 //! LZ4's block format, unpacked.
 //!
-//! Written here because it is forty lines and the library in the tree would be shared with the index's own choice between
-//! its safe and its unsafe decoder. Follows the description of the block format in LZ4's repository.
+//! Written here because it is forty lines and the library in the tree would be shared with the index's own choice
+//! between its safe and its unsafe decoder. Follows the description of the block format in LZ4's repository.
 
 use super::little::Little;
 
-/// Unpacks into `output`, which is emptied first; none when the input is none of LZ4's, or gives more than `limit` bytes.
+/// Unpacks into `output`, which is emptied first; none when the input is none of LZ4's, or gives more than `limit`
+/// bytes.
 pub(super) fn decompress(input: &[u8], limit: usize, output: &mut Vec<u8>) -> Option<()> {
     output.clear();
     let mut reader = Little::new(input);

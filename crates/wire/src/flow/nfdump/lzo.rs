@@ -16,7 +16,8 @@ struct Match {
     literals: usize,
 }
 
-/// Unpacks into `output`, which is emptied first; none when the input is none of LZO's, or gives more than `limit` bytes.
+/// Unpacks into `output`, which is emptied first; none when the input is none of LZO's, or gives more than `limit`
+/// bytes.
 pub(super) fn decompress(input: &[u8], limit: usize, output: &mut Vec<u8>) -> Option<()> {
     output.clear();
     let mut reader = Little::new(input);

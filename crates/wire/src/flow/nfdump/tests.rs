@@ -270,7 +270,12 @@ proptest! {
     }
 
     #[test]
-    fn any_block_ends(body in prop::collection::vec(any::<u8>(), 0..200), kind in 0..5_u16, compression in 0..5_u8, records in any::<u32>()) {
+    fn any_block_ends(
+        body in prop::collection::vec(any::<u8>(), 0..200),
+        kind in 0..5_u16,
+        compression in 0..5_u8,
+        records in any::<u32>(),
+    ) {
         let (flows, errors, _) = read_all(&layout_2(compression, &[block(kind, 0, records, &body)]));
         prop_assert!(flows.len() + errors.len() <= body.len() + 2);
     }

@@ -12,8 +12,8 @@ use crate::flow::samples::{sample, unpacked_sample};
 use crate::packet::Tcp;
 
 const HEADER: &str = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n\
-    #open\t2021-04-28-16-25-22\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\t\
-    orig_bytes\tresp_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes\n#types\ttime\n";
+    #open\t2021-04-28-16-25-22\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\t\
+    duration\torig_bytes\tresp_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes\n#types\ttime\n";
 const LINE: &str = "1596790190.457917\tC1\t10.8.0.61\t39404\t195.113.214.206\t443\ttcp\tssl\t1.138356\t1188\t1633463\t\
     ShADadttFr\t661\t37548\t1230\t1712796\n";
 
