@@ -13,6 +13,7 @@ pub mod baseline;
 pub mod compose;
 pub mod grid;
 mod measure;
+pub mod read;
 pub mod report;
 pub mod synthetic;
 
@@ -30,10 +31,14 @@ pub use report::{Bin, Report};
 use crate::detect::detection::{Detection, Scoring};
 use crate::epoch::{EpochLength, Keys, LegalBasis};
 use crate::error::FlowError;
+use crate::export::gate::DEFAULT_K;
+use crate::export::{Candidate, Corroboration, Day, Gate};
+use crate::finding::Finding;
 use crate::inlet::Inlet;
 use crate::pair::{PairConfig, Pairs};
 use crate::server::ServerConfig;
 use crate::subscribers::Subscribers;
+use crate::suppress::Knowledge;
 use baseline::Baseline;
 
 /// Flows with a known answer.
@@ -64,8 +69,8 @@ pub struct Options {
     pub train: bool,
     /// Another base rate.
     pub base_rate: Option<f64>,
-    /// Endpoints that maintained knowledge vouches for.
-    pub suppressed: Option<fn(IpAddr, u16, u8) -> bool>,
+    /// Maintained knowledge; none to see what it is worth.
+    pub knowledge: Option<Knowledge>,
 }
 
 /// Runs one case.
@@ -78,15 +83,20 @@ pub fn run(case: &Case, options: &Options) -> Result<Outcome, FlowError> {
     feed(case, options, &mut detection, &mut baseline)?;
     let refusal = options.train.then(|| detection.train().err()).flatten();
     let now = case.records.iter().map(|record| record.end).max().unwrap_or_default();
-    let suppressed = options.suppressed.unwrap_or(|_, _, _| false);
-    let scoring: Scoring = detection.score(now, 0.0, suppressed);
+    let vouched = |address, port, protocol| {
+        options.knowledge.as_ref().is_some_and(|known| known.vouches(address, port, protocol, now))
+    };
+    let scoring: Scoring = detection.score(now, 0.0, vouched);
     let doings = detection.watched();
-    let two_epochs = |finding: &crate::finding::Finding| {
+    let gate = Gate::new(DEFAULT_K, Vec::new());
+    let leaves = |finding: &Finding| {
         let endpoint = finding.endpoint;
         let server = detection.servers().get(endpoint.address, endpoint.port, endpoint.protocol);
-        server.map_or(0, crate::server::Server::clients_of_best_two_epochs)
+        let corroboration = finding.fused.seeded.then_some(Corroboration::Seed);
+        let asks = |server| Candidate::of(server, finding.confidence, corroboration);
+        server.is_some_and(|server| gate.pass(&asks(server), Day::of(now)).is_ok())
     };
-    let mut outcome = measure::measure(case, &scoring, &baseline.ranked(), two_epochs);
+    let mut outcome = measure::measure(case, &scoring, &baseline.ranked(), leaves);
     outcome.watched = doings;
     outcome.no_model = refusal.map(|reason| reason.to_string());
     Ok(outcome)

@@ -56,7 +56,7 @@ pub struct Fused {
     pub log_odds: f64,
     /// Groups that say something for it.
     pub material_groups: usize,
-    /// Whether a list names this very endpoint.
+    /// Whether a list names this very endpoint, and not so long ago that it says nothing any more.
     pub seeded: bool,
 }
 
@@ -87,7 +87,8 @@ pub fn fuse(base_rate: f64, evidence: &[Evidence]) -> Fused {
         });
     }
     let log_odds = base_log_odds + contributions.iter().map(|part| part.log_odds).sum::<f64>();
-    let seeded = evidence.iter().any(|reason| reason.code == Code::SeedEndpoint && reason.log_likelihood_ratio > 0.0);
+    let lists = evidence.iter().filter(|reason| reason.code == Code::SeedEndpoint);
+    let seeded = lists.map(|reason| reason.log_likelihood_ratio).any(|ratio| ratio >= MATERIAL);
     Fused { base_log_odds, contributions, log_odds, material_groups, seeded }
 }
 

@@ -121,10 +121,13 @@ fn among_cnc(port: u16, world: &World) -> f64 {
 
 fn among_all(port: u16, world: &World) -> f64 {
     let other = if port < 10_000 { OTHER_LOW } else { OTHER_HIGH };
-    let built_in = listed(&AMONG_ALL, port).unwrap_or(other) / 1e4;
+    let named = listed(&AMONG_ALL, port);
+    let built_in = named.unwrap_or(other) / 1e4;
     // The server that is judged is no reference for itself.
     let met = as_f64(world.ports.get(&port).copied().unwrap_or(0).saturating_sub(1));
-    (met + PRIOR * built_in) / (as_f64(world.servers) + PRIOR)
+    let share = (met + PRIOR * built_in) / (as_f64(world.servers) + PRIOR);
+    // That a rare port was not met elsewhere is no news: there are more rare ports than servers.
+    if named.is_some() { share } else { share.max(built_in) }
 }
 
 fn listed(table: &[(u16, f64)], port: u16) -> Option<f64> {

@@ -21,6 +21,8 @@ const PREFIX: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 0);
 const PREFIX_LENGTH: u8 = 16;
 /// A copy of the background keeps this part of its servers.
 const KEPT: f64 = 0.4;
+/// Flows of one bot that begin further apart than this belong to different sittings.
+const SITTING: Duration = Duration::from_secs(60);
 /// Flags of which something is left when few packets of a connection are looked at.
 const ACK_PSH: u8 = 24;
 
@@ -48,6 +50,8 @@ pub struct Plan {
     pub sampling: u32,
     /// Over so long the flows are spread.
     pub span: Duration,
+    /// Whether every second bot is told as an infected subscriber.
+    pub told_infected: bool,
     /// The same number gives the same case.
     pub seed: u64,
 }
@@ -57,11 +61,12 @@ pub fn fan_in(parts: &Parts<'_>, plan: &Plan) -> Case {
     let mut random = Random::new(plan.seed);
     let mut records = Vec::new();
     let is_own = |address: IpAddr| parts.subscribers.iter().any(|prefix| prefix.contains(&address));
+    let mut cnc = parts.cnc.to_vec();
+    cnc.sort_by_key(|record| record.start);
     for number in 0..plan.population {
         let line = line(number);
-        if number < plan.bots {
-            let flows = moved(parts.cnc, line, plan, &mut random, &is_own, |_| true);
-            records.extend(flows);
+        for sitting in sittings(&cnc).filter(|_| number < plan.bots) {
+            records.extend(moved(sitting, line, plan, &mut random, &is_own, |_| true));
         }
         let own = spread(plan.seed ^ u64::from(number));
         let keeps = |remote: IpAddr| Random::new(spread(own ^ hash(remote))).unit() < KEPT;
@@ -75,8 +80,13 @@ pub fn fan_in(parts: &Parts<'_>, plan: &Plan) -> Case {
         records,
         subscribers: prefix.into_iter().collect(),
         truth: parts.truth.clone(),
-        infected: Vec::new(),
+        infected: (0..plan.bots).step_by(2).filter(|_| plan.told_infected).map(line).collect(),
     }
+}
+
+/// Flows in the order of their starts, cut where nothing begins for long.
+fn sittings(flows: &[FlowRecord]) -> impl Iterator<Item = &[FlowRecord]> {
+    flows.chunk_by(|one, next| next.start.since(one.start) <= SITTING)
 }
 
 fn line(number: u32) -> IpAddr {

@@ -11,8 +11,6 @@ use crate::detect::detection::{Scoring, ScoringCounts};
 use crate::detect::watch::WatchCounts;
 use crate::finding::{Endpoint, Finding};
 
-/// Distinct pseudonyms over two epochs that the export gate asks for by default.
-const GATE_CLIENTS: u64 = 5;
 /// Findings kept whole for the report.
 const SHOWN: usize = 20;
 
@@ -55,7 +53,7 @@ pub struct Outcome {
     pub named: usize,
     /// Of these, true ones.
     pub named_true: usize,
-    /// Named with as many pseudonyms over two epochs as the gate asks for, or by a list.
+    /// Named, and let through by the export gate.
     pub exportable: usize,
     /// Of these, true ones.
     pub exportable_true: usize,
@@ -69,6 +67,8 @@ pub struct Outcome {
     pub watched: WatchCounts,
     /// Why there is no model, where one was asked for.
     pub no_model: Option<String>,
+    /// The true ones, as they were found.
+    pub asked: Vec<Finding>,
     /// The first of the ranking.
     pub first: Vec<Finding>,
     /// Confidence and truth of every ranked endpoint: for the calibration.
@@ -80,14 +80,11 @@ pub(super) fn measure(
     case: &Case,
     scoring: &Scoring,
     baseline: &[(Endpoint, f64)],
-    clients_over_two_epochs: impl Fn(&Finding) -> u64,
+    leaves: impl Fn(&Finding) -> bool,
 ) -> Outcome {
     let is_true = |endpoint: &Endpoint| case.truth.contains(&(endpoint.address, endpoint.port));
     let named: Vec<&Finding> = scoring.ranked.iter().filter(|finding| finding.is_named()).collect();
-    let passes = |finding: &&&Finding| {
-        finding.fused.seeded || finding.epochs >= 2 && clients_over_two_epochs(finding) >= GATE_CLIENTS
-    };
-    let exportable: Vec<&&Finding> = named.iter().filter(passes).collect();
+    let exportable: Vec<&&Finding> = named.iter().filter(|finding| leaves(finding)).collect();
     let of_baseline: Vec<&(Endpoint, f64)> = baseline.iter().filter(|(_, score)| *score >= NAMED_FROM).collect();
     Outcome {
         name: case.name.clone(),
@@ -105,6 +102,7 @@ pub(super) fn measure(
             named_true: of_baseline.iter().filter(|(endpoint, _)| is_true(endpoint)).count(),
         },
         servers: scoring.counts,
+        asked: scoring.ranked.iter().filter(|finding| is_true(&finding.endpoint)).cloned().collect(),
         first: scoring.ranked.iter().take(SHOWN).cloned().collect(),
         scored: scoring.ranked.iter().map(|finding| (finding.confidence, is_true(&finding.endpoint))).collect(),
         ..Outcome::default()
