@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("hinomi-identify", &["hinomi-model", "hinomi-wire"]),
     ("hinomi-town", &["hinomi-model"]),
     ("hinomi-survey", &["hinomi-model", "hinomi-wire"]),
+    ("hinomi-flow", &["hinomi-model", "hinomi-wire"]),
     ("hinomi-lake", &["hinomi-model"]),
     ("hinomi-share", &["hinomi-model", "hinomi-lake"]),
     ("hinomi-web", &["hinomi-model", "hinomi-share"]),

@@ -22,6 +22,7 @@ pub mod facts;
 pub mod finding;
 pub mod id;
 pub mod marking;
+pub mod merkle;
 pub mod organisation;
 pub mod scope;
 pub mod service;

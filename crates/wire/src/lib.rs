@@ -9,16 +9,19 @@
 //! the kind of evidence; [`recognise`] names the protocol behind bytes that nobody asked for; [`mask`] blanks what
 //! changes at every look, so that the same service gives the same evidence. [`scans`] reads other tools' files.
 
+pub mod capture;
 pub mod coap;
 pub mod dns;
 pub mod echonet;
 pub mod favicon;
+pub mod flow;
 pub mod greeting;
 pub mod http;
 pub mod modbus;
 pub mod mqtt;
 pub mod mysql;
 pub mod ntp;
+pub mod packet;
 pub mod redis;
 pub mod reply;
 pub mod rtsp;

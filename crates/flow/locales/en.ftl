@@ -1,0 +1,25 @@
+# Reasons of a C&C finding. One message a code, without selectors: numbers come formatted.
+flow-seed-endpoint = { $lists } lists of known C&C servers name this endpoint; the newest told it { $age_days } days ago (-1: date not known)
+flow-seed-host = { $lists } lists of known C&C servers name this host, without this port; told { $age_days } days ago (-1: date not known)
+flow-graph-port = port { $port } is { $ratio } times commoner among known C&C servers ({ $seeds } in the lists loaded) than among all servers
+flow-graph-network = { $seeds } known C&C endpoints are in the same /24 or /48
+flow-graph-clients = the clients of known C&C servers meet here { $rank } times more than anywhere; shared part of clients { $jaccard }
+flow-beacon-regular = clients come every { $gap_seconds } s: { $sessions } gaps of that length, { $clients } clients, beacon score { $score }
+flow-beacon-period = visits repeat every { $period_seconds } s, strength { $strength } of 1, { $clients } clients
+flow-beacon-failed = { $run } connections in vain in a row, every { $gap_seconds } s, { $clients } clients: a program goes on asking for a server that is gone
+flow-beacon-keep-alive = lines stay open for { $duration_seconds } s with { $bytes_per_second } bytes a second, { $clients } clients
+flow-chain-order = { $clients } clients met this server between their infection and their first attack; { $stages } steps of 4 in order
+flow-lift-infected = { $infected } of { $clients } clients are known infected, { $lift } times more than chance (log10 p { $log10_p })
+flow-synchrony-onset = { $onsets } of { $clients } clients began the same attack within { $seconds } s (log10 p { $log10_p })
+flow-model-score = sizes and durations look like those of { $positives } known C&C servers met here (log-likelihood ratio { $score }, held-out families told apart with chance { $precision })
+flow-context-popular = against: { $share } of all subscribers reach it
+flow-context-port = against: on port { $port } nearly all servers are harmless (ratio { $ratio })
+flow-context-hours = against: it is used in only { $hours_of_day } hours of the day, as people use things
+flow-context-download = against: clients fetch much from it ({ $bytes_back } bytes a visit, { $ratio } times what they send)
+
+flow-refute-lawful-service = The operator of the address shows that a lawful service runs there.
+flow-refute-address-moved = The address was given to somebody else after the list was made.
+flow-refute-known-product = The clients are of one product, and its maker names this endpoint.
+flow-refute-shared-otherwise = The infected clients share something else: a household service, a maker's cloud.
+flow-refute-no-attacks = Its clients reach it over several days without ever attacking anything.
+flow-refute-known-protocol = Asked with permission, the port speaks a known, harmless protocol.

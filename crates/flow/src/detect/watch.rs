@@ -1,0 +1,366 @@
+//! What each subscriber does over minutes: scans, floods, an infection's steps. It feeds three detectors and takes
+//! out of the evidence what is no server's doing.
+//!
+//! ```text
+//!   flow -> Watch::see -> onset of a scan or flood      -> synchrony
+//!                      -> endpoints met before a scan   -> chain
+//!                      -> scanned, flooded, backscatter -> removed before scoring, and counted
+//! ```
+//!
+//! State is per pseudonym, lives [`MEMORY_SECONDS`] at most, and every list in it has a bound.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hinomi_model::Timestamp;
+
+use super::chain::{Chains, Steps};
+use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
+use crate::server::Answer;
+
+/// Subscribers that are watched at once; beyond them the one seen longest ago is forgotten.
+pub const MAX_SUBSCRIBERS: usize = 65_536;
+/// Onsets kept.
+pub const MAX_ONSETS: usize = 65_536;
+/// Endpoints remembered as scanned, flooded or backscatter; more are counted only.
+pub const MAX_REMOVED: usize = 262_144;
+/// What a subscriber did is forgotten after so long.
+const MEMORY_SECONDS: u64 = 4 * 3_600;
+/// Time in which a fan of targets is a scan.
+const WINDOW: Duration = Duration::from_secs(300);
+/// Hosts on one port, or ports of one host, that make a scan.
+const SCAN_TARGETS: usize = 20;
+/// Of a scan's attempts at least this part is in vain, unless the port is one that worms ask for.
+const SCAN_IN_VAIN: f64 = 0.6;
+/// Ports that nobody opens to twenty hosts in five minutes for a lawful reason of a household.
+const WORM_PORTS: [u16; 12] = [22, 23, 135, 139, 445, 1433, 2323, 3389, 5555, 5900, 7547, 37215];
+/// Connections or datagrams to one host within the window that make a flood.
+const FLOOD_FLOWS: u32 = 1_500;
+/// Packets to one host in one flow or window that make a flood, when hardly anything comes back.
+const FLOOD_PACKETS: u64 = 60_000;
+/// Ports and hosts of one subscriber that are followed at once.
+const FOLLOWED: usize = 16;
+/// Targets remembered of one fan.
+const TARGETS: usize = 64;
+/// A scanned endpoint of so many contacts a client is more than a target.
+const SCANNED_CONTACTS: f64 = 3.0;
+
+const SYN_ACK: u8 = 18;
+const RST: u8 = 4;
+
+/// Why an endpoint is no candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Removed {
+    /// Subscribers scanned it.
+    Scanned,
+    /// Subscribers flooded it.
+    Flooded,
+    /// It answers packets that subscribers did not send: somebody forged their addresses.
+    Backscatter,
+    /// Maintained knowledge vouches for it.
+    Suppressed,
+}
+
+/// What a subscriber begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Attack {
+    /// Many hosts on that port.
+    Scan(u16),
+    /// One host.
+    Flood(IpAddr),
+}
+
+/// A subscriber began an attack.
+#[derive(Clone, Copy)]
+pub(crate) struct Onset {
+    pub(crate) client: Pseudonym,
+    pub(crate) epoch: u32,
+    pub(crate) time: Timestamp,
+    pub(crate) attack: Attack,
+}
+
+/// Counts of what was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct WatchCounts {
+    /// Flows seen.
+    pub flows: u64,
+    /// Scans begun by subscribers.
+    pub scans: u64,
+    /// Floods begun by subscribers.
+    pub floods: u64,
+    /// Flows that answer nothing.
+    pub backscatter: u64,
+    /// Flows by which the outside asks subscribers.
+    pub inbound: u64,
+    /// Subscribers forgotten to make room.
+    pub forgotten: u64,
+    /// Endpoints not remembered for lack of room.
+    pub no_room: u64,
+}
+
+/// One port that a subscriber asks of many hosts.
+struct Fan {
+    port: u16,
+    since: Timestamp,
+    targets: BTreeSet<IpAddr>,
+    attempts: u32,
+    in_vain: u32,
+    told: bool,
+}
+
+/// One host that a subscriber aims at.
+struct Aim {
+    address: IpAddr,
+    since: Timestamp,
+    ports: BTreeSet<u16>,
+    flows: u32,
+    packets_out: u64,
+    packets_back: u64,
+    told: bool,
+}
+
+#[derive(Default)]
+struct Subscriber {
+    seen: Timestamp,
+    fans: Vec<Fan>,
+    aims: Vec<Aim>,
+    steps: Steps,
+}
+
+/// Who does what.
+#[derive(Default)]
+pub struct Watch {
+    subscribers: HashMap<(u32, Pseudonym), Subscriber>,
+    order: VecDeque<(u32, Pseudonym)>,
+    onsets: Vec<Onset>,
+    scanned: HashSet<(IpAddr, u16)>,
+    aimed: HashMap<IpAddr, Removed>,
+    backscatter: HashMap<Remote, u64>,
+    chains: Chains,
+    counts: WatchCounts,
+}
+
+impl Watch {
+    /// Looks at one flow. Flows should come about in the order of their starts.
+    pub(crate) fn see(&mut self, flow: &Flow<CncDetection>) {
+        self.counts.flows = self.counts.flows.saturating_add(1);
+        if is_backscatter(flow) {
+            self.counts.backscatter = self.counts.backscatter.saturating_add(1);
+            if self.backscatter.len() < MAX_REMOVED {
+                *self.backscatter.entry(flow.remote).or_default() += 1;
+            }
+            return;
+        }
+        self.make_room();
+        let key = (flow.epoch, flow.subscriber);
+        let order = &mut self.order;
+        let subscriber = self.subscribers.entry(key).or_insert_with(|| {
+            order.push_back(key);
+            Subscriber::default()
+        });
+        if flow.start.since(subscriber.seen).as_secs() > MEMORY_SECONDS {
+            *subscriber = Subscriber::default();
+        }
+        subscriber.seen = subscriber.seen.max(flow.start);
+        subscriber.steps.see(flow);
+        if !flow.told_by_subscriber {
+            self.counts.inbound = self.counts.inbound.saturating_add(1);
+            return;
+        }
+        let scan = subscriber.fan(flow);
+        let aim = subscriber.aim(flow);
+        self.record(flow, scan, &aim);
+    }
+
+    fn make_room(&mut self) {
+        if self.subscribers.len() >= MAX_SUBSCRIBERS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.subscribers.remove(&oldest);
+            self.counts.forgotten = self.counts.forgotten.saturating_add(1);
+        }
+    }
+
+    fn record(&mut self, flow: &Flow<CncDetection>, scan: Verdict, aim: &Verdict) {
+        match scan {
+            Verdict::Begins(targets) => {
+                self.counts.scans = self.counts.scans.saturating_add(1);
+                for target in targets {
+                    self.remember(target, flow.remote.port);
+                }
+                self.onset(flow, Attack::Scan(flow.remote.port));
+            }
+            Verdict::GoesOn => self.remember(flow.remote.address, flow.remote.port),
+            Verdict::Nothing => (),
+        }
+        if let Verdict::Begins(_) = aim {
+            self.counts.floods = self.counts.floods.saturating_add(1);
+            if self.aimed.len() < MAX_REMOVED {
+                self.aimed.insert(flow.remote.address, Removed::Flooded);
+            }
+            self.onset(flow, Attack::Flood(flow.remote.address));
+        }
+    }
+
+    fn remember(&mut self, address: IpAddr, port: u16) {
+        if self.scanned.len() < MAX_REMOVED {
+            self.scanned.insert((address, port));
+        } else {
+            self.counts.no_room = self.counts.no_room.saturating_add(1);
+        }
+    }
+
+    fn onset(&mut self, flow: &Flow<CncDetection>, attack: Attack) {
+        if let Some(subscriber) = self.subscribers.get_mut(&(flow.epoch, flow.subscriber)) {
+            self.chains.take(flow.subscriber, subscriber.steps.before(flow.start), flow.start);
+        }
+        if self.onsets.len() < MAX_ONSETS {
+            self.onsets.push(Onset { client: flow.subscriber, epoch: flow.epoch, time: flow.start, attack });
+        }
+    }
+
+    /// Whether an endpoint with so many contacts a client is no candidate, and why.
+    pub(crate) fn removed(&self, remote: Remote, contacts: u64, contacts_each: f64) -> Option<Removed> {
+        if let Some(why) = self.aimed.get(&remote.address) {
+            return Some(*why);
+        }
+        let reflected = self.backscatter.get(&remote).copied().unwrap_or(0);
+        if reflected > 0 && reflected.saturating_mul(2) >= contacts {
+            return Some(Removed::Backscatter);
+        }
+        let only_scanned = contacts_each <= SCANNED_CONTACTS || WORM_PORTS.contains(&remote.port);
+        (self.scanned.contains(&(remote.address, remote.port)) && only_scanned).then_some(Removed::Scanned)
+    }
+
+    /// What was seen.
+    pub const fn counts(&self) -> WatchCounts {
+        self.counts
+    }
+
+    pub(crate) fn onsets(&self) -> &[Onset] {
+        &self.onsets
+    }
+
+    pub(crate) const fn chains(&self) -> &Chains {
+        &self.chains
+    }
+
+    /// Forgets what epochs before this one told.
+    pub fn advance(&mut self, epoch: u32) {
+        self.subscribers.retain(|(of, _), _| *of >= epoch);
+        self.order.retain(|(of, _)| *of >= epoch);
+        self.onsets.retain(|onset| onset.epoch.saturating_add(1) >= epoch);
+        self.scanned.clear();
+        self.aimed.clear();
+        self.backscatter.clear();
+        self.chains.clear();
+    }
+}
+
+enum Verdict {
+    Nothing,
+    Begins(Vec<IpAddr>),
+    GoesOn,
+}
+
+impl Subscriber {
+    /// One port, many hosts; or one host, many ports, whose targets are all of that host's.
+    fn fan(&mut self, flow: &Flow<CncDetection>) -> Verdict {
+        let port = flow.remote.port;
+        self.fans.retain(|fan| flow.start.since(fan.since) <= WINDOW || fan.told);
+        if !self.fans.iter().any(|fan| fan.port == port) {
+            // Announced ones last; of the others the oldest goes.
+            if self.fans.len() >= FOLLOWED {
+                self.fans.remove(0);
+            }
+            self.fans.push(Fan::new(port, flow.start));
+        }
+        let Some(fan) = self.fans.iter_mut().find(|fan| fan.port == port) else { return Verdict::Nothing };
+        fan.attempts = fan.attempts.saturating_add(1);
+        fan.in_vain = fan.in_vain.saturating_add(u32::from(is_in_vain(flow)));
+        if fan.targets.len() < TARGETS {
+            fan.targets.insert(flow.remote.address);
+        }
+        if fan.told {
+            return Verdict::GoesOn;
+        }
+        let in_vain = f64::from(fan.in_vain) / f64::from(fan.attempts.max(1));
+        if fan.targets.len() < SCAN_TARGETS || (in_vain < SCAN_IN_VAIN && !WORM_PORTS.contains(&port)) {
+            return Verdict::Nothing;
+        }
+        fan.told = true;
+        Verdict::Begins(fan.targets.iter().copied().collect())
+    }
+
+    /// One host: floods and vertical scans.
+    fn aim(&mut self, flow: &Flow<CncDetection>) -> Verdict {
+        let address = flow.remote.address;
+        self.aims.retain(|aim| flow.start.since(aim.since) <= WINDOW || aim.told);
+        if !self.aims.iter().any(|aim| aim.address == address) {
+            if self.aims.len() >= FOLLOWED {
+                self.aims.remove(0);
+            }
+            self.aims.push(Aim::new(address, flow.start));
+        }
+        let Some(aim) = self.aims.iter_mut().find(|aim| aim.address == address) else { return Verdict::Nothing };
+        aim.add(flow);
+        if aim.told || !aim.is_attack() {
+            return Verdict::Nothing;
+        }
+        aim.told = true;
+        Verdict::Begins(Vec::new())
+    }
+}
+
+impl Fan {
+    const fn new(port: u16, since: Timestamp) -> Self {
+        Self { port, since, targets: BTreeSet::new(), attempts: 0, in_vain: 0, told: false }
+    }
+}
+
+impl Aim {
+    const fn new(address: IpAddr, since: Timestamp) -> Self {
+        let ports = BTreeSet::new();
+        Self { address, since, ports, flows: 0, packets_out: 0, packets_back: 0, told: false }
+    }
+
+    fn add(&mut self, flow: &Flow<CncDetection>) {
+        self.flows = self.flows.saturating_add(1);
+        if self.ports.len() < TARGETS {
+            self.ports.insert(flow.remote.port);
+        }
+        self.packets_out = self.packets_out.saturating_add(flow.out.map_or(0, |out| out.packets));
+        // A record of one direction says nothing of the other: taken as an answer to everything.
+        let back = flow.back.map_or(flow.out.map_or(0, |out| out.packets), |back| back.packets);
+        self.packets_back = self.packets_back.saturating_add(back);
+    }
+
+    fn is_attack(&self) -> bool {
+        let one_sided = self.packets_back.saturating_mul(10) < self.packets_out;
+        self.ports.len() >= SCAN_TARGETS || self.flows >= FLOOD_FLOWS || one_sided && self.packets_out >= FLOOD_PACKETS
+    }
+}
+
+/// Silence, a reset, or a handshake that brought nothing.
+fn is_in_vain(flow: &Flow<CncDetection>) -> bool {
+    matches!(Answer::of(flow), Answer::Silent | Answer::Refused | Answer::Handshake)
+}
+
+/// The remote end begins with an answer (SYN and ACK, or a reset), and the subscriber sent nothing before.
+fn is_backscatter(flow: &Flow<CncDetection>) -> bool {
+    let Some(back) = flow.back else { return false };
+    let silent = flow.out.is_none_or(|out| out.packets == 0 || out.tcp_flags == RST);
+    let answers = back.tcp_flags & SYN_ACK == SYN_ACK || back.tcp_flags & RST != 0 && back.tcp_flags & 2 == 0;
+    // One direction of a connection looks the same when the other is a record of its own: only few packets are sure.
+    !flow.told_by_subscriber
+        && flow.remote.protocol == 6
+        && silent
+        && answers
+        && flow.out.is_some()
+        && back.packets <= 3
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,92 @@
+//! Why something of the flow module could not be done.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Everything that can go wrong here, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlowError {
+    /// A line of the subscriber list is no prefix.
+    #[error("line {line} of the subscriber list: {text:?} is no prefix like 192.0.2.0/24 or 2001:db8::/32")]
+    NotAPrefix {
+        /// From 1.
+        line: usize,
+        /// What stands there, at most 64 characters.
+        text: String,
+    },
+    /// A prefix has bits set beyond its length.
+    #[error("line {line} of the subscriber list: {text} has bits beyond its length; did you mean {meant}?")]
+    LooseBits {
+        /// From 1.
+        line: usize,
+        /// What stands there.
+        text: String,
+        /// The prefix that holds it.
+        meant: String,
+    },
+    /// The list names nobody.
+    #[error("the subscriber list names no prefix; without one, no flow can be looked at")]
+    NoSubscribers,
+    /// The list is longer than it may be.
+    #[error("the subscriber list has more than {most} prefixes; aggregate them")]
+    TooManyPrefixes {
+        /// The bound.
+        most: usize,
+    },
+    /// An epoch must last.
+    #[error("an epoch of {seconds} s is outside one minute to 31 days")]
+    EpochLength {
+        /// What was asked for.
+        seconds: u64,
+    },
+    /// The key could not be made.
+    #[error("the system gave no random bytes for a pseudonym key")]
+    NoRandomness,
+    /// The key could not be locked.
+    #[error(
+        "the pseudonym key cannot be locked in memory ({reason}); raise the limit (ulimit -l, or LimitMEMLOCK= of the \
+         service) to 256 KiB or more"
+    )]
+    NotLocked {
+        /// What the system said.
+        reason: String,
+    },
+    /// Infected lines may be joined with flows only on a recorded legal basis.
+    #[error("the infected-set switch needs the legal basis in words (at least {least} characters)")]
+    NoLegalBasis {
+        /// The bound.
+        least: usize,
+    },
+    /// A knowledge list cannot be read.
+    #[error("the knowledge list: {reason}")]
+    Knowledge {
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// A ledger does not prove what it says.
+    #[error("the ledger at {path}, entry {entry}: {reason}")]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// From 0.
+        entry: u64,
+        /// What does not hold.
+        reason: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl FlowError {
+    /// An error of a file.
+    pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::File { path: path.to_path_buf(), source }
+    }
+}

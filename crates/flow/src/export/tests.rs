@@ -1,0 +1,204 @@
+use std::marker::PhantomData;
+use std::process::Command;
+use std::sync::Arc;
+
+use hinomi_wire::flow::Volume;
+use proptest::prelude::*;
+
+use super::*;
+use crate::purpose::{Flow, Pseudonym, Remote};
+use crate::server::{Server, ServerConfig};
+use crate::subscribers::Subscribers;
+
+const DAY: Day = Day(20_779);
+
+/// A server that so many clients met in each of these epochs.
+fn server(address: &str, clients_by_epoch: &[u64]) -> Server {
+    let remote = Remote { address: address.parse().expect("an address"), port: 1_337, protocol: 6 };
+    let mut server = Server::new(remote, 0);
+    for (epoch, clients) in clients_by_epoch.iter().enumerate() {
+        for client in 0..*clients {
+            let subscriber = Pseudonym(crate::sketch::spread(client + 1_000 * epoch as u64));
+            let flow = Flow {
+                subscriber,
+                subscriber_port: 40_000,
+                remote,
+                epoch: epoch as u32,
+                out: Some(Volume::default()),
+                back: None,
+                told_by_subscriber: true,
+                start: Timestamp::from_micros(0),
+                end: Timestamp::from_micros(0),
+                sampling: 1,
+                infected: false,
+                purpose: PhantomData,
+            };
+            server.take(&flow, &ServerConfig::default());
+        }
+    }
+    server
+}
+
+fn pass(clients: &[u64], confidence: f64, corroboration: &[Corroboration]) -> Result<Shared, Held> {
+    let server = server("203.0.113.5", clients);
+    Gate::default().pass(&Candidate::of(&server, confidence, corroboration.iter().copied()), DAY)
+}
+
+#[test]
+fn the_gate_wants_k_in_one_epoch_and_two_epochs_or_a_witness() {
+    assert_eq!(pass(&[4, 4, 4], 0.95, &[]), Err(Held::TooFewClients { had: 4, k: 5 }));
+    assert_eq!(pass(&[9], 0.95, &[]), Err(Held::OneEpoch));
+    assert!(pass(&[5, 1], 0.95, &[]).is_ok());
+    assert!(pass(&[1], 0.95, &[Corroboration::Decoy]).is_ok());
+    assert_eq!(pass(&[50, 50], 0.49, &[]), Err(Held::Unsure));
+    let lax = Gate::new(1, Vec::new());
+    let alone = server("203.0.113.5", &[2, 2]);
+    assert_eq!(lax.pass(&Candidate::of(&alone, 0.9, []), DAY), Err(Held::TooFewClients { had: 2, k: 3 }));
+}
+
+#[test]
+fn a_members_own_range_is_told_to_that_member_alone() {
+    let range = Arc::new(Subscribers::read("203.0.113.0/24").expect("a list"));
+    let gate = Gate::new(5, vec![Member { name: "isp-a".into(), range }]);
+    let candidate = Candidate::of(&server("203.0.113.5", &[9, 9]), 0.9, [Corroboration::Seed]);
+    assert_eq!(gate.pass(&candidate, DAY), Err(Held::MemberOnly("isp-a".into())));
+}
+
+#[test]
+fn confidence_is_told_in_tens() {
+    let told = |confidence| pass(&[5, 5], confidence, &[]).map(|shared| shared.confidence_percent());
+    assert_eq!((told(0.999), told(0.74), told(0.501)), (Ok(90), Ok(70), Ok(50)));
+}
+
+fn batch() -> Batch {
+    let all = ["203.0.113.5", "198.51.100.77", "2001:db8::17", "2001:db8:0:1::9"];
+    let shared = |address: &str| {
+        let candidate = Candidate::of(&server(address, &[6, 6]), 0.87, []);
+        Gate::default().pass(&candidate, DAY).expect("passes")
+    };
+    let withdrawn =
+        Delisted { listed: Day(20_700), port: 23, address: [192, 0, 2, 9].into(), transport: Transport::Tcp };
+    Batch::new(DAY, all.iter().chain(&all).map(|address| shared(address)).collect(), vec![withdrawn])
+}
+
+#[test]
+fn a_list_is_sorted_and_names_nobody_twice() {
+    let batch = batch();
+    let addresses: Vec<String> = batch.endpoints().iter().map(|shared| shared.address().to_string()).collect();
+    assert_eq!(addresses, ["198.51.100.77", "203.0.113.5", "2001:db8::17", "2001:db8:0:1::9"]);
+    assert_eq!(batch.listed().to_string(), "2026-11-22");
+}
+
+#[test]
+fn the_shared_record_has_six_fields_and_no_others() {
+    let value: serde_json::Value = serde_json::from_str(&Form::Json.write(&batch())).expect("JSON");
+    let first = value.pointer("/endpoints/0").and_then(serde_json::Value::as_object).expect("an object");
+    let fields: Vec<&str> = first.keys().map(String::as_str).collect();
+    let mut wanted = ["address", "port", "transport", "confidence_percent", "valid_until", "purpose"];
+    wanted.sort_unstable();
+    let mut fields = fields;
+    fields.sort_unstable();
+    assert_eq!(fields, wanted);
+    assert_eq!(first.get("valid_until").and_then(serde_json::Value::as_str), Some("2026-12-22"));
+}
+
+#[test]
+fn texts_are_as_their_readers_want_them() {
+    let batch = batch();
+    let csv = Form::Csv.write(&batch);
+    assert!(csv.contains("\r\n203.0.113.5,1337,tcp,80,2026-12-22,cnc-detection,listed\r\n"), "{csv}");
+    assert!(csv.ends_with("192.0.2.9,23,tcp,,,cnc-detection,withdrawn\r\n"), "{csv}");
+    let rpz = Form::Rpz.write(&batch);
+    assert!(rpz.contains("\n32.5.113.0.203.rpz-ip CNAME .\n"), "{rpz}");
+    assert!(rpz.contains("\n128.17.zz.db8.2001.rpz-ip CNAME .\n"), "{rpz}");
+    assert!(rpz.contains("\n128.9.zz.1.0.db8.2001.rpz-ip CNAME .\n"), "{rpz}");
+    let flowspec = Form::Flowspec.write(&batch);
+    let line = "announce flow route { match { destination 203.0.113.5/32; protocol =tcp; destination-port =1337; } \
+                then { discard; } }\n";
+    assert!(flowspec.contains(line), "{flowspec}");
+    assert!(Form::Nftables.write(&batch).contains("203.0.113.5 . tcp . 1337"));
+}
+
+#[test]
+fn the_same_list_is_the_same_bytes_whatever_the_order() {
+    let batch = batch();
+    let turned = Batch::new(DAY, batch.endpoints().iter().rev().copied().collect(), batch.withdrawn().to_vec());
+    for form in Form::ALL {
+        assert_eq!(form.write(&batch), form.write(&turned), "{}", form.name());
+    }
+}
+
+#[test]
+fn a_withdrawal_revokes_the_object_that_was_shared() {
+    let id = |text: &str| -> serde_json::Value {
+        let bundle: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        bundle.pointer("/objects/0").cloned().expect("an object")
+    };
+    let listed = id(&Form::Stix.write(&batch()));
+    let gone = Delisted { address: [198, 51, 100, 77].into(), port: 1_337, transport: Transport::Tcp, listed: DAY };
+    let later = id(&Form::Stix.write(&Batch::new(DAY.plus(3), Vec::new(), vec![gone])));
+    assert_eq!(listed.get("id"), later.get("id"));
+    assert_eq!(listed.get("created"), later.get("created"));
+    assert_eq!(later.get("revoked"), Some(&serde_json::Value::Bool(true)));
+}
+
+/// Whether the validator of OASIS accepts a text; `None` where it is not installed.
+fn accepted(text: &str) -> Option<Result<(), String>> {
+    let program = std::env::var("HINOMI_STIX_VALIDATOR").unwrap_or_else(|_| "stix2_validator".to_owned());
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bundle.json");
+    std::fs::write(&path, text).expect("written");
+    let Ok(output) = Command::new(&program).args(["--version", "2.1"]).arg(&path).output() else {
+        assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "{program} is not installed");
+        eprintln!("{program} (pip: stix2-validator 3.2.0) is not installed: the bundle is not checked by it");
+        return None;
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some(if output.status.success() { Ok(()) } else { Err(said) })
+}
+
+#[test]
+fn the_validator_of_oasis_accepts_the_bundle() {
+    let text = Form::Stix.write(&batch());
+    if let Some(verdict) = accepted(&text) {
+        assert_eq!(verdict, Ok(()));
+        let broken = text.replacen("\"pattern_type\": \"stix\",", "", 1);
+        assert!(accepted(&broken).is_some_and(|verdict| verdict.is_err()), "it accepts anything");
+    }
+}
+
+/// The zone checker of BIND.
+#[test]
+fn bind_accepts_the_zone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rpz");
+    let accepts = |zone: &str| {
+        std::fs::write(&path, zone).expect("written");
+        Command::new("named-checkzone").arg("rpz.example").arg(&path).output().map(|output| output.status.success())
+    };
+    let zone = Form::Rpz.write(&batch());
+    match accepts(&zone) {
+        Ok(accepted) => {
+            assert!(accepted);
+            assert!(accepts(&zone.replace("CNAME", "NAME")).is_ok_and(|accepted| !accepted), "it accepts anything");
+        }
+        Err(_) => {
+            assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "named-checkzone is not installed");
+            eprintln!("named-checkzone (bind9-utils) is not installed: the zone is not checked by it");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_cell_is_a_formula(addresses in proptest::collection::vec(any::<[u16; 8]>(), 1..20)) {
+        let candidate = Candidate::of(&server("203.0.113.5", &[6, 6]), 0.9, []);
+        let shared = Gate::default().pass(&candidate, DAY).expect("passes");
+        let all = addresses.iter().map(|segments| Shared { address: IpAddr::V6((*segments).into()), ..shared });
+        let all = all.chain([Shared { address: "::1".parse().expect("an address"), ..shared }]);
+        let csv = Form::Csv.write(&Batch::new(DAY, all.collect(), Vec::new()));
+        for cell in csv.lines().flat_map(|line| line.split(',')) {
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', ':']), "{}", cell);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The table of servers: who is admitted, how many there are, when they go.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+
+use super::gate::{DEFAULT_CELLS, Gate};
+use super::role::Role;
+use super::{Server, client_hash};
+use crate::purpose::{CncDetection, Flow, Remote};
+use crate::sketch::{Distinct, Merge};
+
+/// Flows of one endpoint that wait for it to be admitted.
+const WAITING_AN_ENDPOINT: usize = 16;
+/// Share of the table that goes when it is full: one in so many.
+const EVICTED_ONE_IN: usize = 16;
+/// Registers of the counter of all subscribers, as a power of two: 1.6% standard error.
+const POPULATION_PRECISION: u8 = 12;
+
+/// Sizes and lifetimes of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Distinct clients in an epoch that an endpoint must have to get a state. One on a small network.
+    pub clients_to_admit: u32,
+    /// Most endpoints with a state.
+    pub max_servers: usize,
+    /// Most flows that wait for their endpoint to be admitted.
+    pub max_waiting: usize,
+    /// Epochs that numbers live.
+    pub epochs_kept: u32,
+    /// Epochs that timelines live.
+    pub timeline_epochs: u32,
+    /// Clients of an endpoint that are timed.
+    pub clients_timed: usize,
+    /// Contacts of a timed client that are kept.
+    pub contacts_timed: usize,
+    /// From so many clients in an epoch an endpoint has a quarter of the timelines.
+    pub popular_clients: u64,
+    /// Cells of a row of the gate.
+    pub gate_cells: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            clients_to_admit: 3,
+            max_servers: 65_536,
+            max_waiting: 262_144,
+            epochs_kept: 8,
+            timeline_epochs: 2,
+            clients_timed: 16,
+            contacts_timed: 128,
+            popular_clients: 1_024,
+            gate_cells: DEFAULT_CELLS,
+        }
+    }
+}
+
+/// What came into the table, and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerCounts {
+    /// Flows taken in.
+    pub flows: u64,
+    /// Flows in which the remote end asked: no server.
+    pub remote_is_client: u64,
+    /// Flows that went into a server's state, at once or after waiting.
+    pub counted: u64,
+    /// Flows that wait now.
+    pub waiting: u64,
+    /// Flows of endpoints that are not admitted, beyond what may wait, or whose wait ended with the epoch.
+    pub not_admitted: u64,
+    /// Endpoints admitted.
+    pub admitted: u64,
+    /// Endpoints put out because the table was full.
+    pub evicted: u64,
+    /// Endpoints whose last epoch has gone.
+    pub expired: u64,
+    /// Flows that were in evicted or expired states.
+    pub forgotten: u64,
+}
+
+/// Subscribers seen in an epoch: what shares of clients are compared with.
+#[derive(Clone, Debug)]
+pub struct Population {
+    subscribers: Distinct,
+    infected: Distinct,
+}
+
+impl Population {
+    fn new() -> Self {
+        Self { subscribers: Distinct::new(POPULATION_PRECISION), infected: Distinct::new(POPULATION_PRECISION) }
+    }
+
+    /// Distinct subscribers, estimated.
+    pub fn subscribers(&self) -> u64 {
+        self.subscribers.count()
+    }
+
+    /// Distinct subscribers known to be infected, estimated; 0 while that switch is off.
+    pub fn infected(&self) -> u64 {
+        self.infected.count()
+    }
+}
+
+impl Merge for Population {
+    fn merge(&mut self, other: &Self) {
+        self.subscribers.merge(&other.subscribers);
+        self.infected.merge(&other.infected);
+    }
+}
+
+/// All servers with a state, and those that may get one.
+pub struct Servers {
+    config: ServerConfig,
+    servers: HashMap<Remote, Server>,
+    gate: Gate,
+    waiting: HashMap<Remote, Vec<Flow<CncDetection>>>,
+    /// The order in which endpoints began to wait.
+    queue: VecDeque<Remote>,
+    seeds: HashSet<(IpAddr, Option<u16>)>,
+    population: BTreeMap<u32, Population>,
+    counts: ServerCounts,
+}
+
+impl Servers {
+    /// An empty table.
+    pub fn new(config: ServerConfig) -> Self {
+        Self {
+            gate: Gate::new(config.gate_cells),
+            config,
+            servers: HashMap::new(),
+            waiting: HashMap::new(),
+            queue: VecDeque::new(),
+            seeds: HashSet::new(),
+            population: BTreeMap::new(),
+            counts: ServerCounts::default(),
+        }
+    }
+
+    /// Admits this address (at this port, or at any) from its first flow on.
+    pub fn seed(&mut self, address: IpAddr, port: Option<u16>) {
+        self.seeds.insert((address, port));
+    }
+
+    /// Its sizes and lifetimes.
+    pub const fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// What became of the flows.
+    pub const fn counts(&self) -> ServerCounts {
+        self.counts
+    }
+
+    /// How many endpoints have a state.
+    pub fn len(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// The state of one endpoint.
+    pub fn get(&self, address: IpAddr, port: u16, protocol: u8) -> Option<&Server> {
+        self.servers.get(&Remote { address, port, protocol })
+    }
+
+    /// All servers in the order of their endpoints.
+    pub fn sorted(&self) -> Vec<&Server> {
+        let mut all: Vec<&Server> = self.servers.values().collect();
+        all.sort_unstable_by_key(|server| server.endpoint);
+        all
+    }
+
+    /// Subscribers seen in an epoch.
+    pub fn population(&self, epoch: u32) -> Option<&Population> {
+        self.population.get(&epoch)
+    }
+
+    /// Takes in one flow.
+    pub fn take(&mut self, flow: Flow<CncDetection>) {
+        self.counts.flows = self.counts.flows.saturating_add(1);
+        let population = self.population.entry(flow.epoch).or_insert_with(Population::new);
+        population.subscribers.insert(client_hash(flow.subscriber));
+        if flow.infected {
+            population.infected.insert(client_hash(flow.subscriber));
+        }
+        if Role::of(&flow) == Role::Client {
+            self.counts.remote_is_client = self.counts.remote_is_client.saturating_add(1);
+            return;
+        }
+        if let Some(server) = self.servers.get_mut(&flow.remote) {
+            server.take(&flow, &self.config);
+            self.counts.counted = self.counts.counted.saturating_add(1);
+        } else if self.deserves(&flow) {
+            self.admit(&flow);
+        } else {
+            self.wait(flow);
+        }
+    }
+
+    fn deserves(&mut self, flow: &Flow<CncDetection>) -> bool {
+        let Remote { address, port, .. } = flow.remote;
+        let seeded = self.seeds.contains(&(address, Some(port))) || self.seeds.contains(&(address, None));
+        let clients = self.gate.note(&flow.remote, flow.subscriber, flow.epoch);
+        flow.infected || seeded || clients >= self.config.clients_to_admit
+    }
+
+    fn admit(&mut self, flow: &Flow<CncDetection>) {
+        if self.servers.len() >= self.config.max_servers {
+            self.evict();
+        }
+        let mut server = Server::new(flow.remote, flow.epoch);
+        let waited = self.waiting.remove(&flow.remote).unwrap_or_default();
+        self.counts.waiting = self.counts.waiting.saturating_sub(waited.len() as u64);
+        self.counts.counted = self.counts.counted.saturating_add(waited.len() as u64 + 1);
+        for earlier in waited.iter().chain([flow]) {
+            server.take(earlier, &self.config);
+        }
+        self.counts.admitted = self.counts.admitted.saturating_add(1);
+        self.servers.insert(flow.remote, server);
+    }
+
+    /// Keeps a flow until its endpoint is admitted; those that began to wait first make room.
+    fn wait(&mut self, flow: Flow<CncDetection>) {
+        while self.counts.waiting >= self.config.max_waiting as u64 {
+            let Some(oldest) = self.queue.pop_front() else { break };
+            self.give_up(&oldest);
+        }
+        let flows = self.waiting.entry(flow.remote).or_default();
+        if flows.is_empty() {
+            self.queue.push_back(flow.remote);
+        }
+        if flows.len() < WAITING_AN_ENDPOINT {
+            flows.push(flow);
+            self.counts.waiting = self.counts.waiting.saturating_add(1);
+        } else {
+            self.counts.not_admitted = self.counts.not_admitted.saturating_add(1);
+        }
+    }
+
+    fn give_up(&mut self, endpoint: &Remote) {
+        let flows = self.waiting.remove(endpoint).map_or(0, |flows| flows.len() as u64);
+        self.counts.waiting = self.counts.waiting.saturating_sub(flows);
+        self.counts.not_admitted = self.counts.not_admitted.saturating_add(flows);
+    }
+
+    /// Takes in the states and populations of another part of the work; what waits there stays there.
+    pub fn merge(&mut self, other: &Self) {
+        for theirs in other.sorted() {
+            if !self.servers.contains_key(&theirs.endpoint) && self.servers.len() >= self.config.max_servers {
+                self.evict();
+            }
+            let fresh = || Server::new(theirs.endpoint, theirs.first_epoch);
+            self.servers.entry(theirs.endpoint).or_insert_with(fresh).merge(theirs, &self.config);
+        }
+        for (epoch, population) in &other.population {
+            self.population.entry(*epoch).or_insert_with(Population::new).merge(population);
+        }
+    }
+
+    /// Puts out the part of the table that is missed least.
+    fn evict(&mut self) {
+        let mut order: Vec<_> = self.servers.values().map(Server::weight).collect();
+        order.sort_unstable();
+        let leave = (order.len() / EVICTED_ONE_IN).max(1);
+        for (_, _, _, endpoint) in order.into_iter().take(leave) {
+            if let Some(server) = self.servers.remove(&endpoint) {
+                self.counts.evicted = self.counts.evicted.saturating_add(1);
+                self.counts.forgotten = self.counts.forgotten.saturating_add(server.total().contacts);
+            }
+        }
+    }
+
+    /// Drops all that is older than it may be, now that this epoch runs.
+    pub fn advance(&mut self, current_epoch: u32) {
+        let counts = &mut self.counts;
+        let config = &self.config;
+        self.servers.retain(|_, server| {
+            let before = server.total().contacts;
+            let stays = server.expire(current_epoch, config);
+            let left = server.total().contacts;
+            counts.forgotten = counts.forgotten.saturating_add(before.saturating_sub(left));
+            counts.expired = counts.expired.saturating_add(u64::from(!stays));
+            stays
+        });
+        let oldest = current_epoch.saturating_sub(self.config.epochs_kept.saturating_sub(1));
+        self.population.retain(|epoch, _| *epoch >= oldest);
+        self.stop_waiting(current_epoch);
+    }
+
+    /// Flows of epochs before the running one wait no longer: records live minutes, not days.
+    fn stop_waiting(&mut self, current_epoch: u32) {
+        let mut left: Vec<Remote> = Vec::with_capacity(self.queue.len());
+        for endpoint in std::mem::take(&mut self.queue) {
+            let latest = self.waiting.get(&endpoint).and_then(|flows| flows.iter().map(|flow| flow.epoch).max());
+            match latest {
+                Some(epoch) if epoch >= current_epoch => left.push(endpoint),
+                Some(_) => self.give_up(&endpoint),
+                None => {}
+            }
+        }
+        self.queue = left.into();
+    }
+}

@@ -1,0 +1,5 @@
+//! What the crate promises, over its real parts together.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
+
+mod drill;

@@ -1,0 +1,305 @@
+//! Append-only logs that can be checked: the Merkle tree of RFC 9162 (section 2.1), without its input and output.
+//!
+//! The hash is a parameter ([`TreeHash`]), so that this crate needs none. A [`Tree`] keeps the hashes of complete
+//! subtrees; roots and proofs take a logarithm of work. [`verify_inclusion`] and [`verify_consistency`] need no tree.
+
+use std::marker::PhantomData;
+
+/// A hash of 32 bytes.
+pub type Digest = [u8; 32];
+
+/// Domain of a leaf (RFC 9162, 2.1.1).
+const LEAF: &[u8] = &[0];
+/// Domain of an inner node.
+const NODE: &[u8] = &[1];
+/// Longest proof: a tree has fewer than 2^64 leaves, and a consistency proof at most one hash a level and one more.
+pub const MAX_PROOF: usize = 65;
+
+/// The hash of a log: SHA-256 where RFC 9162 is to be met to the letter.
+pub trait TreeHash {
+    /// The hash of these parts, one after the other.
+    fn hash(parts: &[&[u8]]) -> Digest;
+}
+
+/// Hash of one entry.
+pub fn leaf<H: TreeHash>(entry: &[u8]) -> Digest {
+    H::hash(&[LEAF, entry])
+}
+
+fn node<H: TreeHash>(left: &Digest, right: &Digest) -> Digest {
+    H::hash(&[NODE, left, right])
+}
+
+/// The tree of an append-only log.
+#[derive(Clone, Debug)]
+pub struct Tree<H> {
+    /// `levels[i][j]` is the root of the complete subtree over the leaves from `j << i` to `(j + 1) << i`.
+    levels: Vec<Vec<Digest>>,
+    hash: PhantomData<H>,
+}
+
+impl<H: TreeHash> Default for Tree<H> {
+    fn default() -> Self {
+        Self { levels: Vec::new(), hash: PhantomData }
+    }
+}
+
+impl<H: TreeHash> Tree<H> {
+    /// How many entries it has.
+    pub fn size(&self) -> u64 {
+        self.levels.first().map_or(0, |leaves| leaves.len() as u64)
+    }
+
+    /// Adds the hash of an entry (see [`leaf`]).
+    pub fn push(&mut self, leaf: Digest) {
+        let mut carried = leaf;
+        for level in 0.. {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            let Some(nodes) = self.levels.get_mut(level) else { return };
+            nodes.push(carried);
+            match nodes.as_slice() {
+                [.., left, right] if nodes.len().is_multiple_of(2) => carried = node::<H>(left, right),
+                _ => return,
+            }
+        }
+    }
+
+    /// Hash of the entry at this place.
+    pub fn leaf(&self, place: u64) -> Option<Digest> {
+        self.levels.first()?.get(usize::try_from(place).ok()?).copied()
+    }
+
+    /// Root over all entries; that of no entry is the hash of nothing.
+    pub fn root(&self) -> Digest {
+        self.root_at(self.size()).unwrap_or_else(|| H::hash(&[]))
+    }
+
+    /// Root over the first `size` entries; `None` when there are not so many.
+    pub fn root_at(&self, size: u64) -> Option<Digest> {
+        if size == 0 {
+            return Some(H::hash(&[]));
+        }
+        (size <= self.size()).then(|| self.subtree(0, size)).flatten()
+    }
+
+    /// Audit path of the entry at `place` in the tree of the first `size` entries (RFC 9162, 2.1.3.1).
+    pub fn inclusion(&self, place: u64, size: u64) -> Option<Vec<Digest>> {
+        if place >= size || size > self.size() {
+            return None;
+        }
+        let (mut start, mut width, mut path) = (0, size, Vec::new());
+        while width > 1 {
+            let cut = split(width);
+            if place - start < cut {
+                path.push(self.subtree(start + cut, width - cut)?);
+                width = cut;
+            } else {
+                path.push(self.subtree(start, cut)?);
+                (start, width) = (start + cut, width - cut);
+            }
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// Proof that the tree of the first `old` entries is a beginning of that of the first `new` (RFC 9162, 2.1.4.1).
+    pub fn consistency(&self, old: u64, new: u64) -> Option<Vec<Digest>> {
+        if old == 0 || old > new || new > self.size() {
+            return None;
+        }
+        let (mut start, mut width, mut wanted, mut whole, mut proof) = (0, new, old, true, Vec::new());
+        while wanted != width {
+            let cut = split(width);
+            if wanted <= cut {
+                proof.push(self.subtree(start + cut, width - cut)?);
+                width = cut;
+            } else {
+                proof.push(self.subtree(start, cut)?);
+                (start, width, wanted, whole) = (start + cut, width - cut, wanted - cut, false);
+            }
+        }
+        if !whole {
+            proof.push(self.subtree(start, width)?);
+        }
+        proof.reverse();
+        Some(proof)
+    }
+
+    /// Root over `width` leaves from `start`, which is a multiple of the power of two at or above the width.
+    fn subtree(&self, start: u64, width: u64) -> Option<Digest> {
+        if width.is_power_of_two() {
+            let level = width.trailing_zeros();
+            return self.levels.get(level as usize)?.get(usize::try_from(start >> level).ok()?).copied();
+        }
+        let cut = split(width);
+        Some(node::<H>(&self.subtree(start, cut)?, &self.subtree(start + cut, width - cut)?))
+    }
+}
+
+/// The largest power of two below a width of two or more.
+const fn split(width: u64) -> u64 {
+    1 << (u64::BITS - 1 - (width - 1).leading_zeros())
+}
+
+/// Whether this path leads from the leaf at `place` to the root over `size` entries (RFC 9162, 2.1.3.2).
+pub fn verify_inclusion<H: TreeHash>(leaf: Digest, place: u64, size: u64, path: &[Digest], root: &Digest) -> bool {
+    if place >= size || path.len() > MAX_PROOF {
+        return false;
+    }
+    let (mut place, mut last, mut hash) = (place, size - 1, leaf);
+    for step in path {
+        if last == 0 {
+            return false;
+        }
+        if place & 1 == 1 || place == last {
+            hash = node::<H>(step, &hash);
+            while place & 1 == 0 && place != 0 {
+                (place, last) = (place >> 1, last >> 1);
+            }
+        } else {
+            hash = node::<H>(&hash, step);
+        }
+        (place, last) = (place >> 1, last >> 1);
+    }
+    last == 0 && hash == *root
+}
+
+/// Whether this proof shows that the log of `old` entries with `old_root` is a beginning of that of `new` entries with
+/// `new_root` (RFC 9162, 2.1.4.2).
+pub fn verify_consistency<H: TreeHash>(
+    old: u64,
+    old_root: &Digest,
+    new: u64,
+    new_root: &Digest,
+    proof: &[Digest],
+) -> bool {
+    if old == new {
+        return proof.is_empty() && old_root == new_root;
+    }
+    if old == 0 || old > new || proof.len() > MAX_PROOF {
+        return false;
+    }
+    let own_start = old.is_power_of_two().then_some(old_root);
+    let mut steps = own_start.into_iter().chain(proof);
+    let Some(first) = steps.next() else { return false };
+    let shift = (old - 1).trailing_ones();
+    let (mut place, mut last) = ((old - 1) >> shift, (new - 1) >> shift);
+    let (mut old_hash, mut new_hash) = (*first, *first);
+    for step in steps {
+        if last == 0 {
+            return false;
+        }
+        if place & 1 == 1 || place == last {
+            old_hash = node::<H>(step, &old_hash);
+            new_hash = node::<H>(step, &new_hash);
+            while place & 1 == 0 && place != 0 {
+                (place, last) = (place >> 1, last >> 1);
+            }
+        } else {
+            new_hash = node::<H>(&new_hash, step);
+        }
+        (place, last) = (place >> 1, last >> 1);
+    }
+    last == 0 && old_hash == *old_root && new_hash == *new_root
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Blake;
+
+    impl TreeHash for Blake {
+        fn hash(parts: &[&[u8]]) -> Digest {
+            let mut hasher = blake3::Hasher::new();
+            for part in parts {
+                hasher.update(part);
+            }
+            *hasher.finalize().as_bytes()
+        }
+    }
+
+    /// The definition, word for word (RFC 9162, 2.1.1).
+    fn by_definition(leaves: &[Digest]) -> Digest {
+        match leaves {
+            [] => Blake::hash(&[]),
+            [one] => *one,
+            _ => {
+                let mut cut = 1;
+                while cut * 2 < leaves.len() {
+                    cut *= 2;
+                }
+                let (left, right) = leaves.split_at(cut);
+                node::<Blake>(&by_definition(left), &by_definition(right))
+            }
+        }
+    }
+
+    fn tree(size: u64) -> (Tree<Blake>, Vec<Digest>) {
+        let leaves: Vec<Digest> = (0..size).map(|place| leaf::<Blake>(&place.to_be_bytes())).collect();
+        let mut tree = Tree::default();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        (tree, leaves)
+    }
+
+    #[test]
+    fn roots_are_those_of_the_definition() {
+        let (tree, leaves) = tree(70);
+        for size in 0..=70 {
+            assert_eq!(tree.root_at(size), leaves.get(..size as usize).map(by_definition), "{size}");
+        }
+        assert_eq!(tree.root_at(71), None);
+    }
+
+    #[test]
+    fn every_proof_of_small_trees_holds_and_no_other_root_does() {
+        let (tree, leaves) = tree(33);
+        for size in 1..=33 {
+            let root = tree.root_at(size).expect("a root");
+            for (place, own) in leaves.iter().enumerate().take(size as usize) {
+                let path = tree.inclusion(place as u64, size).expect("a path");
+                assert!(verify_inclusion::<Blake>(*own, place as u64, size, &path, &root));
+                assert!(!verify_inclusion::<Blake>(Blake::hash(&[b"x"]), place as u64, size, &path, &root));
+            }
+            for old in 1..=size {
+                let before = tree.root_at(old).expect("a root");
+                let proof = tree.consistency(old, size).expect("a proof");
+                assert!(verify_consistency::<Blake>(old, &before, size, &root, &proof), "{old} {size}");
+                assert!(!verify_consistency::<Blake>(old, &Blake::hash(&[b"x"]), size, &root, &proof));
+            }
+        }
+        assert_eq!((tree.inclusion(5, 5), tree.consistency(0, 5), tree.consistency(6, 5)), (None, None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_proof_never_holds(
+            size in 2_u64..200, place in 0_u64..200, bit in 0_usize..256, step in 0_usize..8,
+        ) {
+            let (tree, leaves) = tree(size);
+            let place = place % size;
+            let mut path = tree.inclusion(place, size).expect("a path");
+            let many = path.len();
+            let own = *leaves.get(place as usize).expect("inside");
+            if let Some(byte) = path.get_mut(step % many).and_then(|hash| hash.get_mut(bit / 8)) {
+                *byte ^= 1 << (bit % 8);
+            }
+            prop_assert!(!verify_inclusion::<Blake>(own, place, size, &path, &tree.root()));
+            path.pop();
+            prop_assert!(!verify_inclusion::<Blake>(own, place, size, &path, &tree.root()));
+        }
+
+        #[test]
+        fn hostile_proofs_do_no_harm(
+            old in any::<u64>(), new in any::<u64>(), proof in proptest::collection::vec(any::<Digest>(), 0..80),
+        ) {
+            let root = Blake::hash(&[]);
+            prop_assert!(!verify_consistency::<Blake>(old, &root, new, &Blake::hash(&[b"y"]), &proof));
+            prop_assert!(!verify_inclusion::<Blake>(root, old, new, &proof, &root) || new == 1);
+        }
+    }
+}
