@@ -247,6 +247,4 @@ impl<R: Read> Iterator for Flows<R> {
 }
 
 #[cfg(test)]
-mod peer;
-#[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "tests may panic")]
 
+mod peer;
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;

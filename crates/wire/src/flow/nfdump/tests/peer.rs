@@ -7,8 +7,8 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::tests::{legacy_file, read_all};
-use super::*;
+use super::super::*;
+use super::{legacy_file, read_all};
 use crate::flow::samples::{sample, stand_aside, unpacked_sample};
 
 /// A folder that is removed at the end.
