@@ -1,0 +1,6 @@
+//! NetFlow v5.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| hinomi_fuzz::flow_exports(&[0, 5], bytes));
