@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "hinomi",
         &[
+            "hinomi-flow",
             "hinomi-identify",
             "hinomi-lake",
             "hinomi-model",

@@ -123,16 +123,17 @@ fn feed(case: &Case, options: &Options, detection: &mut Detection, baseline: &mu
         inlet = inlet.with_local_remotes();
     }
     let mut keys = Keys::new(EpochLength::default());
-    if !case.infected.is_empty() {
-        keys.tell_infected(&case.infected, &LegalBasis::new("evaluation of a capture with a known answer")?);
-    }
+    let basis = LegalBasis::new("evaluation of a capture with a known answer")?;
     let mut pairs = Pairs::new(PairConfig::default());
     let mut order: Vec<&FlowRecord> = case.records.iter().collect();
     order.sort_by_key(|record| (record.end, record.start));
     let mut ready = Vec::new();
     let mut epoch = None;
     for record in order {
-        keys.advance(record.end)?;
+        if !keys.advance(record.end)?.is_empty() && !case.infected.is_empty() {
+            // A new key knows nobody until it is told.
+            keys.tell_infected(&case.infected, &basis);
+        }
         if epoch != Some(keys.current_epoch()) {
             epoch = Some(keys.current_epoch());
             detection.servers_advance(keys.current_epoch());

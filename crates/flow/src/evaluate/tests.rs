@@ -135,6 +135,23 @@ fn fan_in_by_bots_and_sampling() {
 }
 
 #[test]
+fn told_infected_subscribers_name_what_sampling_hid() {
+    let Some(folder) = samples() else { return };
+    let tool = remote_control_tool(&folder);
+    let (cnc, background): (Vec<FlowRecord>, Vec<FlowRecord>) =
+        tool.records.iter().partition(|record| record.destination_port == 1337);
+    let parts =
+        compose::Parts { cnc: &cnc, truth: &tool.truth, background: &background, subscribers: &tool.subscribers };
+    let span = std::time::Duration::from_secs(2 * 86_400);
+    let named = |told_infected| {
+        let plan = compose::Plan { bots: 12, population: 100, sampling: 32, span, told_infected, seed: 5 };
+        let outcome = show(run(&compose::fan_in(&parts, &plan), &Options::default()).unwrap());
+        (outcome.named, outcome.named_true)
+    };
+    assert_eq!((named(false), named(true)), ((0, 0), (1, 1)));
+}
+
+#[test]
 fn every_format_of_the_samples_is_recognised() {
     let Some(folder) = samples() else { return };
     let read = |name: &str| read::read(BufReader::new(bytes(&folder.join(name)).as_slice())).unwrap();

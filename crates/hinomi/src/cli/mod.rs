@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. One file a command.
 
 mod export;
+mod flow;
 mod host;
 mod identify;
 mod import;
@@ -80,6 +81,9 @@ enum Command {
     /// The simulated town of devices.
     #[command(subcommand)]
     Town(town::Verb),
+    /// C&C servers from flow records.
+    #[command(subcommand)]
+    Flow(flow::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
 }
@@ -101,6 +105,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Identify(options)) => identify::run(&common, &options),
         Some(Command::Rules(verb)) => rules::run(&common, &verb),
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
+        Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
     }
 }
