@@ -3,12 +3,14 @@
 //! ```text
 //! cargo bench -p hinomi-identify                     # the rules built in
 //! cargo bench -p hinomi-identify -- --rules DIR      # and those of a folder, as a copy of Recog's xml
+//! cargo bench -p hinomi-identify -- --only index     # one way alone, for a profiler
 //! ```
 //!
 //! *One by one* is how Recog's own matcher works: every pattern that is made for a field runs on its value. *Index* is
 //! what the program does. Everything else is shared, and the facts of every service are compared before anything is
-//! measured. Both are measured in turns, so that whatever else the machine does falls on both, and the fastest turn of
-//! each counts. *Reading* is what comes before any rule: bytes to named fields.
+//! measured. The ways are measured in turns, so that whatever else the machine does falls on all, and the fastest turn of
+//! each counts; of one thread the time on a processor, where the system tells it. *Reading* is what comes before any
+//! rule: bytes to named fields.
 
 #![expect(
     clippy::expect_used,
@@ -17,7 +19,9 @@
 )]
 
 use std::env;
+use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,8 +31,14 @@ use hinomi_model::{Evidence, Facts, Identifier};
 #[path = "identify/corpus.rs"]
 mod corpus;
 
-/// Each way is measured for so long in all, and at least twice.
-const LONG_ENOUGH: Duration = Duration::from_secs(6);
+/// Turns of each way.
+const TURNS: usize = 8;
+
+/// A turn goes on for so long: far above what the system counts processor time in.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Turns of all threads: enough that each has met every pattern.
+const THREAD_TURNS: usize = 40;
 
 fn main() {
     let corpus = corpus::corpus();
@@ -44,13 +54,17 @@ fn main() {
     );
     let work = Work { services: corpus.services, bytes, pieces };
     compare("built-in rules", &work, UserRules::default);
-    let arguments: Vec<String> = env::args().collect();
-    if let Some([_, folder]) = arguments.windows(2).find(|pair| pair.first().is_some_and(|word| word == "--rules")) {
-        let read = || UserRules::default().with(Path::new(folder)).expect("rules in the folder");
+    if let Some(folder) = option("--rules") {
+        let read = || UserRules::default().with(Path::new(&folder)).expect("rules in the folder");
         let user = read();
-        let name = format!("built-in, {} own rules, {} fingerprints", user.rules(), user.fingerprints());
+        let name = format!("with {} own rules and {} fingerprints", user.rules(), user.fingerprints());
         compare(&name, &work, read);
     }
+}
+
+/// The word after this one on the command line.
+fn option(name: &str) -> Option<String> {
+    env::args().skip_while(|word| word != name).nth(1)
 }
 
 /// What there is to identify.
@@ -65,25 +79,34 @@ type Way<'w> = (&'w str, &'w dyn Fn(&[Evidence]) -> usize);
 
 fn compare(name: &str, work: &Work, rules: impl Fn() -> UserRules) {
     let engine = |search| Engine::searching(search, rules()).expect("an engine");
-    let (index, one_by_one) = (engine(Search::Index), engine(Search::OneByOne));
-    println!("\n{name}: {} rules of our own format, revision {}", index.len(), index.revision());
-    check(work, &index, &one_by_one);
+    let (indexed, one_by_one) = (engine(Search::Index), engine(Search::OneByOne));
+    println!("\n{name}: {} rules of our own format, revision {}", indexed.len(), indexed.revision());
+    check(work, &indexed, &one_by_one);
     let read = |service: &[Evidence]| service.iter().map(|one| hinomi_wire::fields(one.kind, &one.bytes).len()).sum();
     let by = |engine: &Engine, service: &[Evidence]| engine.identify(service).proofs.len();
     let ways: [Way<'_>; 3] = [
         ("reading alone", &read),
-        ("index", &|service| by(&index, service)),
+        ("index", &|service| by(&indexed, service)),
         ("one by one", &|service| by(&one_by_one, service)),
     ];
-    let seconds = measure(work, &ways);
+    if let Some(only) = option("--only") {
+        let way = ways.iter().filter(|(name, _)| *name == only);
+        return way
+            .for_each(|(name, way)| show(name, work, (0..TURNS).map(|_| turn(work, *way)).fold(f64::MAX, f64::min)));
+    }
+    let mut seconds = [f64::MAX; 3];
+    for _ in 0..TURNS {
+        for (fastest, (_, way)) in seconds.iter_mut().zip(&ways) {
+            *fastest = fastest.min(turn(work, *way));
+        }
+    }
     for ((name, _), seconds) in ways.iter().zip(&seconds) {
         show(name, work, *seconds);
     }
-    if let [_, index, one_by_one] = seconds.as_slice() {
-        println!("  index is {:.1} times as fast as one by one", one_by_one / index);
-    }
+    let [_, index, one_by_one] = seconds;
+    println!("  index is {:.1} times as fast as one by one", one_by_one / index);
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    show(&format!("index, {threads} threads"), work, measure_threads(work, &index, threads));
+    show(&format!("index, {threads} threads"), work, measure_threads(work, &indexed, threads));
 }
 
 /// Both ways say the same of every service. This also compiles every pattern that is ever needed.
@@ -97,26 +120,23 @@ fn check(work: &Work, index: &Engine, one_by_one: &Engine) {
     println!("  the same facts by both ways; {named} services named");
 }
 
-/// Seconds of the fastest turn of each way.
-fn measure(work: &Work, ways: &[Way<'_>]) -> Vec<f64> {
-    let mut fastest = vec![f64::INFINITY; ways.len()];
-    let mut spent = vec![Duration::ZERO; ways.len()];
-    let mut turn = 0;
-    while turn < 2 || spent.iter().any(|spent| *spent < LONG_ENOUGH) {
-        for ((fastest, spent), (_, way)) in fastest.iter_mut().zip(&mut spent).zip(ways) {
-            if turn >= 2 && *spent >= LONG_ENOUGH {
-                continue;
-            }
-            let started = Instant::now();
-            let found: usize = work.services.iter().map(|service| way(service)).sum();
-            let took = started.elapsed();
-            assert!(found > 0, "something is found");
-            *spent += took;
-            *fastest = fastest.min(took.as_secs_f64());
-        }
-        turn += 1;
+/// Seconds that a pass over all services takes, the mean of one turn.
+fn turn(work: &Work, way: &dyn Fn(&[Evidence]) -> usize) -> f64 {
+    let (started, mut passes) = (processor_time(), 0.0);
+    while processor_time().saturating_sub(started) < TURN {
+        let found: usize = work.services.iter().map(|service| way(service)).sum();
+        assert!(found > 0, "something is found");
+        passes += 1.0;
     }
-    fastest
+    processor_time().saturating_sub(started).as_secs_f64() / passes
+}
+
+/// How long this thread was on a processor; where the system does not tell, how long the program has run.
+fn processor_time() -> Duration {
+    static STARTED: OnceLock<Instant> = OnceLock::new();
+    let told = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| STARTED.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
 }
 
 /// Seconds of the fastest of a few turns with every thread on its share.
@@ -131,7 +151,7 @@ fn measure_threads(work: &Work, engine: &Engine, threads: usize) -> f64 {
         });
         started.elapsed().as_secs_f64()
     };
-    (0..5).map(|_| turn()).fold(f64::INFINITY, f64::min)
+    (0..THREAD_TURNS).map(|_| turn()).fold(f64::MAX, f64::min)
 }
 
 fn show(name: &str, work: &Work, seconds: f64) {

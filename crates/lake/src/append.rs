@@ -31,7 +31,7 @@ const MAX_REMARK_BYTES: usize = 4_096;
 
 impl Sink for Lake {
     fn append(&self, batch: Batch) -> Result<Receipt, SinkError> {
-        Ok(self.append_batch(batch)?)
+        self.append_batch(batch).map_err(|error| self.with_its_reason(error))
     }
 
     fn checkpoint(&self, campaign: &CampaignId) -> Result<Option<Checkpoint>, SinkError> {
@@ -39,7 +39,26 @@ impl Sink for Lake {
     }
 }
 
+/// What must find room before a failure of the index is blamed on something else, in bytes.
+const ROOM_TRIED: usize = 256 * 1024;
+
 impl Lake {
+    /// A thread of the index that fails for want of room says only that it was ended: so room is tried.
+    fn with_its_reason(&self, error: LakeError) -> SinkError {
+        let text = error.to_string();
+        match SinkError::from(error) {
+            SinkError::Failed(_) if self.has_no_room() => SinkError::NoRoom(text),
+            other => other,
+        }
+    }
+
+    fn has_no_room(&self) -> bool {
+        let path = self.dir.join("room.tmp");
+        let tried = std::fs::write(&path, vec![0; ROOM_TRIED]);
+        let _best_effort = std::fs::remove_file(&path);
+        tried.is_err_and(|error| error.kind() == std::io::ErrorKind::StorageFull)
+    }
+
     fn append_batch(&self, batch: Batch) -> Result<Receipt, LakeError> {
         let mut recent = self.writer()?;
         self.refresh()?;

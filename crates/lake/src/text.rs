@@ -7,6 +7,7 @@
 //! At a hundred times the data nothing changes: the work follows distinct evidence, and each content has a bound.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use hinomi_model::{Evidence, EvidenceKind};
 
@@ -46,54 +47,100 @@ pub(crate) fn readable(evidence: &[Evidence]) -> String {
 fn runs(bytes: &[u8], room: usize) -> String {
     let read = bytes.get(..MAX_READ_BYTES).unwrap_or(bytes);
     let lossy = String::from_utf8_lossy(read);
-    let breaks = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
-    let mut line = String::new();
-    for run in lossy.split(breaks).map(str::trim).filter(|run| run.chars().count() >= MIN_RUN_CHARS) {
-        let run = &*without_blobs(run);
-        if line.len() + run.len() + 1 > room {
-            let fits = run.char_indices().map(|(at, _)| at).take_while(|at| line.len() + at < room).last();
-            line.push_str(run.get(..fits.unwrap_or(0)).unwrap_or_default());
+    let mut line = String::with_capacity(room.min(lossy.len()));
+    let mut rest = &*lossy;
+    while !rest.is_empty() {
+        let (run, after) = cut(rest);
+        rest = after;
+        let run = run.trim();
+        if run.chars().nth(MIN_RUN_CHARS - 1).is_some() && !push(&mut line, &without_blobs(run), room) {
             break;
         }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(run);
     }
     line
 }
 
+/// Adds a run, or what fits of it; whether there may be room for another.
+fn push(line: &mut String, run: &str, room: usize) -> bool {
+    let blank = usize::from(!line.is_empty());
+    if line.len() + run.len() + 1 > room {
+        let fits = room.saturating_sub(line.len() + blank);
+        line.push_str(if blank == 1 { " " } else { "" });
+        line.push_str(run.get(..run.floor_char_boundary(fits)).unwrap_or_default());
+        return false;
+    }
+    if blank == 1 {
+        line.push(' ');
+    }
+    line.push_str(run);
+    true
+}
+
+/// The text up to the next character that nobody can read, and what stands behind that.
+fn cut(text: &str) -> (&str, &str) {
+    // First bytes of such characters in UTF-8: a search by bytes, for most text is plain.
+    let may_break = |byte: &u8| byte.is_ascii_control() || matches!(byte, 0xc2 | 0xef);
+    let mut from = 0;
+    while let Some(found) = text.as_bytes().get(from..).and_then(|rest| rest.iter().position(may_break)) {
+        let (run, rest) = text.split_at_checked(from + found).unwrap_or((text, ""));
+        let Some(c) = rest.chars().next() else { break };
+        if c.is_control() || c == char::REPLACEMENT_CHARACTER {
+            return (run, rest.get(c.len_utf8()..).unwrap_or_default());
+        }
+        from += found + c.len_utf8();
+    }
+    (text, "")
+}
+
 /// The same without long words of base64 or hexadecimal digits.
 fn without_blobs(run: &str) -> Cow<'_, str> {
-    if run.len() < MIN_BASE64_CHARS || !run.split(ends_word).any(is_blob) {
-        return Cow::Borrowed(run);
-    }
-    let mut rest = String::with_capacity(run.len());
-    for part in run.split_inclusive(ends_word) {
-        let word = part.trim_end_matches(ends_word);
-        if is_blob(word) {
-            rest.push('…');
-            rest.push_str(part.get(word.len()..).unwrap_or_default());
-        } else {
-            rest.push_str(part);
+    let Some(mut blob) = next_blob(run, 0) else { return Cow::Borrowed(run) };
+    let mut kept = String::with_capacity(run.len());
+    let mut from = 0;
+    loop {
+        kept.push_str(run.get(from..blob.start).unwrap_or_default());
+        kept.push('…');
+        from = blob.end;
+        match next_blob(run, from) {
+            Some(next) => blob = next,
+            None => break,
         }
     }
-    Cow::Owned(rest)
+    kept.push_str(run.get(from..).unwrap_or_default());
+    Cow::Owned(kept)
 }
 
-fn ends_word(c: char) -> bool {
-    !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))
+/// Where the next such word stands. Looks at every sixtieth byte, for none of them lies between two of those.
+fn next_blob(run: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = run.as_bytes();
+    let mut at = from + MIN_BASE64_CHARS - 1;
+    while let Some(byte) = bytes.get(at) {
+        if in_word(byte) {
+            let (before, after) = bytes.split_at_checked(at)?;
+            let start = at - before.iter().rev().take_while(|byte| in_word(byte)).count();
+            at += after.iter().take_while(|byte| in_word(byte)).count();
+            if bytes.get(start..at).is_some_and(is_blob) {
+                return Some(start..at);
+            }
+        }
+        at += MIN_BASE64_CHARS;
+    }
+    None
 }
 
-fn is_blob(word: &str) -> bool {
-    let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
+const fn in_word(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+fn is_blob(word: &[u8]) -> bool {
     if word.len() < MIN_BASE64_CHARS {
         return false;
     }
-    if word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if word.iter().all(u8::is_ascii_hexdigit) {
         return word.len() > MAX_HASH_DIGITS;
     }
     // Small and great letters and digits: a path or an address seldom has all three without any other sign.
+    let has = |kind: fn(&u8) -> bool| word.iter().any(kind);
     has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
 }
 
@@ -127,7 +174,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_does_not_fit_is_cut_between_characters() {
+        let mut line = String::new();
+        assert!(push(&mut line, "one", 8));
+        assert!(!push(&mut line, "管理", 8));
+        assert_eq!(line, "one 管");
+    }
+
     proptest! {
+        #[test]
+        fn cut_at_every_character_nobody_reads(text: String) {
+            let mut rest = &*text;
+            let mut parts = Vec::new();
+            while !rest.is_empty() {
+                let (run, after) = cut(rest);
+                parts.push(run);
+                rest = after;
+            }
+            let plain = text.split(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
+            prop_assert_eq!(parts.concat(), plain.collect::<String>());
+        }
+
+        #[test]
+        fn no_blob_is_overlooked(words in proptest::collection::vec("[ .a-zA-Z0-9]{0,80}", 0..6)) {
+            let run = words.concat();
+            let kept = without_blobs(&run);
+            let left = kept.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_blob(word.as_bytes())).count();
+            prop_assert_eq!(left, 0);
+            let blobs = run.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_blob(word.as_bytes())).count();
+            prop_assert_eq!(kept.matches('…').count(), blobs);
+        }
+
         #[test]
         fn bounded_whatever_comes(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..6000), 0..6)) {
             let pieces: Vec<_> = pieces.into_iter().map(|bytes| Evidence::new(EvidenceKind::Reply, bytes)).collect();

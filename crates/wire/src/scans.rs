@@ -81,10 +81,10 @@ pub fn detect(start: &[u8]) -> Option<Format> {
 }
 
 /// Reads a file of that format.
-pub fn read<'a, R: BufRead + 'a>(
+pub fn read<'a, R: BufRead + Send + 'a>(
     format: Format,
     source: R,
-) -> Box<dyn Iterator<Item = Result<Record, ScanError>> + 'a> {
+) -> Box<dyn Iterator<Item = Result<Record, ScanError>> + Send + 'a> {
     match format {
         Format::Xml => Box::new(nmap::Records::new(source)),
         Format::MasscanJson => Box::new(masscan::Records::new(source)),

@@ -1,10 +1,10 @@
 //! `hinomi import`: other tools' scans as sightings, source marked.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use hinomi_model::{Marking, Purpose, Timestamp};
 use hinomi_survey::{ImportReport, import};
@@ -18,57 +18,147 @@ use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// nmap XML (-oX), masscan JSON or XML (-oJ, -oX), or ZGrab2 JSON lines; the format is recognised.
+    /// nmap XML (-oX), masscan JSON or XML (-oJ, -oX), or ZGrab2 JSON lines, also packed with zstd; the format is
+    /// recognised. - reads from stdin.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The format, where it is not recognised: xml, masscan-json, zgrab.
     #[arg(long)]
     format: Option<String>,
-    /// The time of records that carry none [default: when the file was last changed].
+    /// The time of records that carry none [default: when the file was last changed; from stdin there is none].
     #[arg(long)]
     time: Option<Timestamp>,
     #[command(flatten)]
     rules: Folders,
 }
 
-/// Bytes read at once; also how much the format is recognised from.
+type Bytes = Box<dyn BufRead + Send>;
+
+/// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
+
+/// What the format is recognised from, in bytes.
+const START: u64 = 4 * 1024;
+
+/// The largest window of zstd that is unpacked, as a power of two: 128 MiB, what `zstd` itself takes without being told.
+const MAX_WINDOW_LOG: u32 = 27;
+
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     let lake = common.state()?.with_rules(&options.rules.folders).open_lake()?;
-    let mut cut_short = false;
+    let (mut cut_short, mut left_out) = (false, Vec::new());
     for path in &options.files {
-        let report = import_file(path, options, lake.as_ref()).with_context(|| format!("{}", path.display()))?;
-        cut_short |= report.cut_short;
-        show(common, path, &report)?;
+        let named = || path.display().to_string();
+        match prepare(path, options).with_context(named) {
+            Ok(source) => {
+                let report = import_source(source, options, lake.as_ref()).with_context(named)?;
+                cut_short |= report.cut_short;
+                show(common, path, &report)?;
+            }
+            Err(error) => left_out.push(error),
+        }
     }
-    match cut_short {
-        false => Ok(()),
-        true => bail!("a file ended before it should; what could be read was stored"),
-    }
+    end(left_out, options.files.len(), cut_short)
 }
 
-fn import_file(path: &Path, options: &Options, lake: &hinomi_lake::Lake) -> Result<ImportReport> {
-    let file = File::open(path).context("cannot be opened")?;
-    let about = file.metadata().context("cannot be examined")?;
-    let changed = about.modified().map_or(Timestamp::from_micros(0), |time| time::OffsetDateTime::from(time).into());
-    let bar = ProgressBar::with_draw_target(Some(about.len()), ProgressDrawTarget::stderr());
-    let mut source = BufReader::with_capacity(BUFFER, bar.wrap_read(file));
-    let format = match &options.format {
-        Some(name) => named_format(name)?,
-        None => detect(source.fill_buf().context("cannot be read")?).or(empty_is_masscan(about.len())).context(
-            "is not recognised: nmap XML, masscan JSON or XML, or ZGrab2 JSON lines are read; say which with --format",
-        )?,
-    };
+/// What could not be read does not keep the other files from being taken in, and is not forgotten.
+fn end(mut left_out: Vec<anyhow::Error>, files: usize, cut_short: bool) -> Result<()> {
+    match left_out.pop() {
+        Some(error) if files == 1 => return Err(error),
+        Some(last) => {
+            let count = left_out.len() + 1;
+            left_out.iter().chain([&last]).for_each(|error| output::talk(&format!("{error:#}")));
+            bail!("{count} of {files} files were left out");
+        }
+        None => {}
+    }
+    ensure!(!cut_short, "a file ended before it should; what could be read was stored");
+    Ok(())
+}
+
+fn import_source(source: Source, options: &Options, lake: &hinomi_lake::Lake) -> Result<ImportReport> {
+    let Source { start, bytes, format, bar, changed } = source;
     let marking = Marking::own(Purpose::ExposureReduction);
-    let report = import(read(format, source), options.time.unwrap_or(changed), &marking, lake)?;
+    let records = read(format, Cursor::new(start).chain(bytes));
+    let report = import(records, options.time.or(changed), &marking, lake)?;
     bar.finish_and_clear();
     Ok(report)
 }
 
+/// Opens, unpacks, recognises.
+fn prepare(path: &Path, options: &Options) -> Result<Source> {
+    let (bytes, bar, changed) = open(path)?;
+    let (start, bytes) = unpacked(bytes)?;
+    let format = match &options.format {
+        Some(name) => named_format(name)?,
+        None => detect(&start).or(empty(&start, path)).context(
+            "is not recognised: nmap XML, masscan JSON or XML, or ZGrab2 JSON lines are read; say which with --format",
+        )?,
+    };
+    Ok(Source { start, bytes, format, bar, changed })
+}
+
+/// What is read, and what is known of it.
+struct Source {
+    /// The first bytes, which were looked at.
+    start: Vec<u8>,
+    bytes: Bytes,
+    format: Format,
+    bar: ProgressBar,
+    /// When it was last changed; none of what is no file.
+    changed: Option<Timestamp>,
+}
+
+fn open(path: &Path) -> Result<(Bytes, ProgressBar, Option<Timestamp>)> {
+    if path == Path::new("-") {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let bytes = Box::new(BufReader::with_capacity(BUFFER, bar.wrap_read(io::stdin())));
+        return Ok((bytes, bar, None));
+    }
+    let file = File::open(path).context("cannot be opened")?;
+    let about = file.metadata().context("cannot be examined")?;
+    ensure!(!about.is_dir(), "is a folder: name the files in it");
+    let length = about.is_file().then_some(about.len());
+    let changed = about.modified().ok().filter(|_| about.is_file()).map(|time| time::OffsetDateTime::from(time).into());
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    let bytes = Box::new(BufReader::with_capacity(BUFFER, bar.wrap_read(file)));
+    Ok((bytes, bar, changed))
+}
+
+/// The first bytes, and the rest; unpacked where it was packed with zstd.
+fn unpacked(mut bytes: Bytes) -> Result<(Vec<u8>, Bytes)> {
+    let start = start_of(&mut bytes)?;
+    ensure!(
+        !start.starts_with(&GZIP),
+        "is packed with gzip, which is not unpacked here: gzip -dc FILE | hinomi import - --time TIME"
+    );
+    if !start.starts_with(&ZSTD) {
+        return Ok((start, bytes));
+    }
+    let mut decoder = zstd::Decoder::with_buffer(Cursor::new(start).chain(bytes))?;
+    decoder.window_log_max(MAX_WINDOW_LOG)?;
+    let mut bytes: Bytes = Box::new(BufReader::with_capacity(BUFFER, decoder));
+    Ok((start_of(&mut bytes)?, bytes))
+}
+
+/// The first bytes. Where reading ends in an error behind some of them, the reader will meet it again and say where.
+fn start_of(bytes: &mut impl BufRead) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    match bytes.by_ref().take(START).read_to_end(&mut start) {
+        Err(error) if start.is_empty() => Err(error).context("cannot be read"),
+        _ => Ok(start),
+    }
+}
+
 /// masscan writes an empty file when it found nothing.
-fn empty_is_masscan(length: u64) -> Option<Format> {
-    (length == 0).then_some(Format::MasscanJson)
+fn empty(start: &[u8], path: &Path) -> Option<Format> {
+    if !start.is_empty() {
+        return None;
+    }
+    output::talk(&format!("{} is empty, as masscan leaves it when it found nothing", path.display()));
+    Some(Format::MasscanJson)
 }
 
 fn named_format(name: &str) -> Result<Format> {

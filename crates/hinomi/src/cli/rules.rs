@@ -55,10 +55,9 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
 /// The rules that a survey would use.
 fn in_use(common: &Common) -> Result<Report> {
     let builtin = Rules::builtin()?.test();
-    let folder = common.state()?.dir().join(identifier::FOLDER);
-    if !folder.exists() {
-        return Ok(builtin);
-    }
+    // Without a home folder there is no state folder, and nothing in it.
+    let folder = common.state().map(|state| state.dir().join(identifier::FOLDER));
+    let Some(folder) = folder.ok().filter(|folder| folder.exists()) else { return Ok(builtin) };
     match test_dir(&folder) {
         Err(RuleError::Nothing { .. }) => Ok(builtin),
         own => Ok(builtin.and(own?)),

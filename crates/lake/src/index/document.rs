@@ -51,9 +51,8 @@ pub(super) fn content_number(content: &hinomi_model::ContentHash) -> u64 {
 
 /// A value as its column holds it: folded, and the value itself behind a zero where that differs. So equal values in
 /// other letters lie side by side, and what is shown is what was seen.
-pub(super) fn column_text(value: &str) -> String {
-    let folded = fold(value);
-    if folded == value { folded } else { format!("{folded}\0{value}") }
+pub(super) fn column_text(folded: &str, value: &str) -> String {
+    if folded == value { folded.to_owned() } else { format!("{folded}\0{value}") }
 }
 
 /// The folded value and the shown value of a column.
@@ -129,8 +128,11 @@ fn text_values(update: &Update) -> Vec<(Field, String)> {
 }
 
 /// A value without what the columns use themselves, and not longer than fits.
-fn clip(value: &str, class: Class) -> String {
+fn clip(value: String, class: Class) -> String {
     let most = if class == Class::Text { MAX_TEXT_CHARS } else { MAX_WORD_CHARS };
+    if value.len() <= most && !value.contains('\0') {
+        return value;
+    }
     value.chars().filter(|c| *c != '\0').take(most).collect()
 }
 
@@ -193,13 +195,13 @@ fn add_texts(document: &mut TantivyDocument, columns: &Columns, update: &Update)
     let mut known = Vec::new();
     for (field, value) in text_values(update) {
         let Some(text) = columns.text_of(field) else { continue };
-        let value = clip(&value, field.info().class);
+        let value = clip(value, field.info().class);
         let folded = fold(&value);
-        if value.is_empty() || done.contains(&(field, folded.clone())) {
+        if value.is_empty() || done.iter().any(|(other, told)| *other == field && *told == folded) {
             continue;
         }
         document.add_text(text.whole, &folded);
-        document.add_text(text.shown, column_text(&value));
+        document.add_text(text.shown, column_text(&folded, &value));
         if let Some(key) = text.key {
             document.add_text(key, version_key(&value));
         }

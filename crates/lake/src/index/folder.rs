@@ -33,8 +33,6 @@ const FORMAT: u32 = 1;
 const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.
 const WRITER_BYTES: usize = 64 * 1024 * 1024;
-/// Threads that make segments of rows. Two, because the making of one is what a commit waits for.
-const WRITER_THREADS: usize = 2;
 /// Share of replaced rows from which a segment is written anew.
 const REPLACED_BEFORE_MERGE: f32 = 0.3;
 
@@ -108,7 +106,7 @@ impl Generation {
 
     /// The one that writes.
     pub(super) fn writer(&self) -> Result<IndexWriter, LakeError> {
-        let open = self.index.writer_with_num_threads(WRITER_THREADS, WRITER_BYTES);
+        let open = self.index.writer_with_num_threads(1, WRITER_BYTES);
         let writer: IndexWriter = open.map_err(index_error("open the index for writing"))?;
         let mut policy = LogMergePolicy::default();
         policy.set_del_docs_ratio_before_merge(REPLACED_BEFORE_MERGE);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hinomi_model::{Batch, CampaignId, Checkpoint, Clock, Evidence, Sighting, Sink, SinkError};
+use hinomi_model::{Batch, CampaignId, Checkpoint, Clock, Evidence, Outcome, Sighting, Sink, SinkError};
 use tokio::sync::mpsc;
 
 use super::account::Teller;
@@ -88,15 +88,16 @@ impl Committer {
         };
         self.metrics.target_done();
         batch.evidence.extend(seen.evidence);
-        if !seen.senseless {
+        // What behaves like no service (a reset without a word, a tarpit) speaks against its host as silence does.
+        let alone = seen.sighting.outcome == Outcome::Pseudo;
+        if !seen.senseless && !alone {
             self.judge.makes_sense(seen.sighting.subject.address);
             batch.sightings.push(seen.sighting);
             return;
         }
         let told = self.judge.judge(seen.sighting);
-        if told.iter().any(|sighting| sighting.outcome == hinomi_model::Outcome::Pseudo) {
-            told.iter().for_each(|_| self.metrics.pseudo());
-        }
+        let pseudo = told.iter().filter(|sighting| sighting.outcome == Outcome::Pseudo).count();
+        (0..pseudo.saturating_sub(usize::from(alone))).for_each(|_| self.metrics.pseudo());
         batch.sightings.extend(told);
     }
 

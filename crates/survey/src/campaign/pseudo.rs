@@ -1,6 +1,6 @@
 //! Hosts on which every port answers: middleboxes, tarpits, decoys of the simple kind.
 //!
-//! A service that spoke no protocol we know is *senseless*. The more of them a host has, the less patience its other
+//! A service that spoke no protocol we know, or behaves like none, is *senseless*. The more of them a host has, the less patience its other
 //! ports get; once it has as many as the bound and hardly any that make sense, all of them, the earlier ones too, are
 //! told again as [`Outcome::Pseudo`] and its other ports are not asked any more. Memory: one small entry for a host that
 //! answers, dropped down to a mark once it is judged; at most [`MAX_HOSTS`] are watched. A resumed campaign remembers
@@ -134,7 +134,8 @@ impl Judge {
             return vec![sighting];
         }
         let now = sighting.time;
-        let mut again: Vec<_> = earlier.drain(..).map(|old| corrected(old, now)).collect();
+        let wrong = earlier.drain(..).filter(|old| old.outcome != Outcome::Pseudo);
+        let mut again: Vec<_> = wrong.map(|old| corrected(old, now)).collect();
         again.push(pseudo(sighting));
         *watched = Watched::Judged;
         again
@@ -211,6 +212,17 @@ mod tests {
         let told = judge.judge(senseless(5));
         let again = told.iter().find(|sighting| sighting.subject == late.subject).expect("told again");
         assert!(again.outcome == Outcome::Pseudo && again.time > late.time, "{again:?}");
+    }
+
+    #[test]
+    fn what_behaves_like_no_service_speaks_against_its_host() {
+        let judge = Judge::new(5);
+        let reset = |port| Sighting { outcome: Outcome::Pseudo, ..senseless(port) };
+        (1..=2).for_each(|port| drop(judge.judge(senseless(port))));
+        (3..=4).for_each(|port| assert_eq!(judge.judge(reset(port)), vec![reset(port)]));
+        let told = judge.judge(senseless(5));
+        let ports: Vec<u16> = told.iter().map(|sighting| sighting.subject.port).collect();
+        assert_eq!(ports, [1, 2, 5], "what was told as pseudo is not told again");
     }
 
     #[test]
