@@ -27,6 +27,7 @@ mod files;
 mod found;
 mod grams;
 mod index;
+mod literals;
 mod pattern;
 mod raw;
 pub mod recog;

@@ -10,6 +10,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use crate::error::Fault;
+use crate::literals;
 
 /// The most bytes of a pattern.
 pub(crate) const MAX_PATTERN_BYTES: usize = 2048;
@@ -19,12 +20,6 @@ const MAX_COMPILED_BYTES: usize = 4 * 1024 * 1024;
 
 /// The most memory of the cache of a lazy automaton.
 const MAX_CACHE_BYTES: usize = 1024 * 1024;
-
-/// The most literals that stand for one pattern in the index.
-const MAX_LITERALS: usize = 32;
-
-/// The most bytes of such a literal; the front of a longer one will do.
-const MAX_LITERAL_BYTES: usize = 32;
 
 /// A pattern of at most so many states is far below [`MAX_COMPILED_BYTES`] in any form and need not be tried.
 const MAX_LIGHT_STATES: usize = 8_192;
@@ -78,7 +73,7 @@ impl Pattern {
             dialect,
             names,
             groups: tree.properties().explicit_captures_len(),
-            literals: required_literals(&tree),
+            literals: literals::required(&tree),
             states: states(&tree),
             compiled: OnceLock::new(),
             compiled_unicode: OnceLock::new(),
@@ -176,145 +171,12 @@ fn collect_names(tree: &Hir, names: &mut Vec<String>) {
     }
 }
 
-/// The best set of literals of which every match contains one.
-fn required_literals(tree: &Hir) -> Vec<Vec<u8>> {
-    let mut literals = Need::of(tree).into_literals().unwrap_or_default();
-    for literal in &mut literals {
-        literal.truncate(MAX_LITERAL_BYTES);
-    }
-    literals.sort_unstable();
-    literals.dedup();
-    literals
-}
-
-/// What every match of a part of a pattern contains.
-enum Need {
-    /// The part matches exactly this text, in any case.
-    Exactly(Vec<u8>),
-    /// Every match contains one of these.
-    OneOf(Vec<Vec<u8>>),
-    /// Nothing is known.
-    Unknown,
-}
-
-impl Need {
-    fn of(tree: &Hir) -> Self {
-        match tree.kind() {
-            HirKind::Empty | HirKind::Look(_) => Self::Exactly(Vec::new()),
-            HirKind::Literal(literal) => Self::Exactly(literal.0.to_ascii_lowercase()),
-            HirKind::Class(class) => single(class).map_or(Self::Unknown, |byte| Self::Exactly(vec![byte])),
-            HirKind::Capture(capture) => Self::of(&capture.sub),
-            HirKind::Repetition(repetition) if repetition.min == 0 => Self::Unknown,
-            HirKind::Repetition(repetition) => Self::of(&repetition.sub).inexact(),
-            HirKind::Concat(parts) => Self::all(parts),
-            HirKind::Alternation(branches) => Self::one(branches),
-        }
-    }
-
-    /// Parts one after another: adjacent exact parts join; the longest text wins.
-    fn all(parts: &[Hir]) -> Self {
-        let mut best: Option<Vec<Vec<u8>>> = None;
-        let mut run = Vec::new();
-        let mut exact = true;
-        for part in parts {
-            let need = match Self::of(part) {
-                Self::Exactly(text) => {
-                    run.extend(text);
-                    continue;
-                }
-                other => other,
-            };
-            exact = false;
-            best = better(best, Self::Exactly(std::mem::take(&mut run)).into_literals());
-            best = better(best, need.into_literals());
-        }
-        if exact {
-            return Self::Exactly(run);
-        }
-        better(best, Self::Exactly(run).into_literals()).map_or(Self::Unknown, Self::OneOf)
-    }
-
-    /// One of several branches: each must need something.
-    fn one(branches: &[Hir]) -> Self {
-        let mut union = Vec::new();
-        for branch in branches {
-            let Some(literals) = Self::of(branch).into_literals() else { return Self::Unknown };
-            union.extend(literals);
-            if union.len() > MAX_LITERALS {
-                return Self::Unknown;
-            }
-        }
-        Self::OneOf(union)
-    }
-
-    fn inexact(self) -> Self {
-        self.into_literals().map_or(Self::Unknown, Self::OneOf)
-    }
-
-    /// As literals, if they are long enough to tell anything.
-    fn into_literals(self) -> Option<Vec<Vec<u8>>> {
-        let literals = match self {
-            Self::Exactly(text) => vec![text],
-            Self::OneOf(literals) => literals,
-            Self::Unknown => return None,
-        };
-        (shortest(&literals) >= 2).then_some(literals)
-    }
-}
-
-/// The more telling of two sets.
-fn better(left: Option<Vec<Vec<u8>>>, right: Option<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
-    match (left, right) {
-        (Some(left), Some(right)) if shortest(&right) > shortest(&left) => Some(right),
-        (Some(left), _) => Some(left),
-        (None, right) => right,
-    }
-}
-
-fn shortest(literals: &[Vec<u8>]) -> usize {
-    literals.iter().map(Vec::len).min().unwrap_or(0)
-}
-
-/// The one byte, lower-cased, that a class of one character in both cases matches.
-fn single(class: &Class) -> Option<u8> {
-    let mut bytes = Vec::new();
-    match class {
-        Class::Bytes(class) => {
-            for range in class.ranges() {
-                bytes.extend([range.start(), range.end()]);
-            }
-        }
-        Class::Unicode(class) => {
-            for range in class.ranges() {
-                bytes.extend([u8::try_from(range.start()).ok()?, u8::try_from(range.end()).ok()?]);
-            }
-        }
-    }
-    let first = bytes.first()?.to_ascii_lowercase();
-    let same = first.is_ascii() && bytes.iter().all(|byte| byte.to_ascii_lowercase() == first);
-    same.then_some(first)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
     use super::*;
-
-    fn literals(text: &str) -> Vec<String> {
-        let pattern = Pattern::parse(text, Dialect::default()).expect("a pattern");
-        pattern.literals().iter().map(|literal| String::from_utf8_lossy(literal).into_owned()).collect()
-    }
-
-    #[test]
-    fn every_match_contains_one_of_the_literals() {
-        assert_eq!(literals("^OpenSSH_([0-9.]+)"), ["openssh_"]);
-        assert_eq!(literals("(?i)^mini_httpd/(.+)$"), ["mini_httpd/"]);
-        assert_eq!(literals("^(?:Buffalo|MELCO) [A-Z]+"), ["buffalo", "melco"]);
-        assert_eq!(literals("a*(?:router)?"), [""; 0]);
-        assert_eq!(literals("(?:WN-)+[0-9]{2}"), ["wn-"]);
-    }
 
     #[test]
     fn a_pattern_that_needs_too_much_memory_is_refused() {
