@@ -134,14 +134,14 @@ pub(super) trait Place: Copy {
 pub(super) struct Fixed;
 
 impl Place for Fixed {
-    #[inline]
+    #[inline(always)]
     fn at(self, slot: Slot) -> usize {
         usize::from(slot.at)
     }
 }
 
 impl Place for &Bases {
-    #[inline]
+    #[inline(always)]
     fn at(self, slot: Slot) -> usize {
         self.0.get(usize::from(slot.part)).map_or(0, |base| base + usize::from(slot.at))
     }
@@ -158,14 +158,14 @@ pub(super) struct View<'a, P> {
 
 impl<P: Place> View<'_, P> {
     /// Bytes as they are.
-    #[inline]
+    #[inline(always)]
     pub(super) fn array<const N: usize>(&self, slot: Slot) -> [u8; N] {
         let rest = self.bytes.get(self.place.at(slot)..).unwrap_or_default();
         rest.first_chunk::<N>().copied().unwrap_or([0; N])
     }
 
     /// A number of 1 to 8 bytes, shortened by the exporter or not (RFC 7011 section 6.2); 0 when it is not told.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&self, slot: Slot) -> u64 {
         match slot.width {
             0 => 0,
@@ -185,13 +185,13 @@ impl<P: Place> View<'_, P> {
     }
 
     /// The low 16 bits of a number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn short(&self, slot: Slot) -> u16 {
         u16::try_from(self.number(slot) & 0xffff).unwrap_or_default()
     }
 
     /// The low 8 bits of a number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn byte(&self, slot: Slot) -> u8 {
         u8::try_from(self.number(slot) & 0xff).unwrap_or_default()
     }

@@ -227,3 +227,7 @@ fn sampled(
         sampling: 0,
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "tests may panic")]
+mod tests;

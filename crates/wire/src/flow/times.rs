@@ -59,7 +59,7 @@ impl Moment {
     }
 
     /// Microseconds since 1970 on the exporter's clock; none when the record does not say.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read<P: Place>(self, view: &View<'_, P>, clock: &mut Clock, newest: bool) -> Option<i64> {
         match self {
             Self::Untold => None,
