@@ -64,9 +64,11 @@ fn runs(bytes: &[u8], room: usize) -> String {
 fn push(line: &mut String, run: &str, room: usize) -> bool {
     let blank = usize::from(!line.is_empty());
     if line.len() + run.len() + 1 > room {
-        let fits = room.saturating_sub(line.len() + blank);
-        line.push_str(if blank == 1 { " " } else { "" });
-        line.push_str(run.get(..run.floor_char_boundary(fits)).unwrap_or_default());
+        let fits = run.floor_char_boundary(room.saturating_sub(line.len() + blank));
+        if let Some(part) = run.get(..fits).filter(|part| !part.is_empty()) {
+            line.push_str(if blank == 1 { " " } else { "" });
+            line.push_str(part);
+        }
         return false;
     }
     if blank == 1 {
@@ -179,6 +181,8 @@ mod tests {
         let mut line = String::new();
         assert!(push(&mut line, "one", 8));
         assert!(!push(&mut line, "管理", 8));
+        assert_eq!(line, "one 管");
+        assert!(!push(&mut line, "理", 7), "a line that fills its room takes no blank more");
         assert_eq!(line, "one 管");
     }
 
