@@ -79,7 +79,7 @@ fn regular(server: &ServerView) -> Option<Evidence> {
     (along(&REGULAR, certainty) > 0.0).then(|| Evidence::new(Code::BeaconRegular, ratio, &values))
 }
 
-/// The gap with most others near it, and how many those are.
+/// The middle of the gaps around that with most others near it, and how many those are.
 fn commonest(sorted: &[f64]) -> (f64, usize) {
     let mut best = (0.0, 0);
     let mut low = 0;
@@ -92,7 +92,7 @@ fn commonest(sorted: &[f64]) -> (f64, usize) {
             high += 1;
         }
         if high - low > best.1 {
-            best = (*center, high - low);
+            best = (quantile(sorted.get(low..high).unwrap_or_default(), 0.5), high - low);
         }
     }
     best

@@ -122,7 +122,8 @@ fn calibration(cases: &[Outcome]) -> Vec<Bin> {
             from,
             to,
             endpoints: inside.len(),
-            told: inside.iter().map(|(told, _)| told).sum::<f64>() / count,
+            // An empty sum is minus nothing.
+            told: (inside.iter().map(|(told, _)| told).sum::<f64>() / count).abs(),
             true_share: as_f64(inside.iter().filter(|(_, is_true)| *is_true).count()) / count,
         })
     });
