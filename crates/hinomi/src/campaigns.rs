@@ -112,7 +112,7 @@ fn without_account(id: &CampaignId, told: &Told, time: Timestamp) -> SurveyStatu
         updated: time,
         remaining_s: None,
         finished: told.finished,
-        note: Some("stored by an earlier version, which kept no counts".to_owned()),
+        note: Some(hinomi_model::remark::NO_ACCOUNT.to_owned()),
         errors: Vec::new(),
     }
 }

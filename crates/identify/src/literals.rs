@@ -198,10 +198,16 @@ mod tests {
         })
     }
 
+    /// A pattern and a text that it matches. A class is one byte here and one character where the text is made.
+    fn matched() -> impl Strategy<Value = (String, String)> {
+        let text_of = |text: &str| string_regex(&text.replace("[^q]", "[!-pr-~]")).expect("a pattern");
+        part().prop_flat_map(move |text| (Just(text.clone()), text_of(&text)))
+    }
+
     proptest! {
         /// Whatever a pattern matches holds one of its literals, or it has none.
         #[test]
-        fn a_match_holds_a_literal((text, value) in part().prop_flat_map(|text| (Just(text.clone()), string_regex(&text).expect("a pattern")))) {
+        fn a_match_holds_a_literal((text, value) in matched()) {
             let pattern = Pattern::parse(&text, Dialect::default()).expect("a pattern");
             prop_assert!(pattern.captures(value.as_bytes()).is_some(), "{text} does not match {value:?}");
             let lower = value.to_ascii_lowercase().into_bytes();

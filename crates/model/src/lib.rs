@@ -24,6 +24,7 @@ pub mod id;
 pub mod marking;
 pub mod merkle;
 pub mod organisation;
+pub mod remark;
 pub mod scope;
 pub mod service;
 pub mod sighting;

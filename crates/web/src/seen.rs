@@ -6,7 +6,10 @@
 
 use std::fmt;
 
+use hinomi_model::remark;
+
 use crate::limits::{LINE_CHARS, WORD_CHARS};
+use crate::words::Words;
 
 /// Text from outside in a form that shows everything and does nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +24,12 @@ impl Seen {
     /// A short value of at most [`WORD_CHARS`] characters.
     pub fn word(text: &str) -> Self {
         Self::cut(text, WORD_CHARS, false)
+    }
+
+    /// What a sensor remarked, in the visitor's language where it is always worded alike.
+    pub fn remark(words: &Words, text: &str) -> Self {
+        let known = remark::name_of(text).and_then(|name| words.find("remark-", name));
+        known.map_or_else(|| Self::line(text), |known| Self::line(&known))
     }
 
     /// Several lines, line ends and tabs kept, at most `max_chars` characters.

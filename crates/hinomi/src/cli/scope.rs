@@ -46,9 +46,12 @@ pub(crate) enum Verb {
         scope: PathBuf,
         /// The address.
         address: String,
-        /// A TCP port to ask about.
+        /// The port to ask about.
         #[arg(long, default_value_t = 443)]
         port: u16,
+        /// Ask about the UDP port of that number.
+        #[arg(long)]
+        udp: bool,
         /// The probe to ask about.
         #[arg(long, default_value = "connect")]
         probe: String,
@@ -123,7 +126,10 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
         Verb::Sign { file, key } => write_signed(common, &file, key.as_deref()),
         Verb::Verify { file } => verify_file(common, &file),
         Verb::Show { file } => show(common, &file),
-        Verb::Explain { scope, address, port, probe } => explain(common, &scope, &address, port, &probe),
+        Verb::Explain { scope, address, port, udp, probe } => {
+            let transport = if udp { Transport::Udp } else { Transport::Tcp };
+            explain(common, &scope, &address, (transport, port), &probe)
+        }
         Verb::Key { file } => make_key(common, &file),
         Verb::Trust { key, name } => trust(common, &key, &name),
     }
@@ -301,6 +307,7 @@ fn summary(scope: &Scope, authorised: Option<&Authorised>) -> serde_json::Value 
         "tcp_ports": scope.tcp,
         "udp_ports": scope.udp,
         "probes": scope.probes,
+        "probe_ports": scope.probe_ports.iter().map(|(probe, ports)| (probe.to_string(), json!(ports))).collect::<serde_json::Map<_, _>>(),
         "rate": scope.rate,
         "hours": scope.hours,
         "valid_from": scope.valid_from,
@@ -308,11 +315,17 @@ fn summary(scope: &Scope, authorised: Option<&Authorised>) -> serde_json::Value 
     })
 }
 
-fn explain(common: &Common, file: &Path, address: &str, port: u16, probe: &str) -> Result<()> {
+fn explain(
+    common: &Common,
+    file: &Path,
+    address: &str,
+    (transport, port): (Transport, u16),
+    probe: &str,
+) -> Result<()> {
     let authorised = load(common, file)?;
     let probe: Probe = probe.parse()?;
     let time = SystemClock.now();
-    let request = Request { address: parse_address(address)?, port, transport: Transport::Tcp, probe, time };
+    let request = Request { address: parse_address(address)?, port, transport, probe, time };
     let opt_out = common.state()?.opt_out()?;
     let verdict = opt_out.with(|list| authorised.scope().decide(&request, list));
     let (allowed, why) = match &verdict {
@@ -324,10 +337,10 @@ fn explain(common: &Common, file: &Path, address: &str, port: u16, probe: &str) 
             Verdict::Refused(rule) => serde_json::to_value(rule)?,
             Verdict::Allowed { .. } => serde_json::Value::Null,
         };
-        output::json(&json!({ "address": request.address, "port": port, "probe": probe, "allowed": allowed,
-            "reason": why, "refusal": rule }))
+        output::json(&json!({ "address": request.address, "port": port, "transport": transport, "probe": probe,
+            "allowed": allowed, "reason": why, "refusal": rule }))
     } else {
         let word = if allowed { "allowed" } else { "refused" };
-        output::line(&format!("{} port {port} probe {probe}: {word}: {why}", request.address))
+        output::line(&format!("{} port {port}/{transport} probe {probe}: {word}: {why}", request.address))
     }
 }

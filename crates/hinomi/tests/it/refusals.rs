@@ -83,6 +83,20 @@ fn scopes_beyond_ones_own_machine() {
 }
 
 #[test]
+fn explain_tells_transports_and_ports_of_probes_apart() {
+    let here = Installation::new();
+    let scope = here.scope("both", LOOPBACK, "9", "53");
+    let explain = |more: &[&str]| {
+        here.json(&[&["scope", "explain", "--scope", text(&scope), "127.0.0.1", "--port", "53"], more].concat())
+    };
+    assert_eq!(explain(&["--udp", "--probe", "dns"])["allowed"], true);
+    assert_eq!(explain(&[])["refusal"]["rule"], "port");
+    let named = here.scope_for(&["all", "modbus:1502"], "named", LOOPBACK, "9,1502", "");
+    let shown = here.json(&["scope", "show", text(&named)]);
+    assert_eq!(shown["probe_ports"]["modbus"], "1502", "{shown}");
+}
+
+#[test]
 fn a_state_folder_has_one_writer() {
     let here = Installation::new();
     let _alone = alone();

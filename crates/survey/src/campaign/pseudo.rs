@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hinomi_model::remark::EVERY_PORT;
 use hinomi_model::{Outcome, ServiceKey, Sighting, Timestamp, Transport};
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +29,6 @@ const SUSPECT: usize = 3;
 
 /// The least step of time.
 const TICK: Duration = Duration::from_micros(1);
-
-/// The remark on services of a host on which every port answers.
-pub(crate) const EVERY_PORT: &str = "every port of this host answers alike";
 
 /// What is known of hosts that answer without sense.
 pub(crate) struct Judge {

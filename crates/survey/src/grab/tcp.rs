@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hinomi_model::EvidenceKind;
+use hinomi_model::remark::{DROPS, ENDLESS, RESET};
 use hinomi_model::scope::Probe;
 use hinomi_wire::telnet;
 
@@ -14,11 +15,6 @@ use super::session::{Sense, Session};
 use super::{postgresql, ssh, tls, web};
 use crate::pace::HostTurn;
 use crate::scope::Connection;
-
-/// Remarks on services that behave like none.
-const ENDLESS: &str = "speaks without end";
-const DROPS: &str = "speaks in drops, as tarpits do";
-const RESET: &str = "accepts and resets without a word";
 
 /// What a question came to.
 pub(super) enum Answer {

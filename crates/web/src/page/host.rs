@@ -233,7 +233,7 @@ fn row(w: &Words, host: IpAddr, entry: &HistoryEntry) -> Row {
         label: Seen::line(&entry.label),
         changes: entry.changes.iter().take(8).map(change).collect(),
         sensor: Seen::word(&entry.sensor),
-        remark: entry.remark.as_deref().map(Seen::line),
+        remark: entry.remark.as_deref().map(|remark| Seen::remark(w, remark)),
         evidence: entry.evidence.iter().take(8).map(|reference| evidence_link(w, host, reference)).collect(),
     }
 }

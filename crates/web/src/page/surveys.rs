@@ -77,7 +77,7 @@ impl SurveyView {
                 .remaining_s
                 .filter(|_| survey.state == SurveyState::Running)
                 .map(|left| moment::span(words, left)),
-            note: survey.note.as_deref().map(Seen::line),
+            note: survey.note.as_deref().map(|note| Seen::remark(words, note)),
             errors: survey.errors.iter().take(MAX_ERRORS).map(error).collect(),
         }
     }

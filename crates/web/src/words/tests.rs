@@ -16,6 +16,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(KNOWN_TAGS.iter().flat_map(|tag| [format!("tag-{}", tag.name), format!("tag-why-{}", tag.name)]));
     keys.extend(crate::page::FACETS.iter().map(|facet| format!("facet-{facet}")));
     keys.extend(crate::page::CHANGES.iter().map(|change| format!("change-{change}")));
+    keys.extend(hinomi_model::remark::ALL.iter().map(|(name, _)| format!("remark-{name}")));
     keys.extend(["open", "closed", "pseudo"].map(|outcome| format!("outcome-{outcome}")));
     keys.extend(
         ["second", "minute", "hour", "day", "year"]
