@@ -1,226 +1,90 @@
-//! A finding: an endpoint, how sure, why, what speaks against it, and what would refute it. And its end.
+//! Findings that are held, and what must be told when that changes.
 //!
-//! A finding holds no subscriber. It is of one scoring; without new evidence its confidence fades
-//! ([`Finding::faded`]), and when it falls below the threshold, or the next scoring says otherwise, a [`Retraction`]
-//! is sent to whoever got it.
+//! What a finding is, how it fades and what a [`Retraction`] says is in [`hinomi_model::cnc`]. [`Held`] compares a whole
+//! scoring with what is held: without new evidence confidence fades, and when it falls below the threshold, or the next
+//! scoring says otherwise, a retraction goes to whoever got the finding.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hinomi_model::Timestamp;
-use serde::{Deserialize, Serialize};
+pub use hinomi_model::cnc::{
+    Endpoint, ExportVerdict, Finding, HALF_LIFE_DAYS, Message, Refutation, Retraction, Visibility, Withdrawn,
+};
 
-use crate::detect::{Code, Evidence, Group};
-use crate::fuse::{Fused, fuse};
+use crate::detect::Code;
+#[cfg(test)]
+use crate::detect::Evidence;
+#[cfg(test)]
+use crate::fuse::fuse;
 
-/// What speaks for an endpoint fades by half in so many days without new evidence.
-pub const HALF_LIFE_DAYS: f64 = 14.0;
+/// A finding that still holds is told again after this time, so that who reads what was told does not see it fade.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(6 * 3_600);
+/// Other reasons are news, but not oftener than this.
+const OTHER_REASONS_AFTER: Duration = Duration::from_secs(600);
+/// So much surer is news at once.
+const SURER: f64 = 0.05;
 
-/// Where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// The host.
-    pub address: IpAddr,
-    /// Its port.
-    pub port: u16,
-    /// IANA protocol number.
-    pub protocol: u8,
+/// One finding that is held.
+#[derive(Clone, Debug)]
+struct Kept {
+    newest: Finding,
+    told: Finding,
+    verdict: ExportVerdict,
 }
 
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let transport = match self.protocol {
-            6 => "tcp".to_owned(),
-            17 => "udp".to_owned(),
-            other => other.to_string(),
-        };
-        write!(formatter, "{}/{transport}", std::net::SocketAddr::new(self.address, self.port))
-    }
-}
-
-/// How much of the traffic the evidence rests on, and what that did to the confidence.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Visibility {
-    /// One of so many packets was looked at; 1 is all.
-    pub sampling: u32,
-    /// Whether some exporter does not tell its sampling.
-    pub sampling_unknown: bool,
-    /// Share of records lost on the way, 0 to 1.
-    pub loss: f64,
-    /// Confidence that the same evidence would have with every packet seen.
-    pub confidence_if_all_seen: f64,
-}
-
-/// What observation would show that it is wrong. The name is stable: catalogues have a message `flow-refute-NAME`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Refutation {
-    /// The operator of the address shows that a lawful service runs there.
-    LawfulService,
-    /// The address was given to somebody else after the list was made.
-    AddressMoved,
-    /// Clients that come by the clock are of one product whose maker names this endpoint.
-    KnownProduct,
-    /// The infected clients share something else: a household service, a maker's cloud.
-    SharedOtherwise,
-    /// Its clients reach it without ever attacking, over several epochs.
-    NoAttacks,
-    /// The port serves a known protocol when asked with permission.
-    KnownProtocol,
-}
-
-impl Refutation {
-    /// Every one: for catalogues of words.
-    pub const ALL: [Self; 6] = [
-        Self::LawfulService,
-        Self::AddressMoved,
-        Self::KnownProduct,
-        Self::SharedOtherwise,
-        Self::NoAttacks,
-        Self::KnownProtocol,
-    ];
-
-    /// As it is written in catalogues and in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LawfulService => "lawful-service",
-            Self::AddressMoved => "address-moved",
-            Self::KnownProduct => "known-product",
-            Self::SharedOtherwise => "shared-otherwise",
-            Self::NoAttacks => "no-attacks",
-            Self::KnownProtocol => "known-protocol",
-        }
-    }
-
-    /// What would refute reasons of that kind.
-    const fn of(code: Code) -> Option<Self> {
-        match code {
-            Code::SeedEndpoint | Code::SeedHost | Code::GraphNetwork => Some(Self::AddressMoved),
-            Code::GraphPort => Some(Self::KnownProtocol),
-            Code::BeaconRegular | Code::BeaconPeriod | Code::BeaconFailed | Code::BeaconKeepAlive => {
-                Some(Self::KnownProduct)
-            }
-            Code::LiftInfected | Code::GraphClients => Some(Self::SharedOtherwise),
-            Code::ChainOrder | Code::SynchronyOnset => Some(Self::NoAttacks),
-            _ => None,
-        }
-    }
-}
-
-/// One endpoint and all that was held for and against it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Where.
-    pub endpoint: Endpoint,
-    /// When it was reckoned.
-    pub time: Timestamp,
-    /// 0 to 1.
-    pub confidence: f64,
-    /// How the confidence came to be.
-    pub fused: Fused,
-    /// Reasons for, the strongest first.
-    pub reasons: Vec<Evidence>,
-    /// Reasons against, the strongest first.
-    pub counter_evidence: Vec<Evidence>,
-    /// Share of all endpoints assumed to be C&C servers.
-    pub base_rate: f64,
-    /// Epochs in which it was seen.
-    pub epochs: u32,
-    /// Distinct clients of the epoch that has most: for the own-network view and the gate; the shared record has none.
-    pub clients: u64,
-    /// What loss and sampling did.
-    pub visibility: Visibility,
-    /// What would show that it is wrong.
-    pub refuted_by: Vec<Refutation>,
-}
-
-impl Finding {
-    /// Whether it may be named: two groups or a list, and likelier than not.
-    pub fn is_named(&self) -> bool {
-        self.fused.is_finding()
-    }
-
-    /// What is left of it at a later time without new evidence: everything for it fades, nothing against it does.
-    #[must_use]
-    pub fn faded(&self, now: Timestamp) -> Self {
-        let days = now.since(self.time).as_secs_f64() / 86_400.0;
-        let left = 0.5_f64.powf(days / HALF_LIFE_DAYS);
-        let weaker =
-            |reason: &Evidence| Evidence { log_likelihood_ratio: reason.log_likelihood_ratio * left, ..reason.clone() };
-        let reasons: Vec<Evidence> = self.reasons.iter().map(weaker).collect();
-        let all: Vec<Evidence> = reasons.iter().chain(&self.counter_evidence).cloned().collect();
-        let fused = fuse(self.base_rate, &all);
-        Self { confidence: fused.confidence(), fused, reasons, ..self.clone() }
-    }
-
-    /// What each group would refute, in order, without repetition.
-    pub(crate) fn refutations(reasons: &[Evidence]) -> Vec<Refutation> {
-        let mut list: Vec<Refutation> = reasons.iter().filter_map(|reason| Refutation::of(reason.code)).collect();
-        list.push(Refutation::LawfulService);
-        list.sort_unstable();
-        list.dedup();
-        list
-    }
-
-    /// What a group adds.
-    pub fn group(&self, group: Group) -> f64 {
-        self.fused.contributions.iter().filter(|part| part.group == group).map(|part| part.log_odds).sum()
-    }
-}
-
-/// Why a finding no longer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Withdrawn {
-    /// Nothing new was seen, and what was seen is old.
-    Faded,
-    /// A newer scoring does not bear it out.
-    Outweighed,
-    /// Maintained knowledge vouches for the endpoint now.
-    Suppressed,
-    /// Somebody showed that it is wrong.
-    Refuted,
-}
-
-/// A finding is taken back: goes to everyone who got it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retraction {
-    /// Where.
-    pub endpoint: Endpoint,
-    /// Why.
-    pub reason: Withdrawn,
-}
-
-/// What changed for those who follow findings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Message {
-    /// New, or with other reasons.
-    Found(Box<Finding>),
-    /// No longer held.
-    Retracted(Retraction),
-}
-
-/// Findings that are held, and what must be told when that changes.
+/// Findings that are held.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
-    findings: BTreeMap<Endpoint, Finding>,
+    findings: BTreeMap<Endpoint, Kept>,
 }
 
 impl Held {
+    /// What an earlier run held, as it was told then.
+    pub fn resume(told: impl IntoIterator<Item = (Finding, ExportVerdict)>) -> Self {
+        let kept = |(finding, verdict): (Finding, ExportVerdict)| {
+            (finding.endpoint, Kept { newest: finding.clone(), told: finding, verdict })
+        };
+        Self { findings: told.into_iter().map(kept).collect() }
+    }
+
     /// Takes in a whole scoring: what it names is held, what it scored and does not name is retracted, what it did
-    /// not see fades. `suppressed` says whether knowledge vouches for an endpoint.
+    /// not see fades. `suppressed` says whether knowledge vouches for an endpoint, or somebody refuted it; `gate` what
+    /// the export gate says of a finding.
     pub fn update(
         &mut self,
         scored: Vec<Finding>,
         now: Timestamp,
         suppressed: impl Fn(&Endpoint) -> bool,
+        gate: impl Fn(&Finding) -> ExportVerdict,
     ) -> Vec<Message> {
-        let mut messages = Vec::new();
         let mut by_endpoint: BTreeMap<Endpoint, Finding> =
             scored.into_iter().map(|finding| (finding.endpoint, finding)).collect();
-        self.findings.retain(|endpoint, held| {
-            let reason = match by_endpoint.get(endpoint) {
+        let mut messages = self.retract(&by_endpoint, now, &suppressed);
+        by_endpoint.retain(|endpoint, finding| finding.is_named() && !suppressed(endpoint));
+        for (endpoint, finding) in by_endpoint {
+            let verdict = gate(&finding);
+            let known = self.findings.remove(&endpoint);
+            let is_news = known.as_ref().is_none_or(|known| known.is_outdated_by(&finding, &verdict));
+            if is_news {
+                messages.push(Message::Found { finding: Box::new(finding.clone()), export: verdict.clone() });
+            }
+            let told = known.filter(|_| !is_news).map_or_else(|| finding.clone(), |known| known.told);
+            self.findings.insert(endpoint, Kept { newest: finding, told, verdict });
+        }
+        messages
+    }
+
+    fn retract(
+        &mut self,
+        scored: &BTreeMap<Endpoint, Finding>,
+        now: Timestamp,
+        suppressed: impl Fn(&Endpoint) -> bool,
+    ) -> Vec<Message> {
+        let mut messages = Vec::new();
+        self.findings.retain(|endpoint, kept| {
+            let held = &kept.newest;
+            let reason = match scored.get(endpoint) {
                 _ if suppressed(endpoint) => Some(Withdrawn::Suppressed),
                 Some(newer) if newer.is_named() => None,
                 // Less evidence than before is no evidence against: only what outweighs the faded finding retracts it.
@@ -233,14 +97,6 @@ impl Held {
             }
             reason.is_none()
         });
-        by_endpoint.retain(|endpoint, finding| finding.is_named() && !suppressed(endpoint));
-        for (endpoint, finding) in by_endpoint {
-            let is_news = self.findings.get(&endpoint).is_none_or(|known| known.confidence + 0.05 < finding.confidence);
-            if is_news {
-                messages.push(Message::Found(Box::new(finding.clone())));
-            }
-            self.findings.insert(endpoint, finding);
-        }
         messages
     }
 
@@ -252,8 +108,23 @@ impl Held {
 
     /// What is held, by endpoint, as of its own scoring.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.values()
+        self.findings.values().map(|kept| &kept.newest)
     }
+}
+
+impl Kept {
+    /// Whether those who follow must be told again.
+    fn is_outdated_by(&self, finding: &Finding, verdict: &ExportVerdict) -> bool {
+        let since_told = finding.time.since(self.told.time);
+        self.told.confidence + SURER < finding.confidence
+            || self.verdict.passes() != verdict.passes()
+            || since_told >= TOLD_AGAIN_AFTER
+            || (since_told >= OTHER_REASONS_AFTER && codes(&self.told) != codes(finding))
+    }
+}
+
+fn codes(finding: &Finding) -> BTreeSet<Code> {
+    finding.reasons.iter().chain(&finding.counter_evidence).map(|reason| reason.code).collect()
 }
 
 fn against(finding: &Finding) -> f64 {

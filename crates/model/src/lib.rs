@@ -16,6 +16,7 @@
 //! Stored forms carry a version ([`sighting::FORMAT`]); fields are only ever added, and readers refuse what is newer.
 
 pub mod address;
+pub mod cnc;
 pub mod device;
 pub mod evidence;
 pub mod facts;

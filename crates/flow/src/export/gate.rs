@@ -6,10 +6,11 @@
 //! An endpoint inside a member's own range is for that member alone.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_model::{Purpose, Transport};
+use hinomi_model::Purpose;
+pub use hinomi_model::cnc::{Corroboration, KeptBack as Held};
+use hinomi_model::cnc::{Endpoint, ExportVerdict, Finding};
 
 use super::{Day, Shared};
 use crate::server::Server;
@@ -25,62 +26,41 @@ const LEAST_CONFIDENCE_PERCENT: u8 = 50;
 /// Days after which a listed endpoint is forgotten.
 const VALID_DAYS: u16 = 30;
 const STEP_PERCENT: u8 = 10;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-
-/// What names an endpoint independently of the flows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Corroboration {
-    /// A list of known servers.
-    Seed,
-    /// A decoy's visitor came from there or was sent there.
-    Decoy,
-    /// A telescope saw it.
-    Telescope,
-}
 
 /// An endpoint that asks to leave, with what the gate wants to know.
 pub struct Candidate {
-    address: IpAddr,
-    port: u16,
-    protocol: u8,
+    endpoint: Endpoint,
     confidence: f64,
-    clients_by_epoch: Vec<u64>,
+    /// Most distinct clients in one epoch.
+    clients: u64,
+    /// Epochs in which it was met.
+    epochs: usize,
     corroboration: BTreeSet<Corroboration>,
 }
 
 impl Candidate {
     /// A server with the confidence (0 to 1) of its finding.
     pub fn of(server: &Server, confidence: f64, corroboration: impl IntoIterator<Item = Corroboration>) -> Self {
+        let by_epoch = || server.epochs().map(|(_, state)| state.clients());
         Self {
-            address: server.address(),
-            port: server.port(),
-            protocol: server.protocol(),
+            endpoint: Endpoint { address: server.address(), port: server.port(), protocol: server.protocol() },
             confidence,
-            clients_by_epoch: server.epochs().map(|(_, state)| state.clients()).collect(),
+            clients: by_epoch().max().unwrap_or(0),
+            epochs: by_epoch().filter(|clients| *clients > 0).count(),
             corroboration: corroboration.into_iter().collect(),
         }
     }
-}
 
-/// Why an endpoint stays inside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// Too few pseudonyms in every epoch, and nothing corroborates it.
-    TooFewClients {
-        /// Most in one epoch.
-        had: u64,
-        /// How many are asked for.
-        k: u64,
-    },
-    /// Enough pseudonyms, but in one epoch only.
-    OneEpoch,
-    /// Not sure enough.
-    Unsure,
-    /// Neither TCP nor UDP.
-    NoTransport,
-    /// In the range of this member, who alone is told.
-    MemberOnly(String),
+    /// A finding by its own account, with what names it besides the flows.
+    pub fn of_finding(finding: &Finding, corroboration: impl IntoIterator<Item = Corroboration>) -> Self {
+        Self {
+            endpoint: finding.endpoint,
+            confidence: finding.confidence,
+            clients: finding.clients,
+            epochs: usize::try_from(finding.epochs).unwrap_or(usize::MAX),
+            corroboration: corroboration.into_iter().collect(),
+        }
+    }
 }
 
 /// One who shares the list, with the range that is its own matter.
@@ -110,13 +90,10 @@ impl Gate {
     /// # Errors
     /// The reason why it stays inside.
     pub fn pass(&self, candidate: &Candidate, listed: Day) -> Result<Shared, Held> {
-        let transport = match candidate.protocol {
-            TCP => Transport::Tcp,
-            UDP => Transport::Udp,
-            _ => return Err(Held::NoTransport),
-        };
-        if let Some(member) = self.members.iter().find(|member| member.range.contains(candidate.address)) {
-            return Err(Held::MemberOnly(member.name.clone()));
+        let Endpoint { address, port, .. } = candidate.endpoint;
+        let Some(transport) = candidate.endpoint.transport() else { return Err(Held::NoTransport) };
+        if let Some(member) = self.members.iter().find(|member| member.range.contains(address)) {
+            return Err(Held::MemberOnly { member: member.name.clone() });
         }
         self.enough_clients(candidate)?;
         let confidence_percent = coarse(candidate.confidence);
@@ -124,8 +101,8 @@ impl Gate {
             return Err(Held::Unsure);
         }
         Ok(Shared {
-            address: candidate.address,
-            port: candidate.port,
+            address,
+            port,
             transport,
             confidence_percent,
             valid_until: listed.plus(VALID_DAYS),
@@ -137,12 +114,33 @@ impl Gate {
         if !candidate.corroboration.is_empty() {
             return Ok(());
         }
-        let had = candidate.clients_by_epoch.iter().copied().max().unwrap_or(0);
+        let had = candidate.clients;
         if had < self.k {
             return Err(Held::TooFewClients { had, k: self.k });
         }
-        let epochs = candidate.clients_by_epoch.iter().filter(|clients| **clients > 0).count();
-        if epochs < LEAST_EPOCHS { Err(Held::OneEpoch) } else { Ok(()) }
+        if candidate.epochs < LEAST_EPOCHS { Err(Held::OneEpoch) } else { Ok(()) }
+    }
+
+    /// What is said of a candidate, to be stored with its finding.
+    pub fn verdict(&self, candidate: &Candidate, listed: Day) -> ExportVerdict {
+        match self.pass(candidate, listed) {
+            Ok(_) => ExportVerdict::Passes { corroboration: candidate.corroboration.clone() },
+            Err(reason) => ExportVerdict::KeptBack { reason },
+        }
+    }
+
+    /// The shared record of a stored finding: what was kept back when it was scored stays inside, and what passed is
+    /// asked everything again.
+    ///
+    /// # Errors
+    /// The reason why it stays inside.
+    pub fn pass_stored(&self, finding: &Finding, verdict: &ExportVerdict, listed: Day) -> Result<Shared, Held> {
+        match verdict {
+            ExportVerdict::Passes { corroboration } => {
+                self.pass(&Candidate::of_finding(finding, corroboration.iter().copied()), listed)
+            }
+            ExportVerdict::KeptBack { reason } => Err(reason.clone()),
+        }
     }
 }
 

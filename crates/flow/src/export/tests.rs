@@ -61,7 +61,7 @@ fn a_members_own_range_is_told_to_that_member_alone() {
     let range = Arc::new(Subscribers::read("203.0.113.0/24").expect("a list"));
     let gate = Gate::new(5, vec![Member { name: "isp-a".into(), range }]);
     let candidate = Candidate::of(&server("203.0.113.5", &[9, 9]), 0.9, [Corroboration::Seed]);
-    assert_eq!(gate.pass(&candidate, DAY), Err(Held::MemberOnly("isp-a".into())));
+    assert_eq!(gate.pass(&candidate, DAY), Err(Held::MemberOnly { member: "isp-a".into() }));
 }
 
 #[test]

@@ -23,6 +23,10 @@ fn finding(reasons: &[(Code, f64)]) -> Finding {
     }
 }
 
+fn passes(_: &Finding) -> ExportVerdict {
+    ExportVerdict::Passes { corroboration: BTreeSet::new() }
+}
+
 const LOUD: [(Code, f64); 2] = [(Code::BeaconFailed, 5.0), (Code::GraphPort, 5.0)];
 
 fn after(days: u64) -> Timestamp {
@@ -32,10 +36,10 @@ fn after(days: u64) -> Timestamp {
 #[test]
 fn it_fades_until_it_is_retracted() {
     let mut held = Held::default();
-    assert!(matches!(held.update(vec![finding(&LOUD)], after(0), |_| false)[..], [Message::Found(_)]));
-    assert!(held.update(Vec::new(), after(1), |_| false).is_empty());
+    assert!(matches!(held.update(vec![finding(&LOUD)], after(0), |_| false, passes)[..], [Message::Found { .. }]));
+    assert!(held.update(Vec::new(), after(1), |_| false, passes).is_empty());
     assert!(finding(&LOUD).faded(after(3)).confidence < finding(&LOUD).confidence);
-    let told = held.update(Vec::new(), after(60), |_| false);
+    let told = held.update(Vec::new(), after(60), |_| false, passes);
     let faded = Retraction { endpoint: finding(&LOUD).endpoint, reason: Withdrawn::Faded };
     assert_eq!(told, [Message::Retracted(faded)]);
     assert_eq!(held.findings().count(), 0);
@@ -45,7 +49,7 @@ fn it_fades_until_it_is_retracted() {
 fn counter_evidence_and_knowledge_and_people_retract_it() {
     let start = || {
         let mut held = Held::default();
-        held.update(vec![finding(&LOUD)], after(0), |_| false);
+        held.update(vec![finding(&LOUD)], after(0), |_| false, passes);
         held
     };
     let reason = |messages: &[Message]| match messages {
@@ -53,8 +57,8 @@ fn counter_evidence_and_knowledge_and_people_retract_it() {
         _ => None,
     };
     let weaker = finding(&[LOUD[0], LOUD[1], (Code::ContextPopular, -4.0)]);
-    assert_eq!(reason(&start().update(vec![weaker], after(0), |_| false)), Some(Withdrawn::Outweighed));
-    assert_eq!(reason(&start().update(vec![finding(&LOUD)], after(0), |_| true)), Some(Withdrawn::Suppressed));
+    assert_eq!(reason(&start().update(vec![weaker], after(0), |_| false, passes)), Some(Withdrawn::Outweighed));
+    assert_eq!(reason(&start().update(vec![finding(&LOUD)], after(0), |_| true, passes)), Some(Withdrawn::Suppressed));
     let refuted = start().refute(&finding(&LOUD).endpoint).unwrap();
     assert_eq!(reason(&[refuted]), Some(Withdrawn::Refuted));
 }
@@ -62,8 +66,37 @@ fn counter_evidence_and_knowledge_and_people_retract_it() {
 #[test]
 fn the_same_finding_again_is_no_news() {
     let mut held = Held::default();
-    held.update(vec![finding(&LOUD)], after(0), |_| false);
-    assert!(held.update(vec![finding(&LOUD)], after(1), |_| false).is_empty());
+    held.update(vec![finding(&LOUD)], after(0), |_| false, passes);
+    assert!(held.update(vec![finding(&LOUD)], after(1), |_| false, passes).is_empty());
+}
+
+#[test]
+fn news_are_other_reasons_another_verdict_and_time() {
+    let mut held = Held::default();
+    let at = |reasons: &[(Code, f64)], seconds: u64| {
+        let start = finding(reasons);
+        Finding { time: start.time.plus(Duration::from_secs(seconds)), ..start }
+    };
+    let kept = |_: &Finding| ExportVerdict::KeptBack { reason: hinomi_model::cnc::KeptBack::OneEpoch };
+    let mut told = |finding: Finding, verdict: &dyn Fn(&Finding) -> ExportVerdict| {
+        let now = finding.time;
+        held.update(vec![finding], now, |_| false, verdict).len()
+    };
+    let more = [LOUD[0], LOUD[1], (Code::SeedHost, 0.2)];
+    assert_eq!(told(at(&LOUD, 0), &passes), 1);
+    assert_eq!(told(at(&more, 60), &passes), 0, "other reasons, too soon");
+    assert_eq!(told(at(&more, 600), &passes), 1, "other reasons");
+    assert_eq!(told(at(&more, 660), &kept), 1, "it may no longer leave");
+    assert_eq!(told(at(&more, 700), &kept), 0);
+    assert_eq!(told(at(&more, 660 + 6 * 3_600), &kept), 1, "it still holds");
+}
+
+#[test]
+fn what_an_earlier_run_held_is_held_on() {
+    let told = (finding(&LOUD), passes(&finding(&LOUD)));
+    let mut held = Held::resume([told]);
+    assert!(held.update(vec![finding(&LOUD)], after(0), |_| false, passes).is_empty());
+    assert_eq!(held.update(Vec::new(), after(60), |_| false, passes).len(), 1);
 }
 
 #[test]

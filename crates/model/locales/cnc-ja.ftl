@@ -23,3 +23,47 @@ flow-refute-known-product = 接続元がすべて一つの製品で、その製�
 flow-refute-shared-otherwise = 感染した加入者に、ほかの共通点（家庭向けサービスや製造者のクラウドなど）があった場合。
 flow-refute-no-attacks = 接続している加入者が、何日たっても攻撃を一度も行わない場合。
 flow-refute-known-protocol = 許可を得て調べたところ、ポートが既知の無害なプロトコルで応答した場合。
+
+# 図や表のための短い言い方。
+flow-short-seed-endpoint = 一覧に記載
+flow-short-seed-host = ホストが記載
+flow-short-graph-port = 珍しいポート
+flow-short-graph-network = 既知の近く
+flow-short-graph-clients = 共通の加入者
+flow-short-beacon-regular = 規則的な接続
+flow-short-beacon-period = 隠れた周期
+flow-short-beacon-failed = 失敗の繰り返し
+flow-short-beacon-keep-alive = 開いたままの接続
+flow-short-chain-order = 感染の順序
+flow-short-lift-infected = 感染済みの加入者
+flow-short-synchrony-onset = 一斉の攻撃
+flow-short-model-score = 学習モデル
+flow-short-context-popular = 利用者が多い
+flow-short-context-port = 一般的なポート
+flow-short-context-hours = 人の生活時間
+flow-short-context-download = 受信が主
+
+# 重なり合う事実を見ている理由のまとまり。
+flow-group-knowledge = 一覧とその近く
+flow-group-rhythm = 間隔と順序
+flow-group-crowd = 加入者の集まり
+flow-group-shape = 通信量と継続時間
+flow-group-context = 反証
+
+# 取り下げた理由。
+flow-withdrawn-faded = 新しい証拠がなく、これまでの証拠が古くなったため
+flow-withdrawn-outweighed = 新しい採点では裏づけられなかったため
+flow-withdrawn-suppressed = 管理された知識が、この宛先は無害だと示すようになったため
+flow-withdrawn-refuted = 誤りであることが示されたため
+
+# 共有の関門の判断。
+flow-passes = 共有できます。一つの期間に十分な数の加入者が接続し、二つ以上の期間で見えています
+flow-passes-corroborated = 共有できます。フローとは別に、{ $by }にも現れています
+flow-corroboration-seed = 既知のサーバーの一覧
+flow-corroboration-decoy = おとり
+flow-corroboration-telescope = ダークネットの観測
+flow-kept-too-few-clients = 外には出しません。一つの期間の加入者は多くて { $had } 件で、必要な { $k } 件に足りず、ほかに裏づけもありません
+flow-kept-one-epoch = 外には出しません。見えたのは一つの期間だけで、必要な二つに足りず、ほかに裏づけもありません
+flow-kept-unsure = 外には出しません。確からしさが足りません
+flow-kept-no-transport = 外には出しません。TCP でも UDP でもなく、一覧に載せられません
+flow-kept-member-only = 外には出しません。{ $member } の範囲にあり、その組織だけに伝えます

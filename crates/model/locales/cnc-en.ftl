@@ -23,3 +23,47 @@ flow-refute-known-product = The clients are of one product, and its maker names 
 flow-refute-shared-otherwise = The infected clients share something else: a household service, a maker's cloud.
 flow-refute-no-attacks = Its clients reach it over several days without ever attacking anything.
 flow-refute-known-protocol = Asked with permission, the port speaks a known, harmless protocol.
+
+# The same in a word or two, for pictures and tables.
+flow-short-seed-endpoint = listed endpoint
+flow-short-seed-host = listed host
+flow-short-graph-port = odd port
+flow-short-graph-network = near known ones
+flow-short-graph-clients = shared clients
+flow-short-beacon-regular = regular visits
+flow-short-beacon-period = hidden period
+flow-short-beacon-failed = vain attempts
+flow-short-beacon-keep-alive = lines kept open
+flow-short-chain-order = infection chain
+flow-short-lift-infected = infected clients
+flow-short-synchrony-onset = attacks at once
+flow-short-model-score = trained model
+flow-short-context-popular = popular
+flow-short-context-port = common port
+flow-short-context-hours = hours of people
+flow-short-context-download = downloads
+
+# Groups of reasons that look at overlapping facts.
+flow-group-knowledge = lists and neighbours
+flow-group-rhythm = rhythm
+flow-group-crowd = crowd of clients
+flow-group-shape = sizes and durations
+flow-group-context = against
+
+# Why a finding was taken back.
+flow-withdrawn-faded = nothing new was seen, and what was seen has grown old
+flow-withdrawn-outweighed = a newer scoring does not bear it out
+flow-withdrawn-suppressed = maintained knowledge vouches for the endpoint now
+flow-withdrawn-refuted = somebody showed that it is wrong
+
+# What the export gate said.
+flow-passes = may be shared: enough distinct clients in one epoch, and seen in two epochs or more
+flow-passes-corroborated = may be shared: named independently of the flows by { $by }
+flow-corroboration-seed = a list of known servers
+flow-corroboration-decoy = a decoy
+flow-corroboration-telescope = a telescope
+flow-kept-too-few-clients = stays inside: at most { $had } distinct clients in one epoch, { $k } are asked for, and nothing else names it
+flow-kept-one-epoch = stays inside: seen in one epoch only, two are asked for, and nothing else names it
+flow-kept-unsure = stays inside: it is not sure enough
+flow-kept-no-transport = stays inside: it is neither TCP nor UDP, and lists name only those
+flow-kept-member-only = stays inside: it lies in the range of { $member }, who alone is told
