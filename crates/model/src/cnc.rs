@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod finding;
 pub mod fuse;
 pub mod message;
+pub mod status;
 pub mod words;
 
 use std::fmt;
