@@ -2,14 +2,18 @@
 //!
 //! One line of JSON an entry; each names the hash of the line before it, and all are leaves of a Merkle tree with
 //! SHA-256 (RFC 9162), so that a [`Checkpoint`] somebody noted down months ago proves that nothing before it was
-//! changed. Every append is on disk when it returns. A line that a crash tore is cut off at the next opening, which is
+//! changed. Every append is on disk when it returns. A line that a crash tore is cut off at the next append, which is
 //! an entry itself.
+//!
+//! Several processes share one log (a collector, pages, the command line): the file is locked only while one appends,
+//! and who appends first takes in what the others wrote since, checking that it continues what it knew.
 //!
 //! The ledger holds no address: [`Words`] refuses texts in which one stands.
 
 pub mod event;
 mod file;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -82,61 +86,92 @@ impl Checkpoint {
     }
 }
 
-/// The open log. One process at a time: the file is locked.
+/// Name of the log in the folder of the flow module.
+pub const FILE_NAME: &str = "ledger.jsonl";
+
+/// The log, as far as this process has read it. Locked only while it appends.
 pub struct Ledger {
     path: PathBuf,
-    file: File,
-    whole_bytes: u64,
+    known: Known,
+}
+
+/// Whole lines that were read and checked.
+#[derive(Default)]
+struct Known {
     tree: Tree<Sha256>,
+    whole_bytes: u64,
+    /// Leaf hash of the last line, in hex; empty before the first.
+    last: String,
 }
 
 impl Ledger {
     /// Opens or begins a log, checks all of it, and mends a torn end.
     ///
     /// # Errors
-    /// When the file cannot be opened, is open elsewhere, or does not prove what it says.
+    /// When the file cannot be opened, or does not prove what it says.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, FlowError> {
-        let file = file::open(path)?;
-        let read = file::read(path)?;
-        let mut ledger = Self { path: path.to_path_buf(), file, whole_bytes: read.whole_bytes, tree: read.tree };
-        if read.torn_bytes > 0 {
-            file::cut(path, &ledger.file, read.whole_bytes)?;
-            ledger.append(now, Event::Mended { torn_bytes: read.torn_bytes })?;
-        }
+        let mut ledger = Self { path: path.to_path_buf(), known: Known::default() };
+        let mut file = file::lock(path)?;
+        ledger.catch_up(&mut file, now)?;
         Ok(ledger)
     }
 
-    /// Adds an entry; it is on disk when this returns. Tells its number.
+    /// Adds an entry after what others wrote; it is on disk when this returns. Tells its number.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or the file does not continue what was known of it.
     pub fn append(&mut self, time: Timestamp, event: Event) -> Result<u64, FlowError> {
-        let number = self.tree.size();
-        let previous = number.checked_sub(1).and_then(|last| self.tree.leaf(last));
-        let previous = previous.map_or_else(String::new, |hash| HEXLOWER.encode(&hash));
-        let entry = Entry { number, time, previous, event };
+        let mut file = file::lock(&self.path)?;
+        self.catch_up(&mut file, time)?;
+        self.write(&mut file, time, event)
+    }
+
+    /// Takes in what others wrote; cuts off what a crash tore and says so.
+    fn catch_up(&mut self, file: &mut file::Locked, now: Timestamp) -> Result<(), FlowError> {
+        let torn_bytes = file::read_on(&self.path, file.reader(), &mut self.known, |_| {})?;
+        if torn_bytes > 0 {
+            file.cut(&self.path, self.known.whole_bytes)?;
+            self.write(file, now, Event::Mended { torn_bytes })?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, file: &mut file::Locked, time: Timestamp, event: Event) -> Result<u64, FlowError> {
+        let number = self.known.tree.size();
+        let entry = Entry { number, time, previous: self.known.last.clone(), event };
         let mut line = serde_json::to_vec(&entry)
             .map_err(|error| FlowError::file(&self.path)(std::io::Error::other(error.to_string())))?;
         let hash = leaf::<Sha256>(&line);
         line.push(b'\n');
-        if let Err(error) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
-            // Half a line must not stand before the next one; if this fails too, the next opening mends it.
-            let _ = self.file.set_len(self.whole_bytes);
+        if let Err(error) = file.writer().write_all(&line).and_then(|()| file.sync()) {
+            // Half a line must not stand before the next one; if this fails too, the next append mends it.
+            let _ = file.cut(&self.path, self.known.whole_bytes);
             return Err(FlowError::file(&self.path)(error));
         }
-        self.whole_bytes += line.len() as u64;
-        self.tree.push(hash);
+        self.known.take(hash, line.len() as u64);
         Ok(number)
     }
 
     /// What to note down elsewhere.
     pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { size: self.tree.size(), root: self.tree.root() }
+        self.known.checkpoint()
     }
 
     /// The tree, for proofs.
     pub const fn tree(&self) -> &Tree<Sha256> {
-        &self.tree
+        &self.known.tree
+    }
+}
+
+impl Known {
+    fn take(&mut self, hash: Digest, line_bytes: u64) {
+        self.tree.push(hash);
+        self.last = HEXLOWER.encode(&hash);
+        self.whole_bytes += line_bytes;
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { size: self.tree.size(), root: self.tree.root() }
     }
 }
 
@@ -154,15 +189,30 @@ pub struct Verified {
 /// # Errors
 /// When something does not hold, with the entry at which it was seen.
 pub fn verify(path: &Path, noted: &[Checkpoint]) -> Result<Verified, FlowError> {
-    let read = file::read(path)?;
+    let (known, torn_bytes) = read(path, |_| {})?;
     for checkpoint in noted {
-        if read.tree.root_at(checkpoint.size) != Some(checkpoint.root) {
+        if known.tree.root_at(checkpoint.size) != Some(checkpoint.root) {
             let reason = format!("it does not continue the checkpoint of {} entries", checkpoint.size);
             return Err(FlowError::Ledger { path: path.to_path_buf(), entry: checkpoint.size, reason });
         }
     }
-    let checkpoint = Checkpoint { size: read.tree.size(), root: read.tree.root() };
-    Ok(Verified { checkpoint, torn_bytes: read.torn_bytes })
+    Ok(Verified { checkpoint: known.checkpoint(), torn_bytes })
+}
+
+/// The newest entries of a log, oldest first, at most so many, after all of it was checked.
+///
+/// # Errors
+/// When something does not hold.
+pub fn newest(path: &Path, most: usize) -> Result<Vec<Entry>, FlowError> {
+    let mut entries = VecDeque::new();
+    read(path, |entry| {
+        if entries.len() >= most {
+            entries.pop_front();
+        }
+        entries.push_back(entry);
+    })?;
+    entries.truncate(most);
+    Ok(entries.into())
 }
 
 /// The entries of a log, oldest first, after it was checked.
@@ -170,7 +220,15 @@ pub fn verify(path: &Path, noted: &[Checkpoint]) -> Result<Verified, FlowError> 
 /// # Errors
 /// When something does not hold.
 pub fn entries(path: &Path) -> Result<Vec<Entry>, FlowError> {
-    file::read(path).map(|read| read.entries)
+    newest(path, usize::MAX)
+}
+
+/// Reads a whole log without the right to write; tells the bytes of an unfinished last line.
+fn read(path: &Path, each: impl FnMut(Entry)) -> Result<(Known, u64), FlowError> {
+    let mut known = Known::default();
+    let mut file = File::open(path).map_err(FlowError::file(path))?;
+    let torn_bytes = file::read_on(path, &mut file, &mut known, each)?;
+    Ok((known, torn_bytes))
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::{CampaignId, Checkpoint, Clock, ContentHash, Identifier, Service, Timestamp};
 
+use crate::cnc::Journal;
 use crate::error::LakeError;
 use crate::evidence::{EVIDENCE, Pieces};
 use crate::facts::FACTS;
@@ -143,6 +145,19 @@ impl Lake {
         let campaign = |name: &str| name.strip_prefix(APPLICATION)?.parse().ok();
         let notes = self.sightings.notes().into_iter();
         Ok(notes.filter_map(|(name, _, time)| Some((campaign(&name)?, time))).collect())
+    }
+
+    /// Findings of C&C servers. Needs no right to write: the journal has its own lock.
+    pub fn cnc(&self) -> Journal {
+        Journal::of_state(&self.dir)
+    }
+
+    /// What the collector of flows last said of itself; `None` when none ever ran.
+    ///
+    /// # Errors
+    /// When it cannot be read or makes no sense.
+    pub fn collector_status(&self) -> Result<Option<CollectorStatus>, LakeError> {
+        crate::cnc::collector_status(&self.dir)
     }
 
     /// A reader takes note of what the writer committed since.

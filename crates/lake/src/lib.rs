@@ -12,11 +12,13 @@
 //!   be deleted and is rebuilt from them.
 //! - A batch is visible when the sightings table's commit exists, and not before. Evidence is committed first: evidence
 //!   that no sighting refers to is harmless, a sighting without its evidence is not.
+//! - [`cnc`] keeps findings of C&C servers: a journal beside the tables, in `flow/`.
 //! - [`query`] is the one query language of command line, API and pages.
 
 mod again;
 mod append;
 mod catch_up;
+pub mod cnc;
 pub mod error;
 mod evidence;
 pub mod export;

@@ -2,19 +2,25 @@
 //!
 //! Today there is one kind of viewer, the operator of this installation, who sits at its own machine: the server
 //! answers on loopback only and the command line reads the operator's own files. Everything he asks still passes
-//! here, so that organisations, audiences and purposes change one module and not every page.
+//! here, so that organisations, audiences and purposes change one module and not every page. Findings of C&C servers
+//! need a [`Witness`] besides: whoever looks at them is written down first.
 
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hinomi_lake::cnc::{Book, HeldFinding, LeftOut, Story, Taken};
 use hinomi_lake::export::Format;
 use hinomi_lake::query::QueryError;
 use hinomi_lake::search::{Host, SearchPage, SearchRequest, StoredEvidence};
 use hinomi_lake::{Lake, LakeError, Status};
+use hinomi_model::cnc::status::CollectorStatus;
+use hinomi_model::cnc::{Endpoint, ExportVerdict, Finding};
 use hinomi_model::{CampaignId, Checkpoint, ContentHash, Timestamp};
+use serde::Serialize;
 
 use crate::ask::{self, AskError};
+use crate::witness::{Sight, Witness};
 
 /// Who is looking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +43,9 @@ pub enum ReadError {
     /// The cursor is not valid.
     #[error("this cursor is not valid here; start again from the first page")]
     Cursor,
+    /// A look at findings could not be written down.
+    #[error("this look could not be written into the ledger, so nothing is shown: {0}")]
+    Unwitnessed(String),
     /// The lake failed; the text is for the operator's log.
     #[error("{0}")]
     Failed(String),
@@ -69,12 +78,39 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub struct Reader {
     lake: Arc<Lake>,
     viewer: Viewer,
+    witness: Option<Arc<dyn Witness>>,
+}
+
+/// Findings of C&C servers at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CncFindings {
+    /// What is held, the surest first.
+    pub held: Vec<HeldFinding>,
+    /// What was taken back or has faded, the newest first.
+    pub withdrawn: Vec<Taken>,
+    /// What of the journal could not be read.
+    pub left_out: LeftOut,
+}
+
+/// What a list that leaves may be made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CncList {
+    /// Held findings with what the export gate said of them, the surest first.
+    pub held: Vec<(Finding, ExportVerdict)>,
+    /// Endpoints that an earlier list named, with its time, and that are not held any more.
+    pub to_withdraw: Vec<(Endpoint, Timestamp)>,
 }
 
 impl Reader {
     /// The lake through the eyes of this viewer.
     pub const fn new(lake: Arc<Lake>, viewer: Viewer) -> Self {
-        Self { lake, viewer }
+        Self { lake, viewer, witness: None }
+    }
+
+    /// The same with one who writes down what is looked at; without, findings of C&C servers are not shown.
+    #[must_use]
+    pub fn before(self, witness: Arc<dyn Witness>) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// Who is looking.
@@ -146,5 +182,52 @@ impl Reader {
     /// When the lake cannot be read.
     pub fn status(&self) -> Result<Status, ReadError> {
         Ok(self.lake.status()?)
+    }
+
+    /// Findings of C&C servers: what is held, what was taken back.
+    ///
+    /// # Errors
+    /// When the look cannot be written down, or the journal cannot be read.
+    pub fn cnc_findings(&self, now: Timestamp) -> Result<CncFindings, ReadError> {
+        let Some(book) = self.cnc_book(Sight::Findings)? else { return Ok(CncFindings::default()) };
+        Ok(CncFindings { held: book.held(now), withdrawn: book.taken(now), left_out: book.left_out })
+    }
+
+    /// Everything told of one endpoint; `None` when nothing was.
+    ///
+    /// # Errors
+    /// When the look cannot be written down, or the journal cannot be read.
+    pub fn cnc_finding(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Option<Story>, ReadError> {
+        let book = self.cnc_book(Sight::Finding)?;
+        Ok(book.and_then(|book| book.story(endpoint, now)))
+    }
+
+    /// What a list that leaves may be made of; who lets it leave asks the export gate for each.
+    ///
+    /// # Errors
+    /// When the look cannot be written down, or the journal cannot be read.
+    pub fn cnc_list(&self, now: Timestamp) -> Result<CncList, ReadError> {
+        let Some(book) = self.cnc_book(Sight::List)? else { return Ok(CncList::default()) };
+        let held = book.held(now).into_iter().map(|held| (held.finding, held.export)).collect();
+        Ok(CncList { held, to_withdraw: book.to_withdraw(now) })
+    }
+
+    /// What the collector of flows last said of itself: sums and exporters, no finding; `None` when none ever ran.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn collector_status(&self) -> Result<Option<CollectorStatus>, ReadError> {
+        Ok(self.lake.collector_status()?)
+    }
+
+    /// The journal, after the look was written down; `None` where there is none, and so nothing to look at.
+    fn cnc_book(&self, sight: Sight) -> Result<Option<Book>, ReadError> {
+        let journal = self.lake.cnc();
+        if !journal.exists() {
+            return Ok(None);
+        }
+        let refuse = || ReadError::Unwitnessed("nobody was named to write it down".to_owned());
+        self.witness.as_ref().ok_or_else(refuse)?.looked(sight).map_err(ReadError::Unwitnessed)?;
+        Ok(Some(journal.read()?))
     }
 }

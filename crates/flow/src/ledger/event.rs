@@ -125,6 +125,13 @@ pub enum Event {
         /// SHA-256 of the bytes that left, in hex.
         sha256: Words,
     },
+    /// A finding was taken back because somebody showed that it is wrong.
+    Refuted {
+        /// Who did.
+        by: Words,
+        /// Why.
+        reason: Words,
+    },
     /// An audit with planted subscribers was run.
     Audited {
         /// How many canaries were planted.

@@ -1,76 +1,91 @@
-//! The ledger's file: opening, checking, mending.
+//! The ledger's file: locking, checking, mending.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use data_encoding::HEXLOWER;
-use hinomi_model::merkle::{Tree, leaf};
+use hinomi_model::merkle::leaf;
 
-use super::{Entry, Sha256};
+use super::{Entry, Known, Sha256};
 use crate::error::FlowError;
 
 /// Longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 65_536;
 
-/// What a file holds.
-pub(super) struct ReadFile {
-    pub(super) tree: Tree<Sha256>,
-    pub(super) entries: Vec<Entry>,
-    pub(super) whole_bytes: u64,
-    pub(super) torn_bytes: u64,
+/// The file while no other process may append. Opened anew for every append, so that a log that was put in the place of
+/// the one known is noticed.
+pub(super) struct Locked {
+    file: File,
 }
 
-/// Opens the file for appending, alone; a new one is known to its folder when this returns.
-pub(super) fn open(path: &Path) -> Result<File, FlowError> {
+/// Waits for the others to have appended, then keeps them waiting. A new file is known to its folder when this returns.
+pub(super) fn lock(path: &Path) -> Result<Locked, FlowError> {
     let is_new = !path.exists();
-    let file = OpenOptions::new().create(true).append(true).open(path).map_err(FlowError::file(path))?;
-    file.try_lock().map_err(|_| {
-        let reason = io::Error::other("another process has this ledger open; stop it first");
-        FlowError::file(path)(reason)
-    })?;
+    let file = OpenOptions::new().create(true).read(true).append(true).open(path).map_err(FlowError::file(path))?;
+    file.lock().map_err(FlowError::file(path))?;
     if let (true, Some(folder)) = (is_new, path.parent()) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(FlowError::file(path))?;
     }
-    Ok(file)
+    Ok(Locked { file })
 }
 
-/// Cuts the file to its whole lines.
-pub(super) fn cut(path: &Path, file: &File, whole_bytes: u64) -> Result<(), FlowError> {
-    file.set_len(whole_bytes).and_then(|()| file.sync_all()).map_err(FlowError::file(path))
+impl Locked {
+    pub(super) const fn reader(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    pub(super) const fn writer(&mut self) -> &mut impl Write {
+        &mut self.file
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Cuts the file to its whole lines.
+    pub(super) fn cut(&self, path: &Path, whole_bytes: u64) -> Result<(), FlowError> {
+        self.file.set_len(whole_bytes).and_then(|()| self.file.sync_all()).map_err(FlowError::file(path))
+    }
 }
 
-/// Reads and checks every line. A last line without its end is torn; anything else that is wrong is an error.
-pub(super) fn read(path: &Path) -> Result<ReadFile, FlowError> {
-    let mut reader = BufReader::new(File::open(path).map_err(FlowError::file(path))?);
-    let mut found = ReadFile { tree: Tree::default(), entries: Vec::new(), whole_bytes: 0, torn_bytes: 0 };
-    let mut previous = String::new();
+/// Reads and checks every line after those known. A last line without its end is torn, and its bytes are told; anything
+/// else that is wrong is an error.
+pub(super) fn read_on(
+    path: &Path,
+    file: &mut File,
+    known: &mut Known,
+    mut each: impl FnMut(Entry),
+) -> Result<u64, FlowError> {
+    let length = file.seek(SeekFrom::End(0)).map_err(FlowError::file(path))?;
+    if length < known.whole_bytes {
+        let reason = format!("the file was {} bytes long and has {length} now", known.whole_bytes);
+        return Err(FlowError::Ledger { path: path.into(), entry: known.tree.size(), reason });
+    }
+    file.seek(SeekFrom::Start(known.whole_bytes)).map_err(FlowError::file(path))?;
+    // What others append meanwhile (when this one holds no lock) is for the next reading.
+    let mut reader = BufReader::new(file.take(length - known.whole_bytes));
     loop {
         let mut line = Vec::new();
         let length =
             reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line).map_err(FlowError::file(path))?;
         if length == 0 {
-            return Ok(found);
+            return Ok(0);
         }
-        let number = found.tree.size();
+        let number = known.tree.size();
         let broken = |reason: &str| FlowError::Ledger { path: path.into(), entry: number, reason: reason.to_owned() };
         let Some(body) = line.strip_suffix(b"\n") else {
             let at_end = reader.fill_buf().map_err(FlowError::file(path))?.is_empty();
-            found.torn_bytes = length as u64;
-            return if at_end { Ok(found) } else { Err(broken("the line is too long")) };
+            return if at_end { Ok(length as u64) } else { Err(broken("the line is too long")) };
         };
         let entry: Entry = serde_json::from_slice(body).map_err(|error| broken(&format!("not an entry: {error}")))?;
         if entry.number != number {
             return Err(broken("its number is not the next one"));
         }
-        if entry.previous != previous {
+        if entry.previous != known.last {
             return Err(broken("it does not follow the line before it"));
         }
-        let hash = leaf::<Sha256>(body);
-        previous = HEXLOWER.encode(&hash);
-        found.tree.push(hash);
-        found.entries.push(entry);
-        found.whole_bytes += length as u64;
+        known.take(leaf::<Sha256>(body), length as u64);
+        each(entry);
     }
 }

@@ -101,11 +101,54 @@ fn a_torn_end_is_cut_off_and_said() {
 }
 
 #[test]
-fn one_process_at_a_time() {
+fn several_write_one_log_and_each_follows_the_other() {
     let (_folder, path) = place();
-    let _held = filled(&path, 1);
-    let error = Ledger::open(&path, NOW).err().expect("locked");
-    assert!(error.to_string().contains("another process"), "{error}");
+    let (mut one, mut other) = (filled(&path, 1), Ledger::open(&path, NOW).expect("opens beside it"));
+    for epoch in 0..20 {
+        let ledger = if epoch % 3 == 0 { &mut one } else { &mut other };
+        assert_eq!(ledger.append(NOW, Event::KeyDestroyed { epoch }).expect("written"), u64::from(epoch) + 1);
+    }
+    assert_eq!(verify(&path, &[one.checkpoint(), other.checkpoint()]).expect("holds").checkpoint.size, 21);
+}
+
+#[test]
+fn many_at_once_lose_nothing() {
+    let (_folder, path) = place();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| filled(&path, 25));
+        }
+    });
+    assert_eq!(verify(&path, &[]).expect("holds"), Verified { torn_bytes: 0, ..verify(&path, &[]).expect("holds") });
+    assert_eq!(entries(&path).expect("holds").len(), 100);
+    assert_eq!(newest(&path, 3).expect("holds").first().map(|entry| entry.number), Some(97));
+}
+
+#[test]
+fn a_log_that_was_cut_or_exchanged_is_not_written_on() {
+    let (_folder, path) = place();
+    let mut known = filled(&path, 4);
+    fs::write(&path, "").expect("emptied");
+    let error = known.append(NOW, Event::KeyBorn { epoch: 9 }).expect_err("cut");
+    assert!(error.to_string().contains("bytes long"), "{error}");
+    fs::remove_file(&path).expect("removed");
+    let (_other_folder, other_path) = place();
+    filled(&other_path, 8);
+    fs::copy(&other_path, &path).expect("copied");
+    let line = fs::read_to_string(&path).expect("text").replacen("born", "destroyed", 1);
+    fs::write(&path, line).expect("changed");
+    assert!(known.append(NOW, Event::KeyBorn { epoch: 9 }).is_err(), "another log stands there");
+}
+
+#[test]
+fn what_another_tore_is_mended_by_the_next() {
+    let (_folder, path) = place();
+    let mut known = filled(&path, 2);
+    let mut file = fs::OpenOptions::new().append(true).open(&path).expect("opens");
+    file.write_all(b"{\"number\":2,\"ti").expect("torn");
+    known.append(NOW, Event::KeyBorn { epoch: 9 }).expect("written");
+    let kinds: Vec<Event> = entries(&path).expect("holds").into_iter().skip(2).map(|entry| entry.event).collect();
+    assert_eq!(kinds, [Event::Mended { torn_bytes: 15 }, Event::KeyBorn { epoch: 9 }]);
 }
 
 #[test]

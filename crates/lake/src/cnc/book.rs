@@ -1,0 +1,214 @@
+//! What follows from the journal: what is held now, and the story of each endpoint.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use hinomi_model::Timestamp;
+use hinomi_model::cnc::{Code, Endpoint, ExportVerdict, Finding, Listing, Message, Retraction, Withdrawn};
+use serde::Serialize;
+
+use super::LeftOut;
+
+/// What somebody showed to be wrong is not held again for so many days, whatever is found.
+pub const REFUTED_DAYS: u64 = 90;
+/// Most scorings that the story of one endpoint keeps: the newest.
+const MAX_POINTS: usize = 400;
+/// Most times that an endpoint was taken back that its story keeps: the newest.
+const MAX_TAKEN: usize = 50;
+
+/// A finding that is held.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeldFinding {
+    /// As of the moment asked for: what speaks for it has faded since it was told.
+    pub finding: Finding,
+    /// Confidence when it was told last.
+    pub told_confidence: f64,
+    /// When it was told first since it was taken back last, if ever.
+    pub first_told: Timestamp,
+    /// When it was told last.
+    pub last_told: Timestamp,
+    /// What the export gate said when it was told last.
+    pub export: ExportVerdict,
+    /// When a list last named it, if one did and none took it back since.
+    pub listed: Option<Timestamp>,
+}
+
+/// One scoring of an endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// When.
+    pub time: Timestamp,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// What was seen, with log-likelihood ratios; negative ones speak against.
+    pub reasons: Vec<(Code, f64)>,
+}
+
+/// A finding that was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// When.
+    pub time: Timestamp,
+    /// Why.
+    pub reason: Withdrawn,
+}
+
+/// Everything told of one endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Story {
+    /// Which.
+    pub endpoint: Endpoint,
+    /// As it is held at the moment asked for, if it is.
+    pub held: Option<HeldFinding>,
+    /// As it was told last, whether held or not.
+    pub last: Option<Finding>,
+    /// Its scorings, oldest first.
+    pub points: Vec<Point>,
+    /// When it was taken back, oldest first.
+    pub taken: Vec<Taken>,
+}
+
+/// The journal, by endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    pages: BTreeMap<Endpoint, Page>,
+    /// What could not be read.
+    pub left_out: LeftOut,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Page {
+    last: Option<(Finding, ExportVerdict)>,
+    /// First and last telling since it was taken back last; none while it is not held.
+    told: Option<(Timestamp, Timestamp)>,
+    refuted: Option<Timestamp>,
+    listed: Option<Timestamp>,
+    points: VecDeque<Point>,
+    taken: VecDeque<Taken>,
+}
+
+impl Book {
+    /// Takes in the next message.
+    pub(super) fn take(&mut self, time: Timestamp, message: Message) {
+        match message {
+            Message::Found { finding, export } => self.page(finding.endpoint).found(time, *finding, export),
+            Message::Retracted(retraction) => self.page(retraction.endpoint).retracted(time, retraction),
+            Message::Listed(Listing { endpoints, withdrawn }) => {
+                endpoints.into_iter().for_each(|endpoint| self.page(endpoint).listed = Some(time));
+                withdrawn.into_iter().for_each(|endpoint| self.page(endpoint).listed = None);
+            }
+        }
+    }
+
+    fn page(&mut self, endpoint: Endpoint) -> &mut Page {
+        self.pages.entry(endpoint).or_default()
+    }
+
+    /// What is held at this moment, the surest first.
+    pub fn held(&self, now: Timestamp) -> Vec<HeldFinding> {
+        let mut held: Vec<HeldFinding> = self.pages.values().filter_map(|page| page.held(now)).collect();
+        held.sort_by(|one, other| {
+            let surer = other.finding.fused.log_odds.total_cmp(&one.finding.fused.log_odds);
+            surer.then(one.finding.endpoint.cmp(&other.finding.endpoint))
+        });
+        held
+    }
+
+    /// What was taken back, or faded without a word, and is not held at this moment; the newest first.
+    pub fn taken(&self, now: Timestamp) -> Vec<Taken> {
+        let mut taken: Vec<Taken> =
+            self.pages.iter().filter_map(|(endpoint, page)| page.gone(*endpoint, now)).collect();
+        taken.sort_by(|one, other| other.time.cmp(&one.time).then(one.endpoint.cmp(&other.endpoint)));
+        taken
+    }
+
+    /// Endpoints that a list named, which no list took back since, and which are not held at this moment: the next list
+    /// takes them back. With the time of the list.
+    pub fn to_withdraw(&self, now: Timestamp) -> Vec<(Endpoint, Timestamp)> {
+        let gone = |page: &Page| page.listed.filter(|_| page.held(now).is_none());
+        self.pages.iter().filter_map(|(endpoint, page)| Some((*endpoint, gone(page)?))).collect()
+    }
+
+    /// Everything told of one endpoint.
+    pub fn story(&self, endpoint: &Endpoint, now: Timestamp) -> Option<Story> {
+        let page = self.pages.get(endpoint)?;
+        Some(Story {
+            endpoint: *endpoint,
+            held: page.held(now),
+            last: page.last.as_ref().map(|(finding, _)| finding.clone()),
+            points: page.points.iter().cloned().collect(),
+            taken: page.taken.iter().copied().collect(),
+        })
+    }
+
+    /// What a collector that begins anew takes over: findings as they were told, with their verdicts.
+    pub fn resume(&self, now: Timestamp) -> Vec<(Finding, ExportVerdict)> {
+        self.pages.values().filter(|page| page.held(now).is_some()).filter_map(|page| page.last.clone()).collect()
+    }
+
+    /// Whether somebody showed this endpoint to be none, not longer than [`REFUTED_DAYS`] ago.
+    pub fn is_refuted(&self, endpoint: &Endpoint, now: Timestamp) -> bool {
+        self.pages.get(endpoint).is_some_and(|page| page.is_refuted(now))
+    }
+}
+
+impl Page {
+    fn found(&mut self, time: Timestamp, finding: Finding, export: ExportVerdict) {
+        if self.points.len() >= MAX_POINTS {
+            self.points.pop_front();
+        }
+        let all = finding.reasons.iter().chain(&finding.counter_evidence);
+        let reasons = all.map(|reason| (reason.code, reason.log_likelihood_ratio)).collect();
+        self.points.push_back(Point { time: finding.time, confidence: finding.confidence, reasons });
+        let first = self.told.map_or(time, |(first, _)| first);
+        self.told = Some((first, time));
+        self.last = Some((finding, export));
+    }
+
+    fn retracted(&mut self, time: Timestamp, Retraction { endpoint, reason }: Retraction) {
+        if reason == Withdrawn::Refuted {
+            self.refuted = Some(time);
+        } else if self.told.is_none() {
+            // What is not held cannot be taken back: a collector heard later than others that it was refuted.
+            return;
+        }
+        if self.taken.len() >= MAX_TAKEN {
+            self.taken.pop_front();
+        }
+        self.taken.push_back(Taken { endpoint, time, reason });
+        self.told = None;
+    }
+
+    fn is_refuted(&self, now: Timestamp) -> bool {
+        let span = Duration::from_secs(REFUTED_DAYS * 86_400);
+        self.refuted.is_some_and(|time| now.since(time) < span)
+    }
+
+    fn held(&self, now: Timestamp) -> Option<HeldFinding> {
+        let ((first_told, last_told), (told, export)) = (self.told?, self.last.as_ref()?);
+        let finding = told.faded(now);
+        let holds = finding.is_named() && !self.is_refuted(now);
+        holds.then(|| HeldFinding {
+            finding,
+            told_confidence: told.confidence,
+            first_told,
+            last_told,
+            export: export.clone(),
+            listed: self.listed,
+        })
+    }
+
+    /// When and why it ended; what was never retracted has faded since it was told last, or was refuted before.
+    fn gone(&self, endpoint: Endpoint, now: Timestamp) -> Option<Taken> {
+        if self.held(now).is_some() {
+            return None;
+        }
+        match (self.told, self.taken.back()) {
+            (None, last) => last.copied(),
+            (Some(_), Some(last)) if self.is_refuted(now) => Some(*last),
+            (Some((_, time)), _) => Some(Taken { endpoint, time, reason: Withdrawn::Faded }),
+        }
+    }
+}
