@@ -2,7 +2,10 @@
 //!
 //! ```text
 //!   cargo run --release [RECORDS] [ROUNDS]
+//!   cargo run --release -- end-to-end [RECORDS]
 //! ```
+//!
+//! The second form takes made-up exports the whole way, on two threads (see [`pipeline`]).
 //!
 //! First both must read the same values from the same records; then rounds alternate between them, and the medians are
 //! told with their ratio, by the time each had a core. Hinomi decodes and projects, and every record is looked at; netflow_parser decodes, and its
@@ -10,6 +13,8 @@
 
 mod export;
 mod peer;
+mod pipeline;
+mod traffic;
 
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -22,7 +27,11 @@ use hinomi_wire::flow::{Decoder, FlowRecord};
 const ROUND_NS: u64 = 300_000_000;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|word| word.parse().expect("a number"));
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == "end-to-end").is_some() {
+        return pipeline::run(words.next().map_or(50_000_000, |word| word.parse().expect("a number")));
+    }
+    let mut arguments = words.map(|word| word.parse().expect("a number"));
     let records = arguments.next().unwrap_or(200_000);
     let rounds = arguments.next().unwrap_or(9);
     println!("{records} records, {rounds} rounds, median of each; netflow_parser 1.0.6");
@@ -98,6 +107,13 @@ fn timed(mut work: impl FnMut() -> usize, expected: usize) -> f64 {
 fn on_cpu_ns() -> u64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux with schedstat");
     told.split(' ').next().and_then(|ns| ns.parse().ok()).expect("nanoseconds")
+}
+
+/// Of this process, in KiB: `VmRSS` now, `VmHWM` at most.
+fn memory_kib(what: &str) -> u64 {
+    let told = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = told.lines().find(|line| line.starts_with(what)).expect("told");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("KiB")
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {

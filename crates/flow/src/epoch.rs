@@ -161,6 +161,11 @@ impl Keys {
         taken
     }
 
+    /// Whether any living key was told of infected lines.
+    pub fn knows_infected(&self) -> bool {
+        self.living.iter().any(|living| !living.infected.is_empty())
+    }
+
     /// Name, epoch and state of the subscriber at this moment; `None` where no living key is for it.
     pub(crate) fn name(&self, address: IpAddr, moment: Timestamp) -> Option<(Pseudonym, u32, bool)> {
         let epoch = self.length.epoch_of(moment);

@@ -74,6 +74,62 @@ pub enum FlowError {
         /// What does not hold.
         reason: String,
     },
+    /// A socket could not be opened.
+    #[error("cannot listen on {address}: {source}; is another collector running, or does the port need privileges?")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A socket failed again and again.
+    #[error("the socket cannot be read any more: {source}")]
+    Receive {
+        /// What the system said last.
+        source: io::Error,
+    },
+    /// Ledger, journal or status could not be written: what cannot be recorded must not be done.
+    #[error("the collector ends because it cannot record what it does: {source}")]
+    Recorder {
+        /// What was said.
+        source: io::Error,
+    },
+    /// A job has at least one partition.
+    #[error("a job has 1 to {most} partitions")]
+    Partitions {
+        /// The bound.
+        most: u32,
+    },
+    /// The bus does not do what is asked of it.
+    #[error("the bus at {server}: {reason}")]
+    Bus {
+        /// Where.
+        server: String,
+        /// What it said.
+        reason: String,
+    },
+    /// A worker does not answer.
+    #[error("no share of the partitions {partitions:?} within {seconds} s; is `hinomi flow work` running for each?")]
+    WorkersSilent {
+        /// Which.
+        partitions: Vec<u32>,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A worker told something that is no share.
+    #[error("partition {partition} told something that is no share; are all of the same version?")]
+    NoShare {
+        /// Which.
+        partition: u32,
+    },
+    /// A share is too large for the collector.
+    #[error("the share of partition {partition} has {bytes} bytes, too many; use more partitions")]
+    ShareTooLarge {
+        /// Which.
+        partition: u32,
+        /// How many.
+        bytes: usize,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {
@@ -85,6 +141,11 @@ pub enum FlowError {
 }
 
 impl FlowError {
+    /// An error of who keeps ledger, journal and status.
+    pub(crate) const fn recorder(source: io::Error) -> Self {
+        Self::Recorder { source }
+    }
+
     /// An error of a file.
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::File { path: path.to_path_buf(), source }

@@ -25,6 +25,7 @@ pub mod fuse;
 pub mod inlet;
 pub mod key;
 pub mod ledger;
+pub mod live;
 pub mod meter;
 pub mod pair;
 pub mod purpose;

@@ -1,0 +1,41 @@
+//! The running job: flows come in by sockets or files, findings go out.
+//!
+//! ```text
+//!   socket (one a receiver, SO_REUSEPORT) -- recvmmsg --> Decoder --> Inlet --\
+//!   TCP stream (IPFIX) ------------------- Framing ----> Decoder --> Inlet ----+-- bounded queue of Flow --> Analysis
+//!   file ------------------------------------------------ Order ---> Inlet --/                    pairs -> Detection
+//!                                                                                                        -> Held
+//! ```
+//!
+//! Two halves, two cores: receivers read, decode and turn addresses into pseudonyms; one analysis joins, keeps state
+//! and scores (`docs/decisions/0005-flow-pipeline.md`). Nothing but [`Flow`](crate::Flow)s passes the queue, so no
+//! subscriber's address does.
+//!
+//! Invariants:
+//! - With sockets, time is the caller's clock: no exporter moves a key's epoch by what it says. With files time is that
+//!   of the records, and never runs backwards.
+//! - Every queue, buffer, table and number of streams has a bound; a full queue makes receivers wait, the system drops
+//!   datagrams then, and that is counted.
+//! - What comes in is in a sum at every stage: [`CollectorStatus`](hinomi_model::cnc::CollectorStatus).
+
+mod analysis;
+mod datagrams;
+mod feed;
+mod files;
+mod job;
+mod keys;
+mod loss;
+mod order;
+mod part;
+mod receive;
+mod sockets;
+mod stream;
+
+pub use analysis::{Analysis, AnalysisConfig, Scored};
+pub use feed::Live;
+pub use files::{EXPORT_PORTS, Kind};
+pub use job::{Job, Recorder, Refuted};
+pub use keys::SharedKeys;
+pub use order::Order;
+pub use part::Part;
+pub use sockets::Sockets;

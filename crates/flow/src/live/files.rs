@@ -1,0 +1,210 @@
+//! Flow records of a file, whatever wrote it, one at a time.
+//!
+//! | first bytes | taken for |
+//! |---|---|
+//! | pcap, pcapng | datagrams to [`EXPORT_PORTS`] that begin as an export does are decoded; all other packets become flows |
+//! | nfdump's | the files of nfdump and nfcapd |
+//! | `StartTime` | Argus, as `ra` writes CSV |
+//! | anything else | Zeek's conn.log, TSV or JSON |
+//!
+//! All bytes are read by `wire`; what gives no record is counted under its reason.
+
+use std::io::BufRead;
+use std::net::SocketAddr;
+
+use hinomi_model::cnc::status::{FileStatus, ReceivedStatus};
+use hinomi_wire::capture::{Capture, Frame};
+use hinomi_wire::flow::file::FileError;
+use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, nfdump, zeek};
+use hinomi_wire::packet::{Packet, UDP};
+
+use super::part::{Part, plus};
+use crate::error::FlowError;
+use crate::inlet::InletCounts;
+use crate::meter::{Meter, MeterConfig, Unmetered};
+
+/// Ports to which exporters send: NetFlow, IPFIX, sFlow, and those that vendors' manuals use.
+pub const EXPORT_PORTS: [u16; 8] = [2055, 2056, 4739, 6343, 9555, 9995, 9996, 9997];
+
+/// First bytes of captures: pcap in both orders and both resolutions, and pcapng.
+const CAPTURES: [[u8; 4]; 5] = [
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x0a, 0x0d, 0x0d, 0x0a],
+];
+const NFDUMP: [u8; 2] = [0x0c, 0xa5];
+const ARGUS: &[u8] = b"StartTime";
+
+/// What a file is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// pcap or pcapng.
+    Capture,
+    /// nfdump.
+    Nfdump,
+    /// Argus CSV.
+    Argus,
+    /// Zeek's conn.log.
+    Zeek,
+}
+
+impl Kind {
+    /// By its first bytes.
+    pub fn of(start: &[u8]) -> Self {
+        if start.first_chunk::<4>().is_some_and(|head| CAPTURES.contains(head)) {
+            Self::Capture
+        } else if start.starts_with(&NFDUMP) {
+            Self::Nfdump
+        } else if start.starts_with(ARGUS) {
+            Self::Argus
+        } else {
+            Self::Zeek
+        }
+    }
+
+    /// Its name in the status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "pcap",
+            Self::Nfdump => "nfdump",
+            Self::Argus => "argus",
+            Self::Zeek => "zeek",
+        }
+    }
+}
+
+/// Who takes the records; an error ends the reading.
+pub(super) type Each<'a> = &'a mut dyn FnMut(FlowRecord) -> Result<(), FlowError>;
+
+/// Reads a whole file, unpacked already, and hands out its records in its own order. Tells what became of it, and of the
+/// exports in it.
+///
+/// # Errors
+/// When not even its first bytes can be read, or what `each` says.
+pub(super) fn read_file(name: &str, mut source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+    let start = source.fill_buf().map_err(FlowError::file(std::path::Path::new(name)))?;
+    let kind = Kind::of(start);
+    let status = FileStatus { name: name.to_owned(), kind: kind.name().to_owned(), ..FileStatus::default() };
+    match kind {
+        Kind::Capture => Reading::new(status).capture(source, each),
+        Kind::Nfdump => lines(status, nfdump::Flows::new(source), each),
+        Kind::Argus => lines(status, binetflow::Flows::new(source), each),
+        Kind::Zeek => lines(status, zeek::Connections::new(source), each),
+    }
+}
+
+fn lines(
+    mut status: FileStatus,
+    items: impl Iterator<Item = Result<FlowRecord, FileError>>,
+    each: Each<'_>,
+) -> Result<(FileStatus, Part), FlowError> {
+    for item in items {
+        match item {
+            Ok(record) => {
+                plus(&mut status.records, 1);
+                each(record)?;
+            }
+            Err(error) => {
+                let reason = error.reason().map_or_else(|| "not readable".to_owned(), |reason| reason.to_string());
+                plus(status.left_out.entry(reason).or_default(), 1);
+                if error.ends_the_file() {
+                    status.ended = Some(error.to_string());
+                }
+            }
+        }
+    }
+    Ok((status, Part::default()))
+}
+
+/// A capture on its way.
+struct Reading {
+    status: FileStatus,
+    decoder: Decoder,
+    meter: Meter,
+    given: Vec<FlowRecord>,
+}
+
+impl Reading {
+    fn new(status: FileStatus) -> Self {
+        let (decoder, meter) = (Decoder::new(Limits::default()), Meter::new(MeterConfig::default()));
+        Self { status, decoder, meter, given: Vec::new() }
+    }
+
+    fn capture(mut self, source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+        self.status.ended = match Capture::open(source) {
+            Err(error) => Some(error.to_string()),
+            Ok(mut capture) => loop {
+                match capture.next_frame() {
+                    Ok(Some(frame)) => {
+                        self.frame(&frame);
+                        self.hand_on(each)?;
+                    }
+                    Ok(None) => break None,
+                    Err(error) => break Some(error.to_string()),
+                }
+            },
+        };
+        let given = &mut self.given;
+        self.meter.finish(&mut |record| given.push(record));
+        self.hand_on(each)?;
+        self.decoder.finish();
+        for (reason, frames) in &self.meter.counts().unread {
+            let reason = match reason {
+                Unmetered::Link => "a kind of link that is not read".to_owned(),
+                Unmetered::Frame(unread) => unread.to_string(),
+            };
+            plus(self.status.left_out.entry(reason).or_default(), *frames);
+        }
+        let part = Part::of(&ReceivedStatus::default(), &self.decoder, InletCounts::default());
+        Ok((self.status, part))
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let Self { decoder, meter, given, .. } = self;
+        let mut give = |record| given.push(record);
+        let read = frame.link.map(|link| Packet::read(link, frame.bytes));
+        let Some(Ok(packet)) = read else { return meter.frame(frame.time, frame.link, frame.bytes, &mut give) };
+        let payload = packet.payload(frame.bytes);
+        if is_export(&packet, payload) {
+            let exporter = SocketAddr::new(packet.source.to_canonical(), packet.source_port);
+            decoder.decode(exporter, frame.time, payload, &mut give);
+        } else {
+            meter.packet(frame.time, &packet, &mut give);
+        }
+    }
+
+    fn hand_on(&mut self, each: Each<'_>) -> Result<(), FlowError> {
+        plus(&mut self.status.records, self.given.len() as u64);
+        self.given.drain(..).try_for_each(each)
+    }
+}
+
+fn is_export(packet: &Packet, payload: &[u8]) -> bool {
+    let begins = matches!(payload, [0, 5 | 9 | 10, ..] | [0, 0, 0, 5, ..]);
+    begins && packet.protocol == UDP && EXPORT_PORTS.contains(&packet.destination_port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_their_first_bytes() {
+        assert_eq!(Kind::of(&[0xd4, 0xc3, 0xb2, 0xa1, 2]), Kind::Capture);
+        assert_eq!(Kind::of(&[0x0c, 0xa5, 2, 0]), Kind::Nfdump);
+        assert_eq!(Kind::of(b"StartTime,Dur,Proto"), Kind::Argus);
+        assert_eq!(Kind::of(b"#separator \\x09"), Kind::Zeek);
+        assert_eq!(Kind::of(b""), Kind::Zeek);
+    }
+
+    #[test]
+    fn what_is_no_record_is_counted_with_its_reason_and_an_error_of_the_taker_ends_it() {
+        let text = b"#fields\tts\tid.orig_h\n1\n" as &[u8];
+        let mut each = |_| Ok(());
+        let (status, _) = read_file("log", text, &mut each).expect("read");
+        assert_eq!((status.kind.as_str(), status.records), ("zeek", 0));
+        assert!(status.left_out.values().sum::<u64>() + u64::from(status.ended.is_some()) > 0, "{status:?}");
+    }
+}

@@ -1,0 +1,322 @@
+//! The job with sockets: threads, the queue between them, and the clock that moves keys, ages and scorings.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hinomi_model::cnc::status::{CollectorStatus, STATUS_FORMAT};
+use hinomi_model::{Clock, Timestamp};
+use hinomi_wire::flow::Limits;
+
+use super::analysis::{Analysis, AnalysisConfig, Scored};
+use super::keys::SharedKeys;
+use super::part::{Part, tell_analysis};
+use super::sockets::Sockets;
+use super::stream::{self, Streams};
+use super::{loss, receive};
+use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
+use crate::error::FlowError;
+use crate::finding::Endpoint;
+use crate::inlet::Inlet;
+use crate::purpose::{CncDetection, Flow};
+use crate::subscribers::Subscribers;
+
+/// Batches that wait for the analysis: at most as many flows as a receiver's datagrams hold, 32 times.
+const QUEUE_BATCHES: usize = 32;
+/// How often keys, ages and sums are looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the analysis waits for flows before it looks at the clock.
+const WAIT: Duration = Duration::from_millis(200);
+
+/// Flows of one receiver's batch of datagrams.
+pub(super) type Batch = Vec<Flow<CncDetection>>;
+
+/// Says whether somebody showed an endpoint to be none.
+pub type Refuted = Box<dyn Fn(&Endpoint) -> bool>;
+
+/// Who keeps what the job tells: ledger, journal, status. A failure ends the job: what cannot be recorded must not be done.
+pub trait Recorder {
+    /// Keys were made or destroyed.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn keys(&mut self, now: Timestamp, events: &[KeyEvent]) -> io::Result<()>;
+
+    /// State was deleted because its life was over.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn deleted(&mut self, now: Timestamp, what: &str, count: u64) -> io::Result<()>;
+
+    /// Servers were scored.
+    ///
+    /// # Errors
+    /// When that cannot be recorded.
+    fn scored(&mut self, scored: &Scored) -> io::Result<()>;
+
+    /// A key was made and knows no infected line: which are there, and on what basis? None while that switch is off.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    fn infected(&mut self) -> io::Result<Option<(Vec<IpAddr>, LegalBasis)>> {
+        Ok(None)
+    }
+
+    /// Before a scoring: which endpoints did somebody show to be no C&C servers?
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    fn refuted(&mut self, _now: Timestamp) -> io::Result<Refuted> {
+        Ok(Box::new(|_| false))
+    }
+
+    /// All sums, every second and at the end.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn status(&mut self, status: &CollectorStatus) -> io::Result<()>;
+}
+
+/// What a job needs.
+pub struct Job {
+    /// Where it listens.
+    pub sockets: Sockets,
+    /// Whose addresses become pseudonyms.
+    pub subscribers: Arc<Subscribers>,
+    /// Take remote ends in private address space for what they say.
+    pub local_remotes: bool,
+    /// How long a pseudonym lives.
+    pub epochs: EpochLength,
+    /// What exporters may make the decoders keep.
+    pub limits: Limits,
+    /// The second half.
+    pub analysis: AnalysisConfig,
+    /// How often servers are scored.
+    pub score_every: Duration,
+    /// When to end by itself.
+    pub lasting: Option<Duration>,
+}
+
+/// What every receiver and stream has; each has its own copy.
+#[derive(Clone)]
+pub(super) struct Desk<'a> {
+    pub(super) keys: SharedKeys,
+    pub(super) inlet: Inlet,
+    pub(super) limits: Limits,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) stop: &'a AtomicBool,
+    queue: SyncSender<Batch>,
+}
+
+impl Desk<'_> {
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Hands flows to the analysis. Tells whether it had to wait; none when the analysis has ended.
+    pub(super) fn send(&self, batch: Batch) -> Option<bool> {
+        match self.queue.try_send(batch) {
+            Ok(()) => Some(false),
+            Err(TrySendError::Full(batch)) => self.queue.send(batch).ok().map(|()| true),
+            Err(TrySendError::Disconnected(_)) => None,
+        }
+    }
+}
+
+/// A place where a receiver publishes its sums.
+pub(super) type Slot = Mutex<Part>;
+
+/// Puts the sums there.
+pub(super) fn publish(slot: &Slot, part: Part) {
+    *slot.lock().unwrap_or_else(PoisonError::into_inner) = part;
+}
+
+impl Job {
+    /// Runs until told to stop, or until its time is over; then takes in what has arrived, scores a last time, and
+    /// destroys the keys.
+    ///
+    /// # Errors
+    /// When a key cannot be made, a socket fails for good, or the recorder fails.
+    pub fn run(
+        self,
+        clock: &dyn Clock,
+        stop: &AtomicBool,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(CollectorStatus, Scored), FlowError> {
+        let Self { sockets, subscribers, epochs, limits, .. } = self;
+        let inlet = Inlet::new(Arc::clone(&subscribers));
+        let inlet = if self.local_remotes { inlet.with_local_remotes() } else { inlet };
+        let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Mutex::new(None));
+        let slots: Vec<Slot> = sockets.udp.iter().map(|_| Slot::default()).collect();
+        let mut centre = Centre {
+            analysis: Analysis::new(self.analysis),
+            keys: keys.clone(),
+            subscribers,
+            listening: &sockets.listening,
+            clock,
+            started: clock.now(),
+            slots: &slots,
+            streams: &streams,
+            recorder,
+        };
+        // Before the first datagram is taken: no record finds itself without a key.
+        centre.look(clock.now())?;
+        let told = std::thread::scope(|scope| {
+            let (sender, queue) = sync_channel(QUEUE_BATCHES);
+            let desk = Desk { keys, inlet, limits, clock, stop, queue: sender };
+            for (socket, slot) in sockets.udp.iter().zip(&slots) {
+                let (desk, failure) = (desk.clone(), &failure);
+                scope.spawn(move || {
+                    if let Err(error) = receive::run(socket, desk, slot) {
+                        stop.store(true, Ordering::Relaxed);
+                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    }
+                });
+            }
+            for listener in &sockets.tcp {
+                let (desk, streams) = (desk.clone(), &streams);
+                scope.spawn(move || stream::accept(scope, listener, &desk, streams));
+            }
+            // The queue ends when the last of its senders does.
+            drop(desk);
+            let outcome = centre.run(queue, stop, self.score_every, self.lasting);
+            stop.store(true, Ordering::Relaxed);
+            outcome
+        });
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => told,
+        }
+    }
+}
+
+/// The thread that analyses and keeps time.
+struct Centre<'a> {
+    analysis: Analysis,
+    keys: SharedKeys,
+    subscribers: Arc<Subscribers>,
+    listening: &'a [SocketAddr],
+    clock: &'a dyn Clock,
+    started: Timestamp,
+    slots: &'a [Slot],
+    streams: &'a Streams,
+    recorder: &'a mut dyn Recorder,
+}
+
+impl Centre<'_> {
+    fn run(
+        &mut self,
+        queue: Receiver<Batch>,
+        stop: &AtomicBool,
+        score_every: Duration,
+        lasting: Option<Duration>,
+    ) -> Result<(CollectorStatus, Scored), FlowError> {
+        let ends = lasting.map(|lasting| self.started.plus(lasting));
+        let (mut looked, mut scored) = (self.started, self.started);
+        loop {
+            match queue.recv_timeout(WAIT) {
+                Ok(batch) => self.analysis.take(batch, self.clock.now()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            }
+            let now = self.clock.now();
+            if has_passed(looked, now, LOOK_EVERY) {
+                self.look(now)?;
+                looked = now;
+            }
+            if has_passed(scored, now, score_every) {
+                self.score(now)?;
+                // What came while it scored was not there to be seen.
+                scored = self.clock.now();
+            }
+            if ends.is_some_and(|end| now >= end) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Keys, ages, sums.
+    fn look(&mut self, now: Timestamp) -> Result<(), FlowError> {
+        turn(&mut self.keys.write(), &mut self.analysis, now, self.recorder)?;
+        self.analysis.expire(now);
+        let status = self.status(now, true);
+        self.recorder.status(&status).map_err(FlowError::recorder)
+    }
+
+    fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
+        let refuted = self.recorder.refuted(now).map_err(FlowError::recorder)?;
+        let scored = self.analysis.score(now, loss::share(&self.part()), &refuted);
+        self.recorder.scored(&scored).map_err(FlowError::recorder)?;
+        Ok(scored)
+    }
+
+    fn end(&mut self) -> Result<(CollectorStatus, Scored), FlowError> {
+        let now = self.clock.now();
+        self.analysis.finish();
+        let scored = self.score(now)?;
+        let events = self.keys.write().destroy();
+        self.recorder.keys(now, &events).map_err(FlowError::recorder)?;
+        let status = self.status(now, false);
+        self.recorder.status(&status).map_err(FlowError::recorder)?;
+        Ok((status, scored))
+    }
+
+    fn part(&self) -> Part {
+        let mut all = self.streams.part();
+        for slot in self.slots {
+            all.add(&slot.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        all
+    }
+
+    fn status(&self, now: Timestamp, running: bool) -> CollectorStatus {
+        let (part, keys) = (self.part(), self.keys.read());
+        let epoch = keys.current_epoch();
+        let mut status = CollectorStatus {
+            format: STATUS_FORMAT,
+            running,
+            started: self.started,
+            updated: now,
+            listening: self.listening.to_vec(),
+            epoch,
+            epoch_ends: keys.length().end_of(epoch),
+            infected_switch: keys.knows_infected(),
+            loss: loss::share(&part),
+            ..CollectorStatus::default()
+        };
+        part.tell(&mut status, &self.subscribers);
+        tell_analysis(&self.analysis, &mut status);
+        status
+    }
+}
+
+/// Moves keys to this moment, tells a new one which lines are infected, and drops what is too old.
+pub(super) fn turn(
+    keys: &mut Keys,
+    analysis: &mut Analysis,
+    now: Timestamp,
+    recorder: &mut dyn Recorder,
+) -> Result<(), FlowError> {
+    let events = keys.advance(now)?;
+    if !events.is_empty() {
+        recorder.keys(now, &events).map_err(FlowError::recorder)?;
+    }
+    if events.iter().any(|event| matches!(event, KeyEvent::Born { .. }))
+        && let Some((lines, basis)) = recorder.infected().map_err(FlowError::recorder)?
+    {
+        keys.tell_infected(&lines, &basis);
+    }
+    let gone = analysis.advance(keys.current_epoch());
+    if gone > 0 {
+        recorder.deleted(now, "server states", gone).map_err(FlowError::recorder)?;
+    }
+    Ok(())
+}
+
+/// Whether so much time lies between two moments; a clock that was set back has passed as well.
+fn has_passed(before: Timestamp, now: Timestamp, span: Duration) -> bool {
+    now.since(before).max(before.since(now)) >= span
+}

@@ -1,0 +1,203 @@
+//! IPFIX over TCP: a thread and a decoder a stream, at most 64 at a time.
+//!
+//! A stream ends when its peer ends it, when it is no IPFIX, or when no whole message came for ten minutes. Its templates
+//! go with it (RFC 7011 section 8.1).
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Scope;
+use std::time::Duration;
+
+use hinomi_model::Timestamp;
+use hinomi_model::cnc::status::{ReceivedStatus, Sums};
+use hinomi_wire::flow::{Decoder, Framing};
+
+use super::job::{Batch, Desk};
+use super::part::{self, Part, plus};
+use super::sockets::WAIT;
+
+/// Streams at a time; another one is closed at once, and counted.
+const MAX_STREAMS: usize = 64;
+/// How long a stream may bring no whole message.
+const IDLE: Duration = Duration::from_mins(10);
+/// Reads that are still done once the job stops: what had arrived before, and no endless flood.
+const LAST_READS: u32 = 4_096;
+/// Bytes of one read.
+const READ_BYTES: usize = 65_536;
+
+/// What streams counted.
+#[derive(Default)]
+pub(super) struct Streams(Mutex<Book>);
+
+#[derive(Default)]
+struct Book {
+    open: BTreeMap<u64, Part>,
+    ended: Part,
+    counts: Sums,
+    next: u64,
+}
+
+/// What ended a stream.
+#[derive(Clone, Copy)]
+enum Ended {
+    ByPeer,
+    Idle,
+    Broken,
+    Stopped,
+}
+
+impl Ended {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ByPeer => "ended",
+            Self::Idle => "idle",
+            Self::Broken => "broken",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl Streams {
+    /// The sums of all streams.
+    pub(super) fn part(&self) -> Part {
+        let book = self.book();
+        let mut all = book.ended.clone();
+        for part in book.open.values() {
+            all.add(part);
+        }
+        all.received.streams = book.counts.clone();
+        all
+    }
+
+    /// A number for a new stream, if there is room for one.
+    fn open(&self) -> Option<u64> {
+        let mut book = self.book();
+        if book.open.len() >= MAX_STREAMS {
+            part::count(&mut book.counts, "refused");
+            return None;
+        }
+        part::count(&mut book.counts, "opened");
+        let number = book.next;
+        book.next = number.wrapping_add(1);
+        book.open.insert(number, Part::default());
+        Some(number)
+    }
+
+    fn publish(&self, number: u64, part: Part) {
+        self.book().open.insert(number, part);
+    }
+
+    fn end(&self, number: u64, part: Part, why: Ended) {
+        let mut book = self.book();
+        book.open.remove(&number);
+        part::count(&mut book.counts, why.name());
+        // Whoever connects again and again must not make the list of exporters grow.
+        book.ended.add(&Part { exporters: Vec::new(), ..part });
+    }
+
+    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Accepts streams until told to stop.
+pub(super) fn accept<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    listener: &TcpListener,
+    desk: &Desk<'scope>,
+    streams: &'scope Streams,
+) {
+    while !desk.is_stopping() {
+        // Nobody came within the socket's timeout, or who came is gone again.
+        let Ok((stream, peer)) = listener.accept() else { continue };
+        let Some(number) = streams.open() else { continue };
+        let desk = desk.clone();
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let job = move || {
+            let mut talk = Talk::new(desk, peer);
+            let why = talk.run(stream, |part| streams.publish(number, part));
+            talk.decoder.finish();
+            streams.end(number, talk.part(), why);
+        };
+        if std::thread::Builder::new().spawn_scoped(scope, job).is_err() {
+            streams.end(number, Part::default(), Ended::Broken);
+        }
+    }
+}
+
+struct Talk<'a> {
+    desk: Desk<'a>,
+    peer: SocketAddr,
+    decoder: Decoder,
+    framing: Framing,
+    received: ReceivedStatus,
+    heard: Timestamp,
+}
+
+impl<'a> Talk<'a> {
+    fn new(desk: Desk<'a>, peer: SocketAddr) -> Self {
+        let (decoder, heard) = (Decoder::new(desk.limits), desk.clock.now());
+        Self { desk, peer, decoder, framing: Framing::new(), received: ReceivedStatus::default(), heard }
+    }
+
+    fn run(&mut self, mut stream: TcpStream, publish: impl Fn(Part)) -> Ended {
+        use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+        if stream.set_read_timeout(Some(WAIT)).is_err() {
+            return Ended::Broken;
+        }
+        let (mut buffer, mut left) = (vec![0; READ_BYTES], LAST_READS);
+        while left > 0 {
+            left -= u32::from(self.desk.is_stopping());
+            match stream.read(&mut buffer) {
+                Ok(0) if self.framing.pending() == 0 => return Ended::ByPeer,
+                Ok(0) => return Ended::Broken,
+                Ok(count) => {
+                    if let Some(why) = self.take(buffer.get(..count).unwrap_or_default()) {
+                        return why;
+                    }
+                    publish(self.part());
+                }
+                Err(error) if matches!(error.kind(), Interrupted | TimedOut | WouldBlock) => {
+                    if self.desk.is_stopping() {
+                        return Ended::Stopped;
+                    }
+                }
+                Err(_) => return Ended::Broken,
+            }
+            if self.desk.clock.now().since(self.heard) >= IDLE {
+                return Ended::Idle;
+            }
+        }
+        Ended::Stopped
+    }
+
+    /// Takes in bytes; tells why the stream must end, if it must.
+    fn take(&mut self, bytes: &[u8]) -> Option<Ended> {
+        let Self { desk, peer, decoder, framing, .. } = self;
+        let now = desk.clock.now();
+        let (mut flows, mut messages) = (Batch::new(), 0_u64);
+        let framed = {
+            let keys = desk.keys.read();
+            framing.push(bytes, |message| {
+                plus(&mut messages, 1);
+                decoder.decode(*peer, now, message, &mut |record| flows.extend(desk.inlet.take(&keys, &record)));
+            })
+        };
+        if messages > 0 {
+            self.heard = now;
+        }
+        if !flows.is_empty() {
+            match self.desk.send(flows) {
+                Some(waited) => plus(&mut self.received.waits, u64::from(waited)),
+                None => return Some(Ended::Stopped),
+            }
+        }
+        framed.is_err().then_some(Ended::Broken)
+    }
+
+    fn part(&self) -> Part {
+        Part::of(&self.received, &self.decoder, self.desk.inlet.counts())
+    }
+}
