@@ -16,9 +16,6 @@ use crate::{mysql, text};
 const WORDS_BEFORE: usize = 5;
 const WORDS_AFTER: usize = 3;
 
-/// The most times that are blanked in one greeting.
-const MAX_TIMES: usize = 32;
-
 /// Names in dates and of zones; nothing else is ever blanked, least of all a word that names a protocol.
 const DATE_NAMES: &[&str] = &[
     "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
@@ -49,9 +46,6 @@ pub fn mask(bytes: &mut [u8]) {
 fn times(input: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for colon in memchr_iter(b':', input) {
-        if found.len() >= MAX_TIMES {
-            break;
-        }
         let Some(start) = colon.checked_sub(2) else { continue };
         if is_time(get(input, start..start + 8)) && is_alone(input, start) {
             found.extend(with_date(input, start..start + 8));
@@ -74,18 +68,18 @@ fn is_time(text: &[u8]) -> bool {
 fn is_alone(input: &[u8], start: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| input.get(at));
     let after = input.get(start + 8);
-    !before.is_some_and(|byte| *byte == b':' || byte.is_ascii_alphanumeric() && *byte != b'T')
-        && !after.is_some_and(|byte| *byte == b':' || byte.is_ascii_alphanumeric() && *byte != b'Z')
+    !before.is_some_and(|byte| goes_on(*byte) && *byte != b'T')
+        && !after.is_some_and(|byte| goes_on(*byte) && *byte != b'Z')
+}
+
+const fn goes_on(byte: u8) -> bool {
+    byte == b':' || byte.is_ascii_alphanumeric()
 }
 
 /// The time, and each word of its date.
 fn with_date(input: &[u8], time: Range<usize>) -> Vec<Range<usize>> {
     let mut ranges = Vec::with_capacity(8);
-    let iso = get(input, time.start.saturating_sub(11)..time.start);
-    let mut at = time.start;
-    if iso.last() == Some(&b'T') && is_iso_date(iso.get(..10).unwrap_or_default()) {
-        at = time.start - 11;
-    }
+    let mut at = iso_date_before(input, time.start).unwrap_or(time.start);
     ranges.push(at..time.end);
     for _ in 0..WORDS_BEFORE {
         let Some(word) = word_before(input, at).filter(|word| is_date_word(get(input, word.clone()))) else { break };
@@ -101,15 +95,25 @@ fn with_date(input: &[u8], time: Range<usize>) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The word that ends before the single blanks before `at`, at most 16 bytes.
+/// Where the date of an ISO time begins. One that is part of something longer is none: what stands before it would be
+/// alone, and look like a time itself, once it is blanked.
+fn iso_date_before(input: &[u8], time: usize) -> Option<usize> {
+    let start = time.checked_sub(11)?;
+    let (date, letter) = get(input, start..time).split_at_checked(10)?;
+    let is_part = start.checked_sub(1).and_then(|at| input.get(at)).is_some_and(|byte| goes_on(*byte));
+    (letter == b"T" && is_iso_date(date) && !is_part).then_some(start)
+}
+
+/// The word that ends before the single blanks before `at`, whole, at most 16 bytes.
 fn word_before(input: &[u8], at: usize) -> Option<Range<usize>> {
     let before = get(input, at.saturating_sub(18)..at);
     let end = before.iter().rposition(|byte| *byte != b' ')? + 1;
     if end == before.len() {
         return None;
     }
-    let start = before.get(..end)?.iter().rposition(|byte| *byte <= b' ').map_or(0, |blank| blank + 1);
     let base = at - before.len();
+    let blank = before.get(..end)?.iter().rposition(|byte| *byte <= b' ');
+    let start = if base == 0 { blank.map_or(0, |blank| blank + 1) } else { blank? + 1 };
     Some(base + start..base + end)
 }
 
@@ -147,7 +151,7 @@ fn counters(input: &[u8]) -> Vec<Range<usize>> {
     let counter = |phrase: &&[u8]| {
         let start = find_ignore_case(input, phrase)? + phrase.len();
         let rest = get(input, start..input.len());
-        let digits = rest.iter().take(8).take_while(|byte| byte.is_ascii_digit() || **byte == b':').count();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b':').count();
         Some(start..start + digits)
     };
     COUNTERS.iter().filter_map(counter).collect()
@@ -186,6 +190,23 @@ mod tests {
             masked("220-FTP Local time is now 16:42. Server port: 21.\r\n"),
             "220-FTP Local time is now *****. Server port: 21.\r\n"
         );
+    }
+
+    /// What is blanked must not leave a time behind that looked like part of something longer before.
+    #[test]
+    fn masking_twice_is_masking_once() {
+        let many = "27 22:12:55\t".repeat(40);
+        for text in [
+            many.as_str(),
+            "12:13:142026-11-22T01:02:03",
+            "12:13:14Mon         01:02:03",
+            "Local time is now 1:2:3:4:12:13:14",
+            "a 2026-11-22T01:02:03 12:13:14",
+        ] {
+            let once = masked(text);
+            assert_eq!(masked(&once), once, "{text}");
+        }
+        assert!(!masked(&many).contains("22:12"), "every time is blanked");
     }
 
     #[test]
