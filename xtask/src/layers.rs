@@ -35,8 +35,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Tests may use more: the town to be surveyed, the real store and rules to run against.
+/// Tests may use more: the town to be surveyed or listened to, the decoders its messages are meant for, the real store
+/// and rules to run against.
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
+    ("hinomi-town", &["hinomi-wire"]),
+    ("hinomi-flow", &["hinomi-town"]),
     ("hinomi-survey", &["hinomi-town", "hinomi-lake", "hinomi-identify"]),
     ("hinomi-web", &["hinomi-lake", "hinomi-identify"]),
     ("hinomi-lake", &["hinomi-identify"]),

@@ -1,7 +1,7 @@
 //! Why there is no town.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use hinomi_model::Transport;
 
@@ -58,5 +58,11 @@ pub enum TownError {
         what: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Flows may be told to this machine only.
+    #[error("{address} is not on this machine: the town tells its flows to loopback addresses only, as 127.0.0.1:2055")]
+    NotLoopback {
+        /// What was asked for.
+        address: SocketAddr,
     },
 }

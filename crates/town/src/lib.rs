@@ -16,6 +16,8 @@
 //! address, day): the same seed is the same town. [`Plan`] computes it without a socket and tells the [`Truth`] that a
 //! perfect survey would find; [`up`] opens the sockets and returns [`Running`].
 //!
+//! [`flows::Router`] tells what the homes' lines send to the rest of the world: flows with planted botnets, in IPFIX.
+//!
 //! The protocols' server sides are written here anew, on purpose not with `hinomi-wire`: two readings of a
 //! specification find each other's faults.
 
@@ -26,6 +28,7 @@ mod config;
 mod datagram;
 mod error;
 mod filter;
+pub mod flows;
 mod host;
 mod limits;
 mod listen;

@@ -13,6 +13,7 @@ pub mod counts;
 pub mod decoder;
 pub mod file;
 pub mod ipfix;
+pub mod ipfix_file;
 pub mod limits;
 pub mod nfdump;
 pub mod record;

@@ -1,4 +1,4 @@
-//! Flows of a file, whatever wrote it: Zeek, Argus, nfdump, or plain packets.
+//! Flows of a file, whatever wrote it: Zeek, Argus, nfdump, IPFIX (RFC 5655), or plain packets.
 //!
 //! The format is recognised by the first bytes; all bytes are read by `wire`. What cannot be read is counted and told.
 
@@ -6,7 +6,7 @@ use std::io::BufRead;
 
 use hinomi_wire::capture::Capture;
 use hinomi_wire::flow::file::FileError;
-use hinomi_wire::flow::{FlowRecord, binetflow, zeek};
+use hinomi_wire::flow::{FlowRecord, binetflow, ipfix_file, nfdump, zeek};
 
 use crate::meter::{Meter, MeterConfig};
 
@@ -33,6 +33,9 @@ const CAPTURES: [[u8; 4]; 5] = [
     [0x0a, 0x0d, 0x0d, 0x0a],
 ];
 
+/// First bytes of nfdump's files, on a little-endian machine.
+const NFDUMP: [u8; 2] = [0x0c, 0xa5];
+
 /// Reads a whole file, unpacked already.
 ///
 /// # Errors
@@ -43,6 +46,10 @@ pub fn read(mut source: impl BufRead) -> Result<Read, std::io::Error> {
     let is_argus = start.get(..9).is_some_and(|word| word == b"StartTime");
     Ok(if CAPTURES.iter().any(|magic| head == magic) {
         packets(source)
+    } else if start.starts_with(&NFDUMP) {
+        lines(nfdump::Flows::new(source))
+    } else if ipfix_file::begins(start) {
+        lines(ipfix_file::Flows::new(source))
     } else if is_argus {
         lines(binetflow::Flows::new(source))
     } else {

@@ -6,6 +6,7 @@ mod client;
 mod days;
 mod faults;
 mod filter;
+mod flows;
 mod hostile;
 mod layout;
 mod protocols;
