@@ -33,8 +33,16 @@ const STEPS: [(f64, f64); 3] = [(2.0, 1.0), (3.0, 2.5), (4.0, 4.2)];
 #[derive(Default)]
 pub(crate) struct Steps {
     probe: Option<Timestamp>,
-    download: Option<(Timestamp, Remote)>,
-    met: Vec<(Remote, Timestamp)>,
+    download: Option<Timestamp>,
+    met: Vec<Met>,
+}
+
+/// A server that a subscriber met.
+struct Met {
+    remote: Remote,
+    first: Timestamp,
+    /// Something as large as an implant was fetched there: it hands out files, whoever's they are, and commands nobody.
+    fetched: bool,
 }
 
 /// Candidates of one chain: steps in order, and servers met among them.
@@ -53,12 +61,15 @@ impl Steps {
             return;
         }
         let fetched = flow.back.is_some_and(|back| back.bytes >= DOWNLOAD_BYTES);
-        let after_probe = self.probe.is_some_and(|probe| flow.start.since(probe).as_secs() <= STEP_SECONDS);
-        if fetched && after_probe && flow.start >= self.probe.unwrap_or_default() {
-            self.download = Some((flow.start, flow.remote));
+        let after_probe =
+            self.probe.is_some_and(|probe| flow.start >= probe && flow.start.since(probe).as_secs() <= STEP_SECONDS);
+        if fetched && after_probe {
+            self.download = Some(flow.start);
         }
-        if !self.met.iter().any(|(remote, _)| *remote == flow.remote) && self.met.len() < MAX_MET {
-            self.met.push((flow.remote, flow.start));
+        if let Some(met) = self.met.iter_mut().find(|met| met.remote == flow.remote) {
+            met.fetched |= fetched;
+        } else if self.met.len() < MAX_MET {
+            self.met.push(Met { remote: flow.remote, first: flow.start, fetched });
         }
     }
 

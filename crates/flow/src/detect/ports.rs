@@ -90,6 +90,9 @@ const OTHER_CNC: f64 = 0.05;
 const MIN_ON_PORT: u32 = 5;
 /// How many servers the built-in shares are worth.
 const PRIOR: f64 = 300.0;
+/// A port that is expected on so many of the servers met and is on none is rarer here than elsewhere (e^-3: one chance in
+/// twenty).
+const EXPECTED_TO_MISS: f64 = 3.0;
 /// With fewer seeds, the built-in shares are used.
 const MIN_SEEDS: u32 = 500;
 /// A port says no more than this, for it is easily changed.
@@ -121,13 +124,14 @@ fn among_cnc(port: u16, world: &World) -> f64 {
 
 fn among_all(port: u16, world: &World) -> f64 {
     let other = if port < 10_000 { OTHER_LOW } else { OTHER_HIGH };
-    let named = listed(&AMONG_ALL, port);
-    let built_in = named.unwrap_or(other) / 1e4;
+    let built_in = listed(&AMONG_ALL, port).unwrap_or(other) / 1e4;
     // The server that is judged is no reference for itself.
     let met = as_f64(world.ports.get(&port).copied().unwrap_or(0).saturating_sub(1));
     let share = (met + PRIOR * built_in) / (as_f64(world.servers) + PRIOR);
-    // That a rare port was not met elsewhere is no news: there are more rare ports than servers.
-    if named.is_some() { share } else { share.max(built_in) }
+    // That a rare port was not met elsewhere is no news: there are more rare ports than servers. What is expected less
+    // than so many times among the servers met cannot be missed there either; peers with a port each swell their number.
+    let expected = built_in * as_f64(world.servers);
+    if expected < EXPECTED_TO_MISS { share.max(built_in) } else { share }
 }
 
 fn listed(table: &[(u16, f64)], port: u16) -> Option<f64> {

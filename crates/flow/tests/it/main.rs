@@ -3,3 +3,4 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
 
 mod drill;
+mod town;

@@ -28,6 +28,18 @@ fn probe_download_server_scan_in_that_order_are_four_steps() {
 }
 
 #[test]
+fn whoever_hands_out_files_is_no_candidate_also_when_others_do_later() {
+    let mut steps = Steps::default();
+    steps.see(&probe(0));
+    steps.see(&with_back(flow(1, (0x0600_0001, 80), 10), 90_000));
+    let server = with_back(flow(1, (0x0700_0001, 7_173), 20), 900);
+    steps.see(&server);
+    steps.see(&with_back(flow(1, (0x0600_0002, 443), 30), 400_000));
+    let before = steps.before(Timestamp::from_micros(60_000_000));
+    assert!(before.steps == 4 && before.servers == [server.remote]);
+}
+
+#[test]
 fn what_was_met_long_before_is_no_candidate() {
     let mut steps = Steps::default();
     steps.see(&with_back(flow(1, (0x0700_0001, 443), 0), 900));
