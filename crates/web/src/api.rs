@@ -2,6 +2,7 @@
 
 mod evidence;
 mod export;
+mod flow;
 pub(crate) mod problem;
 mod records;
 
@@ -17,8 +18,18 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 7] =
-    ["/search", "/hosts/{address}", "/evidence/{hash}", "/surveys", "/status", "/export", "/openapi.json"];
+pub const PATHS: [&str; 10] = [
+    "/search",
+    "/hosts/{address}",
+    "/evidence/{hash}",
+    "/surveys",
+    "/status",
+    "/export",
+    "/flow/findings",
+    "/flow/findings/{endpoint}",
+    "/flow/status",
+    "/openapi.json",
+];
 
 /// The description.
 pub const DESCRIPTION: &str = include_str!("../openapi.json");
@@ -31,6 +42,9 @@ pub(crate) fn routes() -> Router<App> {
         get(records::surveys),
         get(records::status),
         get(export::stream),
+        get(flow::findings),
+        get(flow::finding),
+        get(flow::status),
         get(describe),
     ];
     let routes = PATHS.into_iter().zip(handlers);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use hinomi_model::ContentHash;
+use hinomi_model::cnc::Endpoint;
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986 section 2.3.
 pub fn encode(text: &str) -> String {
@@ -71,6 +72,21 @@ pub fn narrowed(query: &str, term: &str) -> String {
 /// The page of one host.
 pub fn host(address: IpAddr) -> String {
     format!("/hosts/{address}")
+}
+
+/// The page of one endpoint found in flows.
+pub fn flow(endpoint: &Endpoint) -> String {
+    format!("/flow/{}", in_path(endpoint))
+}
+
+/// The same for programs.
+pub fn flow_api(endpoint: &Endpoint) -> String {
+    format!("/api/v1/flow/findings/{}", in_path(endpoint))
+}
+
+/// An endpoint as one part of a path.
+fn in_path(endpoint: &Endpoint) -> String {
+    encode(&endpoint.to_string().replace('/', "-"))
 }
 
 /// The page of one piece of evidence, some bytes of it marked.

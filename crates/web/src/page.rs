@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod evidence;
 pub(crate) mod fault;
+pub(crate) mod flow;
 mod frame;
 pub(crate) mod guide;
 mod hex;
@@ -55,6 +56,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/hosts/{address}", get(host::show))
         .route("/evidence/{hash}", get(evidence::show))
         .route("/surveys", get(surveys::show))
+        .route("/flow", get(flow::show))
+        .route("/flow/{endpoint}", get(flow::endpoint::show))
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))
 }

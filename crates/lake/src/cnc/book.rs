@@ -30,6 +30,7 @@ pub struct HeldFinding {
     /// What the export gate said when it was told last.
     pub export: ExportVerdict,
     /// When a list last named it, if one did and none took it back since.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listed: Option<Timestamp>,
 }
 
@@ -61,8 +62,10 @@ pub struct Story {
     /// Which.
     pub endpoint: Endpoint,
     /// As it is held at the moment asked for, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldFinding>,
     /// As it was told last, whether held or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Finding>,
     /// Its scorings, oldest first.
     pub points: Vec<Point>,

@@ -1,11 +1,9 @@
 //! A host's history as a picture: one row for each service, time from left to right, a dot for each sighting.
 
-use std::time::Duration;
-
 use hinomi_model::{Outcome, Timestamp};
 use hinomi_share::HistoryEntry;
 
-use crate::moment;
+use super::axis::{Axis, Tick};
 
 /// Width of the drawing.
 pub const WIDTH: u32 = 760;
@@ -18,9 +16,6 @@ const RIGHT: u32 = 740;
 const ROW: u32 = 30;
 const TOP: u32 = 14;
 const FOOT: u32 = 28;
-
-/// The shortest time that the picture spans.
-const SHORTEST: Duration = Duration::from_secs(60 * 60);
 
 /// The most rows and the most dots of one picture; the table has the rest.
 const MAX_ROWS: usize = 24;
@@ -61,21 +56,11 @@ pub struct Dot {
     pub time: Timestamp,
 }
 
-/// A date on the foot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tick {
-    /// Where.
-    pub x: u32,
-    /// Which anchor keeps the text inside: `start`, `middle` or `end`.
-    pub anchor: &'static str,
-    /// The date.
-    pub label: String,
-}
-
 /// Draws a history, newest first as the lake gives it.
 pub fn draw(history: &[HistoryEntry]) -> Timeline {
     let times = history.iter().map(|entry| entry.time);
     let (Some(first), Some(last)) = (times.clone().min(), times.max()) else { return Timeline::default() };
+    let axis = Axis { left: LEFT, right: RIGHT, first, last };
     let mut services: Vec<_> = history.iter().map(|entry| (entry.port, entry.transport)).collect();
     services.sort_unstable();
     services.dedup();
@@ -86,14 +71,14 @@ pub fn draw(history: &[HistoryEntry]) -> Timeline {
         let seen = history.iter().rev().filter(|entry| (entry.port, entry.transport) == (port, transport));
         let seen: Vec<_> = seen.take(budget).collect();
         budget -= seen.len();
-        rows.push(row(format!("{port}/{transport}"), TOP + number * ROW + ROW / 2, &seen, (first, last)));
+        rows.push(row(format!("{port}/{transport}"), TOP + number * ROW + ROW / 2, &seen, &axis));
     }
     let height = TOP + u32::try_from(rows.len()).unwrap_or(0) * ROW + FOOT;
-    Timeline { height, rows, ticks: ticks(first, last) }
+    Timeline { height, rows, ticks: axis.ticks() }
 }
 
-fn row(label: String, y: u32, seen: &[&HistoryEntry], bounds: (Timestamp, Timestamp)) -> Row {
-    let at = |entry: &HistoryEntry| place(entry.time, bounds);
+fn row(label: String, y: u32, seen: &[&HistoryEntry], axis: &Axis) -> Row {
+    let at = |entry: &HistoryEntry| axis.place(entry.time);
     let open = |entry: &HistoryEntry| entry.outcome == Outcome::Open;
     let pairs = seen.iter().zip(seen.iter().skip(1));
     let spans = pairs.filter(|(from, to)| open(from) && open(to)).map(|(from, to)| (at(from), at(to))).collect();
@@ -104,28 +89,6 @@ fn row(label: String, y: u32, seen: &[&HistoryEntry], bounds: (Timestamp, Timest
 fn class(entry: &HistoryEntry) -> &'static str {
     let changed = entry.changes.iter().any(|change| change != "opened");
     if entry.outcome == Outcome::Open && changed { "change" } else { entry.outcome.name() }
-}
-
-/// Where a time stands between the first and the last. Times that lie close together stand close together: the whole
-/// is an hour at least, with what there is in its middle.
-fn place(time: Timestamp, (first, last): (Timestamp, Timestamp)) -> u32 {
-    let between = last.since(first).as_micros();
-    let whole = between.max(SHORTEST.as_micros());
-    let margin = (whole - between) / 2;
-    let part = (margin + time.since(first).as_micros()) * u128::from(RIGHT - LEFT) / whole;
-    LEFT + u32::try_from(part).unwrap_or(0)
-}
-
-fn ticks(first: Timestamp, last: Timestamp) -> Vec<Tick> {
-    if last.since(first) < SHORTEST {
-        let (from, to) = (moment::minute(first), moment::minute(last));
-        let label = if from == to { from } else { format!("{} – {to}", from.trim_end_matches(" UTC")) };
-        return vec![Tick { x: (LEFT + RIGHT) / 2, anchor: "middle", label }];
-    }
-    vec![
-        Tick { x: LEFT, anchor: "start", label: moment::minute(first) },
-        Tick { x: RIGHT, anchor: "end", label: moment::minute(last) },
-    ]
 }
 
 #[cfg(test)]

@@ -56,6 +56,10 @@ impl From<DeskError> for Fault {
             DeskError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy"),
             DeskError::Read(ReadError::Query(query)) => Self::query(&query),
             DeskError::Read(ReadError::Asked(asked)) => Self::new(StatusCode::BAD_REQUEST, "parameter").because(&asked),
+            DeskError::Read(ReadError::Unwitnessed(reason)) => {
+                tracing::error!(reason, "a look at findings could not be written down");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unwitnessed")
+            }
             DeskError::Read(ReadError::Cursor) => Self::new(StatusCode::BAD_REQUEST, "cursor"),
             other => {
                 tracing::error!(error = %other, "the lake could not be read");

@@ -49,6 +49,12 @@ fn answers_have_exactly_the_described_properties() {
         ("/evidence/{hash}", "400", "/evidence/xyz".to_owned()),
         ("/surveys", "200", "/surveys".to_owned()),
         ("/status", "200", "/status".to_owned()),
+        ("/flow/findings", "200", "/flow/findings".to_owned()),
+        ("/flow/findings/{endpoint}", "200", "/flow/findings/203.0.113.9:1337-tcp".to_owned()),
+        ("/flow/findings/{endpoint}", "200", "/flow/findings/203.0.113.77:23-tcp".to_owned()),
+        ("/flow/findings/{endpoint}", "404", "/flow/findings/203.0.113.1:1-udp".to_owned()),
+        ("/flow/findings/{endpoint}", "400", "/flow/findings/203.0.113.1".to_owned()),
+        ("/flow/status", "200", "/flow/status".to_owned()),
         ("/export", "400", "/export?format=pdf".to_owned()),
         ("/export", "400", "/export?q=port:x".to_owned()),
     ];

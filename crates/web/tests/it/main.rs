@@ -11,6 +11,7 @@ mod api;
 mod browser;
 mod client;
 mod door;
+mod flow;
 mod hostile;
 mod links;
 mod pages;

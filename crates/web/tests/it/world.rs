@@ -1,7 +1,8 @@
 //! A small town at rest: a lake with a handful of hosts, some of them hostile, and a server on it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use hinomi_identify::Engine;
 use hinomi_lake::{Lake, LakeOptions, Places};
@@ -9,7 +10,7 @@ use hinomi_model::time::FixedClock;
 use hinomi_model::{
     Batch, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::{ReadError, Reader, Viewer};
+use hinomi_share::{ReadError, Reader, Sight, Viewer, Witness};
 use hinomi_web::{NoSurveys, Progress, Server, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -26,9 +27,27 @@ pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
 /// A server with its lake. Ends when dropped.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) looks: Arc<Looks>,
     stop: Option<oneshot::Sender<()>>,
     runtime: Option<Runtime>,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
+}
+
+/// Counts looks at findings, and refuses to when its paper is gone.
+#[derive(Default)]
+pub(crate) struct Looks {
+    pub(crate) sights: Mutex<Vec<Sight>>,
+    pub(crate) refuses: AtomicBool,
+}
+
+impl Witness for Looks {
+    fn looked(&self, sight: Sight) -> Result<(), String> {
+        if self.refuses.load(Ordering::Relaxed) {
+            return Err("no paper".to_owned());
+        }
+        self.sights.lock().expect("nobody failed").push(sight);
+        Ok(())
+    }
 }
 
 impl World {
@@ -68,10 +87,15 @@ impl World {
             clock: Arc::clone(&clock) as Arc<_>,
         };
         let lake = Lake::open(options).expect("a lake");
+        let has_flows = !batches.is_empty();
         for batch in batches {
             lake.append(batch).expect("room");
         }
-        let reader = Reader::new(Arc::new(lake), Viewer::Operator);
+        if has_flows {
+            crate::flow::write(folder.path());
+        }
+        let looks = Arc::new(Looks::default());
+        let reader = Reader::new(Arc::new(lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         let bound = runtime.block_on(Server { reader, progress, clock, bind, simulated }.bind()).expect("a free port");
@@ -80,7 +104,7 @@ impl World {
         runtime.spawn(bound.run(async {
             let _ = stopped.await;
         }));
-        Self { address, stop: Some(stop), runtime: Some(runtime), _folder: folder }
+        Self { address, looks, stop: Some(stop), runtime: Some(runtime), folder }
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {
@@ -258,6 +282,10 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/surveys",
+        "/flow",
+        "/flow/203.0.113.9:1337-tcp",
+        "/flow/[2001:db8:b07::9]:443-tcp",
+        "/flow/203.0.113.77:23-tcp",
         "/guide",
         "/about",
     ]

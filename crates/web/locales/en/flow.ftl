@@ -1,0 +1,173 @@
+# C&C servers found in flows
+flow-title = C&C servers in flows
+flow-lead = Servers that command infected devices, recognised in flow records by how their clients behave. Who the clients are is not kept.
+flow-none = No flows yet
+flow-none-how = A collector reads NetFlow, IPFIX or sFlow, or captures. Say whose lines the flows are of; their addresses become pseudonyms that die with the day.
+flow-begin-lines = Write down your own prefixes, one a line:
+flow-begin-collect = Listen to your routers (name an address of this machine instead of 127.0.0.1 to hear others):
+flow-begin-files = Or read captures that you have:
+flow-figure-held = findings held
+flow-figure-pass = may be shared
+flow-figure-inside = stay inside
+flow-figure-withdrawn = taken back or faded
+flow-held = Held findings
+flow-held-none = Nothing is held at this moment. What one kind of reason alone speaks for is no finding, however loudly it does.
+flow-held-caption = Surest first; a finding fades by half in 14 days without new evidence
+flow-more = { $n ->
+    [one] { $count } more finding; the API lists it
+   *[other] { $count } more findings; the API lists them
+}
+flow-balance-title = What speaks for each finding, by kind of reason
+flow-balance-desc = Each bar is made of what groups of reasons add; the upright mark is where it becomes likelier than not; the dot is where the finding stands after what speaks against it. The table below has the same findings.
+flow-even = as likely as not
+flow-stands = where it stands
+flow-endpoint = Endpoint
+flow-confidence = Confidence
+flow-reasons = Reasons
+flow-clients-column = Clients in one epoch
+flow-may-leave = Sharing
+flow-last-told = Last confirmed
+flow-first-told = First found
+flow-told-confidence = Confidence then
+flow-listed = On a shared list since
+flow-collector = Collector
+flow-collector-state = State
+flow-state-running = running
+flow-state-silent = silent: it has said nothing for two minutes
+flow-state-stopped = stopped
+flow-started = Started
+flow-updated = Last account
+flow-listening = Listening on
+flow-loss = Lost on the way
+flow-kernel-drops = Dropped by the system
+flow-key-dies = Pseudonyms die at
+flow-infected-switch = Joined with infected lines
+flow-on = yes
+flow-off = no
+flow-stage-received = Received
+flow-stage-decoded = Decoded
+flow-stage-inlet = Addresses become pseudonyms
+flow-stage-pairs = Sessions
+flow-stage-servers = Servers
+flow-stage-watched = Seen subscribers do
+flow-stage-scoring = Last scoring
+flow-stage-files = Files
+flow-datagrams = datagrams
+flow-bytes = bytes
+flow-records = records
+flow-option-records = about exporters
+flow-templates = templates
+flow-flows = flows
+flow-files = Files that were read
+flow-file = File
+flow-file-kind = Kind
+flow-refused = Refused
+flow-refused-caption = What did not become a flow, and why
+flow-stage = Stage
+flow-reason = Reason
+flow-count = Times
+flow-exporters = Exporters
+flow-exporters-caption = Those that lost most first; loss by the numbers that each protocol counts
+flow-exporter = Exporter
+flow-exporter-inside = within the subscribers' range
+flow-refused-short = Refused
+flow-lost-share = Lost
+flow-lost-what = What was lost
+flow-heard = Last heard
+flow-more-exporters = { $n ->
+    [one] { $count } more exporter is not listed
+   *[other] { $count } more exporters are not listed
+}
+flow-withdrawn = Taken back or faded
+flow-withdrawn-caption = Newest first
+flow-why = Why
+flow-privacy = No subscriber's address and no pseudonym is on this page or behind it. That you looked is an entry of the ledger.
+flow-damaged = { $n ->
+    [one] { $count } line of the journal makes no sense and was left out.
+   *[other] { $count } lines of the journal make no sense and were left out.
+}
+flow-too-old = { $n ->
+    [one] { $count } byte of the journal is too old to be read here.
+   *[other] { $count } bytes of the journal are too old to be read here.
+}
+flow-torn = { $n ->
+    [one] The last line of the journal is unfinished ({ $count } byte): being written, or torn by a crash.
+   *[other] The last line of the journal is unfinished ({ $count } bytes): being written, or torn by a crash.
+}
+
+flow-is-held = Held to be a C&C server
+flow-is-not-held = Not held at this moment
+flow-sum = How the confidence came to be
+flow-sum-note = Natural log-odds. Reasons of one group look at overlapping facts, so each group is capped (≤). Right of the mark it is likelier than not.
+flow-waterfall-title = From the base rate to the confidence, group by group
+flow-waterfall-desc = Each bar begins where the one above it ends; the last one is the sum. The table of reasons below has the numbers.
+flow-step-base = base rate
+flow-step-result = sum
+flow-reasons-heading = Every reason
+flow-reasons-caption = Log-likelihood ratios as scored at
+flow-weight = Weight
+flow-nothing-against = Nothing was found that speaks against it.
+flow-compared = What it was compared with, and what could be seen
+flow-base = { $n ->
+    [one] Before anything is seen, every scored endpoint is taken for a C&C server.
+   *[other] Before anything is seen, one of { $count } scored endpoints is taken to be a C&C server.
+}
+flow-clients = { $n ->
+    [one] At most { $count } distinct client in one epoch,
+   *[other] At most { $count } distinct clients in one epoch,
+}
+flow-epochs = { $n ->
+    [one] { " " }seen in { $count } epoch.
+   *[other] { " " }seen in { $count } epochs.
+}
+flow-unsampled = Every packet was looked at by the exporters.
+flow-sampled = { $n ->
+    [one] Every packet was looked at.
+   *[other] Exporters looked at one of { $count } packets.
+}
+flow-sampling-unknown = Some exporter does not tell its sampling.
+flow-lost = { $it } of the records were lost on the way.
+flow-nothing-lost = No record was lost on the way.
+flow-if-all-seen = With every packet seen, the same evidence would give { $it }.
+flow-refute = What would refute it
+flow-refute-how = Somebody who can show it takes the finding back; name and reason go into the ledger:
+flow-scorings = Evidence over time
+flow-classes-title = Confidence and kinds of evidence, scoring by scoring
+flow-classes-desc = Above, the confidence of each scoring, with a mark at one half. Below, a row for each kind of evidence; larger dots weigh more. The table below has the same scorings.
+flow-speaks-for = speaks for it
+flow-speaks-against = speaks against it
+flow-taken-back = taken back
+flow-scorings-table = The scorings as a table
+flow-scorings-caption = Newest first
+flow-scorings-more = (the newest 60; the API has the rest)
+flow-surveyed = What surveys saw at this address
+
+flow-sum-flows = flows
+flow-sum-whole = whole
+flow-sum-joined = joined from two halves
+flow-sum-alone = half only
+flow-sum-crowded-out = crowded out
+flow-sum-waiting = waiting
+flow-sum-remote-is-client = far end is the client
+flow-sum-counted = counted
+flow-sum-not-admitted = too few clients so far
+flow-sum-servers = servers
+flow-sum-scans = scans
+flow-sum-floods = floods
+flow-sum-backscatter = backscatter
+flow-sum-inbound = probes from outside
+flow-sum-scored = scored
+flow-sum-scanned = left out: scanned
+flow-sum-flooded = left out: flooded
+flow-sum-suppressed = left out: known harmless
+flow-sum-no-subscriber = neither side is a subscriber
+flow-sum-both-subscribers = both sides are subscribers
+flow-sum-not-unicast = far end is a group or nobody
+flow-sum-local-remote = far end is in private address space
+flow-sum-no-ports = no ports
+flow-sum-empty = no packet counted
+flow-sum-outside-epoch = no key for its time
+flow-sum-packets = packets
+flow-sum-records = records
+flow-sum-datagrams = datagrams
+flow-sum-samples = samples

@@ -1,0 +1,41 @@
+//! Findings of C&C servers and their collector as JSON.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hinomi_model::cnc::status::CollectorStatus;
+use serde::Serialize;
+
+use super::{json, problem};
+use crate::app::App;
+use crate::page::fault::Fault;
+use crate::page::flow::endpoint::find;
+
+/// The collector's account, where there is one.
+#[derive(Serialize)]
+struct Status {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collector: Option<CollectorStatus>,
+}
+
+pub(super) async fn findings(State(app): State<App>) -> Response {
+    let now = app.now();
+    match app.desk.ask(move |reader| reader.cnc_findings(now)).await {
+        Ok(findings) => json(&findings),
+        Err(error) => problem::respond(&Fault::from(error)),
+    }
+}
+
+pub(super) async fn finding(State(app): State<App>, path: Result<Path<String>, PathRejection>) -> Response {
+    match find(&app, path).await {
+        Ok(story) => json(&story),
+        Err(fault) => problem::respond(&fault),
+    }
+}
+
+pub(super) async fn status(State(app): State<App>) -> Response {
+    match app.desk.ask(|reader| reader.collector_status()).await {
+        Ok(collector) => json(&Status { collector }),
+        Err(error) => problem::respond(&Fault::from(error)),
+    }
+}
