@@ -8,6 +8,7 @@
 //!   trust.txt    keys whose scopes are believed, one `key name` a line
 //!   opt-out.txt  those who asked not to be probed, one prefix a line
 //!   places.csv   optional table of prefixes: AS number, operator, country, prefecture
+//!   flow/        findings of C&C servers: journal, ledger, status of the collector (back this up)
 //!   town.json    which simulated town is up
 //! ```
 
@@ -24,6 +25,7 @@ use hinomi_survey::{OptOut, PrivateKey, PublicKey, Trust};
 
 use crate::identifier;
 use crate::output::talk;
+use crate::witness::InLedger;
 
 /// The folder, which may not exist yet.
 #[derive(Clone, Debug)]
@@ -71,10 +73,24 @@ impl State {
         self.lake(false, Arc::new(identifier::complete(&self.dir, &self.rules)?))
     }
 
-    /// The lake, for reading, also while another process writes.
+    /// The lake, for reading on the command line, also while another process writes.
     pub(crate) fn reader(&self) -> Result<Reader> {
+        self.reader_by("command line")
+    }
+
+    /// The same for the pages.
+    pub(crate) fn reader_for_pages(&self) -> Result<Reader> {
+        self.reader_by("pages")
+    }
+
+    fn reader_by(&self, way: &'static str) -> Result<Reader> {
         let lake = self.lake(true, Arc::new(identifier::to_read(&self.dir)?))?;
-        Ok(Reader::new(lake, Viewer::Operator))
+        Ok(Reader::new(lake, Viewer::Operator).before(self.witness(way)))
+    }
+
+    /// Who writes down that somebody looked at findings.
+    pub(crate) fn witness(&self, way: &'static str) -> Arc<InLedger> {
+        Arc::new(InLedger::of_state(&self.dir, way))
     }
 
     fn lake(&self, read_only: bool, identifier: Arc<dyn Identifier>) -> Result<Arc<Lake>> {

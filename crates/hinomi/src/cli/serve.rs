@@ -27,7 +27,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
-    let reader = common.state()?.reader()?;
+    let reader = common.state()?.reader_for_pages()?;
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
     let server = Server { reader, progress, clock: Arc::new(SystemClock), bind, simulated: None };

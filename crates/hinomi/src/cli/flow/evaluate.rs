@@ -1,4 +1,4 @@
-//! `hinomi flow evaluate` and `hinomi flow why`, on files.
+//! `hinomi flow evaluate`, and `hinomi flow why` on files.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,6 +12,7 @@ use clap::Args;
 use hinomi_flow::detect::words;
 use hinomi_flow::evaluate::compose::{Parts, Plan};
 use hinomi_flow::evaluate::grid::{self, Cell};
+use hinomi_flow::evaluate::picture;
 use hinomi_flow::evaluate::synthetic::{self, Day};
 use hinomi_flow::evaluate::{self, Case, Report, read};
 use hinomi_flow::finding::Finding;
@@ -53,7 +54,7 @@ pub(crate) struct Input {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Zeek conn.log (TSV, JSON), Argus CSV, pcap or pcapng, unpacked; each is one case.
+    /// Zeek conn.log (TSV, JSON), Argus CSV, nfdump, IPFIX (RFC 5655), pcap or pcapng, unpacked; each is one case.
     files: Vec<PathBuf>,
     #[command(flatten)]
     input: Input,
@@ -81,20 +82,9 @@ pub(crate) struct Options {
     /// Subscribers of a composed case.
     #[arg(long, default_value_t = 60)]
     population: u32,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Why {
-    /// The endpoint.
-    endpoint: SocketAddr,
-    /// Files as for `evaluate`.
-    #[arg(required = true)]
-    files: Vec<PathBuf>,
-    #[command(flatten)]
-    input: Input,
-    /// In Japanese.
-    #[arg(long)]
-    japanese: bool,
+    /// Draw the composed table as a picture (SVG) into this file; another beside it, FILE.ja.svg, in Japanese.
+    #[arg(long, value_name = "FILE", requires = "compose_in")]
+    picture: Option<PathBuf>,
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
@@ -118,24 +108,30 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     report.lines().iter().try_for_each(|line| output::line(&output::clean(line)))
 }
 
-pub(crate) fn why(common: &Common, options: &Why) -> Result<()> {
-    let settings = settings(&options.input)?;
-    let wanted = (options.endpoint.ip(), options.endpoint.port());
-    for path in &options.files {
+/// Why an endpoint of these files is named, or is not.
+pub(super) fn why(
+    common: &Common,
+    wanted: (IpAddr, u16),
+    files: &[PathBuf],
+    input: &Input,
+    japanese: bool,
+) -> Result<()> {
+    let settings = settings(input)?;
+    for path in files {
         // What is asked for is taken for true, so that its rank is told.
-        let outcome = evaluate::run(&case(path, &options.input, &BTreeSet::from([wanted]))?, &settings)?;
+        let outcome = evaluate::run(&case(path, input, &BTreeSet::from([wanted]))?, &settings)?;
         let found = outcome.asked.iter().find(|found| (found.endpoint.address, found.endpoint.port) == wanted);
         match (found, common.json) {
             (found, true) => output::json(&found)?,
-            (Some(found), false) => tell(found, outcome.places.first().and_then(|place| place.rank), options.japanese)?,
-            (None, false) => output::line(&format!("{}: nothing speaks for it", options.endpoint))?,
+            (Some(found), false) => tell(found, outcome.places.first().and_then(|place| place.rank), japanese)?,
+            (None, false) => output::line(&format!("{}: nothing speaks for it", SocketAddr::from(wanted)))?,
         }
     }
     Ok(())
 }
 
 /// Everything that was held for and against one endpoint.
-fn tell(found: &Finding, rank: Option<usize>, japanese: bool) -> Result<()> {
+pub(super) fn tell(found: &Finding, rank: Option<usize>, japanese: bool) -> Result<()> {
     let catalogue = if japanese { words::JAPANESE } else { words::ENGLISH };
     let mark = if found.is_named() { "named" } else { "not named" };
     let rank = rank.map_or_else(String::new, |rank| format!(", rank {rank}"));
@@ -191,7 +187,19 @@ fn compose(common: &Common, options: &Options, background: &Path, settings: &eva
             let _ = output::line(&cell.line());
         }
     })?;
+    if let Some(path) = &options.picture {
+        draw(path, &cells)?;
+    }
     if common.json { output::json(&cells) } else { Ok(()) }
+}
+
+/// The table's picture in both languages.
+fn draw(path: &Path, cells: &[Cell]) -> Result<()> {
+    for (path, words) in [(path.to_owned(), &picture::ENGLISH), (path.with_extension("ja.svg"), &picture::JAPANESE)] {
+        std::fs::write(&path, picture::svg(cells, words))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn truth(list: &[SocketAddr]) -> BTreeSet<(IpAddr, u16)> {
