@@ -42,7 +42,7 @@ pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
     write_places(&state, &TownPlan::new(config(0))?)?;
     let lake = state.open_lake()?;
     let watched = Arc::new(Watch::default());
-    let bound = bind(&lake, Arc::clone(&watched) as Arc<dyn Progress>).await?;
+    let bound = bind(&state, &lake, Arc::clone(&watched) as Arc<dyn Progress>).await?;
     let day = next_day(&lake)?;
     let town = hinomi_town::up(config(day)).await?;
     tell_notes(&town);
@@ -79,9 +79,9 @@ fn config(day: u32) -> TownConfig {
 }
 
 /// The usual port, or any free one.
-async fn bind(lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
+async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
     let server = |port| Server {
-        reader: Reader::new(Arc::clone(lake), Viewer::Operator),
+        reader: Reader::new(Arc::clone(lake), Viewer::Operator).before(state.witness("pages")),
         progress: Arc::clone(&progress),
         clock: Arc::new(SystemClock),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),

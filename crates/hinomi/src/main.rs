@@ -12,6 +12,7 @@ mod output;
 mod state;
 mod townfile;
 mod watch;
+mod witness;
 
 use std::process::ExitCode;
 
