@@ -77,6 +77,10 @@ fn bulk(input: &[u8], line: Range<usize>, data: usize) -> Result<(Reply, usize),
     if end + 2 > input.len() {
         return Err(Malformed::Truncated { what: "bulk string", at: input.len() });
     }
+    // Without the line's end the length is wrong, and what stands behind it is no reply.
+    if get(input, end..end + 2) != b"\r\n" {
+        return Err(Malformed::Invalid { what: "end of a bulk string", at: end });
+    }
     Ok((Reply::Bulk(data..end), end + 2))
 }
 
@@ -186,6 +190,16 @@ mod tests {
         assert!(!complete(cut));
         let names: Vec<_> = fields(cut).iter().map(|field| field.name.to_string()).collect();
         assert_eq!(names, ["redis.reply", "redis.version", "malformed"]);
+    }
+
+    #[test]
+    fn a_length_that_does_not_meet_the_lines_end_is_malformed() {
+        let bytes = b"$5\r\nrun_id::1\r\n";
+        assert!(matches!(parse(bytes, 0), Err(Malformed::Invalid { what: "end of a bulk string", at: 9 })));
+        let mut masked = bytes.to_vec();
+        mask(&mut masked);
+        let names = |bytes: &[u8]| fields(bytes).iter().map(|field| field.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(&masked), names(bytes));
     }
 
     #[test]
