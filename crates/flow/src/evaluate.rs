@@ -13,6 +13,7 @@ pub mod baseline;
 pub mod compose;
 pub mod grid;
 mod measure;
+pub mod picture;
 pub mod read;
 pub mod report;
 pub mod synthetic;

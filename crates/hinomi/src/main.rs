@@ -9,6 +9,7 @@ mod demo;
 mod identifier;
 mod limits;
 mod output;
+mod router;
 mod state;
 mod townfile;
 mod watch;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | pcap, pcapng | datagrams to [`EXPORT_PORTS`] that begin as an export does are decoded; all other packets become flows |
 //! | nfdump's | the files of nfdump and nfcapd |
+//! | a message of IPFIX | IPFIX files (RFC 5655) |
 //! | `StartTime` | Argus, as `ra` writes CSV |
 //! | anything else | Zeek's conn.log, TSV or JSON |
 //!
@@ -15,7 +16,7 @@ use std::net::SocketAddr;
 use hinomi_model::cnc::status::{FileStatus, ReceivedStatus};
 use hinomi_wire::capture::{Capture, Frame};
 use hinomi_wire::flow::file::FileError;
-use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, nfdump, zeek};
+use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, ipfix_file, nfdump, zeek};
 use hinomi_wire::packet::{Packet, UDP};
 
 use super::part::{Part, plus};
@@ -44,6 +45,8 @@ pub enum Kind {
     Capture,
     /// nfdump.
     Nfdump,
+    /// Messages of IPFIX.
+    Ipfix,
     /// Argus CSV.
     Argus,
     /// Zeek's conn.log.
@@ -57,6 +60,8 @@ impl Kind {
             Self::Capture
         } else if start.starts_with(&NFDUMP) {
             Self::Nfdump
+        } else if ipfix_file::begins(start) {
+            Self::Ipfix
         } else if start.starts_with(ARGUS) {
             Self::Argus
         } else {
@@ -69,6 +74,7 @@ impl Kind {
         match self {
             Self::Capture => "pcap",
             Self::Nfdump => "nfdump",
+            Self::Ipfix => "ipfix",
             Self::Argus => "argus",
             Self::Zeek => "zeek",
         }
@@ -90,6 +96,7 @@ pub(super) fn read_file(name: &str, mut source: impl BufRead, each: Each<'_>) ->
     match kind {
         Kind::Capture => Reading::new(status).capture(source, each),
         Kind::Nfdump => lines(status, nfdump::Flows::new(source), each),
+        Kind::Ipfix => lines(status, ipfix_file::Flows::new(source), each),
         Kind::Argus => lines(status, binetflow::Flows::new(source), each),
         Kind::Zeek => lines(status, zeek::Connections::new(source), each),
     }
@@ -194,6 +201,8 @@ mod tests {
     fn kinds_are_told_by_their_first_bytes() {
         assert_eq!(Kind::of(&[0xd4, 0xc3, 0xb2, 0xa1, 2]), Kind::Capture);
         assert_eq!(Kind::of(&[0x0c, 0xa5, 2, 0]), Kind::Nfdump);
+        let message = [0, 10, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 4];
+        assert_eq!(Kind::of(&message), Kind::Ipfix);
         assert_eq!(Kind::of(b"StartTime,Dur,Proto"), Kind::Argus);
         assert_eq!(Kind::of(b"#separator \\x09"), Kind::Zeek);
         assert_eq!(Kind::of(b""), Kind::Zeek);

@@ -3,4 +3,5 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
 
 mod drill;
+#[cfg(test)]
 mod town;

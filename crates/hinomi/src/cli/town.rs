@@ -1,5 +1,7 @@
 //! `hinomi town`: the simulated town.
 
+mod flows;
+
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
@@ -16,8 +18,19 @@ use crate::watch::until_told_to_stop;
 pub(crate) enum Verb {
     /// Let the town's devices answer on loopback until Ctrl-C.
     Up(Options),
-    /// Print what is true of the town, one service a line.
-    Truth(Options),
+    /// Print what is true of the town, one service a line; or, of its flows, one remote end a line.
+    Truth(Asked),
+    /// Tell the flows of the town's lines in IPFIX, with planted botnets and what looks like them.
+    Flows(flows::Options),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Asked {
+    #[command(flatten)]
+    town: Options,
+    /// Of the remote ends that the town's flows meet.
+    #[arg(long)]
+    flows: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -66,7 +79,9 @@ impl Options {
 pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
     match verb {
         Verb::Up(options) => up(common, &options).await,
-        Verb::Truth(options) => truth(common, &options).await,
+        Verb::Truth(asked) if asked.flows => flows::truth(common, &Plan::new(asked.town.config())?),
+        Verb::Truth(asked) => truth(common, &asked.town).await,
+        Verb::Flows(options) => flows::run(common, &options).await,
     }
 }
 

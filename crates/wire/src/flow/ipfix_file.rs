@@ -159,6 +159,7 @@ impl<R: BufRead> Iterator for Flows<R> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use super::super::counts::Part;
     use super::*;
