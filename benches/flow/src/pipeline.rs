@@ -1,4 +1,4 @@
-//! End to end on two threads, as the collector runs: exports decoded and stripped of addresses on one, joined, kept and
+//! End to end on two threads, as the collector runs: exports decoded, stripped of addresses and joined on one, kept and
 //! scored on the other, a bounded queue between them. Datagrams are made as they are needed, on the first thread: what
 //! that costs is told, and is in the figures.
 
@@ -32,7 +32,8 @@ const SCORE_EVERY_US: i64 = 60_000_000;
 /// Lines that tell how it goes.
 const LINES: u64 = 10;
 
-type Batch = (Timestamp, Vec<Flow<CncDetection>>);
+/// When, of how many flows, and the sessions they became.
+type Batch = (Timestamp, u64, Vec<Flow<CncDetection>>);
 
 pub fn run(records: u64) {
     let made = {
@@ -44,27 +45,30 @@ pub fn run(records: u64) {
     };
     println!("{records} records of {} lines; making a record takes {made:.0} ns", traffic::LINES);
     let (sender, receiver) = sync_channel::<Batch>(QUEUE_BATCHES);
-    let begin = Instant::now();
+    let mut analysis = analysis();
+    let (begin, pairs) = (Instant::now(), analysis.pairs());
     let first = std::thread::spawn(move || {
         let (mut sent, cpu) = (0, on_cpu_ns());
-        let counts = intake(records, |batch| {
+        let counts = intake(records, |now, flows| {
+            let (count, mut sessions) = (flows.len() as u64, Vec::with_capacity(flows.len()));
+            pairs.take(flows, now, &mut sessions);
             sent += 1;
-            sender.send(batch).expect("the analysis waits");
+            sender.send((now, count, sessions)).expect("the analysis waits");
         });
         (counts, sent, on_cpu_ns() - cpu)
     });
-    let (cpu, mut analysis) = (on_cpu_ns(), analysis());
+    let cpu = on_cpu_ns();
     let (mut taken, mut told, mut scored_us, mut scoring_ns) = (0_u64, 0, 0, Vec::new());
-    for (now, flows) in receiver {
-        taken += flows.len() as u64;
-        analysis.take(flows, now);
+    for (now, flows, sessions) in receiver {
+        taken += flows;
+        analysis.take_joined(sessions).expect("no workers to lose");
         if scored_us == 0 {
             scored_us = now.as_micros();
         }
         if now.as_micros() - scored_us >= SCORE_EVERY_US {
             scored_us = now.as_micros();
             let before = on_cpu_ns();
-            analysis.score(now, 0.0, &|_| false);
+            analysis.score(now, 0.0, &|_| false).expect("nobody else is asked");
             scoring_ns.push(on_cpu_ns() - before);
         }
         if taken * LINES / records > told {
@@ -100,7 +104,7 @@ fn tell(taken: u64, begin: Instant, analysis: &Analysis) {
 }
 
 /// Decodes and names; returns how many flows there were.
-fn intake(records: u64, mut send: impl FnMut(Batch)) -> u64 {
+fn intake(records: u64, mut send: impl FnMut(Timestamp, Vec<Flow<CncDetection>>)) -> u64 {
     let subscribers = Subscribers::read(&traffic::subscribers()).expect("prefixes");
     let (mut inlet, mut keys) = (Inlet::new(Arc::new(subscribers)), Keys::new(EpochLength::default()));
     let (mut decoder, mut traffic) = (Decoder::default(), Traffic::new());
@@ -114,7 +118,7 @@ fn intake(records: u64, mut send: impl FnMut(Batch)) -> u64 {
             traffic.datagram(&mut datagram);
             decoder.decode(exporter, now, &datagram, &mut |record| flows.extend(inlet.take(&keys, &record)));
         }
-        send((now, flows));
+        send(now, flows);
     }
     assert_eq!(decoder.counts().records, traffic.records());
     assert_eq!(decoder.counts().unaccounted(), 0);
@@ -129,5 +133,6 @@ fn analysis() -> Analysis {
         gate: Gate::default(),
         held: Held::default(),
         train: false,
+        hub: None,
     })
 }

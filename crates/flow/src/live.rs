@@ -2,13 +2,12 @@
 //!
 //! ```text
 //!   socket (one a receiver, SO_REUSEPORT) -- recvmmsg --> Decoder --> Inlet --\
-//!   TCP stream (IPFIX) ------------------- Framing ----> Decoder --> Inlet ----+-- bounded queue of Flow --> Analysis
-//!   file ------------------------------------------------ Order ---> Inlet --/                    pairs -> Detection
-//!                                                                                                        -> Held
+//!   TCP stream (IPFIX) ------------------- Framing ----> Decoder --> Inlet ----+-> pairs -- bounded queue --> Analysis
+//!   file ------------------------------------------------ Order ---> Inlet --/                  Detection -> Held
 //! ```
 //!
-//! Two halves, two cores: receivers read, decode and turn addresses into pseudonyms; one analysis joins, keeps state
-//! and scores (`docs/decisions/0005-flow-pipeline.md`). Nothing but [`Flow`](crate::Flow)s passes the queue, so no
+//! Two halves, two cores: receivers read, decode, turn addresses into pseudonyms and join halves; one analysis keeps
+//! state and scores (`docs/decisions/0005-flow-pipeline.md`). Nothing but [`Flow`](crate::Flow)s passes the queue, so no
 //! subscriber's address does.
 //!
 //! Invariants:
@@ -26,6 +25,7 @@ mod job;
 mod keys;
 mod loss;
 mod order;
+mod pairs;
 mod part;
 mod receive;
 mod sockets;
@@ -37,5 +37,6 @@ pub use files::{EXPORT_PORTS, Kind};
 pub use job::{Job, Recorder, Refuted};
 pub use keys::SharedKeys;
 pub use order::Order;
+pub use pairs::SharedPairs;
 pub use part::Part;
 pub use sockets::Sockets;

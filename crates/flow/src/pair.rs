@@ -5,11 +5,14 @@
 //! of both directions pass through at once. Sessions longer than an exporter's active timeout come in pieces: a half is
 //! joined with the first waiting one whose time overlaps its own.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
 
+use crate::hash::FastMap;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 
 /// Halves of one pair of ends that wait.
@@ -49,7 +52,7 @@ pub struct PairCounts {
     pub waiting: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Ends {
     subscriber: Pseudonym,
     subscriber_port: u16,
@@ -57,17 +60,31 @@ struct Ends {
     epoch: u32,
 }
 
-struct Half {
-    number: u64,
+/// In few words: it is asked for every half. The port is part of the first, which is spread already.
+impl Hash for Ends {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.subscriber.0 ^ u64::from(self.subscriber_port) << 32 ^ u64::from(self.epoch));
+        self.remote.hash(state);
+    }
+}
+
+/// A place for a waiting half. Halves of the same ends follow one another, the oldest first.
+struct Place {
     flow: Flow<CncDetection>,
+    /// Which half lives here: places are used again. None while it is free.
+    number: Option<u64>,
+    next: Option<u32>,
 }
 
 /// Joins halves.
 pub struct Pairs {
     config: PairConfig,
-    waiting: HashMap<Ends, Vec<Half>>,
+    /// The place of the oldest half of these ends.
+    waiting: FastMap<Ends, u32>,
+    places: Vec<Place>,
+    free: Vec<u32>,
     /// In the order of arrival; those already joined are skipped.
-    queue: VecDeque<(Timestamp, Ends, u64)>,
+    queue: VecDeque<(Timestamp, u32, u64)>,
     next_number: u64,
     counts: PairCounts,
 }
@@ -75,8 +92,15 @@ pub struct Pairs {
 impl Pairs {
     /// An empty table.
     pub fn new(config: PairConfig) -> Self {
-        let counts = PairCounts::default();
-        Self { config, waiting: HashMap::new(), queue: VecDeque::new(), next_number: 0, counts }
+        Self {
+            config,
+            waiting: FastMap::default(),
+            places: Vec::new(),
+            free: Vec::new(),
+            queue: VecDeque::new(),
+            next_number: 0,
+            counts: PairCounts::default(),
+        }
     }
 
     /// What became of the flows.
@@ -91,11 +115,22 @@ impl Pairs {
         if flow.out.is_some() && flow.back.is_some() {
             self.counts.whole = self.counts.whole.saturating_add(1);
             ready.push(flow);
-        } else if let Some(other) = self.partner(&flow) {
-            self.counts.joined = self.counts.joined.saturating_add(1);
-            ready.push(join(&other, &flow));
-        } else {
-            self.wait(flow, now, ready);
+            return;
+        }
+        let ends = ends_of(&flow);
+        let met = self.meet(&ends, &flow);
+        match met {
+            Met::Partner { place, before } => {
+                if let Some(other) = self.release(&ends, place, before) {
+                    self.counts.joined = self.counts.joined.saturating_add(1);
+                    ready.push(join(&other, &flow));
+                }
+            }
+            Met::Crowd => {
+                self.counts.crowded_out = self.counts.crowded_out.saturating_add(1);
+                ready.push(flow);
+            }
+            Met::Others | Met::Nobody => self.wait(flow, &ends, now, ready),
         }
     }
 
@@ -119,14 +154,21 @@ impl Pairs {
         }
     }
 
-    fn wait(&mut self, flow: Flow<CncDetection>, now: Timestamp, ready: &mut Vec<Flow<CncDetection>>) {
-        let ends = ends_of(&flow);
-        let crowded = self.waiting.get(&ends).is_some_and(|halves| halves.len() >= MAX_HALVES);
-        if crowded {
-            self.counts.crowded_out = self.counts.crowded_out.saturating_add(1);
-            ready.push(flow);
-            return;
+    /// Who waits at these ends.
+    fn meet(&self, ends: &Ends, flow: &Flow<CncDetection>) -> Met {
+        let Some(first) = self.waiting.get(ends) else { return Met::Nobody };
+        let (mut at, mut before, mut met) = (Some(*first), None, 0);
+        while let Some((number, place)) = at.and_then(|number| Some((number, self.places.get(number as usize)?))) {
+            if belongs(&place.flow, flow) {
+                return Met::Partner { place: number, before };
+            }
+            met += 1;
+            (before, at) = (at, place.next);
         }
+        if met >= MAX_HALVES { Met::Crowd } else { Met::Others }
+    }
+
+    fn wait(&mut self, flow: Flow<CncDetection>, ends: &Ends, now: Timestamp, ready: &mut Vec<Flow<CncDetection>>) {
         // Joined halves leave an entry behind in the queue, which is bounded by this as well.
         while self.queue.len() >= self.config.max_waiting.max(1) {
             if let Some(oldest) = self.pop_oldest() {
@@ -136,35 +178,86 @@ impl Pairs {
         }
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
-        self.waiting.entry(ends).or_default().push(Half { number, flow });
-        self.queue.push_back((now.plus(self.config.life), ends, number));
+        let fresh = Place { flow, number: Some(number), next: None };
+        let Some(place) = self.settle(fresh) else { return };
+        match self.waiting.entry(*ends) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(place);
+            }
+            Entry::Occupied(first) => {
+                let mut last = *first.get();
+                while let Some(next) = self.places.get(last as usize).and_then(|place| place.next) {
+                    last = next;
+                }
+                if let Some(last) = self.places.get_mut(last as usize) {
+                    last.next = Some(place);
+                }
+            }
+        }
+        self.queue.push_back((now.plus(self.config.life), place, number));
         self.counts.waiting = self.counts.waiting.saturating_add(1);
     }
 
-    fn pop_oldest(&mut self) -> Option<Flow<CncDetection>> {
-        let (_, ends, number) = self.queue.pop_front()?;
-        self.remove(&ends, |half| half.number == number)
-    }
-
-    fn partner(&mut self, flow: &Flow<CncDetection>) -> Option<Flow<CncDetection>> {
-        let outward = flow.out.is_some();
-        self.remove(&ends_of(flow), |half| {
-            half.flow.out.is_some() != outward
-                && half.flow.start <= flow.end.plus(SLACK)
-                && flow.start <= half.flow.end.plus(SLACK)
-        })
-    }
-
-    fn remove(&mut self, ends: &Ends, wanted: impl Fn(&Half) -> bool) -> Option<Flow<CncDetection>> {
-        let halves = self.waiting.get_mut(ends)?;
-        let place = halves.iter().position(wanted)?;
-        let half = halves.remove(place);
-        if halves.is_empty() {
-            self.waiting.remove(ends);
+    /// Puts a half into a free place; there are never more places than the queue may hold.
+    fn settle(&mut self, fresh: Place) -> Option<u32> {
+        if let Some(free) = self.free.pop() {
+            *self.places.get_mut(free as usize)? = fresh;
+            return Some(free);
         }
-        self.counts.waiting = self.counts.waiting.saturating_sub(1);
-        Some(half.flow)
+        let place = u32::try_from(self.places.len()).ok()?;
+        self.places.push(fresh);
+        Some(place)
     }
+
+    fn pop_oldest(&mut self) -> Option<Flow<CncDetection>> {
+        let (_, number, half) = self.queue.pop_front()?;
+        let place = self.places.get(number as usize).filter(|place| place.number == Some(half))?;
+        let ends = ends_of(&place.flow);
+        let (mut at, mut before) = (*self.waiting.get(&ends)?, None);
+        while at != number {
+            before = Some(at);
+            at = self.places.get(at as usize)?.next?;
+        }
+        self.release(&ends, number, before)
+    }
+
+    /// Takes a half out of the row of its ends.
+    fn release(&mut self, ends: &Ends, number: u32, before: Option<u32>) -> Option<Flow<CncDetection>> {
+        let place = self.places.get_mut(number as usize)?;
+        let (flow, next) = (place.flow, place.next.take());
+        place.number = None;
+        match (before, next) {
+            (Some(before), next) => self.places.get_mut(before as usize)?.next = next,
+            (None, Some(next)) => *self.waiting.get_mut(ends)? = next,
+            (None, None) => {
+                self.waiting.remove(ends);
+            }
+        }
+        self.free.push(number);
+        self.counts.waiting = self.counts.waiting.saturating_sub(1);
+        Some(flow)
+    }
+}
+
+/// What a half finds at its ends.
+enum Met {
+    /// Its other half, and the place before that.
+    Partner {
+        place: u32,
+        before: Option<u32>,
+    },
+    /// Halves of the same ends, none of which belongs to it.
+    Others,
+    /// As many as may wait.
+    Crowd,
+    Nobody,
+}
+
+/// Whether two halves are of one session.
+fn belongs(waiting: &Flow<CncDetection>, flow: &Flow<CncDetection>) -> bool {
+    waiting.out.is_some() != flow.out.is_some()
+        && waiting.start <= flow.end.plus(SLACK)
+        && flow.start <= waiting.end.plus(SLACK)
 }
 
 const fn ends_of(flow: &Flow<CncDetection>) -> Ends {

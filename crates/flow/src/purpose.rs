@@ -19,6 +19,7 @@
 //! fn other(_: hinomi_flow::Flow<Curiosity>) {}
 //! ```
 
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
@@ -49,12 +50,26 @@ impl FlowPurpose for CncDetection {
 pub(crate) struct Pseudonym(pub(crate) u64);
 
 /// The far end of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Remote {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     /// IANA protocol number.
     pub(crate) protocol: u8,
+}
+
+/// In two words where the derived one takes a word a field: it is asked several times a flow.
+impl Hash for Remote {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let service = u64::from(self.port) << 8 | u64::from(self.protocol);
+        match self.address {
+            IpAddr::V4(v4) => state.write_u64(u64::from(u32::from(v4)) << 32 | service),
+            IpAddr::V6(v6) => {
+                state.write_u128(v6.into());
+                state.write_u64(service);
+            }
+        }
+    }
 }
 
 /// A flow between one subscriber, known by pseudonym only, and one remote end, bound to a purpose.

@@ -44,7 +44,8 @@ use contact::ClientKey;
 pub struct Server {
     pub(crate) endpoint: Remote,
     pub(crate) first_epoch: u32,
-    pub(crate) epochs: BTreeMap<u32, EpochState>,
+    /// Boxed: most servers have one, and a node of the map has room for eleven.
+    pub(crate) epochs: BTreeMap<u32, Box<EpochState>>,
     pub(crate) timelines: BTreeMap<ClientKey, Timeline>,
 }
 
@@ -75,22 +76,22 @@ impl Server {
 
     /// What each epoch told, oldest first.
     pub fn epochs(&self) -> impl DoubleEndedIterator<Item = (u32, &EpochState)> {
-        self.epochs.iter().map(|(epoch, state)| (*epoch, state))
+        self.epochs.iter().map(|(epoch, state)| (*epoch, state.as_ref()))
     }
 
     /// Most distinct clients that any one epoch saw. Epochs cannot be added up: their pseudonyms are unlinkable.
     pub fn most_clients(&self) -> u64 {
-        self.epochs.values().map(EpochState::clients).max().unwrap_or(0)
+        self.epochs.values().map(|state| state.clients()).max().unwrap_or(0)
     }
 
     /// Most distinct infected clients that any one epoch saw; 0 while that switch is off.
     pub fn most_infected_clients(&self) -> u64 {
-        self.epochs.values().map(EpochState::infected_clients).max().unwrap_or(0)
+        self.epochs.values().map(|state| state.infected_clients()).max().unwrap_or(0)
     }
 
     /// Distinct clients of two epochs together, which is a count of (client, epoch) and what the export gate asks for.
     pub fn clients_of_best_two_epochs(&self) -> u64 {
-        let mut counts: Vec<u64> = self.epochs.values().map(EpochState::clients).collect();
+        let mut counts: Vec<u64> = self.epochs.values().map(|state| state.clients()).collect();
         counts.sort_unstable_by(|left, right| right.cmp(left));
         counts.iter().take(2).sum()
     }
@@ -102,6 +103,11 @@ impl Server {
             sum.merge(state);
         }
         sum
+    }
+
+    /// Contacts of all epochs.
+    pub fn contacts(&self) -> u64 {
+        self.epochs.values().fold(0, |sum, state| sum.saturating_add(state.contacts))
     }
 
     /// Hours of the week in which it was talked to.
@@ -144,9 +150,8 @@ impl Server {
     /// Keeps a contact if its client is among those that are timed.
     fn time(&mut self, key: ClientKey, contact: Contact, config: &ServerConfig) {
         let room = self.clients_to_time(config);
-        let known = self.timelines.contains_key(&key);
-        let last_is_larger = self.timelines.keys().next_back().is_some_and(|last| *last > key);
-        if !known && self.timelines.len() >= room && !last_is_larger {
+        // Of a busy server most clients are beyond the last that is timed.
+        if self.timelines.len() >= room && self.timelines.keys().next_back().is_some_and(|last| *last < key) {
             return;
         }
         self.timelines.entry(key).or_default().keep(contact, config.contacts_timed);

@@ -1,8 +1,11 @@
 //! `hinomi` alone: the loop alive on the simulated town.
 //!
 //! The town comes up, a scope for it is written and signed with the installation's own key, the server prints its
-//! address, and a survey runs while its results appear. The next start shows what is there at once and surveys the
-//! town's next day, so that there is a history to look at. Ctrl-C ends town, survey and server.
+//! address, and a survey runs while its results appear. Beside it the town's router tells the flows of two days and then
+//! of the present, in which C&C servers are found ([`flows`]). The next start shows what is there at once and surveys
+//! the town's next day, so that there is a history to look at. Ctrl-C ends town, survey, flows and server.
+
+mod flows;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -54,6 +57,7 @@ pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
         false => output::line(&url)?,
     }
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
+    let telescope = flows::start(&state, &TownPlan::new(config(0))?).await?;
     let (stop_sender, stop) = watch::channel(false);
     let survey = survey(&state, &lake, &town.plan(), watched, stop)?;
     let served = bound.run(async move {
@@ -63,6 +67,7 @@ pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
     });
     served.await?;
     survey.await.context("the survey")?;
+    telescope.end().await?;
     town.shutdown().await;
     Ok(())
 }

@@ -153,8 +153,9 @@ pub(crate) fn until_told_to_stop() -> impl Future<Output = ()> + Send + 'static 
     }
 }
 
+/// Resolves at Ctrl-C or a polite request to end; listens from the moment of the call.
 #[cfg(unix)]
-fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
+pub(crate) fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
     use tokio::signal::unix::{SignalKind, signal};
     let listening = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async {
@@ -169,8 +170,9 @@ fn asked_to_stop() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
+/// Resolves at Ctrl-C.
 #[cfg(not(unix))]
-async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     // Without a listener the signal ends the process, which is what was asked for.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await

@@ -231,3 +231,48 @@ impl Reader {
         Ok(Some(journal.read()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use hinomi_identify::Engine;
+    use hinomi_lake::{LakeOptions, Places};
+    use hinomi_model::SystemClock;
+    use hinomi_model::cnc::{Listing, Message};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Witness for Counting {
+        fn looked(&self, _sight: Sight) -> Result<(), String> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn findings_are_shown_before_a_witness_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let identifier = Arc::new(Engine::builtin().expect("rules"));
+        let (dir, clock) = (folder.path().to_owned(), Arc::new(SystemClock));
+        let options = LakeOptions { dir, read_only: false, identifier, places: Places::default(), clock };
+        let lake = Arc::new(Lake::open(options).expect("a lake"));
+        let alone = Reader::new(Arc::clone(&lake), Viewer::Operator);
+        let now = Timestamp::default();
+        assert!(alone.cnc_findings(now).is_ok_and(|findings| findings == CncFindings::default()), "nothing is there");
+        lake.cnc().append(&[Message::Listed(Listing::default())], now).expect("written");
+        let endpoint = "203.0.113.9:1/tcp".parse().expect("an endpoint");
+        assert!(matches!(alone.cnc_findings(now), Err(ReadError::Unwitnessed(_))));
+        assert!(matches!(alone.cnc_finding(&endpoint, now), Err(ReadError::Unwitnessed(_))));
+        assert!(matches!(alone.cnc_list(now), Err(ReadError::Unwitnessed(_))));
+        let witness = Arc::new(Counting::default());
+        let seen = alone.before(Arc::clone(&witness) as Arc<dyn Witness>);
+        assert!(
+            seen.cnc_findings(now).is_ok() && seen.cnc_finding(&endpoint, now).is_ok() && seen.cnc_list(now).is_ok()
+        );
+        assert_eq!(witness.0.load(Ordering::Relaxed), 3);
+    }
+}

@@ -11,6 +11,7 @@ use hinomi_model::Timestamp;
 use super::statistics::{along, as_f64};
 use super::view::ServerView;
 use super::{Code, Evidence, World};
+use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
 
@@ -79,20 +80,18 @@ impl Steps {
             (Some(probe), _) if attack.since(probe).as_secs() <= 2 * STEP_SECONDS => probe,
             _ => attack.minus(std::time::Duration::from_secs(STEP_SECONDS)),
         };
-        let download = self.download.filter(|(time, _)| *time >= since);
+        let download = self.download.filter(|time| *time >= since);
         let probe = self.probe.filter(|time| *time >= since);
         let steps = 2 + u32::from(probe.is_some()) + u32::from(download.is_some());
         // Of what a scan itself touches, the last seconds are the scan's.
         let until = attack.minus(std::time::Duration::from_secs(5));
-        let candidate = |(remote, time): &&(Remote, Timestamp)| {
-            *time >= since && *time <= until && download.is_none_or(|(_, from)| from != *remote)
-        };
-        Before { steps, servers: self.met.iter().filter(candidate).map(|(remote, _)| *remote).collect() }
+        let candidate = |met: &&Met| !met.fetched && met.first >= since && met.first <= until;
+        Before { steps, servers: self.met.iter().filter(candidate).map(|met| met.remote).collect() }
     }
 }
 
 /// One server in chains of subscribers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Chained {
     clients: BTreeSet<Pseudonym>,
     /// Best ratio of one chain.
@@ -100,11 +99,15 @@ struct Chained {
     steps: u32,
 }
 
+portable!(Chained { clients, ratio, steps });
+
 /// All servers in chains.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Chains {
     servers: HashMap<Remote, Chained>,
 }
+
+portable!(Chains { servers });
 
 impl Chains {
     /// Takes in the candidates of a subscriber that began to attack.
@@ -121,6 +124,19 @@ impl Chains {
             }
             chained.ratio = chained.ratio.max(ratio);
             chained.steps = chained.steps.max(before.steps);
+        }
+    }
+
+    /// Takes in what other subscribers' chains say.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (remote, theirs) in other.servers {
+            let mine = self.servers.entry(remote).or_default();
+            mine.clients.extend(theirs.clients);
+            mine.ratio = mine.ratio.max(theirs.ratio);
+            mine.steps = mine.steps.max(theirs.steps);
+            while mine.clients.len() > MAX_CLIENTS {
+                mine.clients.pop_last();
+            }
         }
     }
 

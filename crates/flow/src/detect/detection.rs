@@ -13,6 +13,7 @@ use super::watch::{Removed, Watch, WatchCounts};
 use super::{Evidence, World, look};
 use crate::finding::{Endpoint, Finding, Visibility};
 use crate::fuse::fuse;
+use crate::node::Gathered;
 use crate::purpose::{CncDetection, Flow};
 use crate::server::{Server, ServerConfig, Servers};
 
@@ -105,6 +106,11 @@ impl Detection {
     pub fn take(&mut self, flow: Flow<CncDetection>) {
         self.watch.see(&flow);
         self.servers.take(flow);
+    }
+
+    /// Takes the place of what was known by what all workers of the job know together.
+    pub(crate) fn replace(&mut self, gathered: Gathered) {
+        (self.servers, self.watch) = (gathered.servers, gathered.watch);
     }
 
     /// Drops what is older than it may be, now that this epoch runs.

@@ -9,18 +9,21 @@
 //!
 //! State is per pseudonym, lives [`MEMORY_SECONDS`] at most, and every list in it has a bound.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
 
 use super::chain::{Chains, Steps};
+use crate::hash::FastMap;
+use crate::node::portable::{Bytes, Portable, portable};
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
 
-/// Subscribers that are watched at once; beyond them the one seen longest ago is forgotten.
-pub const MAX_SUBSCRIBERS: usize = 65_536;
+/// Subscribers that are watched at once. Where there are more, those with the smallest pseudonyms are: a uniform sample,
+/// infected ones first, and the same whatever the order in which they come.
+pub const MAX_SUBSCRIBERS: usize = 131_072;
 /// Onsets kept.
 pub const MAX_ONSETS: usize = 65_536;
 /// Endpoints remembered as scanned, flooded or backscatter; more are counted only.
@@ -96,6 +99,8 @@ pub struct WatchCounts {
     pub inbound: u64,
     /// Subscribers forgotten to make room.
     pub forgotten: u64,
+    /// Flows of subscribers that are not watched for lack of room.
+    pub unwatched: u64,
     /// Endpoints not remembered for lack of room.
     pub no_room: u64,
 }
@@ -104,7 +109,8 @@ pub struct WatchCounts {
 struct Fan {
     port: u16,
     since: Timestamp,
-    targets: BTreeSet<IpAddr>,
+    /// Distinct, at most [`TARGETS`].
+    targets: Vec<IpAddr>,
     attempts: u32,
     in_vain: u32,
     told: bool,
@@ -114,7 +120,8 @@ struct Fan {
 struct Aim {
     address: IpAddr,
     since: Timestamp,
-    ports: BTreeSet<u16>,
+    /// Distinct, at most [`TARGETS`].
+    ports: Vec<u16>,
     flows: u32,
     packets_out: u64,
     packets_back: u64,
@@ -129,11 +136,15 @@ struct Subscriber {
     steps: Steps,
 }
 
+/// Who is watched rather: infected ones, then by pseudonym; with its epoch.
+type Rank = (bool, Pseudonym, u32);
+
 /// Who does what.
 #[derive(Default)]
 pub struct Watch {
-    subscribers: HashMap<(u32, Pseudonym), Subscriber>,
-    order: VecDeque<(u32, Pseudonym)>,
+    subscribers: FastMap<(u32, Pseudonym), Subscriber>,
+    /// Those that are watched; the one that makes room first on top.
+    order: BinaryHeap<Rank>,
     onsets: Vec<Onset>,
     scanned: HashSet<(IpAddr, u16)>,
     aimed: HashMap<IpAddr, Removed>,
@@ -153,13 +164,11 @@ impl Watch {
             }
             return;
         }
-        self.make_room();
-        let key = (flow.epoch, flow.subscriber);
-        let order = &mut self.order;
-        let subscriber = self.subscribers.entry(key).or_insert_with(|| {
-            order.push_back(key);
-            Subscriber::default()
-        });
+        if !self.watches(flow) {
+            self.counts.unwatched = self.counts.unwatched.saturating_add(1);
+            return;
+        }
+        let Some(subscriber) = self.subscribers.get_mut(&(flow.epoch, flow.subscriber)) else { return };
         if flow.start.since(subscriber.seen).as_secs() > MEMORY_SECONDS {
             *subscriber = Subscriber::default();
         }
@@ -174,13 +183,25 @@ impl Watch {
         self.record(flow, scan, &aim);
     }
 
-    fn make_room(&mut self) {
-        if self.subscribers.len() >= MAX_SUBSCRIBERS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.subscribers.remove(&oldest);
+    /// Whether this subscriber is watched, perhaps from now on.
+    fn watches(&mut self, flow: &Flow<CncDetection>) -> bool {
+        let rank = (!flow.infected, flow.subscriber, flow.epoch);
+        let full = self.subscribers.len() >= MAX_SUBSCRIBERS;
+        let key = (flow.epoch, flow.subscriber);
+        // Who was told as infected only later is still known under the other rank.
+        if full && self.order.peek().is_some_and(|last| rank > *last) && !flow.infected {
+            return self.subscribers.contains_key(&key);
+        }
+        if self.subscribers.contains_key(&key) {
+            return true;
+        }
+        if full && let Some((_, client, epoch)) = self.order.pop() {
+            self.subscribers.remove(&(epoch, client));
             self.counts.forgotten = self.counts.forgotten.saturating_add(1);
         }
+        self.subscribers.insert(key, Subscriber::default());
+        self.order.push(rank);
+        true
     }
 
     fn record(&mut self, flow: &Flow<CncDetection>, scan: Verdict, aim: &Verdict) {
@@ -250,12 +271,95 @@ impl Watch {
     /// Forgets what epochs before this one told.
     pub fn advance(&mut self, epoch: u32) {
         self.subscribers.retain(|(of, _), _| *of >= epoch);
-        self.order.retain(|(of, _)| *of >= epoch);
+        self.order.retain(|(_, _, of)| *of >= epoch);
         self.onsets.retain(|onset| onset.epoch.saturating_add(1) >= epoch);
         self.scanned.clear();
         self.aimed.clear();
         self.backscatter.clear();
         self.chains.clear();
+    }
+}
+
+/// What a part of the subscribers was seen doing, without what is still open.
+pub(crate) struct Doings {
+    onsets: Vec<Onset>,
+    scanned: HashSet<(IpAddr, u16)>,
+    aimed: HashMap<IpAddr, Removed>,
+    backscatter: HashMap<Remote, u64>,
+    chains: Chains,
+    counts: WatchCounts,
+}
+
+impl Watch {
+    /// What was seen so far, for another process of the same job.
+    pub(crate) fn doings(&self) -> Doings {
+        Doings {
+            onsets: self.onsets.clone(),
+            scanned: self.scanned.clone(),
+            aimed: self.aimed.clone(),
+            backscatter: self.backscatter.clone(),
+            chains: self.chains.clone(),
+            counts: self.counts,
+        }
+    }
+
+    /// Takes in what another part of the subscribers was seen doing.
+    pub(crate) fn absorb(&mut self, other: Doings) {
+        self.onsets.extend(other.onsets);
+        self.scanned.extend(other.scanned);
+        self.aimed.extend(other.aimed);
+        for (remote, count) in other.backscatter {
+            let mine = self.backscatter.entry(remote).or_default();
+            *mine = mine.saturating_add(count);
+        }
+        self.chains.absorb(other.chains);
+        self.counts.add(other.counts);
+    }
+}
+
+impl WatchCounts {
+    fn add(&mut self, other: Self) {
+        let plus = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
+        plus(&mut self.flows, other.flows);
+        plus(&mut self.scans, other.scans);
+        plus(&mut self.floods, other.floods);
+        plus(&mut self.backscatter, other.backscatter);
+        plus(&mut self.inbound, other.inbound);
+        plus(&mut self.forgotten, other.forgotten);
+        plus(&mut self.unwatched, other.unwatched);
+        plus(&mut self.no_room, other.no_room);
+    }
+}
+
+portable!(Doings { onsets, scanned, aimed, backscatter, chains, counts });
+portable!(Onset { client, epoch, time, attack });
+portable!(WatchCounts { flows, scans, floods, backscatter, inbound, forgotten, unwatched, no_room });
+
+impl Portable for Attack {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Scan(port) => (Some(*port), None::<IpAddr>).put(out),
+            Self::Flood(address) => (None::<u16>, Some(*address)).put(out),
+        }
+    }
+
+    fn take(from: &mut Bytes<'_>) -> Option<Self> {
+        match <(Option<u16>, Option<IpAddr>)>::take(from)? {
+            (Some(port), None) => Some(Self::Scan(port)),
+            (None, Some(address)) => Some(Self::Flood(address)),
+            _ => None,
+        }
+    }
+}
+
+impl Portable for Removed {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u8).put(out);
+    }
+
+    fn take(from: &mut Bytes<'_>) -> Option<Self> {
+        let all = [Self::Scanned, Self::Flooded, Self::Backscatter, Self::Suppressed];
+        all.get(usize::from(u8::take(from)?)).copied()
     }
 }
 
@@ -269,8 +373,9 @@ impl Subscriber {
     /// One port, many hosts; or one host, many ports, whose targets are all of that host's.
     fn fan(&mut self, flow: &Flow<CncDetection>) -> Verdict {
         let port = flow.remote.port;
-        self.fans.retain(|fan| flow.start.since(fan.since) <= WINDOW || fan.told);
-        if !self.fans.iter().any(|fan| fan.port == port) {
+        let is_open = |fan: &Fan| flow.start.since(fan.since) <= WINDOW || fan.told;
+        if !self.fans.iter().any(|fan| fan.port == port && is_open(fan)) {
+            self.fans.retain(is_open);
             // Announced ones last; of the others the oldest goes.
             if self.fans.len() >= FOLLOWED {
                 self.fans.remove(0);
@@ -280,8 +385,8 @@ impl Subscriber {
         let Some(fan) = self.fans.iter_mut().find(|fan| fan.port == port) else { return Verdict::Nothing };
         fan.attempts = fan.attempts.saturating_add(1);
         fan.in_vain = fan.in_vain.saturating_add(u32::from(is_in_vain(flow)));
-        if fan.targets.len() < TARGETS {
-            fan.targets.insert(flow.remote.address);
+        if fan.targets.len() < TARGETS && !fan.targets.contains(&flow.remote.address) {
+            fan.targets.push(flow.remote.address);
         }
         if fan.told {
             return Verdict::GoesOn;
@@ -291,14 +396,15 @@ impl Subscriber {
             return Verdict::Nothing;
         }
         fan.told = true;
-        Verdict::Begins(fan.targets.iter().copied().collect())
+        Verdict::Begins(fan.targets.clone())
     }
 
     /// One host: floods and vertical scans.
     fn aim(&mut self, flow: &Flow<CncDetection>) -> Verdict {
         let address = flow.remote.address;
-        self.aims.retain(|aim| flow.start.since(aim.since) <= WINDOW || aim.told);
-        if !self.aims.iter().any(|aim| aim.address == address) {
+        let is_open = |aim: &Aim| flow.start.since(aim.since) <= WINDOW || aim.told;
+        if !self.aims.iter().any(|aim| aim.address == address && is_open(aim)) {
+            self.aims.retain(is_open);
             if self.aims.len() >= FOLLOWED {
                 self.aims.remove(0);
             }
@@ -316,20 +422,20 @@ impl Subscriber {
 
 impl Fan {
     const fn new(port: u16, since: Timestamp) -> Self {
-        Self { port, since, targets: BTreeSet::new(), attempts: 0, in_vain: 0, told: false }
+        Self { port, since, targets: Vec::new(), attempts: 0, in_vain: 0, told: false }
     }
 }
 
 impl Aim {
     const fn new(address: IpAddr, since: Timestamp) -> Self {
-        let ports = BTreeSet::new();
+        let ports = Vec::new();
         Self { address, since, ports, flows: 0, packets_out: 0, packets_back: 0, told: false }
     }
 
     fn add(&mut self, flow: &Flow<CncDetection>) {
         self.flows = self.flows.saturating_add(1);
-        if self.ports.len() < TARGETS {
-            self.ports.insert(flow.remote.port);
+        if self.ports.len() < TARGETS && !self.ports.contains(&flow.remote.port) {
+            self.ports.push(flow.remote.port);
         }
         self.packets_out = self.packets_out.saturating_add(flow.out.map_or(0, |out| out.packets));
         // A record of one direction says nothing of the other: taken as an answer to everything.

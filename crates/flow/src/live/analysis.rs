@@ -2,12 +2,15 @@
 
 use hinomi_model::Timestamp;
 
+use super::pairs::SharedPairs;
 use crate::detect::detection::{Detection, Scoring, ScoringCounts};
 use crate::detect::watch::WatchCounts;
-use crate::export::gate::{Candidate, Corroboration, Gate};
+use crate::error::FlowError;
 use crate::export::Day;
+use crate::export::gate::{Candidate, Corroboration, Gate};
 use crate::finding::{Endpoint, ExportVerdict, Finding, Held, Message};
-use crate::pair::{PairConfig, PairCounts, Pairs};
+use crate::node::{Hub, HubCounts};
+use crate::pair::{PairConfig, PairCounts};
 use crate::purpose::{CncDetection, Flow};
 use crate::server::{ServerCounts, Servers};
 use crate::suppress::Knowledge;
@@ -29,6 +32,8 @@ pub struct AnalysisConfig {
     pub held: Held,
     /// Make a model of what was seen and of the lists before each scoring.
     pub train: bool,
+    /// Workers that keep the state; none when it is kept here.
+    pub hub: Option<Hub>,
 }
 
 /// What a scoring brought.
@@ -50,13 +55,14 @@ pub struct Scored {
 
 /// Pairs, detectors and the findings that are held.
 pub struct Analysis {
-    pairs: Pairs,
+    pairs: SharedPairs,
     ready: Vec<Flow<CncDetection>>,
     detection: Detection,
     knowledge: Knowledge,
     gate: Gate,
     held: Held,
     train: bool,
+    hub: Option<Hub>,
     epoch: Option<u32>,
     last: Option<(Timestamp, ScoringCounts)>,
 }
@@ -64,53 +70,112 @@ pub struct Analysis {
 impl Analysis {
     /// One that has seen nothing.
     pub fn new(config: AnalysisConfig) -> Self {
-        let AnalysisConfig { detection, knowledge, pairs, gate, held, train } = config;
+        let AnalysisConfig { detection, knowledge, pairs, gate, held, train, hub } = config;
         Self {
-            pairs: Pairs::new(pairs),
+            pairs: SharedPairs::new(pairs),
             ready: Vec::new(),
             detection,
             knowledge,
             gate,
             held,
             train,
+            hub,
             epoch: None,
             last: None,
         }
     }
 
     /// Takes in flows; `now` is the time at which they came.
-    pub fn take(&mut self, flows: impl IntoIterator<Item = Flow<CncDetection>>, now: Timestamp) {
-        for flow in flows {
-            self.pairs.take(flow, now, &mut self.ready);
-        }
-        self.hand_on();
+    ///
+    /// # Errors
+    /// When workers cannot be reached any more; without workers, never.
+    pub fn take(
+        &mut self,
+        flows: impl IntoIterator<Item = Flow<CncDetection>>,
+        now: Timestamp,
+    ) -> Result<(), FlowError> {
+        self.pairs.take(flows, now, &mut self.ready);
+        self.hand_on()
+    }
+
+    /// Halves that wait for each other: receivers join them before the queue, which balances the two halves of the job.
+    pub fn pairs(&self) -> SharedPairs {
+        self.pairs.clone()
+    }
+
+    /// Takes in sessions that were joined already.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_joined(&mut self, sessions: Vec<Flow<CncDetection>>) -> Result<(), FlowError> {
+        self.ready.extend(sessions);
+        self.hand_on()
     }
 
     /// Passes on halves that waited long enough.
-    pub fn expire(&mut self, now: Timestamp) {
-        self.pairs.expire(now, &mut self.ready);
-        self.hand_on();
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn expire(&mut self, now: Timestamp) -> Result<(), FlowError> {
+        self.pairs.lock().expire(now, &mut self.ready);
+        self.hand_on()
     }
 
     /// Passes on all halves: nothing more will come.
-    pub fn finish(&mut self) {
-        self.pairs.finish(&mut self.ready);
-        self.hand_on();
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn finish(&mut self) -> Result<(), FlowError> {
+        self.pairs.lock().finish(&mut self.ready);
+        self.hand_on()
     }
 
     /// Drops what is older than it may be once this epoch runs. Tells how many servers went with their last epoch.
-    pub fn advance(&mut self, epoch: u32) -> u64 {
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn advance(&mut self, epoch: u32) -> Result<u64, FlowError> {
         if self.epoch.replace(epoch).is_none_or(|before| before == epoch) {
-            return 0;
+            return Ok(0);
         }
         let before = self.detection.servers().counts().expired;
-        self.detection.advance(epoch);
-        self.detection.servers().counts().expired.saturating_sub(before)
+        match &mut self.hub {
+            Some(hub) => {
+                hub.advance(epoch)?;
+                self.detection.replace(hub.gather()?);
+            }
+            None => self.detection.advance(epoch),
+        }
+        Ok(self.detection.servers().counts().expired.saturating_sub(before))
+    }
+
+    /// What passed to workers; none without them.
+    pub fn hub_counts(&self) -> Option<HubCounts> {
+        self.hub.as_ref().map(Hub::counts)
+    }
+
+    /// The job is over: workers forget what they know.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn release(&mut self) -> Result<(), FlowError> {
+        self.hub.as_mut().map_or(Ok(()), Hub::end)
     }
 
     /// Scores all servers; `loss` is the share of records that did not arrive, `is_refuted` says what somebody showed
     /// to be wrong.
-    pub fn score(&mut self, now: Timestamp, loss: f64, is_refuted: &dyn Fn(&Endpoint) -> bool) -> Scored {
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn score(
+        &mut self,
+        now: Timestamp,
+        loss: f64,
+        is_refuted: &dyn Fn(&Endpoint) -> bool,
+    ) -> Result<Scored, FlowError> {
+        if let Some(hub) = &mut self.hub {
+            self.detection.replace(hub.gather()?);
+        }
         let no_model = self.train.then(|| self.detection.train().err().map(|reason| reason.to_string())).flatten();
         let knowledge = &self.knowledge;
         let vouched = |address, port, protocol| knowledge.vouches(address, port, protocol, now);
@@ -121,12 +186,12 @@ impl Analysis {
         let (gate, servers) = (&self.gate, self.detection.servers());
         let verdict = |finding: &Finding| verdict(gate, servers, finding, now);
         let messages = self.held.update(ranked, now, silenced, verdict);
-        Scored { time: now, messages, candidates, counts, loss, no_model }
+        Ok(Scored { time: now, messages, candidates, counts, loss, no_model })
     }
 
     /// What became of halves.
-    pub const fn pair_counts(&self) -> PairCounts {
-        self.pairs.counts()
+    pub fn pair_counts(&self) -> PairCounts {
+        self.pairs.lock().counts()
     }
 
     /// What became of sessions.
@@ -154,9 +219,13 @@ impl Analysis {
         self.last
     }
 
-    fn hand_on(&mut self) {
-        for flow in self.ready.drain(..) {
-            self.detection.take(flow);
+    fn hand_on(&mut self) -> Result<(), FlowError> {
+        match &mut self.hub {
+            Some(hub) => self.ready.drain(..).try_for_each(|flow| hub.take(flow)),
+            None => {
+                self.ready.drain(..).for_each(|flow| self.detection.take(flow));
+                Ok(())
+            }
         }
     }
 }

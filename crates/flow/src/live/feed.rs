@@ -33,7 +33,12 @@ pub struct Live {
 
 impl Live {
     /// A job that has seen nothing.
-    pub fn new(subscribers: Arc<Subscribers>, local_remotes: bool, length: EpochLength, config: AnalysisConfig) -> Self {
+    pub fn new(
+        subscribers: Arc<Subscribers>,
+        local_remotes: bool,
+        length: EpochLength,
+        config: AnalysisConfig,
+    ) -> Self {
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if local_remotes { inlet.with_local_remotes() } else { inlet };
         let (keys, analysis) = (Keys::new(length), Analysis::new(config));
@@ -44,15 +49,10 @@ impl Live {
     ///
     /// # Errors
     /// When no key can be made, or the recorder fails.
-    pub fn feed(
-        &mut self,
-        now: Timestamp,
-        record: &FlowRecord,
-        recorder: &mut dyn Recorder,
-    ) -> Result<(), FlowError> {
+    pub fn feed(&mut self, now: Timestamp, record: &FlowRecord, recorder: &mut dyn Recorder) -> Result<(), FlowError> {
         self.tick(now, recorder)?;
         if let Ok(flow) = self.inlet.take(&self.keys, record) {
-            self.analysis.take([flow], self.now);
+            self.analysis.take([flow], self.now)?;
         }
         Ok(())
     }
@@ -74,8 +74,7 @@ impl Live {
             self.score(0.0, recorder)?;
         }
         super::job::turn(&mut self.keys, &mut self.analysis, self.now, recorder)?;
-        self.analysis.expire(self.now);
-        Ok(())
+        self.analysis.expire(self.now)
     }
 
     /// Reads a file of whatever kind, in the order of the records' ends as far as the window of `order` goes; time is
@@ -113,7 +112,7 @@ impl Live {
     /// When the recorder fails.
     pub fn score(&mut self, loss: f64, recorder: &mut dyn Recorder) -> Result<Scored, FlowError> {
         let refuted = recorder.refuted(self.now).map_err(FlowError::recorder)?;
-        let scored = self.analysis.score(self.now, loss, &refuted);
+        let scored = self.analysis.score(self.now, loss, &refuted)?;
         recorder.scored(&scored).map_err(FlowError::recorder)?;
         Ok(scored)
     }
@@ -123,8 +122,9 @@ impl Live {
     /// # Errors
     /// When the recorder fails.
     pub fn end(&mut self, loss: f64, recorder: &mut dyn Recorder) -> Result<Scored, FlowError> {
-        self.analysis.finish();
+        self.analysis.finish()?;
         let scored = self.score(loss, recorder)?;
+        self.analysis.release()?;
         let events = self.keys.destroy();
         recorder.keys(self.now, &events).map_err(FlowError::recorder)?;
         Ok(scored)

@@ -13,6 +13,7 @@ use hinomi_wire::flow::Limits;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
 use super::keys::SharedKeys;
+use super::pairs::SharedPairs;
 use super::part::{Part, tell_analysis};
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
@@ -31,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the analysis waits for flows before it looks at the clock.
 const WAIT: Duration = Duration::from_millis(200);
 
-/// Flows of one receiver's batch of datagrams.
+/// Flows, or sessions, of one receiver's batch of datagrams.
 pub(super) type Batch = Vec<Flow<CncDetection>>;
 
 /// Says whether somebody showed an endpoint to be none.
@@ -105,6 +106,7 @@ pub struct Job {
 pub(super) struct Desk<'a> {
     pub(super) keys: SharedKeys,
     pub(super) inlet: Inlet,
+    pairs: SharedPairs,
     pub(super) limits: Limits,
     pub(super) clock: &'a dyn Clock,
     pub(super) stop: &'a AtomicBool,
@@ -116,8 +118,14 @@ impl Desk<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Hands flows to the analysis. Tells whether it had to wait; none when the analysis has ended.
-    pub(super) fn send(&self, batch: Batch) -> Option<bool> {
+    /// Joins flows that came at that time, and hands sessions to the analysis. Tells whether it had to wait; none when the
+    /// analysis has ended.
+    pub(super) fn send(&self, flows: Batch, now: Timestamp) -> Option<bool> {
+        let mut batch = Batch::with_capacity(flows.len());
+        self.pairs.take(flows, now, &mut batch);
+        if batch.is_empty() {
+            return Some(false);
+        }
         match self.queue.try_send(batch) {
             Ok(()) => Some(false),
             Err(TrySendError::Full(batch)) => self.queue.send(batch).ok().map(|()| true),
@@ -166,7 +174,7 @@ impl Job {
         centre.look(clock.now())?;
         let told = std::thread::scope(|scope| {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
-            let desk = Desk { keys, inlet, limits, clock, stop, queue: sender };
+            let desk = Desk { keys, inlet, pairs: centre.analysis.pairs(), limits, clock, stop, queue: sender };
             for (socket, slot) in sockets.udp.iter().zip(&slots) {
                 let (desk, failure) = (desk.clone(), &failure);
                 scope.spawn(move || {
@@ -182,8 +190,10 @@ impl Job {
             }
             // The queue ends when the last of its senders does.
             drop(desk);
-            let outcome = centre.run(queue, stop, self.score_every, self.lasting);
+            let outcome = centre.run(&queue, stop, self.score_every, self.lasting);
             stop.store(true, Ordering::Relaxed);
+            // Nobody takes flows any more: a receiver that waits for room in the queue is let go.
+            drop(queue);
             outcome
         });
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -209,7 +219,7 @@ struct Centre<'a> {
 impl Centre<'_> {
     fn run(
         &mut self,
-        queue: Receiver<Batch>,
+        queue: &Receiver<Batch>,
         stop: &AtomicBool,
         score_every: Duration,
         lasting: Option<Duration>,
@@ -218,7 +228,7 @@ impl Centre<'_> {
         let (mut looked, mut scored) = (self.started, self.started);
         loop {
             match queue.recv_timeout(WAIT) {
-                Ok(batch) => self.analysis.take(batch, self.clock.now()),
+                Ok(batch) => self.analysis.take_joined(batch)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
             }
@@ -241,22 +251,23 @@ impl Centre<'_> {
     /// Keys, ages, sums.
     fn look(&mut self, now: Timestamp) -> Result<(), FlowError> {
         turn(&mut self.keys.write(), &mut self.analysis, now, self.recorder)?;
-        self.analysis.expire(now);
+        self.analysis.expire(now)?;
         let status = self.status(now, true);
         self.recorder.status(&status).map_err(FlowError::recorder)
     }
 
     fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
         let refuted = self.recorder.refuted(now).map_err(FlowError::recorder)?;
-        let scored = self.analysis.score(now, loss::share(&self.part()), &refuted);
+        let scored = self.analysis.score(now, loss::share(&self.part()), &refuted)?;
         self.recorder.scored(&scored).map_err(FlowError::recorder)?;
         Ok(scored)
     }
 
     fn end(&mut self) -> Result<(CollectorStatus, Scored), FlowError> {
         let now = self.clock.now();
-        self.analysis.finish();
+        self.analysis.finish()?;
         let scored = self.score(now)?;
+        self.analysis.release()?;
         let events = self.keys.write().destroy();
         self.recorder.keys(now, &events).map_err(FlowError::recorder)?;
         let status = self.status(now, false);
@@ -309,7 +320,7 @@ pub(super) fn turn(
     {
         keys.tell_infected(&lines, &basis);
     }
-    let gone = analysis.advance(keys.current_epoch());
+    let gone = analysis.advance(keys.current_epoch())?;
     if gone > 0 {
         recorder.deleted(now, "server states", gone).map_err(FlowError::recorder)?;
     }

@@ -152,6 +152,7 @@ pub(super) fn tell_analysis(analysis: &Analysis, status: &mut CollectorStatus) {
         ("backscatter", watched.backscatter),
         ("inbound", watched.inbound),
         ("forgotten", watched.forgotten),
+        ("unwatched", watched.unwatched),
         ("no_room", watched.no_room),
     ]);
     if let Some((time, counts)) = analysis.last_scoring() {

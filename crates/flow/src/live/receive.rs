@@ -81,19 +81,19 @@ impl Receiver<'_> {
             }
         }
         self.received.kernel_drops = self.datagrams.drops();
-        let flows = self.flows();
+        let now = self.desk.clock.now();
+        let flows = self.flows(now);
         let count = self.datagrams.met().count();
         if flows.is_empty() {
             return Ok(Some(count));
         }
-        let Some(waited) = self.desk.send(flows) else { return Ok(None) };
+        let Some(waited) = self.desk.send(flows, now) else { return Ok(None) };
         plus(&mut self.received.waits, u64::from(waited));
         Ok(Some(count))
     }
 
-    fn flows(&mut self) -> Batch {
+    fn flows(&mut self, now: Timestamp) -> Batch {
         let Self { desk, decoder, datagrams, .. } = self;
-        let now = desk.clock.now();
         let keys = desk.keys.read();
         let mut flows = Batch::with_capacity(FLOWS.min(datagrams.met().count() * BATCH));
         for (from, datagram) in datagrams.met() {

@@ -189,7 +189,7 @@ impl<'a> Talk<'a> {
             self.heard = now;
         }
         if !flows.is_empty() {
-            match self.desk.send(flows) {
+            match self.desk.send(flows, now) {
                 Some(waited) => plus(&mut self.received.waits, u64::from(waited)),
                 None => return Some(Ended::Stopped),
             }

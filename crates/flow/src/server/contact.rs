@@ -1,11 +1,9 @@
 //! One contact of a client with a server, and the latest contacts of one client.
 
-use std::collections::BTreeSet;
-use std::collections::btree_set;
-
 use hinomi_model::Timestamp;
 use hinomi_wire::flow::Volume;
 
+use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Pseudonym};
 
 /// TCP flags that matter here.
@@ -127,33 +125,36 @@ impl std::fmt::Debug for ClientKey {
     }
 }
 
-/// The latest distinct contacts of one client, in the order of their start.
+/// The latest distinct contacts of one client, in the order of their start: a list, for most clients have few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timeline {
-    contacts: BTreeSet<Contact>,
+    contacts: Vec<Contact>,
 }
+
+portable!(Timeline { contacts });
 
 impl Timeline {
     /// Keeps a contact, and of all contacts the latest `most`.
     pub(crate) fn keep(&mut self, contact: Contact, most: usize) {
-        self.contacts.insert(contact);
-        while self.contacts.len() > most {
-            self.contacts.pop_first();
+        if let Err(place) = self.contacts.binary_search(&contact) {
+            self.contacts.insert(place, contact);
         }
+        let too_many = self.contacts.len().saturating_sub(most);
+        self.contacts.drain(..too_many);
     }
 
     /// The contacts, oldest first.
-    pub fn contacts(&self) -> btree_set::Iter<'_, Contact> {
+    pub fn contacts(&self) -> std::slice::Iter<'_, Contact> {
         self.contacts.iter()
     }
 
     /// How many contacts are kept.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.contacts.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.contacts.is_empty()
     }
 

@@ -1,11 +1,13 @@
 //! The table of servers: who is admitted, how many there are, when they go.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use super::gate::{DEFAULT_CELLS, Gate};
 use super::role::Role;
 use super::{Server, client_hash};
+use crate::hash::{FastMap, FastSet};
+use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Remote};
 use crate::sketch::{Distinct, Merge};
 
@@ -13,6 +15,10 @@ use crate::sketch::{Distinct, Merge};
 const WAITING_AN_ENDPOINT: usize = 16;
 /// Share of the table that goes when it is full: one in so many.
 const EVICTED_ONE_IN: usize = 16;
+/// Most clients that a newcomer to a full table must have beyond the usual: the gate does not count further than 64.
+const MOST_MORE_CLIENTS: u32 = 31;
+/// Flows without an eviction, as multiples of the table, after which a newcomer has it easier.
+const EASIER_AFTER: u64 = 16;
 /// Registers of the counter of all subscribers, as a power of two: 1.6% standard error.
 const POPULATION_PRECISION: u8 = 12;
 
@@ -78,6 +84,21 @@ pub struct ServerCounts {
     pub forgotten: u64,
 }
 
+impl ServerCounts {
+    fn add(&mut self, other: &Self) {
+        let plus = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
+        plus(&mut self.flows, other.flows);
+        plus(&mut self.remote_is_client, other.remote_is_client);
+        plus(&mut self.counted, other.counted);
+        plus(&mut self.waiting, other.waiting);
+        plus(&mut self.not_admitted, other.not_admitted);
+        plus(&mut self.admitted, other.admitted);
+        plus(&mut self.evicted, other.evicted);
+        plus(&mut self.expired, other.expired);
+        plus(&mut self.forgotten, other.forgotten);
+    }
+}
+
 /// Subscribers seen in an epoch: what shares of clients are compared with.
 #[derive(Clone, Debug)]
 pub struct Population {
@@ -101,6 +122,8 @@ impl Population {
     }
 }
 
+portable!(Population { subscribers, infected });
+
 impl Merge for Population {
     fn merge(&mut self, other: &Self) {
         self.subscribers.merge(&other.subscribers);
@@ -108,15 +131,44 @@ impl Merge for Population {
     }
 }
 
+/// How much a full table asks of newcomers: without it, endpoints that do not fit push each other out forever, and none
+/// of them is ever known for longer than a moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pressure {
+    more_clients: u32,
+    flows: u64,
+}
+
+impl Pressure {
+    /// Clients that a newcomer must have beyond those that a table with room asks for.
+    const fn more_clients(self) -> u32 {
+        self.more_clients
+    }
+
+    /// A part of the table was put out: newcomers must have twice as many more.
+    fn evicted(&mut self) {
+        *self = Self { more_clients: (self.more_clients * 2 + 1).min(MOST_MORE_CLIENTS), flows: 0 };
+    }
+
+    /// A flow passes; after many without an eviction the next newcomer has it easier.
+    fn passes(&mut self, servers: usize) {
+        self.flows += u64::from(self.more_clients > 0);
+        if self.flows >= (servers as u64).saturating_mul(EASIER_AFTER) {
+            *self = Self { more_clients: self.more_clients / 2, flows: 0 };
+        }
+    }
+}
+
 /// All servers with a state, and those that may get one.
 pub struct Servers {
     config: ServerConfig,
-    servers: HashMap<Remote, Server>,
+    servers: FastMap<Remote, Server>,
     gate: Gate,
-    waiting: HashMap<Remote, Vec<Flow<CncDetection>>>,
+    waiting: FastMap<Remote, Vec<Flow<CncDetection>>>,
     /// The order in which endpoints began to wait.
     queue: VecDeque<Remote>,
-    seeds: HashSet<(IpAddr, Option<u16>)>,
+    seeds: FastSet<(IpAddr, Option<u16>)>,
+    pressure: Pressure,
     population: BTreeMap<u32, Population>,
     counts: ServerCounts,
 }
@@ -127,10 +179,11 @@ impl Servers {
         Self {
             gate: Gate::new(config.gate_cells),
             config,
-            servers: HashMap::new(),
-            waiting: HashMap::new(),
+            servers: FastMap::default(),
+            waiting: FastMap::default(),
             queue: VecDeque::new(),
-            seeds: HashSet::new(),
+            seeds: FastSet::default(),
+            pressure: Pressure::default(),
             population: BTreeMap::new(),
             counts: ServerCounts::default(),
         }
@@ -190,6 +243,7 @@ impl Servers {
             self.counts.remote_is_client = self.counts.remote_is_client.saturating_add(1);
             return;
         }
+        self.pressure.passes(self.config.max_servers);
         if let Some(server) = self.servers.get_mut(&flow.remote) {
             server.take(&flow, &self.config);
             self.counts.counted = self.counts.counted.saturating_add(1);
@@ -204,12 +258,13 @@ impl Servers {
         let Remote { address, port, .. } = flow.remote;
         let seeded = self.seeds.contains(&(address, Some(port))) || self.seeds.contains(&(address, None));
         let clients = self.gate.note(&flow.remote, flow.subscriber, flow.epoch);
-        flow.infected || seeded || clients >= self.config.clients_to_admit
+        flow.infected || seeded || clients >= self.config.clients_to_admit.saturating_add(self.pressure.more_clients())
     }
 
     fn admit(&mut self, flow: &Flow<CncDetection>) {
         if self.servers.len() >= self.config.max_servers {
             self.evict();
+            self.pressure.evicted();
         }
         let mut server = Server::new(flow.remote, flow.epoch);
         let waited = self.waiting.remove(&flow.remote).unwrap_or_default();
@@ -228,7 +283,8 @@ impl Servers {
             let Some(oldest) = self.queue.pop_front() else { break };
             self.give_up(&oldest);
         }
-        let flows = self.waiting.entry(flow.remote).or_default();
+        // Room for one: most never get a second.
+        let flows = self.waiting.entry(flow.remote).or_insert_with(|| Vec::with_capacity(1));
         if flows.is_empty() {
             self.queue.push_back(flow.remote);
         }
@@ -260,15 +316,36 @@ impl Servers {
         }
     }
 
+    /// Subscribers seen, by epoch.
+    pub(crate) const fn populations(&self) -> &BTreeMap<u32, Population> {
+        &self.population
+    }
+
+    /// Takes in the share of a partition: servers that no other one has.
+    pub(crate) fn absorb(
+        &mut self,
+        servers: Vec<Server>,
+        population: &BTreeMap<u32, Population>,
+        counts: ServerCounts,
+    ) {
+        self.servers.extend(servers.into_iter().map(|server| (server.endpoint, server)));
+        for (epoch, population) in population {
+            self.population.entry(*epoch).or_insert_with(Population::new).merge(population);
+        }
+        self.counts.add(&counts);
+    }
+
     /// Puts out the part of the table that is missed least.
     fn evict(&mut self) {
         let mut order: Vec<_> = self.servers.values().map(Server::weight).collect();
-        order.sort_unstable();
         let leave = (order.len() / EVICTED_ONE_IN).max(1);
+        if leave < order.len() {
+            order.select_nth_unstable(leave);
+        }
         for (_, _, _, endpoint) in order.into_iter().take(leave) {
             if let Some(server) = self.servers.remove(&endpoint) {
                 self.counts.evicted = self.counts.evicted.saturating_add(1);
-                self.counts.forgotten = self.counts.forgotten.saturating_add(server.total().contacts);
+                self.counts.forgotten = self.counts.forgotten.saturating_add(server.contacts());
             }
         }
     }
@@ -278,9 +355,9 @@ impl Servers {
         let counts = &mut self.counts;
         let config = &self.config;
         self.servers.retain(|_, server| {
-            let before = server.total().contacts;
+            let before = server.contacts();
             let stays = server.expire(current_epoch, config);
-            let left = server.total().contacts;
+            let left = server.contacts();
             counts.forgotten = counts.forgotten.saturating_add(before.saturating_sub(left));
             counts.expired = counts.expired.saturating_add(u64::from(!stays));
             stays

@@ -4,6 +4,7 @@
 //! needs no table of biases. Relative standard error `1.04 / sqrt(2^precision)`.
 
 use super::Merge;
+use crate::node::portable::{Bytes, Portable};
 
 /// Fewest registers, as a power of two.
 pub const MIN_PRECISION: u8 = 4;
@@ -51,6 +52,19 @@ impl Distinct {
         }
         sum += size * sigma(at(0) / size);
         (size * size / (2.0 * std::f64::consts::LN_2 * sum)).round() as u64
+    }
+}
+
+impl Portable for Distinct {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.registers.put(out);
+    }
+
+    fn take(from: &mut Bytes<'_>) -> Option<Self> {
+        let registers = Vec::<u8>::take(from)?;
+        let precision = u8::try_from(registers.len().checked_ilog2()?).ok()?;
+        let fits = registers.len().is_power_of_two() && (MIN_PRECISION..=MAX_PRECISION).contains(&precision);
+        fits.then_some(Self { precision, registers })
     }
 }
 

@@ -5,6 +5,7 @@
 //! merging, and there are at most 976 buckets, of which only those that were met are kept.
 
 use super::Merge;
+use crate::node::portable::portable;
 
 /// Parts of a power of two, as a power of two.
 const PART_BITS: u32 = 4;
@@ -82,6 +83,8 @@ impl LogHistogram {
         }
     }
 }
+
+portable!(LogHistogram { buckets });
 
 impl Merge for LogHistogram {
     fn merge(&mut self, other: &Self) {

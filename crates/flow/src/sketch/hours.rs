@@ -3,6 +3,7 @@
 use hinomi_model::Timestamp;
 
 use super::Merge;
+use crate::node::portable::portable;
 
 /// Hours of a week.
 pub const HOURS: u32 = 168;
@@ -42,6 +43,8 @@ impl HourMap {
         u32::try_from((0..24).filter(on_any_day).count()).unwrap_or(24)
     }
 }
+
+portable!(HourMap { bits });
 
 impl Merge for HourMap {
     fn merge(&mut self, other: &Self) {

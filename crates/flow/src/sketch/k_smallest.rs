@@ -5,6 +5,7 @@
 //! them compare below the smaller of their thresholds (theta sketches, Dasgupta et al., ICDT 2016).
 
 use super::Merge;
+use crate::node::portable::portable;
 
 /// 2^64 as a float: the range of a hash.
 const HASH_RANGE: f64 = 18_446_744_073_709_551_616.0;
@@ -15,18 +16,20 @@ pub struct KSmallest {
     capacity: usize,
     /// Ascending, distinct, at most `capacity`.
     hashes: Vec<u64>,
+    /// The largest of them, here so that most hashes are turned away without a look at the list; 0 when there is none.
+    last: u64,
 }
 
 impl KSmallest {
     /// An empty set that keeps at most so many hashes (at least 3).
     pub fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(3), hashes: Vec::new() }
+        Self { capacity: capacity.max(3), hashes: Vec::new(), last: 0 }
     }
 
     /// Takes in one hash; tells whether the sketch changed.
     pub fn insert(&mut self, hash: u64) -> bool {
         let full = self.hashes.len() >= self.capacity;
-        if full && self.hashes.last().is_some_and(|last| hash >= *last) {
+        if full && hash >= self.last {
             return false;
         }
         match self.hashes.binary_search(&hash) {
@@ -36,6 +39,7 @@ impl KSmallest {
                     self.hashes.pop();
                 }
                 self.hashes.insert(place, hash);
+                self.last = self.hashes.last().copied().unwrap_or(0);
                 true
             }
         }
@@ -89,11 +93,14 @@ impl KSmallest {
     }
 }
 
+portable!(KSmallest { capacity, hashes, last });
+
 impl Merge for KSmallest {
     /// The smaller capacity holds, so that the result does not depend on the order.
     fn merge(&mut self, other: &Self) {
         self.capacity = self.capacity.min(other.capacity);
         self.hashes.truncate(self.capacity);
+        self.last = self.hashes.last().copied().unwrap_or(0);
         for hash in &other.hashes {
             self.insert(*hash);
         }

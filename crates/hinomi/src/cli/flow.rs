@@ -1,12 +1,15 @@
 //! `hinomi flow`: C&C servers from flow records.
 
 mod audit;
+mod bus;
+mod collect;
 mod evaluate;
 mod export;
 mod findings;
 mod ledger;
 mod refute;
 mod why;
+mod work;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -15,6 +18,10 @@ use super::Common;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Collect flows, by sockets or from files, and look for C&C servers in them.
+    Collect(Box<collect::Options>),
+    /// Keep one partition of a collector's state, on this or another machine.
+    Work(work::Options),
     /// The findings that are held: how sure, why, and whether they may be shared.
     Findings(findings::Options),
     /// Why an endpoint is held to be a C&C server, or not: every reason for and against, in words.
@@ -33,6 +40,8 @@ pub(crate) enum Verb {
 
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     match verb {
+        Verb::Collect(options) => collect::run(common, options),
+        Verb::Work(options) => work::run(common, options),
         Verb::Evaluate(options) => evaluate::run(common, options),
         Verb::Findings(options) => findings::run(common, options),
         Verb::Why(options) => why::run(common, options),

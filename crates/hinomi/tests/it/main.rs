@@ -6,6 +6,7 @@
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
 //! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
+//! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
 //! - `newcomer`: `hinomi` alone.
@@ -18,8 +19,11 @@
 )]
 
 mod daemons;
+mod findings;
+mod flow;
 mod imports;
 mod newcomer;
+mod nodes;
 mod packets;
 mod program;
 mod real_servers;

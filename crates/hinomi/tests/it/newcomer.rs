@@ -1,5 +1,6 @@
-//! `hinomi` alone: town, survey, server; results while the survey runs; nothing left behind.
+//! `hinomi` alone: town, survey, flows, server; results while the survey runs; nothing left behind.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -27,6 +28,58 @@ fn json(origin: &str, path: &str) -> Value {
     let start = body.find('{').expect("an object");
     let end = body.rfind('}').expect("an object");
     serde_json::from_str(&body[start..=end]).expect("JSON")
+}
+
+/// The endpoints held to be C&C servers, as address:port, and those of them that may be shared.
+fn findings(origin: &str) -> [BTreeSet<String>; 2] {
+    let all = json(origin, "/api/v1/flow/findings");
+    let held = all["held"].as_array().cloned().unwrap_or_default();
+    let place = |held: &Value| {
+        assert!(held["finding"]["reasons"].as_array().is_some_and(|reasons| reasons.len() > 1), "{held}");
+        let endpoint = &held["finding"]["endpoint"];
+        format!("{}:{}", endpoint["address"].as_str().unwrap_or("?"), endpoint["port"])
+    };
+    let passes = |held: &&Value| held["export"].to_string().contains("passes");
+    [held.iter().map(place).collect(), held.iter().filter(passes).map(place).collect()]
+}
+
+/// The same by the town's own truth.
+fn planted(here: &Installation) -> [BTreeSet<String>; 2] {
+    let truth = here.json_lines(&["town", "truth", "--flows", "--size", "1024"]);
+    let place = |truth: &Value| format!("{}:{}", truth["address"].as_str().unwrap_or("?"), truth["port"]);
+    let say = |truth: &&Value, words: &[&str]| truth["say"].as_str().is_some_and(|say| words.contains(&say));
+    [&["named-and-shared", "named-and-kept"][..], &["named-and-shared"]]
+        .map(|words| truth.iter().filter(|truth| say(truth, words)).map(place).collect())
+}
+
+/// Flow records that came by UDP since the start, and whether the collector is at work.
+fn collected(origin: &str) -> (u64, bool) {
+    let collector = &json(origin, "/api/v1/flow/status")["collector"];
+    let by_udp = collector["exporters"].as_array().and_then(|exporters| exporters.first().cloned());
+    let records = by_udp.and_then(|exporter| exporter["records"].as_u64()).unwrap_or(0);
+    (records, collector["running"] == true)
+}
+
+#[test]
+fn one_command_finds_the_planted_servers_in_the_towns_flows() {
+    let _alone = alone();
+    let here = Installation::new();
+    let truth = planted(&here);
+    assert_eq!([truth[0].len(), truth[1].len()], [3, 2]);
+    let (first_start, origin) = here.start(&[]);
+    until("the planted servers are found, and nothing else", Duration::from_secs(240), || findings(&origin) == truth);
+    until("the present comes in", Duration::from_secs(120), || collected(&origin).0 > 0 && collected(&origin).1);
+    assert_eq!(findings(&origin), truth);
+    for (language, lang) in [("ja", "<html lang=\"ja\""), ("en", "<html lang=\"en\"")] {
+        let page = get(&origin, &format!("/flow?lang={language}"));
+        assert!(page.contains(lang) && truth[0].iter().all(|place| page.contains(place.as_str())), "{page}");
+    }
+    assert_eq!(first_start.interrupt(), Some(0), "Ctrl-C is an orderly end");
+    let (second_start, origin) = here.start(&[]);
+    assert_eq!(findings(&origin), truth, "the second start shows at once what is there");
+    until("the present comes in again", Duration::from_secs(120), || collected(&origin).0 > 0 && collected(&origin).1);
+    assert_eq!(findings(&origin), truth);
+    assert_eq!(second_start.interrupt(), Some(0));
 }
 
 #[test]

@@ -1,0 +1,210 @@
+//! `hinomi flow collect`: flows in, by sockets or from files; findings, ledger and status out.
+//!
+//! ```text
+//!   options + lists -> Job (sockets) or Live (files) -> Books: journal, ledger, status.json, lines on stdout
+//! ```
+
+mod books;
+mod lists;
+mod told;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use hinomi_flow::epoch::EpochLength;
+use hinomi_flow::live::{Job, Live, Order, Part, Recorder, Scored, Sockets};
+use hinomi_flow::subscribers::Subscribers;
+use hinomi_model::cnc::status::CollectorStatus;
+use hinomi_model::{SystemClock, Timestamp};
+use hinomi_wire::flow::Limits;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+
+use super::super::Common;
+use crate::output;
+use books::Books;
+
+/// Where exporters are expected by default: this machine alone.
+const LISTEN: &str = "127.0.0.1:2055";
+/// Bytes of a file that are read at once.
+const BUFFER: usize = 256 * 1_024;
+/// The longest grace of a key after its epoch.
+const GRACE: Duration = Duration::from_secs(3_600);
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Whose lines the flows are of: a file with one prefix a line.
+    #[arg(long, value_name = "FILE")]
+    subscribers: PathBuf,
+    /// Listen here for NetFlow v5 and v9, IPFIX and sFlow by UDP, and IPFIX by TCP; may be repeated. By default only
+    /// this machine is heard: name an address of yours to hear exporters [default: 127.0.0.1:2055].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+    /// Receivers a listening address has; exporters are spread over them.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    receivers: u16,
+    /// Read files instead: captures of exports or of plain packets (pcap, pcapng), nfdump, Zeek conn.log, Argus CSV;
+    /// unpacked. - reads from stdin.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["listen", "receivers", "lasting"])]
+    read: Vec<PathBuf>,
+    /// End after so long, as 90s, 15m, 24h or 7d.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    lasting: Option<Duration>,
+    /// How often to score.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    score_every: Duration,
+    /// How long a pseudonym lives.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "24h")]
+    epoch: Duration,
+    #[command(flatten)]
+    lists: lists::Lists,
+}
+
+pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    let subscribers = Arc::new(subscribers(&options.subscribers)?);
+    let epochs = EpochLength::new(options.epoch, GRACE)?;
+    let mut books = Books::open(common, &options.lists)?;
+    let told = if options.read.is_empty() {
+        listen(common, options, subscribers, epochs, &mut books)
+    } else {
+        replay(options, subscribers, epochs, &mut books)
+    };
+    books.close()?;
+    let (status, scored) = told?;
+    told::summary(common, &status, &scored)
+}
+
+/// Sockets, until somebody says that it is enough.
+fn listen(
+    common: &Common,
+    options: &Options,
+    subscribers: Arc<Subscribers>,
+    epochs: EpochLength,
+    books: &mut Books,
+) -> Result<(CollectorStatus, Scored)> {
+    let stop = Arc::new(AtomicBool::new(false));
+    // Before anything is said: who asks to stop at once is heard too.
+    stop_when_asked(&stop, "stopping: what has arrived is taken in and scored")?;
+    let default = || LISTEN.parse().map(|address| vec![address]);
+    let addresses = if options.listen.is_empty() { default()? } else { options.listen.clone() };
+    let sockets = Sockets::bind(&addresses, usize::from(options.receivers))?;
+    told::listening(common, &sockets)?;
+    let job = Job {
+        sockets,
+        subscribers,
+        local_remotes: options.lists.local_remotes,
+        epochs,
+        limits: Limits::default(),
+        analysis: options.lists.analysis(false, books.held()?)?,
+        score_every: options.score_every,
+        lasting: options.lasting,
+    };
+    Ok(job.run(&SystemClock, &stop, books)?)
+}
+
+/// Ctrl-C and SIGTERM set the flag; the thread that listens for them ends with the process.
+pub(super) fn stop_when_asked(stop: &Arc<AtomicBool>, words: &'static str) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the signals cannot be listened for")?;
+    let asked = {
+        let _inside = runtime.enter();
+        crate::watch::asked_to_stop()
+    };
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        runtime.block_on(asked);
+        output::talk(words);
+        stop.store(true, Ordering::Relaxed);
+    });
+    Ok(())
+}
+
+/// Files, one after another.
+fn replay(
+    options: &Options,
+    subscribers: Arc<Subscribers>,
+    epochs: EpochLength,
+    books: &mut Books,
+) -> Result<(CollectorStatus, Scored)> {
+    let analysis = options.lists.analysis(true, books.held()?)?;
+    let mut live = Live::new(subscribers, options.lists.local_remotes, epochs, analysis);
+    let (mut order, mut all, mut files) = (Order::default(), Part::default(), Vec::new());
+    for path in &options.read {
+        let (source, bar) = open(path).with_context(|| path.display().to_string())?;
+        let (file, part) = live.read(&path.display().to_string(), source, &mut order, books)?;
+        bar.finish_and_clear();
+        if let Some(ended) = &file.ended {
+            output::talk(&format!("{}: {}", path.display(), output::clean_line(ended, 300)));
+        }
+        all.add(&part);
+        files.push(file);
+    }
+    live.drain(&mut order, books)?;
+    let records: u64 = files.iter().map(|file| file.records).sum();
+    ensure!(records > 0, "no flow could be read; packed files must be unpacked first (gzip -dc FILE | ... --read -)");
+    let scored = live.end(live.status(&all, true).loss, books)?;
+    let status = CollectorStatus { files, ..live.status(&all, false) };
+    books.status(&status)?;
+    Ok((status, scored))
+}
+
+fn open(path: &Path) -> Result<(Box<dyn BufRead>, ProgressBar)> {
+    if path == Path::new("-") {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        return Ok((Box::new(BufReader::with_capacity(BUFFER, bar.wrap_read(io::stdin()))), bar));
+    }
+    let file = File::open(path).context("cannot be opened")?;
+    let about = file.metadata().context("cannot be examined")?;
+    ensure!(!about.is_dir(), "is a folder: name the files in it");
+    let bar = ProgressBar::with_draw_target(about.is_file().then_some(about.len()), ProgressDrawTarget::stderr());
+    Ok((Box::new(BufReader::with_capacity(BUFFER, bar.wrap_read(file))), bar))
+}
+
+fn subscribers(path: &Path) -> Result<Subscribers> {
+    let text = lists::text(path)?;
+    Subscribers::read(&text).with_context(|| path.display().to_string())
+}
+
+/// A whole number with s, m, h or d; seconds without.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration like 90s, 15m, 24h or 7d");
+    let digits = text.trim_end_matches(['s', 'm', 'h', 'd']);
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match text.get(digits.len()..) {
+        Some("" | "s") => 1,
+        Some("m") => 60,
+        Some("h") => 3_600,
+        Some("d") => 86_400,
+        _ => return Err(wrong()),
+    };
+    let total = number.checked_mul(seconds).filter(|total| *total > 0).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(total))
+}
+
+/// The present, for what is recorded.
+fn now() -> Timestamp {
+    hinomi_model::Clock::now(&SystemClock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        let seconds = |text| duration(text).map(|duration| duration.as_secs());
+        assert_eq!(
+            (seconds("90"), seconds("15m"), seconds("24h"), seconds("7d")),
+            (Ok(90), Ok(900), Ok(86_400), Ok(604_800))
+        );
+        for wrong in ["", "s", "0s", "-1s", "1w", "5ms", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One collector with its state on several workers, over a real NATS server, finds what one process finds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{Installation, stand_aside, until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Debian's nats-server with JetStream on a port of its choice, ended with the test.
+struct Nats {
+    child: Child,
+    url: String,
+}
+
+impl Nats {
+    /// None, said aloud, where it is not installed.
+    fn start(folder: &Path) -> Option<Self> {
+        let mut command = Command::new("nats-server");
+        command.args(["-a", "127.0.0.1", "-p", "-1", "-js"]).arg("-sd").arg(folder.join("store"));
+        command.arg("--ports_file_dir").arg(folder).arg("-l").arg(folder.join("nats.log"));
+        let Ok(child) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+            stand_aside("nats-server is not installed");
+            return None;
+        };
+        let mut nats = Self { child, url: String::new() };
+        let file = folder.join(format!("nats-server_{}.ports", nats.child.id()));
+        until("nats-server listens", PATIENCE, || {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            let ports: Value = serde_json::from_str(&text).unwrap_or_default();
+            nats.url = ports["nats"][0].as_str().unwrap_or_default().to_owned();
+            !nats.url.is_empty()
+        });
+        Some(nats)
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Confidence and whether it is exported, by endpoint.
+fn findings(here: &Installation) -> BTreeMap<String, (f64, bool)> {
+    let told = here.json(&["flow", "findings"]);
+    let list = told["findings"].as_array().expect("findings").iter();
+    list.map(|held| {
+        let finding = held.get("finding").unwrap_or(held);
+        let endpoint = finding["endpoint"].as_str().map_or_else(|| finding["endpoint"].to_string(), str::to_owned);
+        (endpoint, (finding["confidence"].as_f64().expect("a share"), held.to_string().contains("passes")))
+    })
+    .collect()
+}
+
+#[test]
+fn one_node_and_two_find_the_same_in_the_towns_flows() {
+    let alone = Installation::new();
+    let many = Installation::new();
+    let Some(nats) = Nats::start(&many.path("")) else { return };
+    let flows = alone.path("town.ipfix");
+    let flows = flows.to_str().expect("a path");
+    alone.succeed(&["town", "flows", "--hours", "48", "--out", flows]);
+    let list = alone.path("subscribers.txt");
+    fs::write(&list, "100.64.0.0/10\n").expect("written");
+    let list = list.to_str().expect("a path");
+    let collect = ["flow", "collect", "--subscribers", list, "--local-remotes", "--read", flows];
+    alone.succeed(&collect);
+    let workers = ["0", "1"].map(|partition| {
+        let (worker, first) = many.start(&["flow", "work", "--bus", &nats.url, "--partition", partition, "--json"]);
+        assert!(first.contains("ready"), "{first}");
+        worker
+    });
+    many.succeed(&[&collect[..], &["--bus", &nats.url, "--partitions", "2"]].concat());
+    let (one, two) = (findings(&alone), findings(&many));
+    assert!(one.len() >= 2, "the town has botnets: {one:?}");
+    assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+    for (endpoint, (confidence, exported)) in &one {
+        // The keys of the two runs differ, and with them which of many clients are timed.
+        assert!((confidence - two[endpoint].0).abs() < 0.05, "{endpoint}: {one:?} {two:?}");
+        assert_eq!(*exported, two[endpoint].1, "{endpoint}");
+    }
+    for worker in workers {
+        assert_eq!(worker.interrupt(), Some(0));
+    }
+    assert!(blocks(&many.path("store")).is_empty(), "nothing of it was written to the bus's disk");
+}
+
+/// Files of messages under a JetStream store.
+fn blocks(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(blocks(&path));
+        } else if path.extension().is_some_and(|extension| extension == "blk") {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_bus_that_is_not_there_and_a_worker_that_is_not_there_are_told() {
+    let here = Installation::new();
+    let list = here.path("subscribers.txt");
+    fs::write(&list, "100.64.0.0/10\n").expect("written");
+    let said = here.fail(&["flow", "work", "--bus", "nats://user:secret@127.0.0.1:9", "--partition", "0"]);
+    assert!(said.contains("127.0.0.1:9") && !said.contains("secret"), "{said}");
+    let list = list.to_str().expect("a path");
+    let collect = ["flow", "collect", "--subscribers", list, "--partitions", "2"];
+    assert!(here.fail(&collect).contains("--bus"));
+}
