@@ -146,8 +146,9 @@ impl ServerFlight {
     }
 
     fn read_server_hello(&mut self, message: &mut Message<'_>) -> Result<(), Malformed> {
-        self.spans.version = message.span(2);
+        let span = message.span(2);
         self.version = Some(message.reader.u16("TLS version")?);
+        self.spans.version = span;
         let random_at = message.offset();
         let random: [u8; 32] = message.reader.array("TLS random")?;
         self.hello_retry = random == RETRY_RANDOM;
@@ -157,8 +158,9 @@ impl ServerFlight {
         let session_bytes = usize::from(message.reader.u8("TLS session id length")?);
         self.volatile.extend(message.places(message.offset(), session_bytes));
         message.reader.take(session_bytes, "TLS session id")?;
-        self.spans.cipher = message.span(2);
+        let span = message.span(2);
         self.cipher = Some(message.reader.u16("TLS cipher suite")?);
+        self.spans.cipher = span;
         message.reader.u8("TLS compression")?;
         // A hello of TLS 1.0 may end here.
         if message.reader.is_done() {

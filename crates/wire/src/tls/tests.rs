@@ -110,6 +110,15 @@ fn an_endless_hello_is_refused() {
 }
 
 #[test]
+fn a_second_hello_that_is_cut_moves_no_field_out_of_the_input() {
+    let hello = ServerFlight::parse(TLS12).expect("a flight").server_hello;
+    let bytes = [record::encode(record::HANDSHAKE, 0x0303, &hello), record::encode(22, 0x0303, &[2, 0, 0, 0])].concat();
+    let list = fields(&bytes).expect("fields");
+    assert!(list.iter().any(|field| field.name == "tls.version"));
+    assert!(list.iter().all(|field| field.span.end <= bytes.len()), "{list:?}");
+}
+
+#[test]
 fn what_is_not_tls_is_refused() {
     let sslv2 = b"\x80\x1A\x04\0\x01\0\x02\0\0\0\x03\0\x10\x07\0\xC0";
     for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], sslv2, b"SSH-2.0-x\r\n", b"\x16\x03\x01\0\x04\x0E\0\0\0"] {
