@@ -24,6 +24,7 @@ const HOURS: u32 = 48;
 const MAX_HOURS: u32 = 366 * 24;
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     town: super::Options,
