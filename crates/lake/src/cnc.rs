@@ -6,8 +6,8 @@
 //!
 //! One line of JSON a message. Several processes may append: the file is locked only while one does, a batch is on disk
 //! when [`Journal::append`] returns, and a last line that a crash tore is cut off and counted. Readers take no lock and
-//! see whole lines only. What is held is derived at every reading, faded to the moment asked for; nothing here is ever
-//! changed. No line names a subscriber.
+//! see whole lines only. What is held is derived at every reading, faded to the moment asked for; no line is ever
+//! changed, and none names a subscriber.
 //!
 //! At a hundred times the data: a reading takes the newest [`MAX_READ_BYTES`] and counts the rest as left out; a message
 //! is told at most every ten minutes for an endpoint, usually every six hours.
