@@ -100,10 +100,14 @@ fn a_full_table_puts_out_who_is_missed_least_and_says_so() {
     }
     assert!(table.len() <= 32);
     assert!(table.get([203, 0, 113, 0].into(), 1_337, 6).is_some(), "the one with nine clients stays");
+    let last = Remote { address: [203, 0, 113, 199].into(), ..flow(1, 0).remote };
+    assert!(table.get(last.address, last.port, last.protocol).is_none(), "newcomers with one client find no room");
+    (0..5).for_each(|client| table.take(Flow { remote: last, ..flow(client, 0) }));
+    assert!(table.get(last.address, last.port, last.protocol).is_some(), "one with more of them does");
     let counts = table.counts();
-    assert_eq!(counts.admitted, 200);
-    assert_eq!(counts.evicted, 200 - table.len() as u64);
-    assert_eq!(counts.flows, counts.counted);
+    assert_eq!(counts.evicted, counts.admitted - table.len() as u64);
+    assert!(counts.evicted < 10, "they do not push each other out");
+    assert_eq!(counts.flows, counts.counted + counts.waiting + counts.not_admitted);
 }
 
 #[test]

@@ -77,11 +77,13 @@ fn answers_to_nothing_are_backscatter() {
 #[test]
 fn state_is_bounded() {
     let mut watch = Watch::default();
-    for client in 0..(MAX_SUBSCRIBERS as u64 + 100) {
+    // The smallest pseudonyms are kept, in whatever order they come: larger ones find no room, smaller ones make it.
+    for client in (50..MAX_SUBSCRIBERS as u64 + 100).chain(0..50) {
         watch.see(&flow(client, (0x0400_0001, 80), 0));
     }
-    assert!(watch.subscribers.len() <= MAX_SUBSCRIBERS);
-    assert_eq!(watch.counts().forgotten, 100);
+    assert_eq!(watch.subscribers.len(), MAX_SUBSCRIBERS);
+    assert!(watch.subscribers.keys().all(|(_, client)| client.0 < MAX_SUBSCRIBERS as u64));
+    assert_eq!((watch.counts().unwatched, watch.counts().forgotten), (50, 50));
     watch.advance(2);
     assert!(watch.subscribers.is_empty() && watch.order.is_empty());
 }
