@@ -50,7 +50,7 @@ impl Drop for Nats {
 /// Confidence and whether it is exported, by endpoint.
 fn findings(here: &Installation) -> BTreeMap<String, (f64, bool)> {
     let told = here.json(&["flow", "findings"]);
-    let list = told["findings"].as_array().expect("findings").iter();
+    let list = told["held"].as_array().expect("findings").iter();
     list.map(|held| {
         let finding = held.get("finding").unwrap_or(held);
         let endpoint = finding["endpoint"].as_str().map_or_else(|| finding["endpoint"].to_string(), str::to_owned);
