@@ -9,6 +9,8 @@
 //!
 //! State is per pseudonym, lives [`MEMORY_SECONDS`] at most, and every list in it has a bound.
 
+mod doings;
+
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,9 +19,10 @@ use hinomi_model::Timestamp;
 
 use super::chain::{Chains, Steps};
 use crate::hash::FastMap;
-use crate::node::portable::{Bytes, Portable, portable};
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
+
+pub(crate) use doings::Doings;
 
 /// Subscribers that are watched at once. Where there are more, those with the smallest pseudonyms are: a uniform sample,
 /// infected ones first, and the same whatever the order in which they come.
@@ -277,89 +280,6 @@ impl Watch {
         self.aimed.clear();
         self.backscatter.clear();
         self.chains.clear();
-    }
-}
-
-/// What a part of the subscribers was seen doing, without what is still open.
-pub(crate) struct Doings {
-    onsets: Vec<Onset>,
-    scanned: HashSet<(IpAddr, u16)>,
-    aimed: HashMap<IpAddr, Removed>,
-    backscatter: HashMap<Remote, u64>,
-    chains: Chains,
-    counts: WatchCounts,
-}
-
-impl Watch {
-    /// What was seen so far, for another process of the same job.
-    pub(crate) fn doings(&self) -> Doings {
-        Doings {
-            onsets: self.onsets.clone(),
-            scanned: self.scanned.clone(),
-            aimed: self.aimed.clone(),
-            backscatter: self.backscatter.clone(),
-            chains: self.chains.clone(),
-            counts: self.counts,
-        }
-    }
-
-    /// Takes in what another part of the subscribers was seen doing.
-    pub(crate) fn absorb(&mut self, other: Doings) {
-        self.onsets.extend(other.onsets);
-        self.scanned.extend(other.scanned);
-        self.aimed.extend(other.aimed);
-        for (remote, count) in other.backscatter {
-            let mine = self.backscatter.entry(remote).or_default();
-            *mine = mine.saturating_add(count);
-        }
-        self.chains.absorb(other.chains);
-        self.counts.add(other.counts);
-    }
-}
-
-impl WatchCounts {
-    fn add(&mut self, other: Self) {
-        let plus = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
-        plus(&mut self.flows, other.flows);
-        plus(&mut self.scans, other.scans);
-        plus(&mut self.floods, other.floods);
-        plus(&mut self.backscatter, other.backscatter);
-        plus(&mut self.inbound, other.inbound);
-        plus(&mut self.forgotten, other.forgotten);
-        plus(&mut self.unwatched, other.unwatched);
-        plus(&mut self.no_room, other.no_room);
-    }
-}
-
-portable!(Doings { onsets, scanned, aimed, backscatter, chains, counts });
-portable!(Onset { client, epoch, time, attack });
-portable!(WatchCounts { flows, scans, floods, backscatter, inbound, forgotten, unwatched, no_room });
-
-impl Portable for Attack {
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Scan(port) => (Some(*port), None::<IpAddr>).put(out),
-            Self::Flood(address) => (None::<u16>, Some(*address)).put(out),
-        }
-    }
-
-    fn take(from: &mut Bytes<'_>) -> Option<Self> {
-        match <(Option<u16>, Option<IpAddr>)>::take(from)? {
-            (Some(port), None) => Some(Self::Scan(port)),
-            (None, Some(address)) => Some(Self::Flood(address)),
-            _ => None,
-        }
-    }
-}
-
-impl Portable for Removed {
-    fn put(&self, out: &mut Vec<u8>) {
-        (*self as u8).put(out);
-    }
-
-    fn take(from: &mut Bytes<'_>) -> Option<Self> {
-        let all = [Self::Scanned, Self::Flooded, Self::Backscatter, Self::Suppressed];
-        all.get(usize::from(u8::take(from)?)).copied()
     }
 }
 
