@@ -89,7 +89,10 @@ impl Held {
                 Some(newer) if newer.is_named() => None,
                 // Less evidence than before is no evidence against: only what outweighs the faded finding retracts it.
                 _ if !held.faded(now).is_named() => Some(Withdrawn::Faded),
-                Some(newer) if against(newer) < against(held) - f64::EPSILON => Some(Withdrawn::Outweighed),
+                // A job that began anew has seen few subscribers yet, to whom any server looks popular.
+                Some(newer) if newer.epochs >= held.epochs && against(newer) < against(held) - f64::EPSILON => {
+                    Some(Withdrawn::Outweighed)
+                }
                 _ => None,
             };
             if let Some(reason) = reason {

@@ -11,7 +11,7 @@
 
 mod doings;
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ pub const MAX_SUBSCRIBERS: usize = 131_072;
 pub const MAX_ONSETS: usize = 65_536;
 /// Endpoints remembered as scanned, flooded or backscatter; more are counted only.
 pub const MAX_REMOVED: usize = 262_144;
+/// What was scanned, flooded or reflected stays known for as many epochs as servers are by default: the contacts that
+/// it explains are in their sums for so long.
+const EPOCHS_REMEMBERED: u32 = 8;
 /// What a subscriber did is forgotten after so long.
 const MEMORY_SECONDS: u64 = 4 * 3_600;
 /// Time in which a fan of targets is a scan.
@@ -149,9 +152,10 @@ pub struct Watch {
     /// Those that are watched; the one that makes room first on top.
     order: BinaryHeap<Rank>,
     onsets: Vec<Onset>,
-    scanned: HashSet<(IpAddr, u16)>,
-    aimed: HashMap<IpAddr, Removed>,
-    backscatter: HashMap<Remote, u64>,
+    /// With the epoch in which it was scanned last; so for floods and backscatter.
+    scanned: HashMap<(IpAddr, u16), u32>,
+    flooded: HashMap<IpAddr, u32>,
+    backscatter: HashMap<Remote, (u64, u32)>,
     chains: Chains,
     counts: WatchCounts,
 }
@@ -163,7 +167,9 @@ impl Watch {
         if is_backscatter(flow) {
             self.counts.backscatter = self.counts.backscatter.saturating_add(1);
             if self.backscatter.len() < MAX_REMOVED {
-                *self.backscatter.entry(flow.remote).or_default() += 1;
+                let (count, epoch) = self.backscatter.entry(flow.remote).or_default();
+                *count = count.saturating_add(1);
+                *epoch = flow.epoch.max(*epoch);
             }
             return;
         }
@@ -212,25 +218,25 @@ impl Watch {
             Verdict::Begins(targets) => {
                 self.counts.scans = self.counts.scans.saturating_add(1);
                 for target in targets {
-                    self.remember(target, flow.remote.port);
+                    self.remember((target, flow.remote.port), flow.epoch);
                 }
                 self.onset(flow, Attack::Scan(flow.remote.port));
             }
-            Verdict::GoesOn => self.remember(flow.remote.address, flow.remote.port),
+            Verdict::GoesOn => self.remember((flow.remote.address, flow.remote.port), flow.epoch),
             Verdict::Nothing => (),
         }
         if let Verdict::Begins(_) = aim {
             self.counts.floods = self.counts.floods.saturating_add(1);
-            if self.aimed.len() < MAX_REMOVED {
-                self.aimed.insert(flow.remote.address, Removed::Flooded);
+            if self.flooded.len() < MAX_REMOVED {
+                self.flooded.insert(flow.remote.address, flow.epoch);
             }
             self.onset(flow, Attack::Flood(flow.remote.address));
         }
     }
 
-    fn remember(&mut self, address: IpAddr, port: u16) {
-        if self.scanned.len() < MAX_REMOVED {
-            self.scanned.insert((address, port));
+    fn remember(&mut self, target: (IpAddr, u16), epoch: u32) {
+        if self.scanned.len() < MAX_REMOVED || self.scanned.contains_key(&target) {
+            self.scanned.insert(target, epoch);
         } else {
             self.counts.no_room = self.counts.no_room.saturating_add(1);
         }
@@ -247,15 +253,15 @@ impl Watch {
 
     /// Whether an endpoint with so many contacts a client is no candidate, and why.
     pub(crate) fn removed(&self, remote: Remote, contacts: u64, contacts_each: f64) -> Option<Removed> {
-        if let Some(why) = self.aimed.get(&remote.address) {
-            return Some(*why);
+        if self.flooded.contains_key(&remote.address) {
+            return Some(Removed::Flooded);
         }
-        let reflected = self.backscatter.get(&remote).copied().unwrap_or(0);
+        let reflected = self.backscatter.get(&remote).map_or(0, |(count, _)| *count);
         if reflected > 0 && reflected.saturating_mul(2) >= contacts {
             return Some(Removed::Backscatter);
         }
         let only_scanned = contacts_each <= SCANNED_CONTACTS || WORM_PORTS.contains(&remote.port);
-        (self.scanned.contains(&(remote.address, remote.port)) && only_scanned).then_some(Removed::Scanned)
+        (self.scanned.contains_key(&(remote.address, remote.port)) && only_scanned).then_some(Removed::Scanned)
     }
 
     /// What was seen.
@@ -271,14 +277,15 @@ impl Watch {
         &self.chains
     }
 
-    /// Forgets what epochs before this one told.
+    /// Forgets what subscribers did in epochs before this one, and after some epochs what they did it to.
     pub fn advance(&mut self, epoch: u32) {
         self.subscribers.retain(|(of, _), _| *of >= epoch);
         self.order.retain(|(_, _, of)| *of >= epoch);
         self.onsets.retain(|onset| onset.epoch.saturating_add(1) >= epoch);
-        self.scanned.clear();
-        self.aimed.clear();
-        self.backscatter.clear();
+        let is_known = |of: u32| of.saturating_add(EPOCHS_REMEMBERED) > epoch;
+        self.scanned.retain(|_, of| is_known(*of));
+        self.flooded.retain(|_, of| is_known(*of));
+        self.backscatter.retain(|_, (_, of)| is_known(*of));
         self.chains.clear();
     }
 }

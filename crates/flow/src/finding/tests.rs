@@ -57,6 +57,8 @@ fn counter_evidence_and_knowledge_and_people_retract_it() {
         _ => None,
     };
     let weaker = finding(&[LOUD[0], LOUD[1], (Code::ContextPopular, -4.0)]);
+    let young = Finding { epochs: 1, ..weaker.clone() };
+    assert_eq!(reason(&start().update(vec![young], after(0), |_| false, passes)), None, "a job that began anew");
     assert_eq!(reason(&start().update(vec![weaker], after(0), |_| false, passes)), Some(Withdrawn::Outweighed));
     assert_eq!(reason(&start().update(vec![finding(&LOUD)], after(0), |_| true, passes)), Some(Withdrawn::Suppressed));
     let refuted = start().refute(&finding(&LOUD).endpoint).unwrap();

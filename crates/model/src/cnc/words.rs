@@ -12,8 +12,13 @@ pub const JAPANESE: &str = include_str!("../../locales/cnc-ja.ftl");
 
 /// The sentence of a reason; its code where the catalogue lacks it.
 pub fn sentence(catalogue: &str, reason: &Evidence) -> String {
-    let values = reason.values.iter().map(|(name, value)| (name.as_str(), number(*value)));
+    let values = reason.values.iter().map(|(name, value)| (name.as_str(), figure(name, *value)));
     fill(catalogue, &format!("flow-{}", reason.code.name()), values)
+}
+
+/// The number of that name: shares as people say them.
+fn figure(name: &str, value: f64) -> String {
+    if name == "share" { format!("{}%", number(value * 100.0)) } else { number(value) }
 }
 
 /// A reason in a word or two, for pictures and tables.
@@ -126,6 +131,8 @@ mod tests {
         let told = sentence(ENGLISH, &reason);
         assert!(told.starts_with("7 connections in vain in a row, every 22.0 s, 1 clients"), "{told}");
         assert!(!sentence(JAPANESE, &reason).contains("{ $"));
+        let popular = Evidence::new(Code::ContextPopular, -0.8, &[("share", 0.0077)]);
+        assert_eq!(sentence(ENGLISH, &popular), "against: 0.77% of all subscribers reach it");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What was seen of a part of the subscribers, as another process of the same job takes it in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::{Attack, Onset, Removed, Watch, WatchCounts};
+use super::{Attack, Onset, Watch, WatchCounts};
 use crate::detect::chain::Chains;
 use crate::node::portable::{Bytes, Portable, portable};
 use crate::purpose::Remote;
@@ -11,9 +11,9 @@ use crate::purpose::Remote;
 /// What a part of the subscribers was seen doing, without what is still open.
 pub(crate) struct Doings {
     onsets: Vec<Onset>,
-    scanned: HashSet<(IpAddr, u16)>,
-    aimed: HashMap<IpAddr, Removed>,
-    backscatter: HashMap<Remote, u64>,
+    scanned: HashMap<(IpAddr, u16), u32>,
+    flooded: HashMap<IpAddr, u32>,
+    backscatter: HashMap<Remote, (u64, u32)>,
     chains: Chains,
     counts: WatchCounts,
 }
@@ -24,7 +24,7 @@ impl Watch {
         Doings {
             onsets: self.onsets.clone(),
             scanned: self.scanned.clone(),
-            aimed: self.aimed.clone(),
+            flooded: self.flooded.clone(),
             backscatter: self.backscatter.clone(),
             chains: self.chains.clone(),
             counts: self.counts,
@@ -34,11 +34,18 @@ impl Watch {
     /// Takes in what another part of the subscribers was seen doing.
     pub(crate) fn absorb(&mut self, other: Doings) {
         self.onsets.extend(other.onsets);
-        self.scanned.extend(other.scanned);
-        self.aimed.extend(other.aimed);
-        for (remote, count) in other.backscatter {
-            let mine = self.backscatter.entry(remote).or_default();
-            *mine = mine.saturating_add(count);
+        for (target, epoch) in other.scanned {
+            let mine = self.scanned.entry(target).or_default();
+            *mine = epoch.max(*mine);
+        }
+        for (address, epoch) in other.flooded {
+            let mine = self.flooded.entry(address).or_default();
+            *mine = epoch.max(*mine);
+        }
+        for (remote, (more, last)) in other.backscatter {
+            let (count, epoch) = self.backscatter.entry(remote).or_default();
+            *count = count.saturating_add(more);
+            *epoch = last.max(*epoch);
         }
         self.chains.absorb(other.chains);
         self.counts.add(other.counts);
@@ -59,7 +66,7 @@ impl WatchCounts {
     }
 }
 
-portable!(Doings { onsets, scanned, aimed, backscatter, chains, counts });
+portable!(Doings { onsets, scanned, flooded, backscatter, chains, counts });
 portable!(Onset { client, epoch, time, attack });
 portable!(WatchCounts { flows, scans, floods, backscatter, inbound, forgotten, unwatched, no_room });
 
@@ -77,16 +84,5 @@ impl Portable for Attack {
             (None, Some(address)) => Some(Self::Flood(address)),
             _ => None,
         }
-    }
-}
-
-impl Portable for Removed {
-    fn put(&self, out: &mut Vec<u8>) {
-        (*self as u8).put(out);
-    }
-
-    fn take(from: &mut Bytes<'_>) -> Option<Self> {
-        let all = [Self::Scanned, Self::Flooded, Self::Backscatter, Self::Suppressed];
-        all.get(usize::from(u8::take(from)?)).copied()
     }
 }

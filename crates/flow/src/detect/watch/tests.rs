@@ -44,6 +44,20 @@ fn twenty_hosts_on_a_port_are_a_scan_and_its_targets_are_removed() {
 }
 
 #[test]
+fn what_was_scanned_yesterday_is_no_candidate_today_and_is_forgotten_when_its_servers_are() {
+    let mut watch = Watch::default();
+    for number in 0..30 {
+        watch.see(&flow(1, (0x0100_0000 + number, 8_081), i64::from(number)));
+    }
+    let target = flow(1, (0x0100_0000, 8_081), 0).remote;
+    let epoch = flow(1, (0x0100_0000, 8_081), 0).epoch;
+    watch.advance(epoch + 7);
+    assert_eq!(watch.removed(target, 1, 1.0), Some(Removed::Scanned));
+    watch.advance(epoch + 8);
+    assert_eq!(watch.removed(target, 1, 1.0), None);
+}
+
+#[test]
 fn twenty_web_servers_that_answer_are_no_scan() {
     let mut watch = Watch::default();
     for number in 0..60 {
