@@ -165,7 +165,10 @@ impl Drill {
                     open.push((path, depth + 1));
                 } else if kind.is_file() {
                     let read = File::open(&path).and_then(|mut file| search.stream(&name, 0, &mut file));
-                    search.note(&name, read);
+                    // A living program renames and deletes: what is gone keeps nothing.
+                    if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+                        search.note(&name, read);
+                    }
                 } else {
                     search.note(&name, Err(io::Error::other("neither file nor folder, or too deep")));
                 }

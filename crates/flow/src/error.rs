@@ -8,22 +8,22 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum FlowError {
     /// A line of the subscriber list is no prefix.
-    #[error("line {line} of the subscriber list: {text:?} is no prefix like 192.0.2.0/24 or 2001:db8::/32")]
+    ///
+    /// The line itself is not told: it may be a subscriber's address, and errors end up in logs.
+    #[error("line {line} of the subscriber list is no prefix like 192.0.2.0/24 or 2001:db8::/32")]
     NotAPrefix {
         /// From 1.
         line: usize,
-        /// What stands there, at most 64 characters.
-        text: String,
     },
     /// A prefix has bits set beyond its length.
-    #[error("line {line} of the subscriber list: {text} has bits beyond its length; did you mean {meant}?")]
+    #[error(
+        "line {line} of the subscriber list has bits beyond its length of {length}; did you mean the network itself?"
+    )]
     LooseBits {
         /// From 1.
         line: usize,
-        /// What stands there.
-        text: String,
-        /// The prefix that holds it.
-        meant: String,
+        /// How many bits are the prefix.
+        length: u8,
     },
     /// The list names nobody.
     #[error("the subscriber list names no prefix; without one, no flow can be looked at")]

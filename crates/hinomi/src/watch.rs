@@ -180,4 +180,4 @@ pub(crate) async fn asked_to_stop() {
 }
 
 /// The exit code of a program that was interrupted: 128 and the number of SIGINT.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: i32 = 130;

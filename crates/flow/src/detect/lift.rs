@@ -57,6 +57,7 @@ fn best_epoch(server: &Server, servers: &Servers) -> Option<Lift> {
 
 fn of(infected: u64, clients: u64, all_infected: u64, all: u64) -> Option<Lift> {
     // Sketches estimate: no part is larger than its whole.
+    let infected = infected.min(clients);
     let (all_infected, all) = (all_infected.max(infected), all.max(clients).max(all_infected));
     if clients == 0 || all_infected == 0 {
         return None;
@@ -88,6 +89,13 @@ mod tests {
     fn twelve_of_forty_infected_and_one_of_a_million_need_no_payload() {
         let lift = of(12, 13, 40, 1_000_000).unwrap();
         assert!(lift.ln_p < -100.0 && lift.lift > 10_000.0);
+    }
+
+    #[test]
+    fn estimates_that_contradict_each_other_give_numbers() {
+        // 250 of 262 clients are infected; the larger count is an estimate, and too small.
+        let lift = of(250, 245, 400, 1_000_000).unwrap();
+        assert!(lift.ln_p.is_finite() && lift.ln_p < -100.0 && lift.infected == 245);
     }
 
     #[test]

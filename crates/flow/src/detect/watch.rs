@@ -12,6 +12,7 @@
 mod doings;
 
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -145,6 +146,14 @@ struct Subscriber {
 /// Who is watched rather: infected ones, then by pseudonym; with its epoch.
 type Rank = (bool, Pseudonym, u32);
 
+/// The epochs in which full tables were looked through last.
+#[derive(Default)]
+struct Swept {
+    scanned: u32,
+    flooded: u32,
+    backscatter: u32,
+}
+
 /// Who does what.
 #[derive(Default)]
 pub struct Watch {
@@ -156,6 +165,7 @@ pub struct Watch {
     scanned: HashMap<(IpAddr, u16), u32>,
     flooded: HashMap<IpAddr, u32>,
     backscatter: HashMap<Remote, (u64, u32)>,
+    swept: Swept,
     chains: Chains,
     counts: WatchCounts,
 }
@@ -166,7 +176,10 @@ impl Watch {
         self.counts.flows = self.counts.flows.saturating_add(1);
         if is_backscatter(flow) {
             self.counts.backscatter = self.counts.backscatter.saturating_add(1);
-            if self.backscatter.len() < MAX_REMOVED {
+            if !has_room(&mut self.backscatter, &flow.remote, (flow.epoch, &mut self.swept.backscatter), |(_, of)| *of)
+            {
+                self.counts.no_room = self.counts.no_room.saturating_add(1);
+            } else {
                 let (count, epoch) = self.backscatter.entry(flow.remote).or_default();
                 *count = count.saturating_add(1);
                 *epoch = flow.epoch.max(*epoch);
@@ -227,15 +240,17 @@ impl Watch {
         }
         if let Verdict::Begins(_) = aim {
             self.counts.floods = self.counts.floods.saturating_add(1);
-            if self.flooded.len() < MAX_REMOVED {
+            if has_room(&mut self.flooded, &flow.remote.address, (flow.epoch, &mut self.swept.flooded), |of| *of) {
                 self.flooded.insert(flow.remote.address, flow.epoch);
+            } else {
+                self.counts.no_room = self.counts.no_room.saturating_add(1);
             }
             self.onset(flow, Attack::Flood(flow.remote.address));
         }
     }
 
     fn remember(&mut self, target: (IpAddr, u16), epoch: u32) {
-        if self.scanned.len() < MAX_REMOVED || self.scanned.contains_key(&target) {
+        if has_room(&mut self.scanned, &target, (epoch, &mut self.swept.scanned), |of| *of) {
             self.scanned.insert(target, epoch);
         } else {
             self.counts.no_room = self.counts.no_room.saturating_add(1);
@@ -288,6 +303,24 @@ impl Watch {
         self.backscatter.retain(|_, (_, of)| is_known(*of));
         self.chains.clear();
     }
+}
+
+/// Whether something may be remembered of this key. A full table forgets what earlier epochs told of others, once an
+/// epoch: looking through it at every flow would be slow.
+fn has_room<K: Eq + Hash, V>(
+    marks: &mut HashMap<K, V>,
+    key: &K,
+    (epoch, swept): (u32, &mut u32),
+    of: impl Fn(&V) -> u32,
+) -> bool {
+    if marks.len() < MAX_REMOVED || marks.contains_key(key) {
+        return true;
+    }
+    if *swept < epoch {
+        *swept = epoch;
+        marks.retain(|_, mark| of(mark) >= epoch);
+    }
+    marks.len() < MAX_REMOVED
 }
 
 enum Verdict {

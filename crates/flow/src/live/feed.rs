@@ -73,7 +73,8 @@ impl Live {
             // The ending epoch's own scoring, while all of it is known.
             self.score(0.0, recorder)?;
         }
-        super::job::turn(&mut self.keys, &mut self.analysis, self.now, recorder)?;
+        let turned = super::job::turn(&mut self.keys, self.now, recorder)?;
+        super::job::age(&mut self.analysis, turned, self.now, recorder)?;
         self.analysis.expire(self.now)
     }
 

@@ -196,6 +196,9 @@ impl Job {
             drop(queue);
             outcome
         });
+        if told.is_err() {
+            centre.abandon();
+        }
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
             None => told,
@@ -250,7 +253,8 @@ impl Centre<'_> {
 
     /// Keys, ages, sums.
     fn look(&mut self, now: Timestamp) -> Result<(), FlowError> {
-        turn(&mut self.keys.write(), &mut self.analysis, now, self.recorder)?;
+        let turned = turn(&mut self.keys.write(), now, self.recorder)?;
+        age(&mut self.analysis, turned, now, self.recorder)?;
         self.analysis.expire(now)?;
         let status = self.status(now, true);
         self.recorder.status(&status).map_err(FlowError::recorder)
@@ -273,6 +277,17 @@ impl Centre<'_> {
         let status = self.status(now, false);
         self.recorder.status(&status).map_err(FlowError::recorder)?;
         Ok((status, scored))
+    }
+
+    /// After a failure: workers forget, keys end and that is recorded, as far as that is possible still. The failure
+    /// itself is what is told.
+    fn abandon(&mut self) {
+        let now = self.clock.now();
+        let _ = self.analysis.release();
+        let events = self.keys.write().destroy();
+        let _ = self.recorder.keys(now, &events);
+        let status = self.status(now, false);
+        let _ = self.recorder.status(&status);
     }
 
     fn part(&self) -> Part {
@@ -304,23 +319,33 @@ impl Centre<'_> {
     }
 }
 
-/// Moves keys to this moment, tells a new one which lines are infected, and drops what is too old.
+/// Moves keys to this moment and tells a new one which lines are infected. Receivers wait meanwhile: nothing else is done
+/// here. Gives what happened, and the epoch that runs.
 pub(super) fn turn(
     keys: &mut Keys,
-    analysis: &mut Analysis,
     now: Timestamp,
     recorder: &mut dyn Recorder,
-) -> Result<(), FlowError> {
+) -> Result<(Vec<KeyEvent>, u32), FlowError> {
     let events = keys.advance(now)?;
-    if !events.is_empty() {
-        recorder.keys(now, &events).map_err(FlowError::recorder)?;
-    }
     if events.iter().any(|event| matches!(event, KeyEvent::Born { .. }))
         && let Some((lines, basis)) = recorder.infected().map_err(FlowError::recorder)?
     {
         keys.tell_infected(&lines, &basis);
     }
-    let gone = analysis.advance(keys.current_epoch())?;
+    Ok((events, keys.current_epoch()))
+}
+
+/// Records what happened to keys, and drops what is too old.
+pub(super) fn age(
+    analysis: &mut Analysis,
+    (events, epoch): (Vec<KeyEvent>, u32),
+    now: Timestamp,
+    recorder: &mut dyn Recorder,
+) -> Result<(), FlowError> {
+    if !events.is_empty() {
+        recorder.keys(now, &events).map_err(FlowError::recorder)?;
+    }
+    let gone = analysis.advance(epoch)?;
     if gone > 0 {
         recorder.deleted(now, "server states", gone).map_err(FlowError::recorder)?;
     }

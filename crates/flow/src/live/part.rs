@@ -8,7 +8,11 @@ use hinomi_model::cnc::status::{
 use hinomi_wire::flow::{Counts, Decoder, ExporterCounts, Part as Bytes, Reason};
 
 use super::analysis::Analysis;
+use crate::detect::detection::ScoringCounts;
+use crate::detect::watch::WatchCounts;
 use crate::inlet::{InletCounts, Refusal};
+use crate::pair::PairCounts;
+use crate::server::ServerCounts;
 use crate::subscribers::Subscribers;
 
 /// What one source of flows counted, or several together.
@@ -124,49 +128,63 @@ pub(super) fn inlet_status(counts: InletCounts) -> InletStatus {
 
 /// Writes the sums of the second half into a status.
 pub(super) fn tell_analysis(analysis: &Analysis, status: &mut CollectorStatus) {
-    let pairs = analysis.pair_counts();
-    status.pairs = sums([
-        ("flows", pairs.flows),
-        ("whole", pairs.whole),
-        ("joined", pairs.joined),
-        ("alone", pairs.alone),
-        ("crowded_out", pairs.crowded_out),
-        ("waiting", pairs.waiting),
-    ]);
-    let table = analysis.server_counts();
-    status.servers = sums([
-        ("flows", table.flows),
-        ("remote_is_client", table.remote_is_client),
-        ("counted", table.counted),
-        ("waiting", table.waiting),
-        ("not_admitted", table.not_admitted),
-        ("admitted", table.admitted),
-        ("evicted", table.evicted),
-        ("expired", table.expired),
-        ("servers", analysis.servers() as u64),
-    ]);
-    let watched = analysis.watch_counts();
-    status.watched = sums([
-        ("scans", watched.scans),
-        ("floods", watched.floods),
-        ("backscatter", watched.backscatter),
-        ("inbound", watched.inbound),
-        ("forgotten", watched.forgotten),
-        ("unwatched", watched.unwatched),
-        ("no_room", watched.no_room),
-    ]);
+    status.pairs = sums(pairs(analysis.pair_counts()));
+    status.servers = sums(table(analysis.server_counts()).into_iter().chain([("servers", analysis.servers() as u64)]));
+    status.watched = sums(watched(analysis.watch_counts()));
     if let Some((time, counts)) = analysis.last_scoring() {
         status.scored = Some(time);
-        status.scoring = sums([
-            ("servers", counts.servers),
-            ("scored", counts.scored),
-            ("scanned", counts.scanned),
-            ("flooded", counts.flooded),
-            ("backscatter", counts.backscatter),
-            ("suppressed", counts.suppressed),
-        ]);
+        status.scoring = sums(scoring(counts));
     }
     status.findings = analysis.findings() as u64;
+}
+
+// Every name is in `hinomi_model::cnc::status::names`, so that pages have a text for it: a test sees to it.
+
+const fn pairs(counts: PairCounts) -> [(&'static str, u64); 6] {
+    [
+        ("flows", counts.flows),
+        ("whole", counts.whole),
+        ("joined", counts.joined),
+        ("alone", counts.alone),
+        ("crowded_out", counts.crowded_out),
+        ("waiting", counts.waiting),
+    ]
+}
+
+const fn table(counts: ServerCounts) -> [(&'static str, u64); 8] {
+    [
+        ("flows", counts.flows),
+        ("remote_is_client", counts.remote_is_client),
+        ("counted", counts.counted),
+        ("waiting", counts.waiting),
+        ("not_admitted", counts.not_admitted),
+        ("admitted", counts.admitted),
+        ("evicted", counts.evicted),
+        ("expired", counts.expired),
+    ]
+}
+
+const fn watched(counts: WatchCounts) -> [(&'static str, u64); 7] {
+    [
+        ("scans", counts.scans),
+        ("floods", counts.floods),
+        ("backscatter", counts.backscatter),
+        ("inbound", counts.inbound),
+        ("forgotten", counts.forgotten),
+        ("unwatched", counts.unwatched),
+        ("no_room", counts.no_room),
+    ]
+}
+
+const fn scoring(counts: ScoringCounts) -> [(&'static str, u64); 6] {
+    [
+        ("servers", counts.servers),
+        ("scored", counts.scored),
+        ("scanned", counts.scanned),
+        ("flooded", counts.flooded),
+        ("backscatter", counts.backscatter),
+        ("suppressed", counts.suppressed),
+    ]
 }
 
 /// Those that are not zero.
@@ -185,5 +203,49 @@ pub(super) fn count(sums: &mut Sums, name: &str) {
 fn merge(into: &mut Sums, from: &Sums) {
     for (name, more) in from {
         plus(into.entry(name.clone()).or_default(), *more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use hinomi_model::cnc::status::names::{FILE_REASONS, SUMS};
+    use hinomi_wire::flow::Unit;
+
+    use super::*;
+
+    #[test]
+    fn pages_know_the_names_of_all_sums_and_of_no_others() {
+        let counted = pairs(PairCounts::default()).into_iter().chain(table(ServerCounts::default()));
+        let counted = counted.chain(watched(WatchCounts::default())).chain(scoring(ScoringCounts::default()));
+        let refused = Refusal::ALL.map(Refusal::name).into_iter().chain(Reason::ALL.map(Reason::name));
+        let written = counted.map(|(name, _)| name).chain(refused).chain(Unit::ALL.map(Unit::name)).chain(["servers"]);
+        assert_eq!(written.collect::<BTreeSet<_>>(), SUMS.into_iter().collect());
+    }
+
+    /// The sentences of the errors of one enum of `wire`, with `{}` for what they are about.
+    fn sentences(file: &str, name: &str) -> Vec<String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wire/src").join(file);
+        let text = fs::read_to_string(path).expect("the source of wire");
+        let body = text.split_once(name).expect(name).1.split_once("\n}\n").expect("an end").0;
+        let sentence = |part: &str| {
+            let sentence = part.split_once("\")]").expect("an end").0;
+            match (sentence.find('{'), sentence.find('}')) {
+                (Some(start), Some(end)) => format!("{}{{}}{}", &sentence[..start], &sentence[end + 1..]),
+                _ => sentence.to_owned(),
+            }
+        };
+        body.split("#[error(\"").skip(1).map(sentence).collect()
+    }
+
+    #[test]
+    fn pages_know_every_reason_of_files_and_no_others() {
+        let own = ["not readable", "a kind of link that is not read"].map(str::to_owned);
+        let wire = [sentences("flow/file.rs", "pub enum Reason {"), sentences("packet.rs", "pub enum Unread {")];
+        let written: BTreeSet<_> = wire.into_iter().flatten().chain(own).collect();
+        assert_eq!(written, FILE_REASONS.into_iter().map(|(_, sentence)| sentence.to_owned()).collect());
     }
 }

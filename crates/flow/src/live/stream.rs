@@ -149,7 +149,13 @@ impl<'a> Talk<'a> {
         }
         let (mut buffer, mut left) = (vec![0; READ_BYTES], LAST_READS);
         while left > 0 {
-            left -= u32::from(self.desk.is_stopping());
+            if self.desk.is_stopping() {
+                // What has arrived is taken in; a peer that goes on talking is not waited for.
+                left -= 1;
+                if stream.set_nonblocking(true).is_err() {
+                    return Ended::Stopped;
+                }
+            }
             match stream.read(&mut buffer) {
                 Ok(0) if self.framing.pending() == 0 => return Ended::ByPeer,
                 Ok(0) => return Ended::Broken,

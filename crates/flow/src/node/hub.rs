@@ -199,6 +199,7 @@ impl Hub {
     fn join(&mut self, partition: u32, share: &[u8], gathered: &mut Gathered) -> Result<(), FlowError> {
         if share.is_empty() {
             self.counts.begun_anew = self.counts.begun_anew.saturating_add(1);
+            self.missed.remove(&partition);
             return self.give(partition);
         }
         let share: Share = read_whole(share).ok_or(FlowError::NoShare { partition })?;
@@ -222,6 +223,8 @@ impl Hub {
 #[derive(Default)]
 struct Pieces {
     pieces: BTreeMap<u32, Vec<u8>>,
+    /// How many there are.
+    of: u32,
     told: bool,
 }
 
@@ -230,6 +233,11 @@ impl Pieces {
     fn take(&mut self, reply: Reply) -> Option<Vec<u8>> {
         if self.told {
             return None;
+        }
+        // A successor tells another share than the one that was being told when its predecessor ended.
+        if self.of != reply.pieces {
+            self.pieces.clear();
+            self.of = reply.pieces;
         }
         self.pieces.insert(reply.piece, reply.bytes);
         self.told = self.pieces.len() >= reply.pieces as usize;

@@ -14,6 +14,8 @@ use crate::server::{ServerConfig, Servers};
 const PIECE_BYTES: usize = 512 * 1_024;
 /// Most pieces of a share: 8 GiB would be too much for the collector.
 pub(super) const MAX_PIECES: u32 = 16_384;
+/// Without a word of the collector for so long, what is known of its job is forgotten: its keys are gone as well.
+const ALONE: Duration = Duration::from_secs(30 * 60);
 /// How long it waits before it looks whether to stop.
 const WAIT: Duration = Duration::from_millis(200);
 
@@ -70,8 +72,12 @@ impl Worker {
     /// # Errors
     /// When the bus is gone.
     pub fn run(&mut self, bus: &mut dyn WorkerBus, stop: &AtomicBool) -> Result<(), FlowError> {
+        let mut silent = Duration::ZERO;
         while !stop.load(Ordering::Relaxed) {
-            self.step(bus, WAIT)?;
+            silent = if self.step(bus, WAIT)? { Duration::ZERO } else { silent.saturating_add(WAIT) };
+            if silent >= ALONE {
+                self.state = None;
+            }
         }
         Ok(())
     }

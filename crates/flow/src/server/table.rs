@@ -279,7 +279,10 @@ impl Servers {
 
     /// Keeps a flow until its endpoint is admitted; those that began to wait first make room.
     fn wait(&mut self, flow: Flow<CncDetection>) {
-        while self.counts.waiting >= self.config.max_waiting as u64 {
+        // Admitted endpoints leave an entry behind in the queue, which is bounded by this as well.
+        while self.counts.waiting >= self.config.max_waiting as u64
+            || self.queue.len() >= self.config.max_waiting.max(1)
+        {
             let Some(oldest) = self.queue.pop_front() else { break };
             self.give_up(&oldest);
         }

@@ -40,6 +40,8 @@ impl Collector {
             assert!(ended.is_none(), "it ended: {}", collector.text("err"));
             collector.text("out").contains('\n')
         });
+        // It listens before it has written its first sums.
+        until("the first sums are written", PATIENCE, || !collector.text("state/flow/status.json").is_empty());
         let first = collector.text("out");
         let word = first.split(|letter: char| !(letter.is_ascii_digit() || letter == '.' || letter == ':'));
         let found = word.filter_map(|word| word.parse().ok()).next();

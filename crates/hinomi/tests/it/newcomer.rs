@@ -14,7 +14,7 @@ fn get(origin: &str, path: &str) -> String {
     let address = origin.strip_prefix("http://").expect("an origin");
     #[expect(clippy::disallowed_methods, reason = "the test is a client of the server that it started")]
     let mut stream = TcpStream::connect(address).expect("the server answers");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer");
@@ -67,7 +67,7 @@ fn one_command_finds_the_planted_servers_in_the_towns_flows() {
     let truth = planted(&here);
     assert_eq!([truth[0].len(), truth[1].len()], [3, 2]);
     let (first_start, origin) = here.start(&[]);
-    until("the planted servers are found, and nothing else", Duration::from_secs(240), || findings(&origin) == truth);
+    until("the planted servers are found, and nothing else", Duration::from_secs(600), || findings(&origin) == truth);
     until("the present comes in", Duration::from_secs(120), || collected(&origin).0 > 0 && collected(&origin).1);
     assert_eq!(findings(&origin), truth);
     for (language, lang) in [("ja", "<html lang=\"ja\""), ("en", "<html lang=\"en\"")] {

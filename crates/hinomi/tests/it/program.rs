@@ -147,7 +147,7 @@ impl Background {
     pub(crate) fn interrupt(mut self) -> Option<i32> {
         let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "kill -INT");
-        wait(&mut self.child, Duration::from_secs(30)).and_then(|status| status.code())
+        wait(&mut self.child, Duration::from_secs(120)).and_then(|status| status.code())
     }
 }
 

@@ -183,11 +183,16 @@ pub struct Evidence {
     pub values: Vec<(String, f64)>,
 }
 
+/// JSON knows no infinity: what is written must be read again.
+fn finite(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(-1e300, 1e300) }
+}
+
 impl Evidence {
     /// A reason with its numbers.
     pub fn new(code: Code, log_likelihood_ratio: f64, values: &[(&str, f64)]) -> Self {
-        let values = values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-        Self { code, log_likelihood_ratio, values }
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), finite(*value))).collect();
+        Self { code, log_likelihood_ratio: finite(log_likelihood_ratio), values }
     }
 
     /// The number of that name.

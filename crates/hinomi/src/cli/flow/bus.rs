@@ -26,6 +26,8 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 const MAX_BYTES: i64 = 512 << 20;
 /// How long a full stream, or a server that went away, is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a worker did not deal with goes to its successor after so long: well before a collector's patience ends.
+const REDELIVERED_AFTER: Duration = Duration::from_secs(20);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Parcels that a worker is given before it said that it dealt with earlier ones.
@@ -111,7 +113,7 @@ impl Connection {
             durable_name: Some(taker.to_owned()),
             filter_subject: subject,
             ack_policy: AckPolicy::Explicit,
-            ack_wait: PATIENCE,
+            ack_wait: REDELIVERED_AFTER,
             max_ack_pending: AHEAD,
             memory_storage: true,
             ..ConsumerConfig::default()
@@ -123,33 +125,31 @@ impl Connection {
         taken.map_err(|error| anyhow::anyhow!("the bus at {}: {error}", self.server))
     }
 
-    /// Stored by the server when this returns; waits while the stream is full.
+    /// Stored by the server when this returns; waits while the stream is full or the server away, but not for ever.
     fn publish(&self, subject: &str, bytes: Vec<u8>) -> Result<(), FlowError> {
         let bytes = bytes::Bytes::from(bytes);
+        let mut last = "no answer".to_owned();
         let send = async {
-            let tries = PATIENCE.as_millis() / PAUSE.as_millis();
-            for attempt in 0..tries {
+            loop {
                 let stored = async { self.context.publish(subject.to_owned(), bytes.clone()).await?.await };
                 match stored.await {
-                    Ok(_) => return Ok(()),
-                    Err(error) if attempt + 1 == tries => return Err(self.fault(&error)),
-                    Err(error) if attempt == 0 => {
-                        talk(&format!("the bus at {} has to be waited for: {error}", self.server))
-                    }
-                    Err(_) => {}
+                    Ok(_) => return,
+                    Err(error) => last = error.to_string(),
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            Ok(())
         };
-        self.runtime.block_on(send)
+        let stored = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, send).await });
+        stored.map_err(|_| self.fault(&last))
     }
 
     /// The next message, if one comes in that time.
     fn next(&self, messages: &mut Messages, patience: Duration) -> Result<Option<Message>, FlowError> {
         let next = async { tokio::time::timeout(patience, messages.next()).await };
         match self.runtime.block_on(next) {
-            Err(_) | Ok(None) => Ok(None),
+            Err(_) => Ok(None),
+            // A server that began anew knows neither stream nor taker: what was on the bus is gone.
+            Ok(None) => Err(self.fault(&"what was told through it is gone; start workers and collector again")),
             Ok(Some(Ok(message))) => Ok(Some(message)),
             // The server went away, or its heartbeat is late: the client connects again by itself.
             Ok(Some(Err(error))) => {
@@ -176,7 +176,18 @@ async fn stream(context: &Context, name: &str, what: &str) -> Result<Stream> {
         max_bytes: MAX_BYTES,
         ..StreamConfig::default()
     };
-    Ok(context.get_or_create_stream(config).await?)
+    let stream = context.get_or_create_stream(config).await?;
+    let found = &stream.cached_info().config;
+    // Somebody else's stream of that name could keep on disk what may live for minutes only.
+    let fits = found.storage == StorageType::Memory
+        && found.retention == RetentionPolicy::WorkQueue
+        && (Duration::from_secs(1)..=MAX_AGE).contains(&found.max_age);
+    anyhow::ensure!(
+        fits,
+        "the stream {} is kept otherwise than in memory for minutes; choose another --bus-name",
+        found.name
+    );
+    Ok(stream)
 }
 
 /// The URL without who signs in.

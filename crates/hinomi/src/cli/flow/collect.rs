@@ -121,6 +121,10 @@ pub(super) fn stop_when_asked(stop: &Arc<AtomicBool>, words: &'static str) -> Re
         runtime.block_on(asked);
         output::talk(words);
         stop.store(true, Ordering::Relaxed);
+        // Asked twice: it is enough.
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            std::process::exit(crate::watch::INTERRUPTED);
+        }
     });
     Ok(())
 }

@@ -1,8 +1,11 @@
-//! The auditor's drill over the real path: inlet, pairs, servers, ledger, in a process of its own.
+//! The auditor's drill over the real path: inlet, pairs, servers, ledger, in a process of its own: what other tests
+//! keep in memory would be searched as well.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail loudly")]
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hinomi_flow::audit::{CANARIES, Drill, PREFIXES, Verdict};
@@ -17,6 +20,9 @@ use hinomi_wire::flow::FlowRecord;
 
 const START: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// One drill at a time: each searches the memory in which the other would work.
+static ALONE: Mutex<()> = Mutex::new(());
 
 struct Way {
     keys: Keys,
@@ -85,6 +91,7 @@ fn live(way: &mut Way, drill: &Drill, mut leak: impl FnMut(IpAddr)) {
 
 #[test]
 fn after_their_lifetime_no_byte_of_planted_subscribers_is_left() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
     let drill = Drill::new([41; 32]);
     let mut way = Way::new(folder.path());
@@ -99,6 +106,7 @@ fn after_their_lifetime_no_byte_of_planted_subscribers_is_left() {
 
 #[test]
 fn a_path_that_keeps_addresses_is_caught() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
     let drill = Drill::new([42; 32]);
     let mut way = Way::new(folder.path());
