@@ -1,6 +1,8 @@
 # C&C とみなす理由。コードごとに一文、選択子なし。数値は整形済みで渡される。
-flow-seed-endpoint = 既知の C&C サーバーの一覧 { $lists } 件に、この宛先が載っています。最新の掲載は { $age_days } 日前です（-1 は日付不明）
-flow-seed-host = 既知の C&C サーバーの一覧 { $lists } 件に、このホストが別のポートまたはポートなしで載っています。掲載は { $age_days } 日前です（-1 は日付不明）
+flow-seed-endpoint = 既知の C&C サーバーの一覧 { $lists } 件に、この宛先が載っています。最新の掲載は { $age_days } 日前です
+flow-seed-endpoint-undated = 既知の C&C サーバーの一覧 { $lists } 件に、この宛先が載っています。掲載の日付は分かりません
+flow-seed-host = 既知の C&C サーバーの一覧 { $lists } 件に、このホストが別のポートまたはポートなしで載っています。最新の掲載は { $age_days } 日前です
+flow-seed-host-undated = 既知の C&C サーバーの一覧 { $lists } 件に、このホストが別のポートまたはポートなしで載っています。掲載の日付は分かりません
 flow-graph-port = ポート { $port } は、既知の C&C サーバー（読み込んだ一覧に { $seeds } 件）では、サーバー全体に比べて { $ratio } 倍多く使われています
 flow-graph-network = 同じ /24 または /48 に、既知の C&C の宛先が { $seeds } 件あります
 flow-graph-clients = 既知の C&C サーバーにつながる加入者が、ほかより { $rank } 倍多くここに集まっています（共通する加入者の割合 { $jaccard }）

@@ -2,7 +2,8 @@
 //!
 //! The server knows no visitors, so it must not be spoken to by pages of other origins: a name other than this
 //! machine's own is refused (DNS rebinding gives a foreign page a name that leads here), nothing allows reading across
-//! origins, and pages may load only from here.
+//! origins, and pages may load only from here. Pages of other sites may open a page of ours and fetch nothing else: a
+//! look at findings is written down, and only a person's look may be.
 
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -30,6 +31,10 @@ const FIXED: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
 /// The middleware around everything.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
@@ -55,6 +60,9 @@ fn objection(uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
     if !is_for_us(uri, headers) {
         return Some(Fault::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host"));
     }
+    if is_fetched_by_another_site(headers) {
+        return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
+    }
     has_body(headers).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
 }
 
@@ -72,6 +80,15 @@ fn is_own_name(authority: &str) -> bool {
         _ => authority,
     };
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+/// Whether a browser says that a page of another site asks, and not to open a page (Fetch Metadata Request Headers, W3C).
+/// Other ports of this machine are another site too. Programs that are no browsers say nothing and may ask.
+fn is_fetched_by_another_site(headers: &HeaderMap) -> bool {
+    let says =
+        |name: HeaderName, value: &str| headers.get_all(name).iter().any(|said| said.as_bytes() == value.as_bytes());
+    let is_other = ["cross-site", "same-site"].iter().any(|site| says(FETCH_SITE, site));
+    is_other && !(says(FETCH_MODE, "navigate") && says(FETCH_DEST, "document"))
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
@@ -92,6 +109,30 @@ mod tests {
             ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "evil@localhost", "[::2]:1", "::1"]
         {
             assert!(!is_own_name(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn other_sites_may_open_a_document_and_nothing_else() {
+        let refused = |pairs: &[(HeaderName, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            is_fetched_by_another_site(&pairs.collect())
+        };
+        assert!(!refused(&[]), "the command line");
+        for own in ["same-origin", "none"] {
+            assert!(!refused(&[(FETCH_SITE, own), (FETCH_MODE, "no-cors"), (FETCH_DEST, "image")]), "{own}");
+        }
+        for other in ["cross-site", "same-site"] {
+            assert!(!refused(&[(FETCH_SITE, other), (FETCH_MODE, "navigate"), (FETCH_DEST, "document")]), "{other}");
+            for (mode, dest) in
+                [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("no-cors", "document")]
+            {
+                assert!(
+                    refused(&[(FETCH_SITE, other), (FETCH_MODE, mode), (FETCH_DEST, dest)]),
+                    "{other} {mode} {dest}"
+                );
+            }
+            assert!(refused(&[(FETCH_SITE, other)]), "{other}");
         }
     }
 

@@ -1,8 +1,10 @@
 //! How a collector of flows is doing: what came in, what became of it at every stage, what was lost on the way.
 //!
-//! The collector writes it to `<state>/flow/status.json` every few seconds, whole and at once; a page reads it. It holds
+//! The collector writes it to `<state>/flow/status.json` every second, whole and at once; a page reads it. It holds
 //! sums, and addresses of exporters that gave flows, never one of a subscriber: an exporter that is itself within the
 //! subscribers' range stays without a name.
+
+pub mod names;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +18,7 @@ pub const STATUS_FORMAT: u32 = 1;
 /// Most exporters that are listed: those that lost most come first.
 pub const MAX_EXPORTERS_LISTED: usize = 100;
 
-/// Sums by name; names are those of metrics and do not change.
+/// Sums by name; names are those of metrics and do not change ([`names`]).
 pub type Sums = BTreeMap<String, u64>;
 
 /// A collector at one moment.
@@ -86,11 +88,11 @@ pub struct CollectorStatus {
 pub struct FileStatus {
     /// Its name.
     pub name: String,
-    /// What it was taken for: `pcap`, `zeek`, `argus`, `nfdump`.
+    /// What it was taken for: `pcap`, `nfdump`, `ipfix`, `argus`, `zeek`.
     pub kind: String,
     /// Flow records it gave.
     pub records: u64,
-    /// What gave none, by reason.
+    /// What gave none, by reason: a sentence ([`names::FILE_REASONS`]).
     #[serde(default)]
     pub left_out: Sums,
     /// Why it could not be read to its end.

@@ -1,7 +1,7 @@
 //! Reasons and verdicts as sentences, in both languages.
 //!
 //! The catalogues are Fluent files without selectors, one message a name; command line and pages fill them in here.
-//! Numbers are formatted the same in both.
+//! Numbers are formatted the same in both, and no sentence has to agree with one in number: `clients: 1`.
 
 use super::{Code, Corroboration, Evidence, ExportVerdict, Group, KeptBack, Refutation, Withdrawn};
 
@@ -13,7 +13,8 @@ pub const JAPANESE: &str = include_str!("../../locales/cnc-ja.ftl");
 /// The sentence of a reason; its code where the catalogue lacks it.
 pub fn sentence(catalogue: &str, reason: &Evidence) -> String {
     let values = reason.values.iter().map(|(name, value)| (name.as_str(), figure(name, *value)));
-    fill(catalogue, &format!("flow-{}", reason.code.name()), values)
+    let undated = if reason.value("age_days").is_some_and(|days| days < 0.0) { "-undated" } else { "" };
+    fill(catalogue, &format!("flow-{}{undated}", reason.code.name()), values)
 }
 
 /// The number of that name: shares as people say them.
@@ -109,6 +110,8 @@ mod tests {
         let kept = KeptBack::NAMES.iter().map(|name| format!("flow-kept-{name}"));
         let witnesses = Corroboration::ALL.iter().map(|witness| format!("flow-corroboration-{}", witness.name()));
         let passes = ["flow-passes", "flow-passes-corroborated"].map(str::to_owned);
+        let undated = [Code::SeedEndpoint, Code::SeedHost].map(|code| format!("flow-{}-undated", code.name()));
+        let codes = codes.chain(undated);
         codes.chain(groups).chain(refutations).chain(withdrawn).chain(kept).chain(witnesses).chain(passes).collect()
     }
 
@@ -129,8 +132,15 @@ mod tests {
         let values = [("gap_seconds", 22.04), ("run", 7.0), ("clients", 1.0)];
         let reason = Evidence::new(Code::BeaconFailed, 4.0, &values);
         let told = sentence(ENGLISH, &reason);
-        assert!(told.starts_with("7 connections in vain in a row, every 22.0 s, 1 clients"), "{told}");
+        assert!(told.starts_with("7 connections in vain in a row, every 22.0 s, clients: 1"), "{told}");
         assert!(!sentence(JAPANESE, &reason).contains("{ $"));
+        for (code, days, figure) in [(Code::SeedEndpoint, 3.0, "3"), (Code::SeedHost, -1.0, "-1")] {
+            let listed = Evidence::new(code, 4.0, &[("age_days", days), ("lists", 1.0)]);
+            for told in [ENGLISH, JAPANESE].map(|catalogue| sentence(catalogue, &listed)) {
+                assert!(!told.contains("{ $") && !told.starts_with("flow-"), "{told}");
+                assert_eq!(told.contains(figure), days >= 0.0, "{told}");
+            }
+        }
         let popular = Evidence::new(Code::ContextPopular, -0.8, &[("share", 0.0077)]);
         assert_eq!(sentence(ENGLISH, &popular), "against: 0.77% of all subscribers reach it");
     }

@@ -2,6 +2,7 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::cnc::status::CollectorStatus;
 use serde::Serialize;
@@ -34,8 +35,12 @@ pub(super) async fn finding(State(app): State<App>, path: Result<Path<String>, P
 }
 
 pub(super) async fn status(State(app): State<App>) -> Response {
-    match app.desk.ask(|reader| reader.collector_status()).await {
-        Ok(collector) => json(&Status { collector }),
+    match app.desk.ask(|reader| Ok(reader.collector_status())).await {
+        Ok(Ok(collector)) => json(&Status { collector }),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the collector's account could not be read");
+            problem::respond(&Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "collector-account"))
+        }
         Err(error) => problem::respond(&Fault::from(error)),
     }
 }

@@ -10,8 +10,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::Timestamp;
+use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::cnc::{Evidence, words as cnc};
-use hinomi_share::{CncFindings, HeldFinding, LeftOut, Taken};
+use hinomi_share::{CncFindings, HeldFinding, LeftOut, ReadError, Taken};
 
 use super::fault::{self, Fault};
 use super::{Frame, render};
@@ -43,6 +44,7 @@ struct FlowPage {
     balance_width: u32,
     groups: Vec<(&'static str, String)>,
     status: Option<StatusView>,
+    unread: Option<String>,
     withdrawn: Vec<WithdrawnRow>,
     left_out: Option<String>,
     empty: bool,
@@ -75,23 +77,26 @@ pub(super) struct WithdrawnRow {
 
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
     match find(&app).await {
-        Ok((findings, status)) => {
-            let status = status.map(|status| StatusView::new(&visit.words, app.now(), &status));
-            render(&visit, StatusCode::OK, &compose(&visit, app.now(), &findings, status))
-        }
+        Ok((findings, account)) => render(&visit, StatusCode::OK, &compose(&visit, app.now(), &findings, account)),
         Err(error) => fault::page(&visit, &Fault::from(error)),
     }
 }
 
-type Found = (CncFindings, Option<hinomi_model::cnc::status::CollectorStatus>);
+/// The collector's account: none, one, or one that cannot be read, which takes no finding away.
+type Account = Result<Option<CollectorStatus>, ReadError>;
 
-async fn find(app: &App) -> Result<Found, DeskError> {
+async fn find(app: &App) -> Result<(CncFindings, Account), DeskError> {
     let now = app.now();
-    app.desk.ask(move |reader| Ok((reader.cnc_findings(now)?, reader.collector_status()?))).await
+    app.desk.ask(move |reader| Ok((reader.cnc_findings(now)?, reader.collector_status()))).await
 }
 
-fn compose(visit: &Visit, now: Timestamp, findings: &CncFindings, status: Option<StatusView>) -> FlowPage {
+fn compose(visit: &Visit, now: Timestamp, findings: &CncFindings, account: Account) -> FlowPage {
     let w = &visit.words;
+    let unread = account.as_ref().err().map(|error| {
+        tracing::warn!(%error, "the collector's account could not be read");
+        w.say("flow-account-unread")
+    });
+    let status = account.ok().flatten().map(|status| StatusView::new(w, now, &status));
     let more = findings.held.len().saturating_sub(MAX_HELD);
     let groups = hinomi_model::cnc::Group::ALL;
     FlowPage {
@@ -102,8 +107,9 @@ fn compose(visit: &Visit, now: Timestamp, findings: &CncFindings, status: Option
         balance: balance::draw(findings.held.iter().map(|held| &held.finding)),
         balance_width: balance::WIDTH,
         groups: groups.map(|group| (group.name(), cnc::group(catalogue(w), group))).to_vec(),
-        empty: findings.held.is_empty() && findings.withdrawn.is_empty() && status.is_none(),
+        empty: findings.held.is_empty() && findings.withdrawn.is_empty() && status.is_none() && unread.is_none(),
         status,
+        unread,
         withdrawn: findings.withdrawn.iter().take(MAX_WITHDRAWN).map(|taken| withdrawn(w, now, taken)).collect(),
         left_out: left_out(w, findings.left_out),
     }

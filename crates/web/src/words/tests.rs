@@ -26,7 +26,8 @@ fn composed() -> BTreeSet<String> {
     keys.extend(crate::page::guide::QUESTIONS.iter().flat_map(|key| [(*key).to_owned(), format!("{key}-how")]));
     let states = [SurveyState::Running, SurveyState::Stopped, SurveyState::Finished];
     keys.extend(states.map(|state| format!("survey-{}", state.name())));
-    keys.extend(crate::page::flow::status::SUMS.iter().map(|sum| format!("flow-sum-{sum}")));
+    keys.extend(hinomi_model::cnc::status::names::SUMS.map(|sum| format!("flow-sum-{}", sum.replace('_', "-"))));
+    keys.extend(hinomi_model::cnc::status::names::FILE_REASONS.map(|(name, _)| format!("flow-file-{name}")));
     keys.extend(["running", "silent", "stopped"].map(|state| format!("flow-state-{state}")));
     keys.extend(["base", "result"].map(|step| format!("flow-step-{step}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));

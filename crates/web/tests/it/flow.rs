@@ -13,6 +13,7 @@ use hinomi_model::cnc::{
 };
 use hinomi_share::Sight;
 
+use crate::client::ask;
 use crate::world::{HOSTILE, World, time};
 
 fn finding(endpoint: &str, at: &str, evidence: Vec<Evidence>, visibility: Visibility) -> Finding {
@@ -107,10 +108,20 @@ fn status() -> CollectorStatus {
         started: time("2026-11-15T00:00:00Z"),
         updated: time("2026-11-22T11:59:55Z"),
         listening: vec!["127.0.0.1:2055".parse().expect("an address")],
-        files: vec![FileStatus { name: HOSTILE.into(), kind: "pcap".into(), records: 12, ..FileStatus::default() }],
+        files: vec![FileStatus {
+            name: HOSTILE.into(),
+            kind: "zeek".into(),
+            records: 12,
+            left_out: sums(&[
+                ("there is no column duration", 1),
+                (HOSTILE, 1),
+                (&format!("there is no column {HOSTILE}"), 1),
+            ]),
+            ..FileStatus::default()
+        }],
         epoch_ends: time("2026-11-23T00:00:00Z"),
         pairs: sums(&[("flows", 2_000_000), ("whole", 12), ("joined", 900_000), ("alone", 199_988)]),
-        servers: sums(&[("servers", 4_100), ("counted", 1_000_000), ("not_admitted", 99_000)]),
+        servers: sums(&[("servers", 4_100), ("counted", 1_000_000), ("not_admitted", 99_000), ("evicted", 7)]),
         scoring: sums(&[("scored", 3_900), ("scanned", 120), ("suppressed", 80)]),
         findings: 3,
         loss: 0.021,
@@ -124,6 +135,7 @@ fn status() -> CollectorStatus {
     status.decoded.records = 2_400_680;
     status.decoded.templates = 44;
     status.decoded.refused.insert("short-set".into(), Refusals { items: 6, bytes: 310 });
+    status.decoded.refused.insert("missing_template".into(), Refusals { items: 2, bytes: 96 });
     status.inlet.records = 2_400_680;
     status.inlet.flows = 2_000_000;
     status.inlet.refused = sums(&[("no-subscriber", 400_000), ("no-ports", 680)]);
@@ -150,14 +162,61 @@ fn the_list_is_ranked_and_says_why_and_whether_it_may_leave() {
         "2 more exporters are not listed",
         "running",
         "short-set",
+        "its template did not come in time",
+        "dropped: the table was full",
+        "<td>there is no column duration</td>",
     ] {
         assert!(page.contains(told), "{told}");
     }
     let japanese = world.page("/flow", "ja");
-    for told in ["失敗の繰り返し", "共有できます", "どちらも加入者ではない", "動作中", "誤りであることが示されたため"]
-    {
+    for told in [
+        "失敗の繰り返し",
+        "共有できます",
+        "どちらも加入者ではない",
+        "動作中",
+        "誤りであることが示されたため",
+        "テンプレートが間に合わなかった",
+        "duration の列がない",
+    ] {
         assert!(japanese.contains(told), "{told}");
     }
+}
+
+#[test]
+fn an_account_that_cannot_be_read_takes_no_finding_away() {
+    let world = World::at_rest();
+    let file = world.folder.path().join("flow").join("status.json");
+    let whole = std::fs::read_to_string(&file).expect("an account");
+    let later = whole.replacen("\"format\":1", "\"format\":9", 1);
+    let large = format!("{}{whole}", " ".repeat(9 << 20));
+    for account in [later.as_bytes(), large.as_bytes(), &whole.as_bytes()[..whole.len() / 2], b"", b"\xff"] {
+        std::fs::write(&file, account).expect("written");
+        let page = world.page("/flow", "en");
+        assert!(page.contains(">203.0.113.9:1337/tcp</code>") && page.contains("account cannot be read"), "{page}");
+        assert!(world.page("/flow", "ja").contains("コレクターの報告を読めません"));
+        let answer = world.get("/api/v1/flow/status");
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("collector-account")));
+    }
+    std::fs::write(&file, whole).expect("written");
+    assert!(!world.page("/flow", "en").contains("account cannot be read"));
+}
+
+#[test]
+fn a_page_of_another_site_leaves_no_look_in_the_ledger() {
+    let world = World::at_rest();
+    let fetch = |target, site: &str, mode: &str, dest: &str| {
+        let headers = format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n");
+        ask(world.address, "GET", target, &headers)
+    };
+    for site in ["cross-site", "same-site"] {
+        assert_eq!(fetch("/flow", site, "no-cors", "image").status, 403, "{site}");
+        assert_eq!(fetch("/flow", site, "navigate", "iframe").status, 403, "{site}");
+        let answer = fetch("/api/v1/flow/findings", site, "cors", "empty");
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (403, Some("other-site")), "{site}");
+    }
+    assert!(world.looks.sights.lock().expect("nobody failed").is_empty());
+    assert_eq!(fetch("/flow", "cross-site", "navigate", "document").status, 200, "a link that a person follows");
+    assert_eq!(fetch("/flow", "same-origin", "cors", "empty").status, 200);
 }
 
 #[test]
@@ -165,9 +224,9 @@ fn one_endpoint_tells_everything_that_was_held_for_and_against_it() {
     let world = World::at_rest();
     let page = world.page("/flow/203.0.113.9:1337-tcp", "en");
     for told in [
-        "12 connections in vain in a row, every 61 s, 23 clients",
-        "9 of 23 clients are known infected",
-        "against: it is used in only 9 hours of the day",
+        "12 connections in vain in a row, every 61 s, clients: 23",
+        "clients known to be infected: 9 of 23",
+        "against: it is used in only 9 of 24 hours of the day",
         "one of 2,000 scored endpoints",
         "At most 23 distinct clients in one epoch, seen in 3 epochs.",
         "one of 64 packets",

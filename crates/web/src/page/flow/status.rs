@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
-use hinomi_model::cnc::status::{CollectorStatus, ExporterStatus, Sums};
+use hinomi_model::cnc::status::{CollectorStatus, ExporterStatus, Sums, names};
 
 use crate::moment;
 use crate::seen::Seen;
@@ -15,40 +15,6 @@ const SILENT: Duration = Duration::from_secs(120);
 const MAX_REASONS: usize = 40;
 /// Exporters that are listed.
 const MAX_EXPORTERS: usize = 50;
-
-/// Sums that have a text.
-#[cfg(test)]
-pub(crate) const SUMS: &[&str] = &[
-    "flows",
-    "whole",
-    "joined",
-    "alone",
-    "crowded-out",
-    "waiting",
-    "remote-is-client",
-    "counted",
-    "not-admitted",
-    "servers",
-    "scans",
-    "floods",
-    "backscatter",
-    "inbound",
-    "scored",
-    "scanned",
-    "flooded",
-    "suppressed",
-    "no-subscriber",
-    "both-subscribers",
-    "not-unicast",
-    "local-remote",
-    "no-ports",
-    "empty",
-    "outside-epoch",
-    "packets",
-    "records",
-    "datagrams",
-    "samples",
-];
 
 /// A collector in the words of the visitor.
 pub(super) struct StatusView {
@@ -131,6 +97,14 @@ fn name(w: &Words, sum: &str) -> String {
     w.find("flow-sum-", &sum.replace('_', "-")).unwrap_or_else(|| Seen::word(sum).to_string())
 }
 
+/// The text of a reason that a file's reader gave as a sentence, or the sentence where there is none.
+fn file_reason(w: &Words, sentence: &str) -> String {
+    match names::file_reason(sentence) {
+        Some((name, about)) => w.with(&format!("flow-file-{name}"), Seen::word(about)),
+        None => Seen::word(sentence).to_string(),
+    }
+}
+
 fn named(w: &Words, sums: &Sums) -> Vec<(String, String)> {
     sums.iter().take(MAX_REASONS).map(|(sum, count)| (name(w, sum), moment::grouped(*count))).collect()
 }
@@ -159,16 +133,16 @@ fn stages(w: &Words, status: &CollectorStatus) -> Vec<Stage> {
 }
 
 fn refused(w: &Words, status: &CollectorStatus) -> Vec<Refused> {
-    let row = |key: &str, reason: &String, count: u64| Refused {
-        stage: w.say(key),
-        reason: name(w, reason),
-        items: moment::grouped(count),
-    };
-    let decoded =
-        status.decoded.refused.iter().map(|(reason, refused)| row("flow-stage-decoded", reason, refused.items));
-    let inlet = status.inlet.refused.iter().map(|(reason, count)| row("flow-stage-inlet", reason, *count));
+    let row =
+        |key: &str, reason: String, count: u64| Refused { stage: w.say(key), reason, items: moment::grouped(count) };
+    let decoded = status
+        .decoded
+        .refused
+        .iter()
+        .map(|(reason, refused)| row("flow-stage-decoded", name(w, reason), refused.items));
+    let inlet = status.inlet.refused.iter().map(|(reason, count)| row("flow-stage-inlet", name(w, reason), *count));
     let files = status.files.iter().flat_map(|file| &file.left_out);
-    let files = files.map(|(reason, count)| row("flow-stage-files", reason, *count));
+    let files = files.map(|(reason, count)| row("flow-stage-files", file_reason(w, reason), *count));
     decoded.take(MAX_REASONS).chain(inlet).chain(files.take(MAX_REASONS)).filter(|row| row.items != "0").collect()
 }
 
