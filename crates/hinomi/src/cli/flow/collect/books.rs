@@ -132,9 +132,10 @@ impl Recorder for Books {
     /// Whole and at once: who reads meanwhile reads the old one.
     fn status(&mut self, status: &CollectorStatus) -> io::Result<()> {
         let text = serde_json::to_vec(status).map_err(io::Error::other)?;
-        let (new, old) = (self.folder.join("status.json.new"), self.folder.join("status.json"));
+        // Two processes may write to one folder: each needs a file of its own until it is whole.
+        let new = self.folder.join(format!("status.json.{}.new", std::process::id()));
         fs::write(&new, text)?;
-        fs::rename(&new, &old)?;
+        fs::rename(&new, self.folder.join("status.json"))?;
         self.told.tell(status);
         Ok(())
     }
