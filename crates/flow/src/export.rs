@@ -37,6 +37,8 @@ use serde::{Serialize, Serializer};
 pub use gate::{Candidate, Corroboration, Gate, Held, Member};
 
 const MICROS_A_DAY: i64 = 86_400_000_000;
+/// A serial has two digits for the lists of a day.
+const MOST_A_DAY: u64 = 99;
 
 /// A day in UTC: the finest time that a list tells, and of the list, not of what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,6 +129,8 @@ pub struct Delisted {
     pub transport: Transport,
     /// The day of the list that named it.
     pub listed: Day,
+    /// The day of the first list that took it back: each list after it says so again.
+    pub withdrawn: Day,
 }
 
 /// The list of one day.
@@ -135,11 +139,16 @@ pub struct Batch {
     listed: Day,
     endpoints: Vec<Shared>,
     withdrawn: Vec<Delisted>,
+    /// Only zones tell it: all other forms of two equal lists of a day are the same bytes.
+    #[serde(skip)]
+    number: u8,
 }
 
 impl Batch {
-    /// The list of this day: sorted, each endpoint once (the surest), and none that is withdrawn in the same list.
+    /// The list of this day: sorted, each endpoint once (the surest), and none that is withdrawn in the same list. What
+    /// an earlier list named is withdrawn for as long as its readers may hold it, and not longer.
     pub fn new(listed: Day, mut endpoints: Vec<Shared>, mut withdrawn: Vec<Delisted>) -> Self {
+        withdrawn.retain(|gone| gone.listed.plus(gate::VALID_DAYS) >= listed);
         withdrawn.sort_unstable();
         withdrawn.dedup();
         endpoints.sort_unstable_by_key(|shared| (key(shared), u8::MAX - shared.confidence_percent));
@@ -147,7 +156,18 @@ impl Batch {
         let gone =
             |shared: &Shared| withdrawn.iter().any(|other| (other.address, other.port, other.transport) == key(shared));
         endpoints.retain(|shared| !gone(shared));
-        Self { listed, endpoints, withdrawn }
+        Self { listed, endpoints, withdrawn, number: 1 }
+    }
+
+    /// The same as a later list of its day, the first being 1; from 99 on it stays 99.
+    #[must_use]
+    pub fn numbered(self, number: u64) -> Self {
+        Self { number: u8::try_from(number.clamp(1, MOST_A_DAY)).unwrap_or(1), ..self }
+    }
+
+    /// Which list of its day it is.
+    pub const fn number(&self) -> u8 {
+        self.number
     }
 
     /// The day of the list.

@@ -9,8 +9,9 @@
 //! see whole lines only. What is held is derived at every reading, faded to the moment asked for; no line is ever
 //! changed, and none names a subscriber.
 //!
-//! At a hundred times the data: a reading takes the newest [`MAX_READ_BYTES`] and counts the rest as left out; a message
-//! is told at most every ten minutes for an endpoint, usually every six hours.
+//! At a hundred times the data: a reading takes the newest [`MAX_READ_BYTES`]; of what lies before it takes what was
+//! taken back and what was shared, passes over findings without parsing them, and counts it all as left out. A message is
+//! told at most every ten minutes for an endpoint, usually every six hours.
 
 mod book;
 mod status;
@@ -23,7 +24,7 @@ use hinomi_model::Timestamp;
 use hinomi_model::cnc::Message;
 use serde::{Deserialize, Serialize};
 
-pub use book::{Book, HeldFinding, Point, REFUTED_DAYS, Story, Taken};
+pub use book::{Book, HeldFinding, Point, REFUTED_DAYS, Story, Taken, ToWithdraw};
 pub use status::collector_status;
 
 use crate::error::LakeError;
@@ -34,12 +35,18 @@ pub const FOLDER: &str = "flow";
 pub const FILE_NAME: &str = "findings.jsonl";
 /// Version of a line.
 pub const FORMAT: u64 = 1;
-/// The most bytes of the journal that one reading takes: the newest.
+/// The most bytes of the journal that one reading takes findings of: the newest.
 pub const MAX_READ_BYTES: u64 = 256 << 20;
 /// Longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 4 << 20;
 /// So much is looked at for the end of the last whole line.
 const STEP_BYTES: u64 = 64 << 10;
+/// So much is read at once.
+const READ_BYTES: usize = 256 << 10;
+/// How a line of the known format begins.
+const HEAD: &[u8] = b"{\"format\":1,";
+/// What says that it tells of a finding, and in how many bytes from its beginning.
+const FOUND: (&[u8], usize) = (b"\"message\":{\"found\":", 96);
 
 /// A message with the time at which it was written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +67,7 @@ struct Version {
 pub struct LeftOut {
     /// Bytes of a last line without its end: being written at this moment, or torn by a crash.
     pub torn_bytes: u64,
-    /// Bytes before the newest [`MAX_READ_BYTES`].
+    /// Bytes before the newest [`MAX_READ_BYTES`]: findings in them are left out, what was taken back or shared is not.
     pub old_bytes: u64,
     /// Lines that make no sense.
     pub damaged_lines: u64,
@@ -132,10 +139,18 @@ impl Journal {
     /// # Errors
     /// When the file cannot be read, or a newer program wrote in it.
     pub fn read(&self) -> Result<Book, LakeError> {
-        self.read_newest(MAX_READ_BYTES)
+        self.read_until(Timestamp::from_micros(i64::MAX))
     }
 
-    fn read_newest(&self, most_bytes: u64) -> Result<Book, LakeError> {
+    /// What was written down at this moment or before, put in order: the journal as it stood then.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a newer program wrote in it.
+    pub fn read_until(&self, until: Timestamp) -> Result<Book, LakeError> {
+        self.read_newest(MAX_READ_BYTES, until)
+    }
+
+    fn read_newest(&self, most_bytes: u64, until: Timestamp) -> Result<Book, LakeError> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Book::default()),
@@ -143,40 +158,50 @@ impl Journal {
         };
         let fail = || LakeError::io("reading", &self.path);
         let length = file.seek(SeekFrom::End(0)).map_err(fail())?;
+        file.seek(SeekFrom::Start(0)).map_err(fail())?;
         let mut book = Book::default();
-        book.left_out.old_bytes = length.saturating_sub(most_bytes);
-        // From one byte before, so that a line that begins right there is known to be whole.
-        file.seek(SeekFrom::Start(book.left_out.old_bytes.saturating_sub(1))).map_err(fail())?;
-        let mut reader = BufReader::new(file.take(most_bytes.saturating_add(1)));
-        if book.left_out.old_bytes > 0 {
-            let skipped = reader.skip_until(b'\n').map_err(fail())?;
-            book.left_out.old_bytes = book.left_out.old_bytes.saturating_add(skipped as u64).saturating_sub(1);
-        }
-        self.read_lines(reader, &mut book)?;
+        let reader = BufReader::with_capacity(READ_BYTES, file.take(length));
+        self.read_lines(reader, length.saturating_sub(most_bytes), until, &mut book)?;
         Ok(book)
     }
 
-    fn read_lines(&self, mut reader: impl BufRead, book: &mut Book) -> Result<(), LakeError> {
-        let mut line = Vec::new();
+    /// Lines that begin before `old` are old.
+    fn read_lines(
+        &self,
+        mut reader: impl BufRead,
+        old: u64,
+        until: Timestamp,
+        book: &mut Book,
+    ) -> Result<(), LakeError> {
+        let (mut line, mut place) = (Vec::new(), 0_u64);
         loop {
             line.clear();
             let taken = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
-            let length = taken.map_err(LakeError::io("reading", &self.path))?;
+            let mut length = taken.map_err(LakeError::io("reading", &self.path))? as u64;
             if length == 0 {
                 return Ok(());
             }
+            let is_old = place < old;
             if line.ends_with(b"\n") {
-                self.take(&line, book)?;
-            } else if (length as u64) < MAX_LINE_BYTES {
-                book.left_out.torn_bytes = length as u64;
+                self.take(&line, is_old, until, book)?;
+            } else if length < MAX_LINE_BYTES {
+                book.left_out.torn_bytes = length;
             } else {
                 book.left_out.damaged_lines = book.left_out.damaged_lines.saturating_add(1);
-                reader.skip_until(b'\n').map_err(LakeError::io("reading", &self.path))?;
+                let rest = reader.skip_until(b'\n').map_err(LakeError::io("reading", &self.path))?;
+                length = length.saturating_add(rest as u64);
+            }
+            place = place.saturating_add(length);
+            if is_old {
+                book.left_out.old_bytes = place;
             }
         }
     }
 
-    fn take(&self, line: &[u8], book: &mut Book) -> Result<(), LakeError> {
+    fn take(&self, line: &[u8], is_old: bool, until: Timestamp, book: &mut Book) -> Result<(), LakeError> {
+        if is_old && tells_found(line) {
+            return Ok(());
+        }
         match serde_json::from_slice::<Version>(line) {
             Ok(version) if version.format > FORMAT => {
                 let what = self.path.display().to_string();
@@ -185,11 +210,19 @@ impl Journal {
             _ => {}
         }
         match serde_json::from_slice::<Line>(line) {
+            Ok(line) if line.time > until || is_old && matches!(line.message, Message::Found { .. }) => {}
             Ok(line) => book.take(line.time, line.message),
             Err(_) => book.left_out.damaged_lines = book.left_out.damaged_lines.saturating_add(1),
         }
         Ok(())
     }
+}
+
+/// Whether a line as we write it tells of a finding, by its first bytes. A line in other words is parsed to know.
+fn tells_found(line: &[u8]) -> bool {
+    let (words, within) = FOUND;
+    let head = line.get(..within).unwrap_or(line);
+    head.starts_with(HEAD) && head.windows(words.len()).any(|window| window == words)
 }
 
 /// Cuts a last line without its end off; tells the length of the whole lines and of what was cut.

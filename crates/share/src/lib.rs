@@ -9,7 +9,7 @@ pub mod policy;
 pub mod witness;
 
 pub use ask::{AskError, MAX_FACETS, read_facets};
-pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken};
+pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw};
 pub use hinomi_lake::export::Format;
 pub use hinomi_lake::query::{FIELDS, FieldInfo, QueryError};
 pub use hinomi_lake::search::{

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_lake::cnc::{Book, HeldFinding, LeftOut, Story, Taken};
+use hinomi_lake::cnc::{Book, HeldFinding, Journal, LeftOut, Story, Taken, ToWithdraw};
 use hinomi_lake::export::Format;
 use hinomi_lake::query::QueryError;
 use hinomi_lake::search::{Host, SearchPage, SearchRequest, StoredEvidence};
@@ -97,8 +97,12 @@ pub struct CncFindings {
 pub struct CncList {
     /// Held findings with what the export gate said of them, the surest first.
     pub held: Vec<(Finding, ExportVerdict)>,
-    /// Endpoints that an earlier list named, with its time, and that are not held any more.
-    pub to_withdraw: Vec<(Endpoint, Timestamp)>,
+    /// Endpoints that an earlier list named and that are not held any more.
+    pub to_withdraw: Vec<ToWithdraw>,
+    /// Lists of any form that were shared on the day of the moment asked for.
+    pub lists_today: u64,
+    /// What of the journal could not be read.
+    pub left_out: LeftOut,
 }
 
 impl Reader {
@@ -184,21 +188,23 @@ impl Reader {
         Ok(self.lake.status()?)
     }
 
-    /// Findings of C&C servers: what is held, what was taken back.
+    /// Findings of C&C servers as they stood, or will have faded, at this moment: what is held, what was taken back.
     ///
     /// # Errors
     /// When the look cannot be written down, or the journal cannot be read.
     pub fn cnc_findings(&self, now: Timestamp) -> Result<CncFindings, ReadError> {
-        let Some(book) = self.cnc_book(Sight::Findings)? else { return Ok(CncFindings::default()) };
+        let Some(book) = self.cnc_book(Sight::Findings, |journal| journal.read_until(now))? else {
+            return Ok(CncFindings::default());
+        };
         Ok(CncFindings { held: book.held(now), withdrawn: book.taken(now), left_out: book.left_out })
     }
 
-    /// Everything told of one endpoint; `None` when nothing was.
+    /// Everything told of one endpoint until this moment; `None` when nothing was.
     ///
     /// # Errors
     /// When the look cannot be written down, or the journal cannot be read.
     pub fn cnc_finding(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Option<Story>, ReadError> {
-        let book = self.cnc_book(Sight::Finding)?;
+        let book = self.cnc_book(Sight::Finding, |journal| journal.read_until(now))?;
         Ok(book.and_then(|book| book.story(endpoint, now)))
     }
 
@@ -207,9 +213,10 @@ impl Reader {
     /// # Errors
     /// When the look cannot be written down, or the journal cannot be read.
     pub fn cnc_list(&self, now: Timestamp) -> Result<CncList, ReadError> {
-        let Some(book) = self.cnc_book(Sight::List)? else { return Ok(CncList::default()) };
+        let Some(book) = self.cnc_book(Sight::List, Journal::read)? else { return Ok(CncList::default()) };
         let held = book.held(now).into_iter().map(|held| (held.finding, held.export)).collect();
-        Ok(CncList { held, to_withdraw: book.to_withdraw(now) })
+        let (to_withdraw, lists_today) = (book.to_withdraw(now), book.lists_on(now));
+        Ok(CncList { held, to_withdraw, lists_today, left_out: book.left_out })
     }
 
     /// What the collector of flows last said of itself: sums and exporters, no finding; `None` when none ever ran.
@@ -221,14 +228,18 @@ impl Reader {
     }
 
     /// The journal, after the look was written down; `None` where there is none, and so nothing to look at.
-    fn cnc_book(&self, sight: Sight) -> Result<Option<Book>, ReadError> {
+    fn cnc_book(
+        &self,
+        sight: Sight,
+        read: impl FnOnce(&Journal) -> Result<Book, LakeError>,
+    ) -> Result<Option<Book>, ReadError> {
         let journal = self.lake.cnc();
         if !journal.exists() {
             return Ok(None);
         }
         let refuse = || ReadError::Unwitnessed("nobody was named to write it down".to_owned());
         self.witness.as_ref().ok_or_else(refuse)?.looked(sight).map_err(ReadError::Unwitnessed)?;
-        Ok(Some(journal.read()?))
+        Ok(Some(read(&journal)?))
     }
 }
 

@@ -2,10 +2,15 @@
 //!
 //! Each begins with a comment that says what it is and until when it holds. A DNS zone knows no ports: it refuses every
 //! answer with the address, which hits neighbours on shared hosts.
+//!
+//! What is withdrawn ends with the next list: a zone replaces the last one, sets are emptied before they are filled, and
+//! flow specifications are withdrawn one by one.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Batch, Day, Shared};
+use hinomi_model::Transport;
+
+use super::{Batch, Shared};
 
 /// Seconds that resolvers may keep what they asked.
 const TTL_S: u32 = 3_600;
@@ -22,10 +27,7 @@ fn head(batch: &Batch, sign: &str, what: &str) -> String {
 /// become NXDOMAIN.
 pub fn rpz(batch: &Batch) -> String {
     let mut out = head(batch, ";", "a response policy zone (whole addresses: a zone knows no ports)");
-    out.push_str(&format!(
-        "$TTL {TTL_S}\n@ SOA localhost. root.localhost. {} 3600 600 604800 60\n",
-        serial(batch.listed())
-    ));
+    out.push_str(&format!("$TTL {TTL_S}\n@ SOA localhost. root.localhost. {} 3600 600 604800 60\n", serial(batch)));
     out.push_str("@ NS localhost.\n");
     let mut names: Vec<String> = batch.endpoints().iter().map(|shared| rpz_ip(shared.address())).collect();
     names.dedup();
@@ -35,9 +37,9 @@ pub fn rpz(batch: &Batch) -> String {
     out
 }
 
-/// Year, month, day and two digits, as serials are written.
-fn serial(day: Day) -> String {
-    format!("{}01", day.to_string().replace('-', ""))
+/// Year, month, day and the number of the list on that day: a later list has a greater serial, or no secondary fetches it.
+fn serial(batch: &Batch) -> String {
+    format!("{}{:02}", batch.listed().to_string().replace('-', ""), batch.number())
 }
 
 /// The owner name of an address trigger: prefix length, then the address backwards, the longest run of zeroes as `zz`.
@@ -75,41 +77,52 @@ fn longest_zeroes(segments: &[u16; 8]) -> (usize, usize) {
     runs.fold((0, 0), |best, run| if run.1 > best.1 { run } else { best })
 }
 
-/// `announce flow` lines as `ExaBGP` takes them on its command pipe, one a server: discard what goes there.
+/// `announce flow` lines as `ExaBGP` takes them on its command pipe, one a server: discard what goes there. What is
+/// withdrawn comes first, in the words in which it was announced.
 pub fn flowspec(batch: &Batch) -> String {
     let mut out = head(batch, "#", "flow specifications (RFC 8955, RFC 8956) for ExaBGP");
+    for gone in batch.withdrawn() {
+        out.push_str(&format!("withdraw {}\n", flow_route(gone.address, gone.transport, gone.port)));
+    }
     for shared in batch.endpoints() {
-        let (destination, transport) = match shared.address() {
-            IpAddr::V4(v4) => (format!("{v4}/32"), "protocol"),
-            IpAddr::V6(v6) => (format!("{v6}/128/0"), "next-header"),
-        };
-        out.push_str(&format!(
-            "announce flow route {{ match {{ destination {destination}; {transport} ={}; destination-port ={}; }} \
-             then {{ discard; }} }}\n",
-            shared.transport(),
-            shared.port()
-        ));
+        out.push_str(&format!("announce {}\n", flow_route(shared.address(), shared.transport(), shared.port())));
     }
     out
 }
 
-/// Two sets of a table of their own; how they are used is the operator's rule.
+fn flow_route(address: IpAddr, transport: Transport, port: u16) -> String {
+    let (destination, protocol) = match address {
+        IpAddr::V4(v4) => (format!("{v4}/32"), "protocol"),
+        IpAddr::V6(v6) => (format!("{v6}/128/0"), "next-header"),
+    };
+    format!(
+        "flow route {{ match {{ destination {destination}; {protocol} ={transport}; destination-port ={port}; }} \
+         then {{ discard; }} }}"
+    )
+}
+
+/// The sets with the kind of their addresses, and whether they are for IPv4.
+const SETS: [(&str, &str, bool); 2] = [("cnc_v4", "ipv4_addr", true), ("cnc_v6", "ipv6_addr", false)];
+
+/// Two sets of a table of their own; how they are used is the operator's rule. Loading it (`nft -f`, one transaction)
+/// makes them where they are missing, empties and fills them, and leaves the operator's rules in the table alone.
 pub fn nftables(batch: &Batch) -> String {
     let mut out = head(batch, "#", "nftables sets; use: ip daddr . meta l4proto . th dport @cnc_v4 drop");
     out.push_str("table inet hinomi {\n");
-    for (name, kind, v4) in [("cnc_v4", "ipv4_addr", true), ("cnc_v6", "ipv6_addr", false)] {
-        out.push_str(&format!("  set {name} {{\n    type {kind} . inet_proto . inet_service\n"));
-        let elements: Vec<String> = batch
-            .endpoints()
-            .iter()
-            .filter(|shared| shared.address().is_ipv4() == v4)
-            .map(|shared| format!("{} . {} . {}", shared.address(), shared.transport(), shared.port()))
-            .collect();
-        if !elements.is_empty() {
-            out.push_str(&format!("    elements = {{\n      {}\n    }}\n", elements.join(",\n      ")));
-        }
-        out.push_str("  }\n");
+    for (name, kind, _) in SETS {
+        out.push_str(&format!("  set {name} {{\n    type {kind} . inet_proto . inet_service\n  }}\n"));
     }
     out.push_str("}\n");
+    for (name, ..) in SETS {
+        out.push_str(&format!("flush set inet hinomi {name}\n"));
+    }
+    for (name, _, v4) in SETS {
+        let of_set = batch.endpoints().iter().filter(|shared| shared.address().is_ipv4() == v4);
+        let elements: Vec<String> =
+            of_set.map(|shared| format!("{} . {} . {}", shared.address(), shared.transport(), shared.port())).collect();
+        if !elements.is_empty() {
+            out.push_str(&format!("add element inet hinomi {name} {{\n  {}\n}}\n", elements.join(",\n  ")));
+        }
+    }
     out
 }

@@ -24,7 +24,7 @@ const LEAST_EPOCHS: usize = 2;
 /// Confidence below which nothing leaves, in percent.
 const LEAST_CONFIDENCE_PERCENT: u8 = 50;
 /// Days after which a listed endpoint is forgotten.
-const VALID_DAYS: u16 = 30;
+pub const VALID_DAYS: u16 = 30;
 const STEP_PERCENT: u8 = 10;
 
 /// An endpoint that asks to leave, with what the gate wants to know.

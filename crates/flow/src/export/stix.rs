@@ -2,7 +2,9 @@
 //!
 //! Identifiers are version 5 UUIDs (RFC 9562) over the endpoint and the day of the list, so that the same list is the
 //! same bytes and a later withdrawal names the object that it revokes. There is no `created_by_ref`: it would name a
-//! carrier. `valid_from` is the day of the list.
+//! carrier. `valid_from` is the day of the list. A revocation is the last version of its object: every later list repeats
+//! it with the same `modified`, a millisecond into the day of the first that took it back, which is later than `created`
+//! even on the day of the listing.
 
 use std::net::IpAddr;
 
@@ -20,7 +22,7 @@ const NAMESPACE: [u8; 16] =
 /// The bundle, indented.
 pub fn bundle(batch: &Batch) -> String {
     let listed = batch.endpoints().iter().map(|shared| {
-        let mut object = indicator(shared.address(), shared.port(), shared.transport(), batch.listed(), batch.listed());
+        let mut object = indicator(shared.address(), shared.port(), shared.transport(), batch.listed());
         merge(
             &mut object,
             json!({
@@ -31,8 +33,8 @@ pub fn bundle(batch: &Batch) -> String {
         object
     });
     let withdrawn = batch.withdrawn().iter().map(|gone| {
-        let mut object = indicator(gone.address, gone.port, gone.transport, gone.listed, batch.listed());
-        merge(&mut object, json!({ "revoked": true }));
+        let mut object = indicator(gone.address, gone.port, gone.transport, gone.listed);
+        merge(&mut object, json!({ "modified": just_after(gone.withdrawn), "revoked": true }));
         object
     });
     let objects: Vec<Value> = listed.chain(withdrawn).collect();
@@ -43,14 +45,14 @@ pub fn bundle(batch: &Batch) -> String {
     format!("{value:#}\n")
 }
 
-fn indicator(address: IpAddr, port: u16, transport: Transport, listed: Day, modified: Day) -> Value {
+fn indicator(address: IpAddr, port: u16, transport: Transport, listed: Day) -> Value {
     let name = format!("{}/{transport}", std::net::SocketAddr::new(address, port));
     json!({
         "type": "indicator",
         "spec_version": "2.1",
         "id": format!("indicator--{}", uuid(&format!("{name} {listed}"))),
         "created": moment(listed),
-        "modified": moment(modified),
+        "modified": moment(listed),
         "name": format!("C&C server {name}"),
         "indicator_types": ["malicious-activity"],
         "pattern": pattern(address, port, transport),
@@ -72,6 +74,10 @@ fn pattern(address: IpAddr, port: u16, transport: Transport) -> String {
 
 fn moment(day: Day) -> String {
     format!("{day}T00:00:00.000Z")
+}
+
+fn just_after(day: Day) -> String {
+    format!("{day}T00:00:00.001Z")
 }
 
 fn batch_name(batch: &Batch) -> String {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::process::Command;
 use std::sync::Arc;
@@ -70,14 +71,18 @@ fn confidence_is_told_in_tens() {
     assert_eq!((told(0.999), told(0.74), told(0.501)), (Ok(90), Ok(70), Ok(50)));
 }
 
+/// Listed and withdrawn on the same day.
+fn gone(address: [u8; 4], port: u16) -> Delisted {
+    Delisted { address: address.into(), port, transport: Transport::Tcp, listed: DAY, withdrawn: DAY }
+}
+
 fn batch() -> Batch {
     let all = ["203.0.113.5", "198.51.100.77", "2001:db8::17", "2001:db8:0:1::9"];
     let shared = |address: &str| {
         let candidate = Candidate::of(&server(address, &[6, 6]), 0.87, []);
         Gate::default().pass(&candidate, DAY).expect("passes")
     };
-    let withdrawn =
-        Delisted { listed: Day(20_700), port: 23, address: [192, 0, 2, 9].into(), transport: Transport::Tcp };
+    let withdrawn = Delisted { listed: Day(20_760), ..gone([192, 0, 2, 9], 23) };
     Batch::new(DAY, all.iter().chain(&all).map(|address| shared(address)).collect(), vec![withdrawn])
 }
 
@@ -116,7 +121,54 @@ fn texts_are_as_their_readers_want_them() {
     let line = "announce flow route { match { destination 203.0.113.5/32; protocol =tcp; destination-port =1337; } \
                 then { discard; } }\n";
     assert!(flowspec.contains(line), "{flowspec}");
-    assert!(Form::Nftables.write(&batch).contains("203.0.113.5 . tcp . 1337"));
+    assert!(
+        flowspec.contains("\nwithdraw flow route { match { destination 192.0.2.9/32; protocol =tcp; "),
+        "{flowspec}"
+    );
+    let nftables = Form::Nftables.write(&batch);
+    let places = ["set cnc_v6 {", "flush set inet hinomi cnc_v4\n", "flush set inet hinomi cnc_v6\n"];
+    let filled = ["add element inet hinomi cnc_v4 {", "203.0.113.5 . tcp . 1337", "add element inet hinomi cnc_v6 {"];
+    let order: Vec<_> = places.iter().chain(&filled).map(|text| nftables.find(text)).collect();
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "made, emptied, filled: {nftables}");
+    assert!(!nftables.contains("192.0.2.9"));
+}
+
+#[test]
+fn an_empty_list_empties_the_sets() {
+    let nftables = Form::Nftables.write(&Batch::new(DAY, Vec::new(), Vec::new()));
+    assert!(nftables.ends_with("flush set inet hinomi cnc_v6\n"), "{nftables}");
+}
+
+#[test]
+fn every_announced_flow_can_be_withdrawn_in_the_same_words() {
+    let batch = batch();
+    let delist = |shared: &Shared| {
+        let (address, port, transport) = key(shared);
+        Delisted { address, port, transport, listed: DAY, withdrawn: DAY }
+    };
+    let back = Batch::new(DAY, Vec::new(), batch.endpoints().iter().map(delist).collect());
+    let lines = |batch: &Batch, verb: &str| -> BTreeSet<String> {
+        Form::Flowspec.write(batch).lines().filter_map(|line| line.strip_prefix(verb).map(str::to_owned)).collect()
+    };
+    assert_eq!(lines(&batch, "announce "), lines(&back, "withdraw "));
+    assert_eq!(lines(&back, "withdraw ").len(), 4);
+}
+
+#[test]
+fn what_nobody_can_hold_any_more_is_not_withdrawn() {
+    let on = |days| Batch::new(DAY.plus(days), Vec::new(), vec![gone([192, 0, 2, 9], 23)]).withdrawn().len();
+    assert_eq!((on(0), on(30), on(31)), (1, 1, 0));
+}
+
+#[test]
+fn a_later_zone_of_the_day_has_a_greater_serial_and_nothing_else_changes() {
+    let serial = |number| Form::Rpz.write(&batch().numbered(number)).contains(&format!(" 20261122{number:02} "));
+    assert!(serial(1) && serial(2) && serial(99));
+    assert_eq!(batch().numbered(0).number(), 1);
+    assert_eq!(batch().numbered(1_000).number(), 99);
+    for form in Form::ALL.into_iter().filter(|form| *form != Form::Rpz) {
+        assert_eq!(form.write(&batch()), form.write(&batch().numbered(2)), "{}", form.name());
+    }
 }
 
 #[test]
@@ -135,11 +187,15 @@ fn a_withdrawal_revokes_the_object_that_was_shared() {
         bundle.pointer("/objects/0").cloned().expect("an object")
     };
     let listed = id(&Form::Stix.write(&batch()));
-    let gone = Delisted { address: [198, 51, 100, 77].into(), port: 1_337, transport: Transport::Tcp, listed: DAY };
-    let later = id(&Form::Stix.write(&Batch::new(DAY.plus(3), Vec::new(), vec![gone])));
+    let taken = gone([198, 51, 100, 77], 1_337);
+    let revoked = |days| id(&Form::Stix.write(&Batch::new(DAY.plus(days), Vec::new(), vec![taken])));
+    let later = revoked(3);
     assert_eq!(listed.get("id"), later.get("id"));
     assert_eq!(listed.get("created"), later.get("created"));
     assert_eq!(later.get("revoked"), Some(&serde_json::Value::Bool(true)));
+    assert_eq!(listed["modified"], "2026-11-22T00:00:00.000Z");
+    assert_eq!(revoked(0)["modified"], "2026-11-22T00:00:00.001Z", "later on the same day, too");
+    assert_eq!(revoked(0), later, "nothing comes after a revocation, so all lists say it alike");
 }
 
 /// Whether the validator of OASIS accepts a text; `None` where it is not installed.

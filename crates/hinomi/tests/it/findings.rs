@@ -59,9 +59,8 @@ fn json(hinomi: &Installation, arguments: &[&str]) -> Value {
 fn what_is_held_is_told_with_reasons_and_every_look_is_written_down() {
     let hinomi = collected();
     let table = text(&hinomi, &["flow", "findings"]);
-    for told in
-        ["203.0.113.9:1337/tcp", "vain attempts", "may be shared", "4 distinct clients in one epoch, 5 are asked for"]
-    {
+    let few = "distinct clients in one epoch: at most 4, asked for: 5";
+    for told in ["203.0.113.9:1337/tcp", "vain attempts", "may be shared", few] {
         assert!(table.contains(told), "{told}: {table}");
     }
     let why = text(&hinomi, &["flow", "why", "203.0.113.9:1337", "--japanese"]);
@@ -84,6 +83,18 @@ fn nothing_leaves_without_an_approver_and_what_leaves_cannot_say_who_or_when() {
     assert!(text(&hinomi, &["flow", "export"]).contains("203.0.113.9:1337/tcp"));
     assert!(!hinomi.run(&["flow", "export", "--out", path]).status.success(), "nobody approves");
     assert!(!out.exists());
+    let (journal, noted) = (Journal::of_state(&hinomi.state()), "flow/ledger.jsonl");
+    let written =
+        || (fs::read(journal.path()).expect("a journal"), fs::read(hinomi.state().join(noted)).expect("a ledger"));
+    let untouched = written();
+    let folder = hinomi.state();
+    for name in [folder.to_str().expect("text"), &format!("{path}/")] {
+        assert!(
+            !hinomi.run(&["flow", "export", "--approve", "A", "--out", name]).status.success(),
+            "{name} is a folder"
+        );
+    }
+    assert!(written() == untouched, "nothing is written down of a list that cannot be written");
     text(&hinomi, &["flow", "export", "--format", "json", "--approve", "the duty officer", "--out", path]);
     let list: Value = serde_json::from_str(&fs::read_to_string(&out).expect("a list")).expect("JSON");
     let [record] = list["endpoints"].as_array().expect("a list").as_slice() else { panic!("one record: {list}") };
@@ -105,6 +116,7 @@ fn what_somebody_refutes_is_gone_and_the_next_list_withdraws_it() {
         fs::read_to_string(out).expect("a list")
     };
     assert!(list("first.csv").contains("203.0.113.9,1337,tcp,90,"));
+    let before = SystemClock.now();
     fs::write(hinomi.path("checkpoint"), text(&hinomi, &["flow", "ledger", "checkpoint"])).expect("noted down");
     let refute = |reason| hinomi.run(&["flow", "refute", "203.0.113.9:1337", "--by", "B", "--reason", reason]);
     assert!(!refute("203.0.113.9 is ours").status.success(), "no address goes into the ledger");
@@ -112,7 +124,10 @@ fn what_somebody_refutes_is_gone_and_the_next_list_withdraws_it() {
     assert!(!refute("it is our mail server").status.success(), "it is not held any more");
     assert!(text(&hinomi, &["flow", "findings", "--all"]).contains("somebody showed that it is wrong"));
     assert!(list("second.csv").contains("203.0.113.9,1337,tcp,,,cnc-detection,withdrawn"));
-    assert!(!list("third.csv").contains("203.0.113.9"), "once is enough");
+    assert!(list("third.csv").contains("203.0.113.9,1337,tcp,,,cnc-detection,withdrawn"), "for each reader and form");
+    let before = before.to_string();
+    assert!(text(&hinomi, &["flow", "findings", "--at", &before]).contains("203.0.113.9:1337"), "as it stood then");
+    assert!(text(&hinomi, &["flow", "why", "203.0.113.9:1337", "--at", &before]).contains("told first"));
     let checkpoint = hinomi.path("checkpoint");
     let verify = ["flow", "ledger", "verify", "--checkpoint", checkpoint.to_str().expect("text")];
     assert!(text(&hinomi, &verify).contains("1 checkpoints are continued"));

@@ -15,6 +15,7 @@ pub const REFUTED_DAYS: u64 = 90;
 const MAX_POINTS: usize = 400;
 /// Most times that an endpoint was taken back that its story keeps: the newest.
 const MAX_TAKEN: usize = 50;
+const MICROS_A_DAY: i64 = 86_400_000_000;
 
 /// A finding that is held.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +57,17 @@ pub struct Taken {
     pub reason: Withdrawn,
 }
 
+/// What a list named and the next ones take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToWithdraw {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// When a list named it last.
+    pub listed: Timestamp,
+    /// When a list first took it back since, if one did: other readers and other forms are still to be told.
+    pub withdrawn: Option<Timestamp>,
+}
+
 /// Everything told of one endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Story {
@@ -77,6 +89,8 @@ pub struct Story {
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     pages: BTreeMap<Endpoint, Page>,
+    /// The last day on which lists were shared, and how many.
+    lists: (i64, u64),
     /// What could not be read.
     pub left_out: LeftOut,
 }
@@ -87,7 +101,10 @@ struct Page {
     /// First and last telling since it was taken back last; none while it is not held.
     told: Option<(Timestamp, Timestamp)>,
     refuted: Option<Timestamp>,
+    /// When a list named it last.
     listed: Option<Timestamp>,
+    /// When a list first took it back since.
+    withdrawn: Option<Timestamp>,
     points: VecDeque<Point>,
     taken: VecDeque<Taken>,
 }
@@ -99,10 +116,17 @@ impl Book {
             Message::Found { finding, export } => self.page(finding.endpoint).found(time, *finding, export),
             Message::Retracted(retraction) => self.page(retraction.endpoint).retracted(time, retraction),
             Message::Listed(Listing { endpoints, withdrawn }) => {
-                endpoints.into_iter().for_each(|endpoint| self.page(endpoint).listed = Some(time));
-                withdrawn.into_iter().for_each(|endpoint| self.page(endpoint).listed = None);
+                self.lists = (day(time), self.lists_on(time).saturating_add(1));
+                endpoints.into_iter().for_each(|endpoint| self.page(endpoint).listed(time));
+                withdrawn.into_iter().for_each(|endpoint| self.page(endpoint).withdrawn(time));
             }
         }
+    }
+
+    /// How many lists of any form were shared on the day (UTC) of this moment; it must not lie before the last list.
+    pub fn lists_on(&self, now: Timestamp) -> u64 {
+        let (last, count) = self.lists;
+        if last == day(now) { count } else { 0 }
     }
 
     fn page(&mut self, endpoint: Endpoint) -> &mut Page {
@@ -127,11 +151,14 @@ impl Book {
         taken
     }
 
-    /// Endpoints that a list named, which no list took back since, and which are not held at this moment: the next list
-    /// takes them back. With the time of the list.
-    pub fn to_withdraw(&self, now: Timestamp) -> Vec<(Endpoint, Timestamp)> {
-        let gone = |page: &Page| page.listed.filter(|_| page.held(now).is_none());
-        self.pages.iter().filter_map(|(endpoint, page)| Some((*endpoint, gone(page)?))).collect()
+    /// Endpoints that a list named and that are not held at this moment: every list takes them back, for as long as
+    /// somebody may hold what was listed. One list goes to one reader in one form, so that one does not settle it.
+    pub fn to_withdraw(&self, now: Timestamp) -> Vec<ToWithdraw> {
+        let gone = |(endpoint, page): (&Endpoint, &Page)| {
+            let listed = page.listed.filter(|_| page.held(now).is_none())?;
+            Some(ToWithdraw { endpoint: *endpoint, listed, withdrawn: page.withdrawn })
+        };
+        self.pages.iter().filter_map(gone).collect()
     }
 
     /// Everything told of one endpoint.
@@ -155,6 +182,10 @@ impl Book {
     pub fn is_refuted(&self, endpoint: &Endpoint, now: Timestamp) -> bool {
         self.pages.get(endpoint).is_some_and(|page| page.is_refuted(now))
     }
+}
+
+const fn day(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(MICROS_A_DAY)
 }
 
 impl Page {
@@ -184,6 +215,14 @@ impl Page {
         self.told = None;
     }
 
+    fn listed(&mut self, time: Timestamp) {
+        (self.listed, self.withdrawn) = (Some(time), None);
+    }
+
+    fn withdrawn(&mut self, time: Timestamp) {
+        self.withdrawn.get_or_insert(time);
+    }
+
     fn is_refuted(&self, now: Timestamp) -> bool {
         let span = Duration::from_secs(REFUTED_DAYS * 86_400);
         self.refuted.is_some_and(|time| now.since(time) < span)
@@ -199,7 +238,7 @@ impl Page {
             first_told,
             last_told,
             export: export.clone(),
-            listed: self.listed,
+            listed: self.listed.filter(|_| self.withdrawn.is_none()),
         })
     }
 

@@ -89,17 +89,79 @@ fn what_was_refuted_is_not_held_again_for_a_while() {
     assert!(!book.is_refuted(&endpoint(1), after(REFUTED_DAYS)));
 }
 
+fn listed(endpoints: &[Endpoint], withdrawn: &[Endpoint]) -> Message {
+    Message::Listed(Listing { endpoints: endpoints.to_vec(), withdrawn: withdrawn.to_vec() })
+}
+
 #[test]
-fn a_list_that_named_what_is_gone_is_taken_back_once() {
+fn every_list_takes_back_what_is_gone_and_tells_when_that_began() {
     let (_folder, journal) = place();
-    let listed = |endpoints, withdrawn| Message::Listed(Listing { endpoints, withdrawn });
-    journal.append(&[found(1, START, 6.0), listed(vec![endpoint(1)], vec![])], START).unwrap();
+    let to_withdraw = |now| journal.read().unwrap().to_withdraw(now);
+    let gone = |withdrawn| [ToWithdraw { endpoint: endpoint(1), listed: START, withdrawn }];
+    journal.append(&[found(1, START, 6.0), listed(&[endpoint(1)], &[])], START).unwrap();
     let book = journal.read().unwrap();
     assert_eq!((book.to_withdraw(START).len(), book.held(START)[0].listed), (0, Some(START)));
     journal.append(&[taken(1, Withdrawn::Suppressed)], after(1)).unwrap();
-    assert_eq!(journal.read().unwrap().to_withdraw(after(1)), [(endpoint(1), START)]);
-    journal.append(&[listed(vec![], vec![endpoint(1)])], after(2)).unwrap();
-    assert!(journal.read().unwrap().to_withdraw(after(2)).is_empty());
+    assert_eq!(to_withdraw(after(1)), gone(None));
+    for day in 2..5 {
+        journal.append(&[listed(&[], &[endpoint(1)])], after(day)).unwrap();
+        assert_eq!(to_withdraw(after(day)), gone(Some(after(2))), "each reader and each form is told");
+    }
+    journal.append(&[found(1, after(5), 6.0)], after(5)).unwrap();
+    let book = journal.read().unwrap();
+    assert_eq!((book.to_withdraw(after(5)).len(), book.held(after(5))[0].listed), (0, None), "held again, not listed");
+    journal.append(&[listed(&[endpoint(1)], &[])], after(5)).unwrap();
+    assert_eq!(journal.read().unwrap().held(after(5))[0].listed, Some(after(5)));
+    journal.append(&[taken(1, Withdrawn::Refuted)], after(6)).unwrap();
+    let anew = ToWithdraw { endpoint: endpoint(1), listed: after(5), withdrawn: None };
+    assert_eq!(to_withdraw(after(6)), [anew], "a new listing is taken back anew");
+}
+
+#[test]
+fn lists_are_counted_by_the_day() {
+    let (_folder, journal) = place();
+    let (midnight, last) = (Timestamp::from_micros(20_779 * 86_400_000_000), Duration::from_secs(86_399));
+    for time in [midnight, midnight.plus(last), midnight.plus(last)] {
+        journal.append(&[listed(&[], &[])], time).unwrap();
+    }
+    let book = journal.read().unwrap();
+    assert_eq!((book.lists_on(midnight), book.lists_on(midnight.plus(last + Duration::from_secs(1)))), (3, 0));
+}
+
+#[test]
+fn the_journal_is_read_as_it_stood() {
+    let (_folder, journal) = place();
+    journal.append(&[found(1, START, 6.0)], START).unwrap();
+    journal.append(&[taken(1, Withdrawn::Refuted), found(2, after(1), 6.0)], after(1)).unwrap();
+    let held = |until: Timestamp| -> Vec<Endpoint> {
+        let held = journal.read_until(until).unwrap().held(until);
+        held.iter().map(|held| held.finding.endpoint).collect()
+    };
+    assert_eq!(held(START), [endpoint(1)], "what was told later does not count");
+    assert_eq!(held(after(1)), [endpoint(2)]);
+    assert!(held(START.minus(Duration::from_micros(1))).is_empty());
+}
+
+#[test]
+fn what_was_taken_back_and_shared_is_never_too_old_to_be_read() {
+    let (_folder, journal) = place();
+    let told = [found(1, START, 6.0), taken(1, Withdrawn::Refuted), listed(&[endpoint(2)], &[]), found(2, START, 6.0)];
+    journal.append(&told, START).unwrap();
+    let old = fs::metadata(journal.path()).unwrap().len();
+    let text = fs::read_to_string(journal.path()).unwrap();
+    let found_first: Vec<bool> = text.lines().map(|line| tells_found(line.as_bytes())).collect();
+    assert_eq!(found_first, [true, false, false, true], "findings are known without parsing");
+    journal.append(&[found(1, after(1), 6.0), found(3, after(1), 6.0)], after(1)).unwrap();
+    let newest = fs::metadata(journal.path()).unwrap().len() - old;
+    let book = journal.read_newest(newest, after(1)).unwrap();
+    assert_eq!((book.left_out.old_bytes, book.left_out.damaged_lines), (old, 0));
+    assert!(book.is_refuted(&endpoint(1), after(1)));
+    let held: Vec<Endpoint> = book.held(after(1)).iter().map(|held| held.finding.endpoint).collect();
+    assert_eq!(held, [endpoint(3)]);
+    assert_eq!(book.to_withdraw(after(1))[0].endpoint, endpoint(2), "it is not held, so it is taken back");
+    let turned = text.replace("{\"format\":1,", "{ \"format\":1,");
+    fs::write(journal.path(), turned).unwrap();
+    assert!(journal.read_newest(0, after(1)).unwrap().held(after(1)).is_empty(), "nor in other words");
 }
 
 #[test]
@@ -151,7 +213,7 @@ fn a_reading_takes_the_newest_and_counts_the_rest() {
     let newest: u64 = lengths[7..].iter().sum();
     let old: u64 = lengths[..7].iter().sum();
     for (most, held, left) in [(newest, 3, old), (newest + 5, 3, old), (u64::MAX, 10, 0)] {
-        let book = journal.read_newest(most).unwrap();
+        let book = journal.read_newest(most, START).unwrap();
         assert_eq!((book.held(START).len(), book.left_out.old_bytes), (held, left), "{most}");
     }
 }

@@ -13,7 +13,7 @@ use hinomi_lake::cnc::Journal;
 use hinomi_model::cnc::{Endpoint, Listing, Message};
 use hinomi_model::merkle::TreeHash;
 use hinomi_model::{Clock, SystemClock, Timestamp, Transport};
-use hinomi_share::CncList;
+use hinomi_share::{CncList, ToWithdraw};
 
 use crate::cli::Common;
 use crate::output;
@@ -33,10 +33,19 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    if let Some(out) = &options.out {
+        refuse_folder(out)?;
+    }
     let now = SystemClock.now();
     let state = common.state()?;
     let list = state.reader()?.cnc_list(now)?;
     let batch = batch(&list, now);
+    if list.left_out.damaged_lines > 0 {
+        let lines = list.left_out.damaged_lines;
+        output::talk(&format!(
+            "{lines} lines of the journal make no sense; one may have taken back what is listed here"
+        ));
+    }
     let form = Form::ALL.into_iter().find(|form| form.name() == options.format).context("no such form")?;
     let (Some(by), Some(out)) = (&options.approve, &options.out) else {
         return preview(common, &list, &batch, now);
@@ -48,10 +57,12 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     let records = batch.endpoints().len() as u64;
     let event =
         Event::Exported { by: approver, format: Words::new(form.name())?, records, sha256: Words::new(&digest)? };
-    // The ledger first and the file itself last: no list without its entry, whatever is killed when.
+    // The ledger first and the file itself last: no list without its entry, whatever is killed when. A list that the
+    // journal knows and nobody got loses no withdrawal: the next lists repeat it.
     let at = SystemClock.now();
     Ledger::open(&witness::ledger_path(state.dir()), at)?.append(at, event)?;
-    Journal::of_state(state.dir()).append(&[Message::Listed(listing(&batch))], at)?;
+    // With the time of the list, not of this line: over midnight a withdrawal would name another day's list.
+    Journal::of_state(state.dir()).append(&[Message::Listed(listing(&batch))], now)?;
     fs::rename(&new, out).with_context(|| format!("cannot write {}", out.display()))?;
     drop(ready);
     if common.json {
@@ -72,11 +83,22 @@ fn batch(list: &CncList, now: Timestamp) -> Batch {
     let (gate, today) = (Gate::default(), Day::of(now));
     let pass = |(finding, verdict)| gate.pass_stored(finding, verdict, today).ok();
     let shared: Vec<Shared> = list.held.iter().map(|(finding, verdict)| (finding, verdict)).filter_map(pass).collect();
-    let gone = |(endpoint, listed): &(Endpoint, Timestamp)| {
-        let transport = endpoint.transport()?;
-        Some(Delisted { address: endpoint.address, port: endpoint.port, transport, listed: Day::of(*listed) })
+    let gone = |ToWithdraw { endpoint, listed, withdrawn }: &ToWithdraw| {
+        let (transport, withdrawn) = (endpoint.transport()?, withdrawn.map_or(today, Day::of));
+        let (Endpoint { address, port, .. }, listed) = (*endpoint, Day::of(*listed));
+        Some(Delisted { address, port, transport, listed, withdrawn })
     };
-    Batch::new(today, shared, list.to_withdraw.iter().filter_map(gone).collect())
+    let withdrawn = list.to_withdraw.iter().filter_map(gone).collect();
+    Batch::new(today, shared, withdrawn).numbered(list.lists_today.saturating_add(1))
+}
+
+/// A folder cannot become a list; this must be known before anything is written down.
+fn refuse_folder(out: &Path) -> Result<()> {
+    let ends_as_folder = out.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if ends_as_folder || out.is_dir() {
+        bail!("{} is a folder: name a file in it with --out", out.display());
+    }
+    Ok(())
 }
 
 fn listing(batch: &Batch) -> Listing {

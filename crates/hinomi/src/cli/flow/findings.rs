@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// Also what was taken back or has faded.
     #[arg(long)]
     all: bool,
-    /// As it stood, or will have faded, at this time.
+    /// As it stood at this time, by what was told until then, or as it will have faded.
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
     /// In Japanese.
@@ -40,7 +40,8 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     if left_out.damaged_lines > 0 || left_out.old_bytes > 0 {
         let (lines, bytes) = (left_out.damaged_lines, left_out.old_bytes);
         output::talk(&format!(
-            "{lines} lines of the journal make no sense, {bytes} bytes of it are too old to be read"
+            "{lines} lines of the journal make no sense, {bytes} bytes of it are too old: of them only what was taken back or \
+             shared was read"
         ));
     }
     Ok(())

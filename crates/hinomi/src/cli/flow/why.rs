@@ -26,7 +26,7 @@ pub(crate) struct Options {
     read: Vec<PathBuf>,
     #[command(flatten)]
     input: Input,
-    /// As it stood, or will have faded, at this time.
+    /// As it stood at this time, by what was told until then, or as it will have faded.
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
     /// In Japanese.
