@@ -1,7 +1,7 @@
 //! Subscribers that begin the same attack within seconds of each other have the same master.
 //!
 //! Onsets of one attack (same port, or same victim) within [`TOGETHER`] make a volley. A server whose clients take
-//! part in volleys far more than their number explains (hypergeometric, share of false discoveries held) is where the
+//! part in volleys far more than their number explains (hypergeometric, corrected for all that is tried) is where the
 //! order came from. The idea is that of GLASSO on darknet senders (Dark-GLASSO, 2020), applied to subscribers.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hinomi_model::Timestamp;
 
-use super::statistics::{along, false_discovery, from_u64, ln_hypergeometric_tail};
+use super::statistics::{along, as_f64, from_u64, ln_hypergeometric_tail};
 use super::view::ServerView;
 use super::watch::Onset;
 use super::{Code, Evidence, World};
@@ -23,7 +23,10 @@ const TOGETHER: Duration = Duration::from_secs(10);
 const MIN_VOLLEY: u64 = 3;
 /// Clients of a volley that a server must have.
 const MIN_HITS: u64 = 2;
-const FALSE_DISCOVERIES: f64 = 0.05;
+/// The chance that even one server passes by chance, over all servers and volleys (Bonferroni). A share of false
+/// discoveries would not do: what the attackers scan and flood is met by all of them too, and a thousand such true
+/// discoveries would let lawful servers pass that two of them have in common.
+const ONE_BY_CHANCE: f64 = 0.05;
 /// Volleys looked at, the largest.
 const MAX_VOLLEYS: usize = 64;
 /// Times more clients in the volley than expected, in powers of ten.
@@ -59,9 +62,9 @@ pub(crate) fn parts(servers: &Servers, onsets: &[Onset]) -> HashMap<Remote, Part
             Some((server.endpoint, best))
         })
         .collect();
-    let ln_p: Vec<f64> = all.iter().map(|(_, part)| part.ln_p).collect();
-    let keep = false_discovery(&ln_p, FALSE_DISCOVERIES / f64::from(u32::try_from(volleys.len().max(1)).unwrap_or(1)));
-    all.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(found, _)| found).collect()
+    let tests = as_f64(all.len().max(1)) * as_f64(volleys.len().max(1));
+    let least = (ONE_BY_CHANCE / tests).ln();
+    all.into_iter().filter(|(_, part)| part.ln_p <= least).collect()
 }
 
 fn volleys(onsets: &[Onset]) -> Vec<Volley> {
