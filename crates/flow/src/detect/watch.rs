@@ -10,9 +10,9 @@
 //! State is per pseudonym, lives [`MEMORY_SECONDS`] at most, and every list in it has a bound.
 
 mod doings;
+mod marks;
 
 use std::collections::{BinaryHeap, HashMap};
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
 
 pub(crate) use doings::Doings;
+use marks::{Swept, has_room};
 
 /// Subscribers that are watched at once. Where there are more, those with the smallest pseudonyms are: a uniform sample,
 /// infected ones first, and the same whatever the order in which they come.
@@ -145,14 +146,6 @@ struct Subscriber {
 
 /// Who is watched rather: infected ones, then by pseudonym; with its epoch.
 type Rank = (bool, Pseudonym, u32);
-
-/// The epochs in which full tables were looked through last.
-#[derive(Default)]
-struct Swept {
-    scanned: u32,
-    flooded: u32,
-    backscatter: u32,
-}
 
 /// Who does what.
 #[derive(Default)]
@@ -303,24 +296,6 @@ impl Watch {
         self.backscatter.retain(|_, (_, of)| is_known(*of));
         self.chains.clear();
     }
-}
-
-/// Whether something may be remembered of this key. A full table forgets what earlier epochs told of others, once an
-/// epoch: looking through it at every flow would be slow.
-fn has_room<K: Eq + Hash, V>(
-    marks: &mut HashMap<K, V>,
-    key: &K,
-    (epoch, swept): (u32, &mut u32),
-    of: impl Fn(&V) -> u32,
-) -> bool {
-    if marks.len() < MAX_REMOVED || marks.contains_key(key) {
-        return true;
-    }
-    if *swept < epoch {
-        *swept = epoch;
-        marks.retain(|_, mark| of(mark) >= epoch);
-    }
-    marks.len() < MAX_REMOVED
 }
 
 enum Verdict {
