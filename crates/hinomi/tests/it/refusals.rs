@@ -87,7 +87,7 @@ fn explain_tells_transports_and_ports_of_probes_apart() {
     let here = Installation::new();
     let scope = here.scope("both", LOOPBACK, "9", "53");
     let explain = |more: &[&str]| {
-        here.json(&[&["scope", "explain", "--scope", text(&scope), "127.0.0.1", "--port", "53"], more].concat())
+        here.json(&[&["scope", "explain", "--scope", text(&scope), "127.91.0.1", "--port", "53"], more].concat())
     };
     assert_eq!(explain(&["--udp", "--probe", "dns"])["allowed"], true);
     assert_eq!(explain(&[])["refusal"]["rule"], "port");
