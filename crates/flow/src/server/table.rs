@@ -370,7 +370,7 @@ impl Servers {
         self.stop_waiting(current_epoch);
     }
 
-    /// Flows of epochs before the running one wait no longer: records live minutes, not days.
+    /// Flows of epochs before the running one wait no longer.
     fn stop_waiting(&mut self, current_epoch: u32) {
         let mut left: Vec<Remote> = Vec::with_capacity(self.queue.len());
         for endpoint in std::mem::take(&mut self.queue) {
