@@ -190,11 +190,24 @@ pub fn readable(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(shown(&steered).into_bytes())
 }
 
+/// The most parameters, in bytes, of a sequence that steers a terminal.
+pub(crate) const MAX_PARAMETERS: usize = 32;
+
+/// Whether a byte may be a parameter of such a sequence (ECMA-48 section 5.4; a blank is none here, so that no
+/// sequence reaches into words).
+pub(crate) const fn is_parameter(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'?')
+}
+
 /// How many bytes after an escape belong to it.
 fn steering_bytes(after: &[u8]) -> usize {
     let length = match after {
-        // Parameters up to a final byte.
-        [b'[', inside @ ..] => inside.iter().position(|byte| matches!(*byte, b'@'..=b'~')).map(|end| end + 2),
+        // Parameters up to a final byte; without one, the bracket was all of it, and the rest is text.
+        [b'[', inside @ ..] => {
+            let end = inside.iter().take(MAX_PARAMETERS).position(|byte| !is_parameter(*byte));
+            let whole = end.filter(|end| inside.get(*end).is_some_and(|byte| matches!(*byte, b'@'..=b'~')));
+            Some(whole.map_or(1, |end| end + 2))
+        }
         // A text for the terminal itself, up to a bell or up to the escape that ends it.
         [b']' | b'P' | b'X' | b'^' | b'_', inside @ ..] => {
             let end = inside.iter().position(|byte| matches!(*byte, BEL | ESC));

@@ -9,6 +9,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::recognise::recognise;
+use crate::telnet::{MAX_PARAMETERS, is_parameter};
 use crate::text::{blank, find_ignore_case, get};
 use crate::{mysql, text};
 
@@ -68,8 +69,16 @@ fn is_time(text: &[u8]) -> bool {
 fn is_alone(input: &[u8], start: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| input.get(at));
     let after = input.get(start + 8);
-    !before.is_some_and(|byte| goes_on(*byte) && *byte != b'T')
+    !steers(input, start)
+        && !before.is_some_and(|byte| goes_on(*byte) && *byte != b'T')
         && !after.is_some_and(|byte| goes_on(*byte) && *byte != b'Z')
+}
+
+/// Whether it stands among the parameters of a sequence that steers a terminal: what is taken for text would change.
+fn steers(input: &[u8], start: usize) -> bool {
+    let before = get(input, start.saturating_sub(MAX_PARAMETERS + 2)..start);
+    let parameters = before.iter().rev().take_while(|byte| is_parameter(**byte)).count();
+    before.get(..before.len() - parameters).is_some_and(|rest| rest.ends_with(b"\x1b["))
 }
 
 const fn goes_on(byte: u8) -> bool {
@@ -202,6 +211,7 @@ mod tests {
             "12:13:14Mon         01:02:03",
             "Local time is now 1:2:3:4:12:13:14",
             "a 2026-11-22T01:02:03 12:13:14",
+            "\u{1b}[1;22:13:20~ 22:13:20 CEST",
         ] {
             let once = masked(text);
             assert_eq!(masked(&once), once, "{text}");
