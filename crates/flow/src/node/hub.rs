@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hinomi_model::Timestamp;
+
 use super::message::{Addressed, Content, JobId, Parcel, Reply, Share, of_server, of_subscriber};
 use super::portable::read_whole;
 use super::worker::MAX_PIECES;
@@ -154,6 +156,15 @@ impl Hub {
     pub(crate) fn advance(&mut self, epoch: u32) -> Result<(), FlowError> {
         self.flush()?;
         (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Advance(epoch)))
+    }
+
+    /// Tells all how late it is.
+    ///
+    /// # Errors
+    /// When the bus does not take a parcel.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Result<(), FlowError> {
+        self.flush()?;
+        (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Expire(now)))
     }
 
     /// Asks all workers for their shares and puts them together.

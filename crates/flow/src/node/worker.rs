@@ -129,13 +129,17 @@ impl Worker {
                         state.watch.see(&addressed.flow);
                     }
                     if addressed.for_servers {
-                        state.servers.take(addressed.flow);
+                        state.servers.take(&addressed.flow);
                     }
                 }
             }
             Content::Advance(epoch) => {
                 state.servers.advance(epoch);
                 state.watch.advance(epoch);
+            }
+            Content::Expire(now) => {
+                state.servers.expire(now);
+                state.watch.expire(now);
             }
             Content::Tell { round } => {
                 let mut share = Vec::new();
