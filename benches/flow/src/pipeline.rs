@@ -1,5 +1,5 @@
-//! End to end on two threads, as the collector runs: exports decoded, stripped of addresses and joined on one, kept and
-//! scored on the other, a bounded queue between them. Datagrams are made as they are needed, on the first thread: what
+//! End to end on two threads, as the collector runs: exports decoded, stripped of addresses and joined on one, kept on
+//! the other, a bounded queue between them; a third scores a snapshot every minute. Datagrams are made as they are needed, on the first thread: what
 //! that costs is told, and is in the figures.
 
 use std::net::SocketAddr;
@@ -95,11 +95,7 @@ pub fn run(records: u64) {
     println!("{batches} batches; pairs {pairs:?}");
     println!("{:?}", analysis.server_counts());
     println!("{:?}", analysis.watch_counts());
-    println!(
-        "scorings: {} of {:?} ms",
-        scoring_ns.len(),
-        scoring_ns.iter().map(|ns| ns / 1_000_000).collect::<Vec<_>>()
-    );
+    println!("scorings beside it: {} within {scorings:?} ms", scorings.len());
     println!("first thread  {:>8.3} million records a second of its core", rate(intake_ns));
     println!("second thread {:>8.3} million records a second of its core", rate(analysed_ns));
     println!("both          {:>8.3} million records a second of the clock on the wall", records as f64 / seconds / 1e6);
