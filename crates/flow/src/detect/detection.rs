@@ -61,7 +61,7 @@ pub struct Detection {
 impl Detection {
     /// A detection that has seen nothing.
     pub fn new(config: ServerConfig) -> Self {
-        let (watch, seeds) = (Watch::default(), Arc::default());
+        let (watch, seeds) = (Watch::new(config.subscribers_watched), Arc::default());
         Self { servers: Servers::new(config), watch, seeds, model: None, base_rate: BASE_RATE }
     }
 
@@ -154,7 +154,7 @@ impl Detection {
 
     /// What is known now, to be scored elsewhere: nothing that comes later changes it.
     pub(crate) fn snapshot(&self) -> Self {
-        let mut watch = Watch::default();
+        let mut watch = Watch::new(0);
         watch.absorb(self.watch.doings());
         Self {
             servers: self.servers.snapshot(),

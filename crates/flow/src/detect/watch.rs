@@ -7,7 +7,7 @@
 //!                      -> scanned, flooded, backscatter -> removed before scoring, and counted
 //! ```
 //!
-//! State is per pseudonym, lives [`MEMORY_SECONDS`] at most, and every list in it has a bound.
+//! State is per pseudonym, lives [`MEMORY_SECONDS`] after it was last added to, and every list in it has a bound.
 
 mod doings;
 mod few;
@@ -28,8 +28,8 @@ pub(crate) use doings::Doings;
 use few::Few;
 use marks::{Swept, has_room};
 
-/// Subscribers that are watched at once. Where there are more, those with the smallest pseudonyms are: a uniform sample,
-/// infected ones first, and the same whatever the order in which they come.
+/// Subscribers that are watched at once by default. Where there are more, those with the smallest pseudonyms are: a
+/// uniform sample, infected ones first, and the same whatever the order in which they come.
 pub const MAX_SUBSCRIBERS: usize = 131_072;
 /// Onsets kept.
 pub const MAX_ONSETS: usize = 65_536;
@@ -150,6 +150,7 @@ type Rank = (bool, Pseudonym, u32);
 /// Who does what.
 #[derive(Default)]
 pub struct Watch {
+    max_subscribers: usize,
     subscribers: FastMap<(u32, Pseudonym), Subscriber>,
     /// Those that are watched; the one that makes room first on top.
     order: BinaryHeap<Rank>,
@@ -168,6 +169,11 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// One that has seen nothing and watches so many subscribers at once.
+    pub(crate) fn new(max_subscribers: usize) -> Self {
+        Self { max_subscribers, ..Self::default() }
+    }
+
     /// Looks at one flow. Flows should come about in the order of their starts.
     pub(crate) fn see(&mut self, flow: &Flow<CncDetection>) {
         self.counts.flows = self.counts.flows.saturating_add(1);
@@ -205,7 +211,7 @@ impl Watch {
     /// Whether this subscriber is watched, perhaps from now on.
     fn watches(&mut self, flow: &Flow<CncDetection>) -> bool {
         let rank = (!flow.infected, flow.subscriber, flow.epoch);
-        let full = self.subscribers.len() >= MAX_SUBSCRIBERS;
+        let full = self.subscribers.len() >= self.max_subscribers;
         let key = (flow.epoch, flow.subscriber);
         let is_beyond = full && !flow.infected && self.order.peek().is_some_and(|last| rank > *last);
         // On a large network most flows end here, before the table is asked.

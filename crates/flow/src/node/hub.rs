@@ -177,7 +177,8 @@ impl Hub {
         let round = self.round;
         (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Tell { round }))?;
         let mut desk: BTreeMap<u32, Pieces> = (0..self.partitions()).map(|each| (each, Pieces::default())).collect();
-        let mut gathered = Gathered { servers: Servers::new(self.config.clone()), watch: Watch::default() };
+        let mut gathered =
+            Gathered { servers: Servers::new(self.config.clone()), watch: Watch::new(self.config.subscribers_watched) };
         while desk.values().any(|pieces| !pieces.told) {
             let Some(bytes) = self.bus.reply(PATIENCE)? else {
                 let silent = desk.iter().filter(|(_, pieces)| !pieces.told).map(|(partition, _)| *partition);

@@ -230,6 +230,7 @@ portable!(ServerConfig {
     contacts_timed,
     popular_clients,
     gate_cells,
+    subscribers_watched,
 });
 portable!(ServerCounts {
     flows,

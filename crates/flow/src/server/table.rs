@@ -10,6 +10,7 @@ use hinomi_model::Timestamp;
 use super::gate::{DEFAULT_CELLS, Gate};
 use super::role::Role;
 use super::{Server, client_hash};
+use crate::detect::watch::MAX_SUBSCRIBERS;
 use crate::hash::{FastMap, FastSet};
 use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Remote};
@@ -50,6 +51,8 @@ pub struct ServerConfig {
     pub popular_clients: u64,
     /// Cells of a row of the gate.
     pub gate_cells: usize,
+    /// Subscribers whose doings are watched beside the table.
+    pub subscribers_watched: usize,
 }
 
 impl Default for ServerConfig {
@@ -64,6 +67,7 @@ impl Default for ServerConfig {
             contacts_timed: 128,
             popular_clients: 1_024,
             gate_cells: DEFAULT_CELLS,
+            subscribers_watched: MAX_SUBSCRIBERS,
         }
     }
 }

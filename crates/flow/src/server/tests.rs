@@ -128,6 +128,18 @@ fn who_waits_too_long_is_counted_out() {
 }
 
 #[test]
+fn a_snapshot_stays_as_it_was() {
+    let mut table = Servers::new(ServerConfig { clients_to_admit: 1, ..small() });
+    table.take(&flow(1, 0));
+    let snapshot = table.snapshot();
+    let before = only(&snapshot).clone();
+    (0..50).for_each(|second| table.take(&flow(2, second)));
+    table.advance(DAY + 1);
+    assert_eq!(only(&snapshot), &before);
+    assert_eq!((only(&snapshot).contacts(), only(&table).contacts()), (1, 51));
+}
+
+#[test]
 fn answers_are_told_apart() {
     let with = |volume: Volume| Answer::of(&Flow { back: Some(volume), ..flow(1, 0) });
     assert_eq!(with(Volume::default()), Answer::Silent);
