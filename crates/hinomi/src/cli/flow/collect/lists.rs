@@ -59,7 +59,7 @@ pub(crate) struct Lists {
     /// Most servers that are kept at once; a full table keeps those that more clients met.
     #[arg(long, value_name = "NUMBER", default_value_t = ServerConfig::default().max_servers, value_parser = size)]
     max_servers: usize,
-    /// Most subscribers that are watched for scans and floods at once; of more, a sample is. Some 14 kB each at most.
+    /// Most subscribers that are watched for scans and floods at once; of more, a sample is. Some kilobytes each.
     #[arg(long, value_name = "NUMBER", default_value_t = ServerConfig::default().subscribers_watched, value_parser = size)]
     max_watched: usize,
     /// Make a model of the servers met and of the lists before each scoring.
