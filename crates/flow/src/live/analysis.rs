@@ -209,6 +209,16 @@ impl Analysis {
         self.detection.servers().len()
     }
 
+    /// The findings that are held.
+    pub(crate) const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// The table of servers; with workers, as they told it last.
+    pub(crate) const fn table(&self) -> &Servers {
+        self.detection.servers()
+    }
+
     /// Findings held now.
     pub fn findings(&self) -> usize {
         self.held.findings().count()

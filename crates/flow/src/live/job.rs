@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,8 @@ use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
 use crate::inlet::Inlet;
+use crate::ledger::Event;
+use crate::own::{OwnDesk, World};
 use crate::purpose::{CncDetection, Flow};
 use crate::subscribers::Subscribers;
 
@@ -74,6 +77,14 @@ pub trait Recorder {
         Ok(Box::new(|_| false))
     }
 
+    /// Somebody asks about own lines: the entry is on disk when this returns, and before anything is answered.
+    ///
+    /// # Errors
+    /// When that cannot be recorded; nothing is answered then.
+    fn asked(&mut self, _event: Event) -> io::Result<()> {
+        Err(io::Error::other("this collector keeps no record of who asks"))
+    }
+
     /// All sums, every second and at the end.
     ///
     /// # Errors
@@ -99,7 +110,12 @@ pub struct Job {
     pub score_every: Duration,
     /// When to end by itself.
     pub lasting: Option<Duration>,
+    /// Who answers which own lines met a finding; none while that switch is off.
+    pub own: Option<OwnDesk>,
 }
+
+/// What ended the job before its time.
+pub(super) type Failure = Mutex<Option<FlowError>>;
 
 /// What every receiver and stream has; each has its own copy.
 #[derive(Clone)]
@@ -110,12 +126,23 @@ pub(super) struct Desk<'a> {
     pub(super) limits: Limits,
     pub(super) clock: &'a dyn Clock,
     pub(super) stop: &'a AtomicBool,
+    failure: &'a Failure,
     queue: SyncSender<Batch>,
 }
 
 impl Desk<'_> {
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// What a thread of this job does in it: whether it fails or breaks off, the job ends and says so. Without it the
+    /// others would go on, and nobody would know that something is not taken in any more.
+    pub(super) fn guarded(self, what: &'static str, work: impl FnOnce(Self) -> Result<(), FlowError>) {
+        let (stop, failure) = (self.stop, self.failure);
+        if let Err(error) = whole(what, || work(self)) {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            stop.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Joins flows that came at that time, and hands sessions to the analysis. Tells whether it had to wait; none when the
@@ -142,12 +169,18 @@ pub(super) fn publish(slot: &Slot, part: Part) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = part;
 }
 
+/// Does it; breaking off is an error like another. What was being changed meanwhile is not used after that, but for sums
+/// and the keys' end.
+fn whole<T>(what: &'static str, work: impl FnOnce() -> Result<T, FlowError>) -> Result<T, FlowError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(FlowError::BrokeOff { what }))
+}
+
 impl Job {
     /// Runs until told to stop, or until its time is over; then takes in what has arrived, scores a last time, and
     /// destroys the keys.
     ///
     /// # Errors
-    /// When a key cannot be made, a socket fails for good, or the recorder fails.
+    /// When a key cannot be made, a socket fails for good, the recorder fails, or a thread breaks off.
     pub fn run(
         self,
         clock: &dyn Clock,
@@ -157,7 +190,7 @@ impl Job {
         let Self { sockets, subscribers, epochs, limits, .. } = self;
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if self.local_remotes { inlet.with_local_remotes() } else { inlet };
-        let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Mutex::new(None));
+        let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Failure::default());
         let slots: Vec<Slot> = sockets.udp.iter().map(|_| Slot::default()).collect();
         let mut centre = Centre {
             analysis: Analysis::new(self.analysis),
@@ -168,29 +201,31 @@ impl Job {
             started: clock.now(),
             slots: &slots,
             streams: &streams,
+            own: self.own,
             recorder,
         };
         // Before the first datagram is taken: no record finds itself without a key.
         centre.look(clock.now())?;
         let told = std::thread::scope(|scope| {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
-            let desk = Desk { keys, inlet, pairs: centre.analysis.pairs(), limits, clock, stop, queue: sender };
+            let pairs = centre.analysis.pairs();
+            let desk = Desk { keys, inlet, pairs, limits, clock, stop, failure: &failure, queue: sender };
             for (socket, slot) in sockets.udp.iter().zip(&slots) {
-                let (desk, failure) = (desk.clone(), &failure);
-                scope.spawn(move || {
-                    if let Err(error) = receive::run(socket, desk, slot) {
-                        stop.store(true, Ordering::Relaxed);
-                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    }
-                });
+                let desk = desk.clone();
+                scope.spawn(move || desk.guarded("a receiver", |desk| receive::run(socket, desk, slot)));
             }
             for listener in &sockets.tcp {
                 let (desk, streams) = (desk.clone(), &streams);
-                scope.spawn(move || stream::accept(scope, listener, &desk, streams));
+                scope.spawn(move || {
+                    desk.guarded("a listener", |desk| {
+                        stream::accept(scope, listener, &desk, streams);
+                        Ok(())
+                    });
+                });
             }
             // The queue ends when the last of its senders does.
             drop(desk);
-            let outcome = centre.run(&queue, stop, self.score_every, self.lasting);
+            let outcome = whole("the analysis", || centre.run(&queue, stop, self.score_every, self.lasting));
             stop.store(true, Ordering::Relaxed);
             // Nobody takes flows any more: a receiver that waits for room in the queue is let go.
             drop(queue);
@@ -216,6 +251,7 @@ struct Centre<'a> {
     started: Timestamp,
     slots: &'a [Slot],
     streams: &'a Streams,
+    own: Option<OwnDesk>,
     recorder: &'a mut dyn Recorder,
 }
 
@@ -251,13 +287,28 @@ impl Centre<'_> {
         }
     }
 
-    /// Keys, ages, sums.
+    /// The ended epoch's last scoring, keys, ages, who asks about own lines, sums.
     fn look(&mut self, now: Timestamp) -> Result<(), FlowError> {
+        let is_ended = self.keys.read().is_ended(now);
+        if is_ended {
+            // While all of it is known.
+            self.analysis.expire(now)?;
+            self.score(now)?;
+        }
         let turned = turn(&mut self.keys.write(), now, self.recorder)?;
         age(&mut self.analysis, turned, now, self.recorder)?;
         self.analysis.expire(now)?;
+        self.answer(now);
         let status = self.status(now, true);
         self.recorder.status(&status).map_err(FlowError::recorder)
+    }
+
+    /// After the keys were moved to this moment: none that should be gone resolves anything.
+    fn answer(&mut self, now: Timestamp) {
+        let Some(desk) = &self.own else { return };
+        let keys = self.keys.read();
+        let (analysis, subscribers) = (&self.analysis, self.subscribers.as_ref());
+        desk.serve(&mut World { keys: &keys, analysis, subscribers, recorder: &mut *self.recorder, now });
     }
 
     fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
@@ -310,6 +361,7 @@ impl Centre<'_> {
             epoch,
             epoch_ends: keys.length().end_of(epoch),
             infected_switch: keys.knows_infected(),
+            own_switch: self.own.is_some(),
             loss: loss::share(&part),
             ..CollectorStatus::default()
         };
@@ -356,3 +408,6 @@ pub(super) fn age(
 fn has_passed(before: Timestamp, now: Timestamp, span: Duration) -> bool {
     now.since(before).max(before.since(now)) >= span
 }
+
+#[cfg(test)]
+mod tests;

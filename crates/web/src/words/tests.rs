@@ -28,6 +28,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(states.map(|state| format!("survey-{}", state.name())));
     keys.extend(hinomi_model::cnc::status::names::SUMS.map(|sum| format!("flow-sum-{}", sum.replace('_', "-"))));
     keys.extend(hinomi_model::cnc::status::names::FILE_REASONS.map(|(name, _)| format!("flow-file-{name}")));
+    keys.extend(hinomi_model::cnc::status::names::FILE_ABOUTS.map(|(name, _)| format!("flow-about-{name}")));
     keys.extend(["running", "silent", "stopped"].map(|state| format!("flow-state-{state}")));
     keys.extend(["base", "result"].map(|step| format!("flow-step-{step}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
