@@ -2,9 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use hinomi_model::{Clock, Timestamp};
 use hinomi_wire::flow::Limits;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
+use super::desk::{Batch, Desk, Failure, whole};
 use super::keys::SharedKeys;
-use super::pairs::SharedPairs;
 use super::part::{Part, tell_analysis};
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
@@ -25,7 +24,6 @@ use crate::finding::Endpoint;
 use crate::inlet::Inlet;
 use crate::ledger::Event;
 use crate::own::{OwnDesk, World};
-use crate::purpose::{CncDetection, Flow};
 use crate::subscribers::Subscribers;
 
 /// Batches that wait for the analysis: at most as many flows as a receiver's datagrams hold, 32 times.
@@ -34,9 +32,6 @@ const QUEUE_BATCHES: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the analysis waits for flows before it looks at the clock.
 const WAIT: Duration = Duration::from_millis(200);
-
-/// Flows, or sessions, of one receiver's batch of datagrams.
-pub(super) type Batch = Vec<Flow<CncDetection>>;
 
 /// Says whether somebody showed an endpoint to be none.
 pub type Refuted = Box<dyn Fn(&Endpoint) -> bool>;
@@ -114,65 +109,12 @@ pub struct Job {
     pub own: Option<OwnDesk>,
 }
 
-/// What ended the job before its time.
-pub(super) type Failure = Mutex<Option<FlowError>>;
-
-/// What every receiver and stream has; each has its own copy.
-#[derive(Clone)]
-pub(super) struct Desk<'a> {
-    pub(super) keys: SharedKeys,
-    pub(super) inlet: Inlet,
-    pairs: SharedPairs,
-    pub(super) limits: Limits,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) stop: &'a AtomicBool,
-    failure: &'a Failure,
-    queue: SyncSender<Batch>,
-}
-
-impl Desk<'_> {
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// What a thread of this job does in it: whether it fails or breaks off, the job ends and says so. Without it the
-    /// others would go on, and nobody would know that something is not taken in any more.
-    pub(super) fn guarded(self, what: &'static str, work: impl FnOnce(Self) -> Result<(), FlowError>) {
-        let (stop, failure) = (self.stop, self.failure);
-        if let Err(error) = whole(what, || work(self)) {
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-            stop.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Joins flows that came at that time, and hands sessions to the analysis. Tells whether it had to wait; none when the
-    /// analysis has ended.
-    pub(super) fn send(&self, flows: Batch, now: Timestamp) -> Option<bool> {
-        let mut batch = Batch::with_capacity(flows.len());
-        self.pairs.take(flows, now, &mut batch);
-        if batch.is_empty() {
-            return Some(false);
-        }
-        match self.queue.try_send(batch) {
-            Ok(()) => Some(false),
-            Err(TrySendError::Full(batch)) => self.queue.send(batch).ok().map(|()| true),
-            Err(TrySendError::Disconnected(_)) => None,
-        }
-    }
-}
-
 /// A place where a receiver publishes its sums.
 pub(super) type Slot = Mutex<Part>;
 
 /// Puts the sums there.
 pub(super) fn publish(slot: &Slot, part: Part) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = part;
-}
-
-/// Does it; breaking off is an error like another. What was being changed meanwhile is not used after that, but for sums
-/// and the keys' end.
-fn whole<T>(what: &'static str, work: impl FnOnce() -> Result<T, FlowError>) -> Result<T, FlowError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(FlowError::BrokeOff { what }))
 }
 
 impl Job {

@@ -14,7 +14,7 @@ use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::{ReceivedStatus, Sums};
 use hinomi_wire::flow::{Decoder, ExporterCounts, Framing};
 
-use super::job::{Batch, Desk};
+use super::desk::{Batch, Desk};
 use super::part::{self, Part, plus};
 use super::sockets::WAIT;
 

@@ -87,6 +87,18 @@ fn both_languages_have_the_same_keys() {
 }
 
 #[test]
+fn what_a_collector_counts_has_a_text_of_its_own_in_japanese() {
+    let is_japanese = |letter: char| matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}');
+    let lines = sources(Language::Japanese).iter().flat_map(|source| source.lines());
+    let told: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(" = ")).collect();
+    let of = |prefix: &'static str| told.iter().filter(move |(key, _)| key.starts_with(prefix));
+    let counted: Vec<_> = of("flow-sum-").chain(of("flow-file-")).chain(of("flow-about-")).collect();
+    assert!(counted.len() > 90, "{}", counted.len());
+    let left: Vec<_> = counted.into_iter().filter(|(_, text)| !text.contains(is_japanese)).collect();
+    assert!(left.is_empty(), "as it stands in the status: {left:?}");
+}
+
+#[test]
 fn every_key_is_used_and_every_used_key_exists() {
     let present = keys(Language::English);
     let (literals, composed) = (literals(), composed());

@@ -16,8 +16,8 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    pub(crate) fn new(name: &'static str, value: impl ToString) -> Self {
-        Self { name, value: value.to_string() }
+    pub(crate) fn new(name: &'static str, value: impl Into<String>) -> Self {
+        Self { name, value: value.into() }
     }
 
     /// A rule made of these lists.
