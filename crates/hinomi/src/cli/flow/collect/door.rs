@@ -48,10 +48,10 @@ mod unix {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::Path;
-    use std::sync::mpsc::{SyncSender, sync_channel};
+    use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
     use std::time::Duration;
 
-    use anyhow::{Context as _, Result, ensure};
+    use anyhow::{Context as _, Result, anyhow, ensure};
     use hinomi_flow::ledger::Words;
     use hinomi_flow::own::{Ask, Reply, Request};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -119,8 +119,10 @@ mod unix {
         // Whatever name was said, the number is the system's own.
         request.by = Words::new(&format!("{} (uid {who})", request.by)).context("who asks")?;
         let (reply, answer) = sync_channel(1);
-        let busy = "the collector is busy with other requests; ask again";
-        asks.try_send(Ask { request, reply }).ok().context(busy)?;
+        asks.try_send(Ask { request, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => anyhow!("the collector is busy with other requests; ask again"),
+            TrySendError::Disconnected(_) => anyhow!("the collector is ending, and its keys with it"),
+        })?;
         let late = "the collector did not answer in time, or has ended; the ledger tells whether it still did";
         let answer = answer.recv_timeout(PATIENCE).ok().context(late)?;
         Ok(answer.map_or_else(|error| Reply::Refused(error.to_string()), Reply::Answer))
