@@ -32,6 +32,7 @@ pub mod node;
 pub mod own;
 pub mod pair;
 pub mod purpose;
+mod rows;
 pub mod server;
 pub mod sketch;
 pub mod subscribers;

@@ -29,6 +29,7 @@ mod order;
 mod pairs;
 mod part;
 mod receive;
+mod scoring;
 mod sockets;
 mod stream;
 
@@ -40,4 +41,5 @@ pub use keys::SharedKeys;
 pub use order::Order;
 pub use pairs::SharedPairs;
 pub use part::Part;
+pub use scoring::{Outcome, Scorer, Task};
 pub use sockets::Sockets;

@@ -61,6 +61,12 @@ pub(crate) struct Lists {
     /// Share of servers that are C&C servers before anything is seen.
     #[arg(long, value_name = "SHARE")]
     base_rate: Option<f64>,
+    /// Most servers that are kept at once; a full table keeps those that more clients met.
+    #[arg(long, value_name = "NUMBER", default_value_t = ServerConfig::default().max_servers, value_parser = size)]
+    max_servers: usize,
+    /// Most subscribers that are watched for scans and floods at once; of more, a sample is. Some kilobytes each.
+    #[arg(long, value_name = "NUMBER", default_value_t = ServerConfig::default().subscribers_watched, value_parser = size)]
+    max_watched: usize,
     /// Make a model of the servers met and of the lists before each scoring.
     #[arg(long)]
     train: bool,
@@ -99,7 +105,9 @@ impl Lists {
 
     /// The rules of this run that these options make.
     pub(crate) fn rules(&self, loaded: &Loaded, from_files: bool) -> Vec<Rule> {
-        let ServerConfig { clients_to_admit, contacts_timed, epochs_kept, .. } = self.config(from_files);
+        let config = self.config(from_files);
+        let ServerConfig { clients_to_admit, contacts_timed, epochs_kept, max_servers, subscribers_watched, .. } =
+            config;
         let or_default = |rate: Option<f64>| rate.map_or_else(|| "default".to_owned(), |rate| rate.to_string());
         let told = self.seeds_told.map_or_else(|| "as their entries say".to_owned(), |time| time.to_string());
         vec![
@@ -109,6 +117,8 @@ impl Lists {
             Rule::new("clients to be looked at", clients_to_admit.to_string()),
             Rule::new("contacts kept of a client", contacts_timed.to_string()),
             Rule::new("epochs kept", epochs_kept.to_string()),
+            Rule::new("most servers", max_servers.to_string()),
+            Rule::new("most subscribers watched", subscribers_watched.to_string()),
             Rule::new("base rate", or_default(self.base_rate)),
             Rule::new("remote ends in private address space", if self.local_remotes { "taken" } else { "left out" }),
             Rule::new("model", if self.train { "made before each scoring" } else { "none" }),
@@ -120,7 +130,8 @@ impl Lists {
         let clients = self.clients.unwrap_or(if from_files { 1 } else { CLIENTS_OF_A_CARRIER });
         let standard = ServerConfig::default();
         let contacts_timed = if from_files { CONTACTS_OF_A_FILE } else { standard.contacts_timed };
-        ServerConfig { clients_to_admit: clients, contacts_timed, ..standard }
+        let (max_servers, subscribers_watched) = (self.max_servers, self.max_watched);
+        ServerConfig { clients_to_admit: clients, contacts_timed, max_servers, subscribers_watched, ..standard }
     }
 
     /// The second half of the job.
@@ -188,6 +199,13 @@ impl Infected {
         }
         Ok(lines)
     }
+}
+
+/// A size of a table.
+fn size(text: &str) -> Result<usize, String> {
+    let sizes = 1_024..=16_777_216;
+    let size: usize = text.parse().map_err(|_| "not a number".to_owned())?;
+    sizes.contains(&size).then_some(size).ok_or_else(|| format!("between {} and {}", sizes.start(), sizes.end()))
 }
 
 /// A list as text.
