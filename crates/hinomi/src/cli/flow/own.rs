@@ -68,14 +68,13 @@ fn resolve(endpoint: Endpoint, lines: &Path, out: &Path) -> Result<Question> {
 fn ask(flow: &Path, request: &Request) -> Result<Reply> {
     use std::io::{Read as _, Write as _};
     use std::net::Shutdown;
-    use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
     use super::collect::door;
 
     /// Longest answer, in bytes.
     const MAX_ANSWER_BYTES: u64 = 64 << 20;
-    let mut stream = UnixStream::connect(door::path(flow)).ok().context(
+    let mut stream = door::knock(flow).context(
         "no collector with --own-view runs in this state folder: it alone has the key, and its operator must have \
          recorded a legal basis",
     )?;

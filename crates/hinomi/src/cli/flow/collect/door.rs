@@ -16,7 +16,7 @@ const NAME: &str = "ask.sock";
 const MAX_REQUEST_BYTES: u64 = 64 << 10;
 
 /// Where the socket is.
-pub(crate) fn path(flow: &Path) -> PathBuf {
+fn path(flow: &Path) -> PathBuf {
     flow.join(FOLDER).join(NAME)
 }
 
@@ -40,7 +40,7 @@ impl Door {
 }
 
 #[cfg(unix)]
-pub(crate) use unix::PATIENCE;
+pub(crate) use unix::{PATIENCE, knock};
 
 #[cfg(unix)]
 mod unix {
@@ -74,8 +74,7 @@ mod unix {
             DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(wrong)?;
             fs::set_permissions(&folder, Permissions::from_mode(0o700)).with_context(wrong)?;
             if path.exists() {
-                let answers = UnixStream::connect(&path).is_ok();
-                ensure!(!answers, "another collector with --own-view runs in this state folder");
+                ensure!(knock(flow).is_none(), "another collector with --own-view runs in this state folder");
                 fs::remove_file(&path).with_context(|| path.display().to_string())?;
             }
             let listener = UnixListener::bind(&path).with_context(|| {
@@ -89,6 +88,11 @@ mod unix {
             std::thread::Builder::new().name("own-lines".to_owned()).spawn(serve)?;
             Ok(door)
         }
+    }
+
+    /// A connection to the collector behind the door, if there is one.
+    pub(crate) fn knock(flow: &Path) -> Option<UnixStream> {
+        UnixStream::connect(super::path(flow)).ok()
     }
 
     /// One asker after another, as long as the process lives.
