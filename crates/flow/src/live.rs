@@ -19,6 +19,7 @@
 
 mod analysis;
 mod datagrams;
+mod desk;
 mod feed;
 mod files;
 mod job;
