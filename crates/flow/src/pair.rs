@@ -75,7 +75,10 @@ pub struct Pairs {
 impl Pairs {
     /// An empty table.
     pub fn new(config: PairConfig) -> Self {
-        Self { waiting: Rows::new(config.max_waiting, config.life, ends_of), counts: PairCounts::default() }
+        Self {
+            waiting: Rows::new(config.max_waiting, config.life, ends_of, Flow::NOBODY),
+            counts: PairCounts::default(),
+        }
     }
 
     /// What became of the flows.

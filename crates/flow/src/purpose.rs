@@ -21,7 +21,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hinomi_model::Timestamp;
 use hinomi_wire::flow::Volume;
@@ -93,4 +93,22 @@ pub struct Flow<P: FlowPurpose> {
     /// on.
     pub(crate) infected: bool,
     pub(crate) purpose: PhantomData<P>,
+}
+
+impl Flow<CncDetection> {
+    /// Nobody's: what a place is overwritten with when the flow that waited there has gone.
+    pub(crate) const NOBODY: Self = Self {
+        subscriber: Pseudonym(0),
+        subscriber_port: 0,
+        remote: Remote { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0, protocol: 0 },
+        epoch: 0,
+        out: None,
+        back: None,
+        told_by_subscriber: false,
+        start: Timestamp::from_micros(0),
+        end: Timestamp::from_micros(0),
+        sampling: 0,
+        infected: false,
+        purpose: PhantomData,
+    };
 }

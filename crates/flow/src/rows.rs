@@ -6,8 +6,9 @@
 //! Invariants:
 //! - There are never more entries in the queue, nor more places, than `most`.
 //! - Every place that is in use is in exactly one row, and every row that is in the table has at least one place.
-//! - A value whose time is over is handed out by [`Rows::pop_over`]; one that was waiting when the clock was set back
-//!   is as well, rather than that it waits until the clock is there again.
+//! - A value whose time is over is handed out by [`Rows::pop_over`]; when the clock was set back by more than a life, all
+//!   are. So nothing waits for more than twice its life.
+//! - A place whose value has gone is overwritten: what is not waiting is nowhere.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -48,8 +49,11 @@ pub(crate) struct Spot {
 /// Waiting values, in rows by key.
 pub(crate) struct Rows<K, V> {
     key: fn(&V) -> K,
+    blank: V,
     most: usize,
     life: Duration,
+    /// The latest moment that was told: threads that take the time and then the table may come in another order.
+    latest: Timestamp,
     rows: FastMap<K, Row>,
     places: Vec<Place<V>>,
     free: Vec<u32>,
@@ -60,10 +64,13 @@ pub(crate) struct Rows<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V: Copy> Rows<K, V> {
-    /// An empty table for so many values (at least one), each of which waits so long.
-    pub(crate) fn new(most: usize, life: Duration, key: fn(&V) -> K) -> Self {
+    /// An empty table for so many values (at least one), each of which waits so long. `blank` is what places are
+    /// overwritten with.
+    pub(crate) fn new(most: usize, life: Duration, key: fn(&V) -> K, blank: V) -> Self {
         Self {
             key,
+            blank,
+            latest: Timestamp::default(),
             most: most.clamp(1, u32::MAX as usize),
             life,
             rows: FastMap::default(),
@@ -99,6 +106,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Rows<K, V> {
 
     /// Lets a value wait from now on. Give it room first, with [`pop_crowded`](Self::pop_crowded).
     pub(crate) fn push(&mut self, value: V, now: Timestamp) {
+        self.latest = self.latest.max(now);
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
         let Some(place) = self.settle(Place { value, number: Some(number), next: None }) else { return };
@@ -110,7 +118,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Rows<K, V> {
         {
             last.next = Some(place);
         }
-        self.queue.push_back(Waits { until: now.plus(self.life), place, number });
+        self.queue.push_back(Waits { until: self.latest.plus(self.life), place, number });
         self.waiting += 1;
     }
 
@@ -127,8 +135,14 @@ impl<K: Copy + Eq + Hash, V: Copy> Rows<K, V> {
 
     /// The oldest value whose time is over.
     pub(crate) fn pop_over(&mut self, now: Timestamp) -> Option<V> {
-        let (life, is_over) = (self.life, |waits: &Waits, life| waits.until <= now || waits.until > now.plus(life));
-        while self.queue.front().is_some_and(|waits| is_over(waits, life)) {
+        if now.plus(self.life) < self.latest {
+            let oldest = self.pop();
+            // Time begins anew when all that waited has gone.
+            self.latest = if oldest.is_none() { now } else { self.latest };
+            return oldest;
+        }
+        self.latest = self.latest.max(now);
+        while self.queue.front().is_some_and(|waits| waits.until <= self.latest) {
             if let Some(oldest) = self.pop_oldest() {
                 return Some(oldest);
             }
@@ -155,7 +169,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Rows<K, V> {
     /// Takes out the value at a spot of this key's row.
     pub(crate) fn take_out(&mut self, key: &K, Spot { place: number, before }: Spot) -> Option<V> {
         let place = self.places.get_mut(number as usize)?;
-        let (value, next) = (place.value, place.next.take());
+        let (value, next) = (std::mem::replace(&mut place.value, self.blank), place.next.take());
         place.number = None;
         let row = self.rows.get_mut(key)?;
         row.length = row.length.saturating_sub(1);
@@ -210,18 +224,23 @@ mod tests {
     }
 
     fn rows(most: usize) -> Rows<u8, (u8, u32)> {
-        Rows::new(most, Duration::from_secs(60), |value| value.0)
+        Rows::new(most, Duration::from_secs(60), |value| value.0, (0, 0))
     }
 
     #[test]
     fn a_clock_that_is_set_back_lets_nobody_wait_until_it_is_there_again() {
         let mut rows = rows(10);
         rows.push((1, 1), at(90_000));
+        rows.push((2, 2), at(90_050));
         assert_eq!(rows.pop_over(at(90_059)), None);
-        assert_eq!(rows.pop_over(at(100)), Some((1, 1)));
-        rows.push((1, 2), at(100));
-        assert_eq!(rows.pop_over(at(159)), None);
-        assert_eq!(rows.pop_over(at(160)), Some((1, 2)));
+        // Another thread was a moment slower: time stands still for it.
+        assert_eq!(rows.pop_over(at(90_058)), None);
+        assert_eq!((rows.pop_over(at(100)), rows.pop_over(at(100))), (Some((1, 1)), Some((2, 2))));
+        assert_eq!(rows.pop_over(at(100)), None);
+        rows.push((1, 3), at(101));
+        assert_eq!(rows.pop_over(at(160)), None);
+        assert_eq!(rows.pop_over(at(161)), Some((1, 3)));
+        assert!(rows.places.iter().all(|place| place.value == (0, 0)), "overwritten");
     }
 
     #[derive(Clone, Debug)]

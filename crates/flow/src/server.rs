@@ -190,14 +190,24 @@ impl Server {
         if self.popular { config.clients_timed / 4 } else { config.clients_timed }.max(1)
     }
 
-    /// Drops what is older than it may be; tells whether anything of the server is left.
-    pub(crate) fn expire(&mut self, current_epoch: u32, config: &ServerConfig) -> bool {
-        let oldest = current_epoch.saturating_sub(config.epochs_kept.saturating_sub(1));
-        let oldest_timed = current_epoch.saturating_sub(config.timeline_epochs.saturating_sub(1));
+    /// Whether anything is older than it may be.
+    pub(crate) fn has_old(&self, current_epoch: u32, config: &ServerConfig) -> bool {
+        let (oldest, oldest_timed) = (config.oldest_kept(current_epoch), config.oldest_timed(current_epoch));
+        self.epochs.first().is_some_and(|(epoch, _)| *epoch < oldest)
+            || self.timelines.iter().any(|(key, _)| key.epoch < oldest_timed)
+    }
+
+    /// Drops what is older than it may be.
+    pub(crate) fn expire(&mut self, current_epoch: u32, config: &ServerConfig) {
+        let (oldest, oldest_timed) = (config.oldest_kept(current_epoch), config.oldest_timed(current_epoch));
         self.epochs.retain(|(epoch, _)| *epoch >= oldest);
         self.timelines.retain(|(key, _)| key.epoch >= oldest_timed);
         self.popular = self.most_clients() >= config.popular_clients;
-        !self.epochs.is_empty()
+    }
+
+    /// Whether no epoch is left.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.epochs.is_empty()
     }
 
     /// Takes in what another part of the work saw of the same endpoint; parts must not overlap (see

@@ -154,20 +154,23 @@ impl Detection {
 
     /// What is known now, to be scored elsewhere: nothing that comes later changes it.
     pub(crate) fn snapshot(&self) -> Self {
-        let mut watch = Watch::new(0);
-        watch.absorb(self.watch.doings());
         Self {
             servers: self.servers.snapshot(),
-            watch,
+            watch: self.watch.doings().into(),
             seeds: Arc::clone(&self.seeds),
             model: self.model.clone(),
             base_rate: self.base_rate,
         }
     }
 
-    /// Uses the model that a snapshot made for itself.
-    pub(crate) fn use_model_of(&mut self, snapshot: &Self) {
-        self.model.clone_from(&snapshot.model);
+    /// The model in use.
+    pub(crate) fn model(&self) -> Option<Arc<Model>> {
+        self.model.clone()
+    }
+
+    /// Uses a model that a snapshot had or made.
+    pub(crate) fn share_model(&mut self, model: Option<Arc<Model>>) {
+        self.model = model;
     }
 
     fn sample(&self, server: &Server) -> Option<Sample> {

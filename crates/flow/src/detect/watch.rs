@@ -148,7 +148,6 @@ struct Subscriber {
 type Rank = (bool, Pseudonym, u32);
 
 /// Who does what.
-#[derive(Default)]
 pub struct Watch {
     max_subscribers: usize,
     /// Names of remote ends, keyed anew in every process: nobody can choose an address that has another one's name.
@@ -156,7 +155,7 @@ pub struct Watch {
     subscribers: FastMap<(u32, Pseudonym), Subscriber>,
     /// Those that are watched; the one that makes room first on top.
     order: BinaryHeap<Rank>,
-    /// Somebody is watched as infected.
+    /// Somebody may be watched as infected.
     has_infected: bool,
     /// When subscribers were looked through last for those whose time is over.
     looked: Timestamp,
@@ -173,7 +172,21 @@ pub struct Watch {
 impl Watch {
     /// One that has seen nothing and watches so many subscribers at once.
     pub(crate) fn new(max_subscribers: usize) -> Self {
-        Self { max_subscribers, ..Self::default() }
+        Self {
+            max_subscribers,
+            names: ahash::RandomState::new(),
+            subscribers: FastMap::default(),
+            order: BinaryHeap::new(),
+            has_infected: false,
+            looked: Timestamp::default(),
+            onsets: Vec::new(),
+            scanned: HashMap::new(),
+            flooded: HashMap::new(),
+            backscatter: HashMap::new(),
+            swept: Swept::default(),
+            chains: Chains::default(),
+            counts: WatchCounts::default(),
+        }
     }
 
     /// Looks at one flow. Flows should come about in the order of their starts.
@@ -310,7 +323,9 @@ impl Watch {
         }
         self.looked = now;
         let before = self.subscribers.len();
-        self.subscribers.retain(|_, subscriber| now.since(subscriber.seen).as_secs() <= MEMORY_SECONDS);
+        // Either way: the clock may have been set back.
+        let apart = |seen: Timestamp| now.since(seen).max(seen.since(now)).as_secs();
+        self.subscribers.retain(|_, subscriber| apart(subscriber.seen) <= MEMORY_SECONDS);
         if self.subscribers.len() < before {
             let subscribers = &self.subscribers;
             self.order.retain(|(_, client, epoch)| subscribers.contains_key(&(*epoch, *client)));

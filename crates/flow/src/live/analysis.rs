@@ -191,7 +191,7 @@ impl Analysis {
         is_refuted: &dyn Fn(&Endpoint) -> bool,
     ) -> Result<Scored, FlowError> {
         let outcome = self.begin_scoring(now, loss)?.run();
-        Ok(self.end_scoring(outcome, is_refuted).0)
+        Ok(self.end_scoring(outcome, is_refuted))
     }
 
     /// All as it is known now, to be scored by somebody else.
@@ -206,17 +206,17 @@ impl Analysis {
         Ok(Task { time, loss, detection, knowledge, train: self.train })
     }
 
-    /// Holds what a scoring named. Gives back what was scored as well: freeing that takes a while.
-    pub fn end_scoring(&mut self, outcome: Outcome, is_refuted: &dyn Fn(&Endpoint) -> bool) -> (Scored, Detection) {
-        let Outcome { time, loss, scoring: Scoring { ranked, counts }, detection, no_model } = outcome;
-        self.detection.use_model_of(&detection);
+    /// Holds what a scoring named.
+    pub fn end_scoring(&mut self, outcome: Outcome, is_refuted: &dyn Fn(&Endpoint) -> bool) -> Scored {
+        let Outcome { time, loss, scoring: Scoring { ranked, counts }, model, no_model } = outcome;
+        self.detection.share_model(model);
         self.last = Some((time, counts));
         let candidates = ranked.iter().take(CANDIDATES).cloned().collect();
         let knowledge = &self.knowledge;
         let silenced = |at: &Endpoint| knowledge.vouches(at.address, at.port, at.protocol, time) || is_refuted(at);
         let gate = &self.gate;
         let messages = self.held.update(ranked, time, silenced, |finding| verdict(gate, finding, time));
-        (Scored { time, messages, candidates, counts, loss, no_model }, detection)
+        Scored { time, messages, candidates, counts, loss, no_model }
     }
 
     /// What became of halves.

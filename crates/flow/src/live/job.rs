@@ -19,7 +19,6 @@ use super::scoring::{Outcome, Scorer};
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
 use super::{loss, receive};
-use crate::detect::detection::Detection;
 use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
@@ -66,7 +65,7 @@ pub trait Recorder {
         Ok(None)
     }
 
-    /// Before a scoring: which endpoints did somebody show to be no C&C servers?
+    /// Before what a scoring names is held: which endpoints did somebody show to be no C&C servers?
     ///
     /// # Errors
     /// When that cannot be read.
@@ -149,7 +148,7 @@ impl Job {
             recorder,
         };
         // Before the first datagram is taken: no record finds itself without a key.
-        centre.look(clock.now())?;
+        centre.look(clock.now(), false)?;
         let told = std::thread::scope(|scope| {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
             let pairs = centre.analysis.pairs();
@@ -225,18 +224,18 @@ impl Centre<'_> {
             if has_passed(looked, now, LOOK_EVERY) {
                 if self.keys.read().is_ended(now) {
                     self.score_ended_epoch(&mut scorer, now)?;
-                    scored = now;
+                    scored = self.clock.now();
                 }
-                self.look(now)?;
+                self.look(now, scorer.is_busy())?;
                 looked = now;
             }
             if has_passed(scored, now, score_every) && !scorer.is_busy() {
                 scorer.begin(self.analysis.begin_scoring(now, loss::share(&self.part()))?)?;
-                scored = now;
+                // With workers their shares were waited for: what came meanwhile was not there to be seen.
+                scored = self.clock.now();
             }
             if let Some(outcome) = scorer.outcome()? {
-                let (_, detection) = self.hold(outcome)?;
-                scorer.let_go(detection);
+                self.hold(outcome)?;
             }
             if ends.is_some_and(|end| now >= end) {
                 stop.store(true, Ordering::Relaxed);
@@ -247,17 +246,19 @@ impl Centre<'_> {
     /// Begins the ended epoch's last scoring, of all as it is known before anything is dropped. One that runs is waited for.
     fn score_ended_epoch(&mut self, scorer: &mut Scorer, now: Timestamp) -> Result<(), FlowError> {
         if let Some(outcome) = scorer.wait()? {
-            let (_, detection) = self.hold(outcome)?;
-            scorer.let_go(detection);
+            self.hold(outcome)?;
         }
         self.analysis.expire(now)?;
         scorer.begin(self.analysis.begin_scoring(now, loss::share(&self.part()))?)
     }
 
     /// Keys, ages, who asks about own lines, sums.
-    fn look(&mut self, now: Timestamp) -> Result<(), FlowError> {
-        let turned = turn(&mut self.keys.write(), now, self.recorder)?;
-        age(&mut self.analysis, turned, now, self.recorder)?;
+    fn look(&mut self, now: Timestamp, is_scoring: bool) -> Result<(), FlowError> {
+        let epoch = turn(&mut self.keys.write(), now, self.recorder)?;
+        // While a scoring holds all as it was, nothing would be gone by it, and all would be copied first.
+        if !is_scoring {
+            age(&mut self.analysis, epoch, now, self.recorder)?;
+        }
         self.analysis.expire(now)?;
         self.answer(now);
         let status = self.status(now, true);
@@ -274,15 +275,15 @@ impl Centre<'_> {
 
     fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
         let task = self.analysis.begin_scoring(now, loss::share(&self.part()))?;
-        Ok(self.hold(task.run())?.0)
+        self.hold(task.run())
     }
 
     /// Holds and records what a scoring brought.
-    fn hold(&mut self, outcome: Outcome) -> Result<(Scored, Detection), FlowError> {
+    fn hold(&mut self, outcome: Outcome) -> Result<Scored, FlowError> {
         let refuted = self.recorder.refuted(outcome.time).map_err(FlowError::recorder)?;
-        let (scored, detection) = self.analysis.end_scoring(outcome, &refuted);
+        let scored = self.analysis.end_scoring(outcome, &refuted);
         self.recorder.scored(&scored).map_err(FlowError::recorder)?;
-        Ok((scored, detection))
+        Ok(scored)
     }
 
     fn end(&mut self) -> Result<(CollectorStatus, Scored), FlowError> {
@@ -339,31 +340,27 @@ impl Centre<'_> {
 }
 
 /// Moves keys to this moment and tells a new one which lines are infected. Receivers wait meanwhile: nothing else is done
-/// here. Gives what happened, and the epoch that runs.
-pub(super) fn turn(
-    keys: &mut Keys,
-    now: Timestamp,
-    recorder: &mut dyn Recorder,
-) -> Result<(Vec<KeyEvent>, u32), FlowError> {
+/// here. Records what happened to keys, and gives the epoch that runs.
+pub(super) fn turn(keys: &mut Keys, now: Timestamp, recorder: &mut dyn Recorder) -> Result<u32, FlowError> {
     let events = keys.advance(now)?;
+    if !events.is_empty() {
+        recorder.keys(now, &events).map_err(FlowError::recorder)?;
+    }
     if events.iter().any(|event| matches!(event, KeyEvent::Born { .. }))
         && let Some((lines, basis)) = recorder.infected().map_err(FlowError::recorder)?
     {
         keys.tell_infected(&lines, &basis);
     }
-    Ok((events, keys.current_epoch()))
+    Ok(keys.current_epoch())
 }
 
-/// Records what happened to keys, and drops what is too old.
+/// Drops what is too old now that this epoch runs.
 pub(super) fn age(
     analysis: &mut Analysis,
-    (events, epoch): (Vec<KeyEvent>, u32),
+    epoch: u32,
     now: Timestamp,
     recorder: &mut dyn Recorder,
 ) -> Result<(), FlowError> {
-    if !events.is_empty() {
-        recorder.keys(now, &events).map_err(FlowError::recorder)?;
-    }
     let gone = analysis.advance(epoch)?;
     if gone > 0 {
         recorder.deleted(now, "server states", gone).map_err(FlowError::recorder)?;

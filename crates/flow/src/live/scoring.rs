@@ -1,4 +1,5 @@
-//! A scoring is a piece of work of its own: where there are many servers it takes seconds, and flows do not wait for it.
+//! A scoring is a piece of work of its own: where there are many servers it takes seconds, and flows do not wait for it
+//! (only for the shares of workers, where there are any).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -8,6 +9,7 @@ use hinomi_model::Timestamp;
 
 use super::desk::whole;
 use crate::detect::detection::{Detection, Scoring};
+use crate::detect::model::Model;
 use crate::error::FlowError;
 use crate::suppress::Knowledge;
 
@@ -27,8 +29,8 @@ pub struct Outcome {
     pub(super) time: Timestamp,
     pub(super) loss: f64,
     pub(super) scoring: Scoring,
-    /// What was scored, with the model that was made of it; whoever has time for it lets it go.
-    pub(super) detection: Detection,
+    /// The model in use: the one that was made, where one was.
+    pub(super) model: Option<Arc<Model>>,
     /// Why no model could be made, where one was asked for.
     pub(super) no_model: Option<String>,
 }
@@ -40,20 +42,13 @@ impl Task {
         let no_model = train.then(|| detection.train().err().map(|reason| reason.to_string())).flatten();
         let vouched = |address, port, protocol| knowledge.vouches(address, port, protocol, time);
         let scoring = detection.score(time, loss, vouched);
-        Outcome { time, loss, scoring, detection, no_model }
+        Outcome { time, loss, scoring, model: detection.model(), no_model }
     }
-}
-
-/// For the thread that scores.
-enum Work {
-    Score(Box<Task>),
-    /// Freed here, because that takes a while too.
-    LetGo(Box<Detection>),
 }
 
 /// A thread that scores, one task at a time.
 pub struct Scorer {
-    work: SyncSender<Work>,
+    tasks: SyncSender<Task>,
     outcomes: Receiver<Outcome>,
     is_busy: bool,
 }
@@ -61,23 +56,18 @@ pub struct Scorer {
 impl Scorer {
     /// Starts the thread; it ends with this handle.
     pub fn start<'scope>(scope: &'scope Scope<'scope, '_>) -> Self {
-        let (work, tasks) = sync_channel(2);
+        let (tasks, given) = sync_channel::<Task>(1);
         let (told, outcomes) = sync_channel(1);
         scope.spawn(move || {
-            for work in tasks {
-                match work {
-                    Work::LetGo(detection) => drop(detection),
-                    Work::Score(task) => {
-                        // A scoring that breaks off ends this thread, which is noticed by whoever waits for the outcome.
-                        let Ok(outcome) = whole("the scoring", || Ok(task.run())) else { return };
-                        if told.send(outcome).is_err() {
-                            return;
-                        }
-                    }
+            for task in given {
+                // A scoring that breaks off ends this thread, which is noticed by whoever waits for the outcome.
+                let Ok(outcome) = whole("the scoring", || Ok(task.run())) else { return };
+                if told.send(outcome).is_err() {
+                    return;
                 }
             }
         });
-        Self { work, outcomes, is_busy: false }
+        Self { tasks, outcomes, is_busy: false }
     }
 
     /// Whether a task runs.
@@ -91,7 +81,7 @@ impl Scorer {
     /// When the thread has ended.
     pub fn begin(&mut self, task: Task) -> Result<(), FlowError> {
         self.is_busy = true;
-        self.work.send(Work::Score(Box::new(task))).map_err(|_| FlowError::NoScorer)
+        self.tasks.send(task).map_err(|_| FlowError::NoScorer)
     }
 
     /// The outcome of the task, if it is there.
@@ -118,11 +108,5 @@ impl Scorer {
             return Ok(None);
         }
         self.outcomes.recv().map(Some).map_err(|_| FlowError::NoScorer)
-    }
-
-    /// Has what was scored freed.
-    pub fn let_go(&self, detection: Detection) {
-        // When it has ended or is busy, it is freed here.
-        let _ = self.work.try_send(Work::LetGo(Box::new(detection)));
     }
 }

@@ -46,6 +46,8 @@ pub struct Hub {
     waiting: Vec<Vec<Addressed>>,
     numbers: Vec<u64>,
     round: u64,
+    /// What workers were told last of how late it is.
+    expired: Option<Timestamp>,
     missed: BTreeMap<u32, u64>,
     counts: HubCounts,
 }
@@ -80,6 +82,7 @@ impl Hub {
             waiting,
             numbers: vec![0; partitions as usize],
             round: 0,
+            expired: None,
             missed: BTreeMap::new(),
             counts: HubCounts::default(),
         };
@@ -100,7 +103,8 @@ impl Hub {
     fn give(&mut self, partition: u32) -> Result<(), FlowError> {
         self.send(partition, Content::Begin(self.config.clone()))?;
         let seeds: Vec<_> = self.seeds.chunks(SEEDS).map(<[_]>::to_vec).collect();
-        seeds.into_iter().try_for_each(|some| self.send(partition, Content::Seeds(some)))
+        seeds.into_iter().try_for_each(|some| self.send(partition, Content::Seeds(some)))?;
+        self.expired.map_or(Ok(()), |now| self.send(partition, Content::Expire(now)))
     }
 
     fn send(&mut self, partition: u32, content: Content) -> Result<(), FlowError> {
@@ -163,6 +167,7 @@ impl Hub {
     /// # Errors
     /// When the bus does not take a parcel.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Result<(), FlowError> {
+        self.expired = Some(now);
         self.flush()?;
         (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Expire(now)))
     }

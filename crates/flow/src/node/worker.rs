@@ -14,8 +14,9 @@ use crate::server::{ServerConfig, Servers};
 const PIECE_BYTES: usize = 512 * 1_024;
 /// Most pieces of a share: 8 GiB would be too much for the collector.
 pub(super) const MAX_PIECES: u32 = 16_384;
-/// Without a word of the collector for so long, what is known of its job is forgotten: its keys are gone as well.
-const ALONE: Duration = Duration::from_secs(30 * 60);
+/// Without a word of the collector for so long, what is known of its job is forgotten: a collector says every minute how
+/// late it is, and without it nobody says when flows have waited long enough.
+const ALONE: Duration = Duration::from_secs(10 * 60);
 /// How long it waits before it looks whether to stop.
 const WAIT: Duration = Duration::from_millis(200);
 

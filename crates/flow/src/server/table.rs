@@ -19,7 +19,8 @@ use crate::sketch::{Distinct, Merge};
 
 /// Flows of one endpoint that wait for it to be admitted.
 const WAITING_AN_ENDPOINT: usize = 16;
-/// How long they wait: a single flow is kept for minutes and no longer. The gate remembers its client for the epoch.
+/// How long they wait, and up to a minute more, until it is looked: a single flow is kept for minutes and no longer. The
+/// gate remembers its client, on a small network for the whole epoch.
 const WAITING_LIFE: Duration = Duration::from_secs(600);
 /// Share of the table that goes when it is full: one in so many.
 const EVICTED_ONE_IN: usize = 16;
@@ -53,6 +54,18 @@ pub struct ServerConfig {
     pub gate_cells: usize,
     /// Subscribers whose doings are watched beside the table.
     pub subscribers_watched: usize,
+}
+
+impl ServerConfig {
+    /// The first epoch whose numbers are kept while this one runs.
+    pub(crate) const fn oldest_kept(&self, current_epoch: u32) -> u32 {
+        current_epoch.saturating_sub(self.epochs_kept.saturating_sub(1))
+    }
+
+    /// The first epoch whose timelines are.
+    pub(crate) const fn oldest_timed(&self, current_epoch: u32) -> u32 {
+        current_epoch.saturating_sub(self.timeline_epochs.saturating_sub(1))
+    }
 }
 
 impl Default for ServerConfig {
@@ -178,6 +191,8 @@ pub struct Servers {
     gate: Gate,
     waiting: Rows<Remote, Flow<CncDetection>>,
     now: Timestamp,
+    /// The first epoch of which anything may be kept.
+    oldest_epoch: u32,
     seeds: FastSet<(IpAddr, Option<u16>)>,
     pressure: Pressure,
     population: BTreeMap<u32, Population>,
@@ -189,8 +204,9 @@ impl Servers {
     pub fn new(config: ServerConfig) -> Self {
         Self {
             gate: Gate::new(config.gate_cells),
-            waiting: Rows::new(config.max_waiting, WAITING_LIFE, |flow| flow.remote),
+            waiting: Rows::new(config.max_waiting, WAITING_LIFE, |flow| flow.remote, Flow::NOBODY),
             now: Timestamp::default(),
+            oldest_epoch: 0,
             config,
             servers: FastMap::default(),
             seeds: FastSet::default(),
@@ -289,8 +305,12 @@ impl Servers {
         }
         let mut server = Server::new(flow.remote, flow.epoch);
         while let Some(earlier) = self.waiting.pop_of(&flow.remote) {
-            server.take(&earlier, &self.config);
-            self.counts.counted = self.counts.counted.saturating_add(1);
+            let is_kept = earlier.epoch >= self.oldest_epoch;
+            let sum = if is_kept { &mut self.counts.counted } else { &mut self.counts.not_admitted };
+            *sum = sum.saturating_add(1);
+            if is_kept {
+                server.take(&earlier, &self.config);
+            }
         }
         server.take(flow, &self.config);
         self.counts.counted = self.counts.counted.saturating_add(1);
@@ -376,13 +396,17 @@ impl Servers {
         let config = &self.config;
         self.servers.retain(|_, server| {
             let before = server.contacts();
-            let stays = Arc::make_mut(server).expire(current_epoch, config);
-            let left = server.contacts();
+            // Only what changes is copied where a scoring holds it still.
+            if server.has_old(current_epoch, config) {
+                Arc::make_mut(server).expire(current_epoch, config);
+            }
+            let (left, stays) = (server.contacts(), !server.is_empty());
             counts.forgotten = counts.forgotten.saturating_add(before.saturating_sub(left));
             counts.expired = counts.expired.saturating_add(u64::from(!stays));
             stays
         });
-        let oldest = current_epoch.saturating_sub(self.config.epochs_kept.saturating_sub(1));
+        let oldest = config.oldest_kept(current_epoch);
+        self.oldest_epoch = oldest;
         self.population.retain(|epoch, _| *epoch >= oldest);
     }
 }

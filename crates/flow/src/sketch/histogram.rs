@@ -13,14 +13,14 @@ const PARTS: u64 = 1 << PART_BITS;
 /// Powers of two that are told apart: what is below 16 is one.
 const OCTAVES: usize = 61;
 
-/// How many values fell into each part of one power of two: a line of the processor's cache.
+/// How many values fell into each part of one power of two.
 type Octave = [u32; PARTS as usize];
 
 /// A histogram of whole numbers with buckets of at most 1/16 of their value.
 ///
-/// Parts of a power of two lie beside each other, and which powers were met is told by a word: to count a value is to
-/// touch one line of memory, where a sorted list of buckets is searched through several. That is most of what a flow
-/// costs.
+/// Parts of a power of two lie beside each other in 64 bytes, and which powers were met is told by a word: to count a
+/// value is to touch a line or two of memory, where a sorted list of buckets is searched through several. That is most of
+/// what a flow costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHistogram {
     /// A bit for each power of two that was met.
@@ -103,14 +103,29 @@ impl LogHistogram {
 impl Portable for LogHistogram {
     fn put(&self, out: &mut Vec<u8>) {
         self.met.put(out);
-        self.octaves.iter().for_each(|counts| counts.put(out));
+        for counts in &self.octaves {
+            let held = (0_u16..).zip(counts).filter(|(_, count)| **count > 0);
+            held.clone().fold(0_u16, |parts, (part, _)| parts | 1 << part).put(out);
+            held.for_each(|(_, count)| count.put(out));
+        }
     }
 
     fn take(from: &mut Bytes<'_>) -> Option<Self> {
         let met = u64::take(from).filter(|met| met >> OCTAVES == 0)?;
-        let octaves: Option<Vec<Octave>> = (0..met.count_ones()).map(|_| Octave::take(from)).collect();
+        let octaves: Option<Vec<Octave>> = (0..met.count_ones()).map(|_| take_octave(from)).collect();
         Some(Self { met, octaves: octaves? })
     }
+}
+
+/// Most parts hold nothing, and are not told.
+fn take_octave(from: &mut Bytes<'_>) -> Option<Octave> {
+    let (parts, mut octave) = (u16::take(from)?, Octave::default());
+    for (part, count) in octave.iter_mut().enumerate() {
+        if parts >> part & 1 == 1 {
+            *count = u32::take(from)?;
+        }
+    }
+    Some(octave)
 }
 
 impl Merge for LogHistogram {
@@ -161,6 +176,13 @@ mod tests {
             let place = (share * (values.len() - 1) as f64).round() as usize;
             let truth = values.get(place).map(|value| u64::from(*value)).expect("inside");
             prop_assert!(told.expect("not empty").abs_diff(truth) <= truth / 32 + 1);
+        }
+
+        #[test]
+        fn what_is_written_is_read(values in proptest::collection::vec(any::<u64>(), 0..100)) {
+            let (histogram, mut out) = (of(&values), Vec::new());
+            histogram.put(&mut out);
+            prop_assert_eq!(crate::node::portable::read_whole(&out), Some(histogram));
         }
 
         #[test]

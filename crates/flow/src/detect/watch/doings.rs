@@ -52,6 +52,13 @@ impl Watch {
     }
 }
 
+impl From<Doings> for Watch {
+    /// A watch for scorings: it knows what was done and watches nobody.
+    fn from(Doings { onsets, scanned, flooded, backscatter, chains, counts }: Doings) -> Self {
+        Self { onsets, scanned, flooded, backscatter, chains, counts, ..Self::new(0) }
+    }
+}
+
 impl WatchCounts {
     fn add(&mut self, other: Self) {
         let plus = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
