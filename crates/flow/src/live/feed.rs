@@ -1,10 +1,13 @@
 //! The whole job in one thread, without sockets: files, the demonstration, tests.
 
-use std::io::BufRead;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
+use std::time::Duration;
 
-use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::{CollectorStatus, FileStatus, STATUS_FORMAT};
+use hinomi_model::{Clock, Timestamp};
 use hinomi_wire::flow::FlowRecord;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
@@ -12,6 +15,7 @@ use super::files;
 use super::job::Recorder;
 use super::order::Order;
 use super::part::{Part, tell_analysis};
+use super::pipe::{PIECE_BYTES, Pipe};
 use crate::epoch::{EpochLength, Keys};
 use crate::error::FlowError;
 use crate::inlet::Inlet;
@@ -19,6 +23,8 @@ use crate::subscribers::Subscribers;
 
 /// How long time may pass in the records before halves and keys are looked after again.
 const LOOK_EVERY_MICROS: i64 = 1_000_000;
+/// How long a pipe may be silent before the window is looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Inlet, keys and analysis. Time is given by the caller and never runs backwards.
 pub struct Live {
@@ -90,10 +96,73 @@ impl Live {
         order: &mut Order,
         recorder: &mut dyn Recorder,
     ) -> Result<(FileStatus, Part), FlowError> {
-        files::read_file(name, source, &mut |record| match order.push(record) {
-            Some(first) => self.feed(first.end, &first, recorder),
-            None => Ok(()),
-        })
+        files::read_file(name, source, &mut |record| self.sort(record, order, Timestamp::default(), recorder))
+    }
+
+    /// The same of a Parquet file on disk, which need not fit into memory.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn read_parquet(
+        &mut self,
+        name: &str,
+        file: File,
+        order: &mut Order,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(FileStatus, Part), FlowError> {
+        files::read_parquet(name, file, &mut |record| self.sort(record, order, Timestamp::default(), recorder))
+    }
+
+    /// The same of a pipe: when it is silent, records leave the window all the same once `order` has no more
+    /// [patience](Order::with_patience), by this clock.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_pipe(
+        &mut self,
+        name: &str,
+        source: impl io::Read + Send + 'static,
+        order: &mut Order,
+        clock: &dyn Clock,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(FileStatus, Part), FlowError> {
+        let window = RefCell::new((self, order, recorder));
+        let failure = RefCell::new(None);
+        let idle = || {
+            let (live, order, recorder) = &mut *window.borrow_mut();
+            live.release(order, clock.now(), *recorder).map_err(|error| {
+                failure.replace(Some(error));
+                io::Error::other("what was read cannot be handed on")
+            })
+        };
+        let source = BufReader::with_capacity(PIECE_BYTES, Pipe::new(source, LOOK_EVERY, &idle));
+        let read = files::read_file(name, source, &mut |record| {
+            let (live, order, recorder) = &mut *window.borrow_mut();
+            live.sort(record, order, clock.now(), *recorder)
+        });
+        failure.take().map_or(read, Err)
+    }
+
+    /// Takes a record into the window, and feeds what leaves it.
+    fn sort(
+        &mut self,
+        record: FlowRecord,
+        order: &mut Order,
+        came: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), FlowError> {
+        if let Some(first) = order.push(record, came) {
+            self.feed(first.end, &first, recorder)?;
+        }
+        self.release(order, came, recorder)
+    }
+
+    /// Feeds what has waited for too long.
+    fn release(&mut self, order: &mut Order, now: Timestamp, recorder: &mut dyn Recorder) -> Result<(), FlowError> {
+        while let Some(first) = order.overdue(now) {
+            self.feed(first.end, &first, recorder)?;
+        }
+        Ok(())
     }
 
     /// Feeds what still waits for its turn.
@@ -155,3 +224,6 @@ impl Live {
         self.now
     }
 }
+
+#[cfg(test)]
+mod tests;

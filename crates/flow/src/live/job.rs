@@ -17,7 +17,7 @@ use super::pairs::SharedPairs;
 use super::part::{Part, tell_analysis};
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
-use super::{loss, receive};
+use super::{loss, receive, watch};
 use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
@@ -158,7 +158,8 @@ impl Job {
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if self.local_remotes { inlet.with_local_remotes() } else { inlet };
         let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Mutex::new(None));
-        let slots: Vec<Slot> = sockets.udp.iter().map(|_| Slot::default()).collect();
+        let sources = sockets.udp.len() + sockets.interfaces.len();
+        let slots: Vec<Slot> = std::iter::repeat_with(Slot::default).take(sources).collect();
         let mut centre = Centre {
             analysis: Analysis::new(self.analysis),
             keys: keys.clone(),
@@ -175,14 +176,20 @@ impl Job {
         let told = std::thread::scope(|scope| {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
             let desk = Desk { keys, inlet, pairs: centre.analysis.pairs(), limits, clock, stop, queue: sender };
-            for (socket, slot) in sockets.udp.iter().zip(&slots) {
-                let (desk, failure) = (desk.clone(), &failure);
-                scope.spawn(move || {
-                    if let Err(error) = receive::run(socket, desk, slot) {
-                        stop.store(true, Ordering::Relaxed);
-                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    }
-                });
+            let fails = |outcome: Result<(), FlowError>| {
+                if let Err(error) = outcome {
+                    stop.store(true, Ordering::Relaxed);
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+            };
+            let mut free = slots.iter();
+            for (socket, slot) in sockets.udp.iter().zip(&mut free) {
+                let desk = desk.clone();
+                scope.spawn(move || fails(receive::run(socket, desk, slot)));
+            }
+            for (interface, slot) in sockets.interfaces.iter().zip(&mut free) {
+                let desk = desk.clone();
+                scope.spawn(move || fails(watch::run(interface, desk, slot)));
             }
             for listener in &sockets.tcp {
                 let (desk, streams) = (desk.clone(), &streams);

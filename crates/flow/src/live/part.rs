@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use hinomi_model::cnc::status::{
-    CollectorStatus, DecodedStatus, ExporterStatus, InletStatus, MAX_EXPORTERS_LISTED, ReceivedStatus, Refusals, Sums,
+    CollectorStatus, DecodedStatus, ExporterStatus, FileStatus, InletStatus, MAX_EXPORTERS_LISTED, ReceivedStatus,
+    Refusals, Sums,
 };
 use hinomi_wire::flow::{Counts, Decoder, ExporterCounts, Part as Bytes, Reason};
 
@@ -26,6 +27,8 @@ pub struct Part {
     pub inlet: InletStatus,
     /// By exporter.
     pub exporters: Vec<(SocketAddr, ExporterCounts)>,
+    /// Interfaces that are watched.
+    pub files: Vec<FileStatus>,
 }
 
 impl Part {
@@ -34,7 +37,7 @@ impl Part {
         let counts = decoder.counts();
         let received = ReceivedStatus { datagrams: counts.datagrams, bytes: counts.bytes, ..received.clone() };
         let exporters = decoder.exporters().map(|(address, each)| (address, *each)).collect();
-        Self { received, decoded: decoded(counts), inlet: inlet_status(inlet), exporters }
+        Self { received, decoded: decoded(counts), inlet: inlet_status(inlet), exporters, files: Vec::new() }
     }
 
     /// Adds the sums of another one.
@@ -42,6 +45,7 @@ impl Part {
         let (mine, theirs) = (&mut self.received, &other.received);
         plus(&mut mine.datagrams, theirs.datagrams);
         plus(&mut mine.bytes, theirs.bytes);
+        plus(&mut mine.frames, theirs.frames);
         plus(&mut mine.kernel_drops, theirs.kernel_drops);
         plus(&mut mine.waits, theirs.waits);
         plus(&mut mine.errors, theirs.errors);
@@ -65,6 +69,7 @@ impl Part {
         plus(&mut self.inlet.flows, other.inlet.flows);
         merge(&mut self.inlet.refused, &other.inlet.refused);
         self.exporters.extend_from_slice(&other.exporters);
+        self.files.extend_from_slice(&other.files);
     }
 
     /// Writes the sums into a status. Exporters within the subscribers' range stay without a name.
@@ -72,6 +77,7 @@ impl Part {
         status.received = self.received.clone();
         status.decoded = self.decoded.clone();
         status.inlet = self.inlet.clone();
+        status.files.clone_from(&self.files);
         let mut telling: Vec<_> = self.exporters.iter().filter(|(_, each)| each.records > 0).collect();
         telling.sort_by(|(one, left), (other, right)| {
             right.lost_share().total_cmp(&left.lost_share()).then(right.records.cmp(&left.records)).then(one.cmp(other))

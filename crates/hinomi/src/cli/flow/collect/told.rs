@@ -19,12 +19,20 @@ const CANDIDATES: usize = 10;
 
 /// Where it listens, on stdout: the first line.
 pub(crate) fn listening(common: &Common, sockets: &Sockets) -> Result<()> {
+    let watching: Vec<&str> = sockets.watching().collect();
     if common.json {
-        return output::json(&json!({ "listening": sockets.listening(), "buffer_bytes": sockets.buffer_bytes() }));
+        let (listening, buffer_bytes) = (sockets.listening(), sockets.buffer_bytes());
+        return output::json(&json!({ "listening": listening, "watching": watching, "buffer_bytes": buffer_bytes }));
     }
     let addresses: Vec<String> = sockets.listening().iter().map(ToString::to_string).collect();
-    output::line(&format!("listening on {} (UDP: NetFlow v5, v9, IPFIX, sFlow v5; TCP: IPFIX)", addresses.join(", ")))?;
-    if sockets.listening().iter().all(|address| address.ip().is_loopback()) {
+    if !addresses.is_empty() {
+        let protocols = "UDP: NetFlow v5, v9, IPFIX, sFlow v5; TCP: IPFIX";
+        output::line(&format!("listening on {} ({protocols})", addresses.join(", ")))?;
+    }
+    if !watching.is_empty() {
+        output::line(&format!("watching {} (packets become flows)", watching.join(", ")))?;
+    }
+    if !addresses.is_empty() && sockets.listening().iter().all(|address| address.ip().is_loopback()) {
         output::talk("only this machine is heard; name an address of it to hear exporters: --listen ADDRESS:PORT");
     }
     output::talk(&format!("the system keeps {} KiB for a receiver", sockets.buffer_bytes() / 1_024));
@@ -60,7 +68,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Tells it when it was not told for a while and something came.
     pub(crate) fn tell(&mut self, status: &CollectorStatus) {
-        let (now, records) = (status.updated, status.decoded.records);
+        let (now, records) = (status.updated, status.inlet.records);
         let Some((before, told)) = self.last else {
             self.last = Some((now, records));
             return;
@@ -100,6 +108,9 @@ fn lines(status: &CollectorStatus) -> Vec<String> {
         lines.push(format!("{} ({}): {} records{}", file.name, file.kind, file.records, rest(&file.left_out)));
     }
     let (received, decoded, inlet) = (&status.received, &status.decoded, &status.inlet);
+    if received.frames > 0 {
+        lines.push(format!("frames    {}; {} dropped by the system", received.frames, received.kernel_drops));
+    }
     if received.datagrams > 0 || status.files.is_empty() {
         lines.push(format!(
             "received  {} datagrams and messages, {} bytes; {} dropped by the system{}",
