@@ -9,7 +9,8 @@
 //!
 //! The file is hostile: its footer, the rows of a group and the bytes of a column and of a page are bounded before
 //! anything is read, and a group that cannot be read is one error while all rows that it promised count as left out; the next group is
-//! read. Columns may be plain or packed with zstd. Decoding is the `parquet` crate's; what the values mean is read here.
+//! read. Columns may be plain or packed with zstd. Decoding is the `parquet` crate's, and what it panics on is an error
+//! here ([`contained`]); what the values mean is read here.
 //! The program reads this form and has no writer of it: a flow that may be looked at for one purpose is not stored.
 //!
 //! Follows the Parquet format's specification at parquet.apache.org.
@@ -17,9 +18,11 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 
@@ -128,7 +131,7 @@ impl Flows {
 impl Table {
     fn open(source: Source) -> Result<Self, FileError> {
         check_tail(&source)?;
-        let file = SerializedFileReader::new(source.clone()).map_err(|_| fails(Reason::Footer))?;
+        let file = contained(|| SerializedFileReader::new(source.clone())).ok_or_else(|| fails(Reason::Footer))?;
         let columns = Columns::of(file.metadata().file_metadata().schema_descr()).map_err(fails)?;
         Ok(Self { source, file: Box::new(file), columns, group: 0, readers: None, promised: 0 })
     }
@@ -167,9 +170,15 @@ impl Table {
 
     fn open_group(&self, at: usize) -> Result<Readers, Reason> {
         self.columns.check(&self.source, self.file.metadata().row_group(at))?;
-        let group = self.file.get_row_group(at).map_err(|_| Reason::Invalid("a row group"))?;
+        let group = contained(|| self.file.get_row_group(at)).ok_or(Reason::Invalid("a row group"))?;
         Readers::open(&*group, &self.columns)
     }
+}
+
+/// What the library answers; none where it fails, or panics: it takes some things for granted that a file can deny. Nothing
+/// that it had in its hands is used afterwards.
+fn contained<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()?.ok()
 }
 
 /// Rows that a group may be believed to have.

@@ -6,6 +6,7 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::file::reader::RowGroupReader;
 
+use super::contained;
 use super::schema::{Column, Columns, Form, WIDTH};
 use crate::flow::file::Reason;
 use crate::flow::number;
@@ -55,7 +56,7 @@ impl Readers {
         let mut readers = [const { None }; WIDTH];
         for (slot, column) in readers.iter_mut().zip(columns.0) {
             let Some(column) = column else { continue };
-            let reader = group.get_column_reader(column.at).map_err(|_| Reason::Undecodable(column.name))?;
+            let reader = contained(|| group.get_column_reader(column.at)).ok_or(Reason::Undecodable(column.name))?;
             *slot = Some((column, reader));
         }
         Ok(Self(readers))
@@ -110,8 +111,8 @@ fn pull<T: DataType>(
     let (mut levels, mut values) = (Vec::new(), Vec::new());
     let mut read = 0;
     while read < rows {
-        let more = reader.read_records(rows - read, Some(&mut levels), None, &mut values);
-        let (more, ..) = more.map_err(|_| Reason::Undecodable(column.name))?;
+        let more = contained(|| reader.read_records(rows - read, Some(&mut levels), None, &mut values));
+        let (more, ..) = more.ok_or(Reason::Undecodable(column.name))?;
         if more == 0 {
             return Err(Reason::Invalid("a column's number of values"));
         }
