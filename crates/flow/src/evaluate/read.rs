@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-use hinomi_model::cnc::status::FileStatus;
+use hinomi_model::cnc::status::{FileStatus, Sums};
 use hinomi_wire::flow::FlowRecord;
 
 use crate::error::FlowError;
@@ -21,6 +21,8 @@ pub struct Read {
     pub records: Vec<FlowRecord>,
     /// Lines, blocks or packets that gave no record for a reason.
     pub left_out: u64,
+    /// The same by reason, in words, where the reader of a file knows it.
+    pub reasons: Sums,
     /// What ended the reading before its end.
     pub ended: Option<String>,
 }
@@ -60,6 +62,6 @@ fn held(reading: impl FnOnce(files::Each<'_>) -> Result<(FileStatus, Part), Flow
     })?;
     let refused = part.decoded.refused.values().map(|refused| refused.items);
     read.left_out = status.left_out.values().copied().chain(refused).fold(read.left_out, u64::saturating_add);
-    read.ended = status.ended;
+    (read.ended, read.reasons) = (status.ended, status.left_out);
     Ok(read)
 }

@@ -417,6 +417,12 @@ fn parquet_of_another_program_gives_the_same_first_candidate_as_its_log() {
     assert_eq!((file["kind"].as_str(), file["records"].as_u64()), (Some("parquet"), Some(rows)), "{file}");
     let first = &last["candidates"][0]["endpoint"];
     assert_eq!((first["address"].as_str(), first["port"].as_u64()), (Some("147.32.83.234"), Some(1_337)), "{last}");
+    let packed = here.path("snappy.parquet");
+    let packed = packed.to_str().expect("a path");
+    let again = format!("import duckdb; duckdb.sql(\"COPY (FROM '{table}') TO '{packed}' (COMPRESSION snappy)\")");
+    assert!(Command::new("python3").args(["-c", &again]).status().is_ok_and(|status| status.success()));
+    let said = here.fail(&[&collect, [packed].as_slice()].concat());
+    assert!(said.contains(&format!("{rows} left out: ")) && said.contains("again with zstd"), "{said}");
     let evaluate = ["flow", "evaluate", table, "--subscribers", "10.0.0.0/8", "--truth", "147.32.83.234:1337"];
     assert!(here.succeed(&evaluate).contains("rank 1"));
 }

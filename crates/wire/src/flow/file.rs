@@ -96,7 +96,7 @@ pub enum Reason {
 pub enum Place {
     /// A line, from 1.
     Line(u64),
-    /// A row of a table, from 1.
+    /// A row of a table, from 1; 0 is what stands before all rows.
     Row(u64),
     /// An offset in bytes; within a compressed block the offset of the block.
     Byte(u64),
@@ -106,6 +106,7 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(formatter, "line {line}"),
+            Self::Row(0) => formatter.write_str("before the first row"),
             Self::Row(row) => write!(formatter, "row {row}"),
             Self::Byte(at) => write!(formatter, "byte {at}"),
         }

@@ -6,7 +6,7 @@
 
 mod books;
 mod lists;
-mod told;
+pub(super) mod told;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -157,6 +157,9 @@ fn replay(
         let (file, part) = read(path, &mut live, &mut order, books)?;
         if let Some(ended) = &file.ended {
             output::talk(&format!("{}: {}", path.display(), output::clean_line(ended, 300)));
+        }
+        if file.records == 0 {
+            told::left_out(path, &file.left_out);
         }
         all.add(&part);
         files.push(file);

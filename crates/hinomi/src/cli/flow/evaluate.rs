@@ -231,7 +231,8 @@ fn case(path: &Path, input: &Input, truth: &BTreeSet<(IpAddr, u16)>) -> Result<C
         output::talk(&format!("{}: {}", path.display(), output::clean_line(ended, 300)));
     }
     if read.left_out > 0 {
-        output::talk(&format!("{}: {} lines or packets gave no flow", path.display(), read.left_out));
+        output::talk(&format!("{}: {} lines, rows or packets gave no flow", path.display(), read.left_out));
+        super::collect::told::left_out(path, &read.reasons);
     }
     if read.records.is_empty() {
         bail!("{} holds no flow that could be read; packed files must be unpacked first", path.display());

@@ -1,5 +1,6 @@
 //! What a collector says: where it listens, what it finds, how it goes, and every sum at the end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,6 +15,8 @@ use crate::output;
 
 /// How often progress is told on stderr.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+/// Reasons that are told of one file.
+const REASONS: usize = 5;
 /// Candidates in the summary.
 const CANDIDATES: usize = 10;
 
@@ -100,6 +103,15 @@ pub(crate) fn summary(common: &Common, status: &CollectorStatus, scored: &Scored
         output::line(&format!("{:>3}  {}  confidence {:.3}, {mark}", place + 1, finding.endpoint, finding.confidence))?;
     }
     Ok(())
+}
+
+/// Why something in a file gave no flow, on stderr: the most frequent reasons.
+pub(crate) fn left_out(path: &Path, reasons: &Sums) {
+    let mut told: Vec<_> = reasons.iter().collect();
+    told.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (reason, count) in told.into_iter().take(REASONS) {
+        output::talk(&format!("{}: {count} left out: {}", path.display(), output::clean_line(reason, 300)));
+    }
 }
 
 fn lines(status: &CollectorStatus) -> Vec<String> {
