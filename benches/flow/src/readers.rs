@@ -5,13 +5,13 @@
 //! ```
 //!
 //! nfcapd of the same package writes the files, from made-up IPFIX that it is sent on loopback, plain and packed with
-//! LZ4. Both must find every record. nfdump reads with `-q -o null`: it decodes each record, applies an empty filter and
-//! prints none, the least that it does with records; its statistics of a file (`-I`) come from the header and read none.
-//! Hinomi decodes, projects and looks at every record. A run reads the file many times over, as one list of files, so
-//! that starting a process does not count. Rounds alternate; medians of processor time are told with their ratio.
+//! LZ4. Both must find every record. nfdump reads with `-o null`: it decodes each record, applies an empty filter and
+//! prints none, the least that it does with records; its statistics of a file (`-I`) come from the header and read
+//! none. Hinomi decodes, projects and looks at every record. A run reads the file many times over, as one list of files,
+//! so that starting a process does not count. Rounds alternate; medians of processor time are told with their ratio.
 //!
-//! There is no peer for captures of exports here: Debian's nfcapd is built without reading captures (`-f`), nfpcapd meters
-//! packets and decodes no exports, and what a collector takes by a socket is another job.
+//! There is no peer for captures of exports here: Debian's nfcapd is built without reading captures (`-f`), nfpcapd
+//! meters packets and decodes no exports, and what a collector takes by a socket is another job.
 
 use std::fs::File;
 use std::hint::black_box;

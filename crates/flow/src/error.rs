@@ -145,6 +145,9 @@ pub enum FlowError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The thread that scores is gone.
+    #[error("the thread that scores servers has ended; what it printed before says why")]
+    NoScorer,
     /// A worker told something that is no share.
     #[error("partition {partition} told something that is no share; are all of the same version?")]
     NoShare {

@@ -31,6 +31,7 @@ pub mod meter;
 pub mod node;
 pub mod pair;
 pub mod purpose;
+mod rows;
 pub mod server;
 pub mod sketch;
 pub mod subscribers;

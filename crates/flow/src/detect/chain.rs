@@ -5,6 +5,7 @@
 //! in order, less the more candidates there are, and more when it stands in the chains of several subscribers.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use hinomi_model::Timestamp;
 
@@ -14,6 +15,7 @@ use super::{Code, Evidence, World};
 use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
+use crate::sketch::spread;
 
 /// Servers that one subscriber met, remembered.
 const MAX_MET: usize = 256;
@@ -36,6 +38,8 @@ pub(crate) struct Steps {
     probe: Option<Timestamp>,
     download: Option<Timestamp>,
     met: Vec<Met>,
+    /// Of each of those a short name, which is looked for first.
+    names: Vec<u32>,
 }
 
 /// A server that a subscriber met.
@@ -67,10 +71,17 @@ impl Steps {
         if fetched && after_probe {
             self.download = Some(flow.start);
         }
-        if let Some(met) = self.met.iter_mut().find(|met| met.remote == flow.remote) {
+        self.meet(flow, fetched);
+    }
+
+    fn meet(&mut self, flow: &Flow<CncDetection>, fetched: bool) {
+        let name = short_name(&flow.remote);
+        let named = self.names.iter().zip(&mut self.met).filter(|(known, _)| **known == name);
+        if let Some(met) = named.map(|(_, met)| met).find(|met| met.remote == flow.remote) {
             met.fetched |= fetched;
         } else if self.met.len() < MAX_MET {
             self.met.push(Met { remote: flow.remote, first: flow.start, fetched });
+            self.names.push(name);
         }
     }
 
@@ -88,6 +99,18 @@ impl Steps {
         let candidate = |met: &&Met| !met.fetched && met.first >= since && met.first <= until;
         Before { steps, servers: self.met.iter().filter(candidate).map(|met| met.remote).collect() }
     }
+}
+
+/// A name that others may share.
+fn short_name(remote: &Remote) -> u32 {
+    let address = match remote.address {
+        IpAddr::V4(v4) => u64::from(u32::from(v4)),
+        IpAddr::V6(v6) => {
+            let whole = u128::from(v6);
+            spread((whole >> 64) as u64) ^ whole as u64
+        }
+    };
+    (spread(address ^ u64::from(remote.port) << 40 ^ u64::from(remote.protocol) << 32) >> 32) as u32
 }
 
 /// One server in chains of subscribers.

@@ -15,9 +15,11 @@ use super::analysis::{Analysis, AnalysisConfig, Scored};
 use super::keys::SharedKeys;
 use super::pairs::SharedPairs;
 use super::part::{Part, tell_analysis};
+use super::scoring::{Outcome, Scorer};
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
 use super::{loss, receive, watch};
+use crate::detect::detection::Detection;
 use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
@@ -197,7 +199,7 @@ impl Job {
             }
             // The queue ends when the last of its senders does.
             drop(desk);
-            let outcome = centre.run(&queue, stop, self.score_every, self.lasting);
+            let outcome = centre.run(&queue, Scorer::start(scope), stop, (self.score_every, self.lasting));
             stop.store(true, Ordering::Relaxed);
             // Nobody takes flows any more: a receiver that waits for room in the queue is let go.
             drop(queue);
@@ -230,27 +232,35 @@ impl Centre<'_> {
     fn run(
         &mut self,
         queue: &Receiver<Batch>,
+        mut scorer: Scorer,
         stop: &AtomicBool,
-        score_every: Duration,
-        lasting: Option<Duration>,
+        (score_every, lasting): (Duration, Option<Duration>),
     ) -> Result<(CollectorStatus, Scored), FlowError> {
         let ends = lasting.map(|lasting| self.started.plus(lasting));
         let (mut looked, mut scored) = (self.started, self.started);
         loop {
             match queue.recv_timeout(WAIT) {
-                Ok(batch) => self.analysis.take_joined(batch)?,
+                Ok(batch) => self.analysis.take_joined(&batch)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.end(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Some(outcome) = scorer.wait()? {
+                        self.hold(outcome)?;
+                    }
+                    return self.end();
+                }
             }
             let now = self.clock.now();
             if has_passed(looked, now, LOOK_EVERY) {
                 self.look(now)?;
                 looked = now;
             }
-            if has_passed(scored, now, score_every) {
-                self.score(now)?;
-                // What came while it scored was not there to be seen.
-                scored = self.clock.now();
+            if has_passed(scored, now, score_every) && !scorer.is_busy() {
+                scorer.begin(self.analysis.begin_scoring(now, loss::share(&self.part()))?)?;
+                scored = now;
+            }
+            if let Some(outcome) = scorer.outcome()? {
+                let (_, detection) = self.hold(outcome)?;
+                scorer.let_go(detection);
             }
             if ends.is_some_and(|end| now >= end) {
                 stop.store(true, Ordering::Relaxed);
@@ -268,10 +278,16 @@ impl Centre<'_> {
     }
 
     fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
-        let refuted = self.recorder.refuted(now).map_err(FlowError::recorder)?;
-        let scored = self.analysis.score(now, loss::share(&self.part()), &refuted)?;
+        let task = self.analysis.begin_scoring(now, loss::share(&self.part()))?;
+        Ok(self.hold(task.run())?.0)
+    }
+
+    /// Holds and records what a scoring brought.
+    fn hold(&mut self, outcome: Outcome) -> Result<(Scored, Detection), FlowError> {
+        let refuted = self.recorder.refuted(outcome.time).map_err(FlowError::recorder)?;
+        let (scored, detection) = self.analysis.end_scoring(outcome, &refuted);
         self.recorder.scored(&scored).map_err(FlowError::recorder)?;
-        Ok(scored)
+        Ok((scored, detection))
     }
 
     fn end(&mut self) -> Result<(CollectorStatus, Scored), FlowError> {

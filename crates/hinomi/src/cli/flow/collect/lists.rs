@@ -56,6 +56,12 @@ pub(crate) struct Lists {
     /// Share of servers that are C&C servers before anything is seen.
     #[arg(long, value_name = "SHARE")]
     base_rate: Option<f64>,
+    /// Most servers that are kept at once; a full table keeps those that more clients met.
+    #[arg(long, value_name = "NUMBER", default_value_t = ServerConfig::default().max_servers, value_parser = size)]
+    max_servers: usize,
+    /// Most subscribers that are watched for scans and floods at once; of more, a sample is. Some kilobytes each.
+    #[arg(long, value_name = "NUMBER", default_value_t = ServerConfig::default().subscribers_watched, value_parser = size)]
+    max_watched: usize,
     /// Make a model of the servers met and of the lists before each scoring.
     #[arg(long)]
     train: bool,
@@ -77,7 +83,10 @@ impl Lists {
         let clients = self.clients.unwrap_or(if from_files { 1 } else { CLIENTS_OF_A_CARRIER });
         let standard = ServerConfig::default();
         let contacts_timed = if from_files { CONTACTS_OF_A_FILE } else { standard.contacts_timed };
-        let mut detection = Detection::new(ServerConfig { clients_to_admit: clients, contacts_timed, ..standard });
+        let (max_servers, subscribers_watched) = (self.max_servers, self.max_watched);
+        let config =
+            ServerConfig { clients_to_admit: clients, contacts_timed, max_servers, subscribers_watched, ..standard };
+        let mut detection = Detection::new(config);
         if let Some(rate) = self.base_rate {
             ensure!(rate > 0.0 && rate < 1.0, "--base-rate is a share between 0 and 1");
             detection = detection.with_base_rate(rate);
@@ -136,6 +145,13 @@ impl Infected {
         }
         Ok(lines)
     }
+}
+
+/// A size of a table.
+fn size(text: &str) -> Result<usize, String> {
+    let sizes = 1_024..=16_777_216;
+    let size: usize = text.parse().map_err(|_| "not a number".to_owned())?;
+    sizes.contains(&size).then_some(size).ok_or_else(|| format!("between {} and {}", sizes.start(), sizes.end()))
 }
 
 /// A list as text.
