@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod live;
 pub mod meter;
 pub mod node;
+pub mod own;
 pub mod pair;
 pub mod purpose;
 mod rows;

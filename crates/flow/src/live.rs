@@ -20,6 +20,7 @@
 
 mod analysis;
 mod datagrams;
+mod desk;
 mod feed;
 pub(crate) mod files;
 mod interface;

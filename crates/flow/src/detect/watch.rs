@@ -151,6 +151,8 @@ type Rank = (bool, Pseudonym, u32);
 #[derive(Default)]
 pub struct Watch {
     max_subscribers: usize,
+    /// Names of remote ends, keyed anew in every process: nobody can choose an address that has another one's name.
+    names: ahash::RandomState,
     subscribers: FastMap<(u32, Pseudonym), Subscriber>,
     /// Those that are watched; the one that makes room first on top.
     order: BinaryHeap<Rank>,
@@ -198,7 +200,7 @@ impl Watch {
             *subscriber = Subscriber::default();
         }
         subscriber.seen = subscriber.seen.max(flow.start);
-        subscriber.steps.see(flow);
+        subscriber.steps.see(flow, self.names.hash_one(flow.remote) as u32);
         if !flow.told_by_subscriber {
             self.counts.inbound = self.counts.inbound.saturating_add(1);
             return;

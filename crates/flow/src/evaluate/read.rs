@@ -52,7 +52,7 @@ pub fn read_file(file: File) -> Result<Read, FlowError> {
 
 fn held(reading: impl FnOnce(files::Each<'_>) -> Result<(FileStatus, Part), FlowError>) -> Result<Read, FlowError> {
     let mut read = Read::default();
-    let (status, part) = reading(&mut |record| {
+    let (status, part) = reading(&mut |record, _so_far| {
         if read.records.len() < MAX_RECORDS {
             read.records.push(record);
         } else {

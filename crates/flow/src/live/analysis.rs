@@ -16,7 +16,7 @@ use crate::finding::{Endpoint, ExportVerdict, Finding, Held, Message};
 use crate::node::{Hub, HubCounts};
 use crate::pair::{PairConfig, PairCounts};
 use crate::purpose::{CncDetection, Flow};
-use crate::server::ServerCounts;
+use crate::server::{ServerCounts, Servers};
 use crate::suppress::Knowledge;
 
 /// How often state is looked through for what was kept for minutes only.
@@ -237,6 +237,16 @@ impl Analysis {
     /// Servers with a state now.
     pub fn servers(&self) -> usize {
         self.detection.servers().len()
+    }
+
+    /// The findings that are held.
+    pub(crate) const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// The table of servers; with workers, as they told it last.
+    pub(crate) const fn table(&self) -> &Servers {
+        self.detection.servers()
     }
 
     /// Findings held now.

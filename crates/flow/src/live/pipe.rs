@@ -69,3 +69,6 @@ impl Read for Pipe<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::thread::Scope;
 
 use hinomi_model::Timestamp;
 
+use super::desk::whole;
 use crate::detect::detection::{Detection, Scoring};
 use crate::error::FlowError;
 use crate::suppress::Knowledge;
@@ -67,7 +68,9 @@ impl Scorer {
                 match work {
                     Work::LetGo(detection) => drop(detection),
                     Work::Score(task) => {
-                        if told.send(task.run()).is_err() {
+                        // A scoring that breaks off ends this thread, which is noticed by whoever waits for the outcome.
+                        let Ok(outcome) = whole("the scoring", || Ok(task.run())) else { return };
+                        if told.send(outcome).is_err() {
                             return;
                         }
                     }

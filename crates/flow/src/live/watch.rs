@@ -10,9 +10,10 @@ use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::{FileStatus, ReceivedStatus};
 use hinomi_wire::flow::FlowRecord;
 
+use super::desk::{Batch, Desk};
 use super::files::unread;
 use super::interface::{BATCH, Frames, Interface};
-use super::job::{Batch, Desk, Slot, publish};
+use super::job::{Slot, publish};
 use super::part::{self, Part, plus};
 use crate::error::FlowError;
 use crate::meter::{Meter, MeterConfig};

@@ -134,6 +134,15 @@ fn in_one_node(events: &[Event], mut detection: Detection, now: hinomi_model::Ti
     detection.score(now, 0.0, |_, _, _| false)
 }
 
+/// Ends the workers with the closure that it lives in.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The same over workers in threads of their own; what the hub counted as well.
 fn in_many(
     events: &[Event],
@@ -143,6 +152,8 @@ fn in_many(
 ) -> (Scoring, HubCounts) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Whatever fails in here, the workers end: a scope waits for its threads.
+        let _stops = StopAtEnd(&stop);
         let partitions = u32::try_from(workers.len()).expect("few");
         for (partition, mut bus) in (0..).zip(workers) {
             let stop = &stop;
@@ -160,7 +171,6 @@ fn in_many(
         detection.replace(hub.gather().expect("shares"));
         let scoring = detection.score(now, 0.0, |_, _, _| false);
         hub.end().expect("sent");
-        stop.store(true, Ordering::Relaxed);
         (scoring, hub.counts())
     })
 }

@@ -8,6 +8,7 @@
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
+//! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
 //! - `newcomer`: `hinomi` alone.
@@ -26,6 +27,8 @@ mod imports;
 mod interface;
 mod newcomer;
 mod nodes;
+#[cfg(unix)]
+mod own;
 mod packets;
 mod program;
 mod real_servers;
