@@ -275,8 +275,9 @@ mod tests {
                 abouts(&entry, found);
             } else if entry.extension().is_some_and(|kind| kind == "rs") && !entry.ends_with("tests.rs") {
                 let text = fs::read_to_string(&entry).expect("a source");
-                for call in ["Reason::Truncated(\"", "Reason::Invalid(\"", "Reason::Compression(\""] {
-                    let rest = text.split(call).skip(1);
+                for kind in ["Truncated", "Invalid", "Compression", "TooLarge"] {
+                    let call = format!("Reason::{kind}(\"");
+                    let rest = text.split(&call).skip(1);
                     found.extend(rest.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
                 }
                 // What is handed on to where the reason is made.

@@ -106,7 +106,7 @@ pub const FILE_REASONS: [(&str, &str); 30] = [
 
 /// What reasons of files are about where that is no name of a column, of a tool or a number: the name of the text, and the
 /// words in the sentence.
-pub const FILE_ABOUTS: [(&str, &str); 14] = [
+pub const FILE_ABOUTS: [(&str, &str); 21] = [
     ("several-methods", "several methods at once"),
     ("unknown-method", "a method that we do not know"),
     ("header", "its header"),
@@ -121,6 +121,13 @@ pub const FILE_ABOUTS: [(&str, &str); 14] = [
     ("message", "a message"),
     ("message-header", "the header of a message"),
     ("message-set", "a set of the message"),
+    ("row-group", "a row group"),
+    ("rows", "a number of rows"),
+    ("column-values", "a column's number of values"),
+    ("footer", "the footer"),
+    ("column", "a column of a row group"),
+    ("page", "a page of a column"),
+    ("piped-table", "a Parquet file from a pipe"),
 ];
 
 /// The name of the text for what a reason is about, if it has one.
