@@ -3,9 +3,11 @@
 //! ```text
 //!   cargo run --release [RECORDS] [ROUNDS]
 //!   cargo run --release -- end-to-end [RECORDS]
+//!   cargo run --release -- readers [RECORDS] [ROUNDS]
 //! ```
 //!
-//! The second form takes made-up exports the whole way, on two threads (see [`pipeline`]).
+//! The second form takes made-up exports the whole way, on two threads (see [`pipeline`]); the third reads nfdump's files
+//! beside nfdump (see [`readers`]).
 //!
 //! First both must read the same values from the same records; then rounds alternate between them, and the medians are
 //! told with their ratio, by the time each had a core. Hinomi decodes and projects, and every record is looked at; netflow_parser decodes, and its
@@ -14,6 +16,7 @@
 mod export;
 mod peer;
 mod pipeline;
+mod readers;
 mod traffic;
 
 use std::hint::black_box;
@@ -31,9 +34,13 @@ fn main() {
     if words.next_if(|word| word == "end-to-end").is_some() {
         return pipeline::run(words.next().map_or(50_000_000, |word| word.parse().expect("a number")));
     }
+    let readers = words.next_if(|word| word == "readers").is_some();
     let mut arguments = words.map(|word| word.parse().expect("a number"));
     let records = arguments.next().unwrap_or(200_000);
     let rounds = arguments.next().unwrap_or(9);
+    if readers {
+        return readers::run(records, rounds);
+    }
     println!("{records} records, {rounds} rounds, median of each; netflow_parser 1.0.6");
     println!("{:<28} {:>14} {:>14} {:>7}", "", "hinomi /s", "peer /s", "ratio");
     for format in Format::ALL {

@@ -135,6 +135,35 @@ pub enum FlowError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no interface of that name.
+    #[error("there is no interface {name} here; there are {known}")]
+    NoInterface {
+        /// What was asked for.
+        name: String,
+        /// Those that there are, the first of them.
+        known: String,
+    },
+    /// An interface whose frames nobody here understands.
+    #[error(
+        "{name} is of a kind (hardware type {kind}) whose frames are not read; watch the interface below or above it"
+    )]
+    InterfaceKind {
+        /// Which.
+        name: String,
+        /// As `if_arp.h` numbers them.
+        kind: u16,
+    },
+    /// An interface cannot be watched.
+    #[error(
+        "the interface {name} cannot be watched: {source}; reading packets needs root or the capability CAP_NET_RAW: \
+         sudo setcap cap_net_raw=ep PATH/TO/hinomi, or AmbientCapabilities=CAP_NET_RAW of the service"
+    )]
+    Watch {
+        /// Which.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A socket failed again and again.
     #[error("the socket cannot be read any more: {source}")]
     Receive {

@@ -3,7 +3,8 @@
 //! ```text
 //!   socket (one a receiver, SO_REUSEPORT) -- recvmmsg --> Decoder --> Inlet --\
 //!   TCP stream (IPFIX) ------------------- Framing ----> Decoder --> Inlet ----+-> pairs -- bounded queue --> Analysis
-//!   file ------------------------------------------------ Order ---> Inlet --/                  Detection -> Held
+//!   interface ---- recvmmsg --> Meter ------------------------------> Inlet --/                  Detection -> Held
+//!   file ------------------------------------------------ Order ---> Inlet --/
 //! ```
 //!
 //! Two halves, two cores: receivers read, decode, turn addresses into pseudonyms and join halves; one analysis keeps
@@ -11,7 +12,7 @@
 //! subscriber's address does.
 //!
 //! Invariants:
-//! - With sockets, time is the caller's clock: no exporter moves a key's epoch by what it says. With files time is that
+//! - With sockets and interfaces, time is the caller's clock: no exporter moves a key's epoch by what it says. With files time is that
 //!   of the records, and never runs backwards.
 //! - Every queue, buffer, table and number of streams has a bound; a full queue makes receivers wait, the system drops
 //!   datagrams then, and that is counted.
@@ -21,24 +22,28 @@ mod analysis;
 mod datagrams;
 mod desk;
 mod feed;
-mod files;
+pub(crate) mod files;
+mod interface;
 mod job;
 mod keys;
 mod loss;
 mod order;
 mod pairs;
 mod part;
+mod pipe;
 mod receive;
 mod scoring;
 mod sockets;
 mod stream;
+mod watch;
 
 pub use analysis::{Analysis, AnalysisConfig, Scored};
 pub use feed::Live;
 pub use files::{EXPORT_PORTS, Kind};
+pub use interface::Interface;
 pub use job::{Job, Recorder, Refuted};
 pub use keys::SharedKeys;
-pub use order::Order;
+pub use order::{Order, PATIENCE};
 pub use pairs::SharedPairs;
 pub use part::Part;
 pub use scoring::{Outcome, Scorer, Task};

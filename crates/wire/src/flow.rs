@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   datagram (NetFlow v5/v9, IPFIX, sFlow v5) --\
-//!   line or block of a file (Zeek, Argus, nfdump) -> FlowRecord (plain, Copy, what nobody needs was never read)
+//!   line, block or row of a file (Zeek, Argus, nfdump, Parquet) -> FlowRecord (plain, Copy; the rest was never read)
 //!   packets (captures) ------------------------/
 //! ```
 //!
@@ -16,6 +16,7 @@ pub mod ipfix;
 pub mod ipfix_file;
 pub mod limits;
 pub mod nfdump;
+pub mod parquet;
 pub mod record;
 pub mod seeds;
 pub mod sequence;
@@ -24,6 +25,7 @@ pub mod zeek;
 mod books;
 mod exporter;
 mod field;
+mod log;
 mod netflow5;
 mod netflow9;
 mod number;

@@ -1,16 +1,20 @@
 //! The whole job in one thread, without sockets: files, the demonstration, tests.
 
-use std::io::BufRead;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
+use std::time::Duration;
 
-use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::{CollectorStatus, FileStatus, STATUS_FORMAT};
+use hinomi_model::{Clock, Timestamp};
 use hinomi_wire::flow::FlowRecord;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
 use super::job::Recorder;
 use super::order::Order;
 use super::part::{Part, tell_analysis};
+use super::pipe::{PIECE_BYTES, Pipe};
 use super::{files, loss};
 use crate::epoch::{EpochLength, Keys};
 use crate::error::FlowError;
@@ -19,6 +23,8 @@ use crate::subscribers::Subscribers;
 
 /// How long time may pass in the records before halves and keys are looked after again.
 const LOOK_EVERY_MICROS: i64 = 1_000_000;
+/// How long a pipe may be silent before the window is looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Inlet, keys and analysis. Time is given by the caller and never runs backwards.
 pub struct Live {
@@ -117,12 +123,90 @@ impl Live {
         recorder: &mut dyn Recorder,
     ) -> Result<(FileStatus, Part), FlowError> {
         let (status, part) = files::read_file(name, source, &mut |record, so_far| {
-            let Some(first) = order.push(record) else { return Ok(()) };
-            self.pass(first.end, so_far, recorder)?;
-            self.take(&first)
+            self.sort(record, so_far, order, Timestamp::default(), recorder)
         })?;
         self.before.add(&part);
         Ok((status, part))
+    }
+
+    /// The same of a Parquet file on disk, which need not fit into memory.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn read_parquet(
+        &mut self,
+        name: &str,
+        file: File,
+        order: &mut Order,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(FileStatus, Part), FlowError> {
+        files::read_parquet(name, file, &mut |record, so_far| {
+            self.sort(record, so_far, order, Timestamp::default(), recorder)
+        })
+    }
+
+    /// The same of a pipe: when it is silent, records leave the window all the same once `order` has no more
+    /// [patience](Order::with_patience), by this clock.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_pipe(
+        &mut self,
+        name: &str,
+        source: impl io::Read + Send + 'static,
+        order: &mut Order,
+        clock: &dyn Clock,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(FileStatus, Part), FlowError> {
+        let window = RefCell::new((self, order, recorder));
+        let failure = RefCell::new(None);
+        let idle = || {
+            let (live, order, recorder) = &mut *window.borrow_mut();
+            // What the exports came to is known to the reader alone, which is at work: earlier files' counts.
+            live.release(&Part::default, order, clock.now(), *recorder).map_err(|error| {
+                failure.replace(Some(error));
+                io::Error::other("what was read cannot be handed on")
+            })
+        };
+        let source = BufReader::with_capacity(PIECE_BYTES, Pipe::new(source, LOOK_EVERY, &idle));
+        let read = files::read_file(name, source, &mut |record, so_far| {
+            let (live, order, recorder) = &mut *window.borrow_mut();
+            live.sort(record, so_far, order, clock.now(), *recorder)
+        });
+        let (status, part) = failure.take().map_or(read, Err)?;
+        window.borrow_mut().0.before.add(&part);
+        Ok((status, part))
+    }
+
+    /// Takes a record into the window, and feeds what leaves it.
+    fn sort(
+        &mut self,
+        record: FlowRecord,
+        so_far: &dyn Fn() -> Part,
+        order: &mut Order,
+        came: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), FlowError> {
+        if let Some(first) = order.push(record, came) {
+            self.pass(first.end, so_far, recorder)?;
+            self.take(&first)?;
+        }
+        self.release(so_far, order, came, recorder)
+    }
+
+    /// Feeds what has waited for too long.
+    fn release(
+        &mut self,
+        so_far: &dyn Fn() -> Part,
+        order: &mut Order,
+        now: Timestamp,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), FlowError> {
+        while let Some(first) = order.overdue(now) {
+            self.pass(first.end, so_far, recorder)?;
+            self.take(&first)?;
+        }
+        Ok(())
     }
 
     /// Feeds what still waits for its turn.

@@ -5,18 +5,20 @@
 //! | pcap, pcapng | datagrams to [`EXPORT_PORTS`] that begin as an export does are decoded; all other packets become flows |
 //! | nfdump's | the files of nfdump and nfcapd |
 //! | a message of IPFIX | IPFIX files (RFC 5655) |
+//! | `PAR1` | Parquet in the open schema ([`parquet::COLUMNS`]) |
 //! | `StartTime` | Argus, as `ra` writes CSV |
 //! | anything else | Zeek's conn.log, TSV or JSON |
 //!
 //! All bytes are read by `wire`; what gives no record is counted under its reason.
 
+use std::fs::File;
 use std::io::BufRead;
 use std::net::SocketAddr;
 
 use hinomi_model::cnc::status::{FileStatus, ReceivedStatus};
 use hinomi_wire::capture::{Capture, Frame};
-use hinomi_wire::flow::file::FileError;
-use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, ipfix_file, nfdump, zeek};
+use hinomi_wire::flow::file::FlowFile;
+use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, ipfix_file, nfdump, parquet, zeek};
 use hinomi_wire::packet::{Packet, UDP};
 
 use super::part::{Part, plus};
@@ -47,6 +49,8 @@ pub enum Kind {
     Nfdump,
     /// Messages of IPFIX.
     Ipfix,
+    /// Flow records in Parquet.
+    Parquet,
     /// Argus CSV.
     Argus,
     /// Zeek's conn.log.
@@ -62,6 +66,8 @@ impl Kind {
             Self::Nfdump
         } else if ipfix_file::begins(start) {
             Self::Ipfix
+        } else if start.starts_with(&parquet::MAGIC) {
+            Self::Parquet
         } else if start.starts_with(ARGUS) {
             Self::Argus
         } else {
@@ -75,6 +81,7 @@ impl Kind {
             Self::Capture => "pcap",
             Self::Nfdump => "nfdump",
             Self::Ipfix => "ipfix",
+            Self::Parquet => "parquet",
             Self::Argus => "argus",
             Self::Zeek => "zeek",
         }
@@ -82,45 +89,53 @@ impl Kind {
 }
 
 /// Who takes the records, and may ask what the exports in the file came to so far; an error ends the reading.
-pub(super) type Each<'a> = &'a mut dyn FnMut(FlowRecord, &dyn Fn() -> Part) -> Result<(), FlowError>;
+pub(crate) type Each<'a> = &'a mut dyn FnMut(FlowRecord, &dyn Fn() -> Part) -> Result<(), FlowError>;
 
 /// Reads a whole file, unpacked already, and hands out its records in its own order. Tells what became of it, and of the
 /// exports in it.
 ///
 /// # Errors
 /// When not even its first bytes can be read, or what `each` says.
-pub(super) fn read_file(name: &str, mut source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+pub(crate) fn read_file(name: &str, mut source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
     let start = source.fill_buf().map_err(FlowError::file(std::path::Path::new(name)))?;
     let kind = Kind::of(start);
-    let status = FileStatus { name: name.to_owned(), kind: kind.name().to_owned(), ..FileStatus::default() };
+    let status = status(name, kind);
     match kind {
         Kind::Capture => Reading::new(status).capture(source, each),
         Kind::Nfdump => lines(status, nfdump::Flows::new(source), each),
         Kind::Ipfix => lines(status, ipfix_file::Flows::new(source), each),
+        Kind::Parquet => lines(status, parquet::Flows::of_stream(source), each),
         Kind::Argus => lines(status, binetflow::Flows::new(source), each),
         Kind::Zeek => lines(status, zeek::Connections::new(source), each),
     }
 }
 
-fn lines(
-    mut status: FileStatus,
-    items: impl Iterator<Item = Result<FlowRecord, FileError>>,
-    each: Each<'_>,
-) -> Result<(FileStatus, Part), FlowError> {
-    for item in items {
+/// The same of a Parquet file, which is read at any place and need not fit into memory.
+///
+/// # Errors
+/// What `each` says.
+pub(crate) fn read_parquet(name: &str, file: File, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+    lines(status(name, Kind::Parquet), parquet::Flows::of_file(file), each)
+}
+
+fn status(name: &str, kind: Kind) -> FileStatus {
+    FileStatus { name: name.to_owned(), kind: kind.name().to_owned(), ..FileStatus::default() }
+}
+
+fn lines(mut status: FileStatus, mut items: impl FlowFile, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+    for item in items.by_ref() {
         match item {
-            Ok(record) => {
-                plus(&mut status.records, 1);
-                each(record, &Part::default)?;
-            }
-            Err(error) => {
-                let reason = error.reason().map_or_else(|| "not readable".to_owned(), |reason| reason.to_string());
-                plus(status.left_out.entry(reason).or_default(), 1);
-                if error.ends_the_file() {
-                    status.ended = Some(error.to_string());
-                }
-            }
+            Ok(record) => each(record, &Part::default)?,
+            Err(error) if error.ends_the_file() => status.ended = Some(error.to_string()),
+            Err(_) => {}
         }
+    }
+    // The reader's own sums: one error may stand for a whole block of records.
+    let counts = items.counts();
+    status.records = counts.records;
+    status.left_out = counts.left_out.iter().map(|(reason, count)| (reason.to_string(), *count)).collect();
+    if counts.read_errors > 0 {
+        status.left_out.insert("not readable".to_owned(), counts.read_errors);
     }
     Ok((status, Part::default()))
 }
@@ -157,13 +172,7 @@ impl Reading {
         self.meter.finish(&mut |record| given.push(record));
         self.hand_on(each)?;
         self.decoder.finish();
-        for (reason, frames) in &self.meter.counts().unread {
-            let reason = match reason {
-                Unmetered::Link => "a kind of link that is not read".to_owned(),
-                Unmetered::Frame(unread) => unread.to_string(),
-            };
-            plus(self.status.left_out.entry(reason).or_default(), *frames);
-        }
+        unread(&self.meter, &mut self.status);
         let part = Part::of(&ReceivedStatus::default(), &self.decoder, InletCounts::default());
         Ok((self.status, part))
     }
@@ -190,6 +199,17 @@ impl Reading {
     }
 }
 
+/// Frames that are in no record, by reason.
+pub(super) fn unread(meter: &Meter, status: &mut FileStatus) {
+    for (reason, frames) in &meter.counts().unread {
+        let reason = match reason {
+            Unmetered::Link => "a kind of link that is not read".to_owned(),
+            Unmetered::Frame(unread) => unread.to_string(),
+        };
+        plus(status.left_out.entry(reason).or_default(), *frames);
+    }
+}
+
 fn is_export(packet: &Packet, payload: &[u8]) -> bool {
     let begins = matches!(payload, [0, 5 | 9 | 10, ..] | [0, 0, 0, 5, ..]);
     begins && packet.protocol == UDP && EXPORT_PORTS.contains(&packet.destination_port)
@@ -205,6 +225,7 @@ mod tests {
         assert_eq!(Kind::of(&[0x0c, 0xa5, 2, 0]), Kind::Nfdump);
         let message = [0, 10, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 4];
         assert_eq!(Kind::of(&message), Kind::Ipfix);
+        assert_eq!(Kind::of(b"PAR1\x15\x04"), Kind::Parquet);
         assert_eq!(Kind::of(b"StartTime,Dur,Proto"), Kind::Argus);
         assert_eq!(Kind::of(b"#separator \\x09"), Kind::Zeek);
         assert_eq!(Kind::of(b""), Kind::Zeek);

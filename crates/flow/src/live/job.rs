@@ -18,7 +18,7 @@ use super::part::{Part, tell_analysis};
 use super::scoring::{Outcome, Scorer};
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
-use super::{loss, receive};
+use super::{loss, receive, watch};
 use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
@@ -134,7 +134,8 @@ impl Job {
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if self.local_remotes { inlet.with_local_remotes() } else { inlet };
         let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Failure::default());
-        let slots: Vec<Slot> = sockets.udp.iter().map(|_| Slot::default()).collect();
+        let sources = sockets.udp.len() + sockets.interfaces.len();
+        let slots: Vec<Slot> = std::iter::repeat_with(Slot::default).take(sources).collect();
         let mut centre = Centre {
             analysis: Analysis::new(self.analysis),
             keys: keys.clone(),
@@ -153,9 +154,14 @@ impl Job {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
             let pairs = centre.analysis.pairs();
             let desk = Desk { keys, inlet, pairs, limits, clock, stop, failure: &failure, queue: sender };
-            for (socket, slot) in sockets.udp.iter().zip(&slots) {
+            let mut free = slots.iter();
+            for (socket, slot) in sockets.udp.iter().zip(&mut free) {
                 let desk = desk.clone();
                 scope.spawn(move || desk.guarded("a receiver", |desk| receive::run(socket, desk, slot)));
+            }
+            for (interface, slot) in sockets.interfaces.iter().zip(&mut free) {
+                let desk = desk.clone();
+                scope.spawn(move || desk.guarded("a watched interface", |desk| watch::run(interface, desk, slot)));
             }
             for listener in &sockets.tcp {
                 let (desk, streams) = (desk.clone(), &streams);

@@ -12,7 +12,8 @@ pub(super) fn share(part: &Part) -> f64 {
     let all: f64 = received.clone().sum();
     let lost: f64 = part.exporters.iter().zip(received).map(|((_, each), records)| each.lost_share() * records).sum();
     let by_number = if all > 0.0 { lost / all } else { 0.0 };
-    let (dropped, came) = (part.received.kernel_drops as f64, part.received.datagrams as f64);
+    let received = &part.received;
+    let (dropped, came) = (received.kernel_drops as f64, received.datagrams.saturating_add(received.frames) as f64);
     let by_system = if dropped > 0.0 { dropped / (dropped + came) } else { 0.0 };
     by_number.max(by_system).clamp(0.0, 1.0)
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use hinomi_model::cnc::status::{
-    CollectorStatus, DecodedStatus, ExporterStatus, InletStatus, MAX_EXPORTERS_LISTED, ReceivedStatus, Refusals, Sums,
+    CollectorStatus, DecodedStatus, ExporterStatus, FileStatus, InletStatus, MAX_EXPORTERS_LISTED, ReceivedStatus,
+    Refusals, Sums,
 };
 use hinomi_wire::flow::{Counts, Decoder, ExporterCounts, Part as Bytes, Reason};
 
@@ -27,6 +28,8 @@ pub struct Part {
     pub inlet: InletStatus,
     /// By exporter.
     pub exporters: Vec<(SocketAddr, ExporterCounts)>,
+    /// Interfaces that are watched.
+    pub files: Vec<FileStatus>,
 }
 
 impl Part {
@@ -35,7 +38,7 @@ impl Part {
         let counts = decoder.counts();
         let received = ReceivedStatus { datagrams: counts.datagrams, bytes: counts.bytes, ..received.clone() };
         let exporters = decoder.exporters().map(|(address, each)| (address, *each)).collect();
-        Self { received, decoded: decoded(counts), inlet: inlet_status(inlet), exporters }
+        Self { received, decoded: decoded(counts), inlet: inlet_status(inlet), exporters, files: Vec::new() }
     }
 
     /// Adds the sums of another one.
@@ -43,6 +46,7 @@ impl Part {
         let (mine, theirs) = (&mut self.received, &other.received);
         plus(&mut mine.datagrams, theirs.datagrams);
         plus(&mut mine.bytes, theirs.bytes);
+        plus(&mut mine.frames, theirs.frames);
         plus(&mut mine.kernel_drops, theirs.kernel_drops);
         plus(&mut mine.waits, theirs.waits);
         plus(&mut mine.errors, theirs.errors);
@@ -66,6 +70,7 @@ impl Part {
         plus(&mut self.inlet.flows, other.inlet.flows);
         merge(&mut self.inlet.refused, &other.inlet.refused);
         self.exporters.extend_from_slice(&other.exporters);
+        self.files.extend_from_slice(&other.files);
     }
 
     /// Writes the sums into a status. Exporters within the subscribers' range stay without a name.
@@ -73,6 +78,7 @@ impl Part {
         status.received = self.received.clone();
         status.decoded = self.decoded.clone();
         status.inlet = self.inlet.clone();
+        status.files.clone_from(&self.files);
         let mut telling: Vec<_> = self.exporters.iter().filter(|(_, each)| each.records > 0).collect();
         telling.sort_by(|(one, left), (other, right)| {
             right.lost_share().total_cmp(&left.lost_share()).then(right.records.cmp(&left.records)).then(one.cmp(other))
@@ -269,8 +275,9 @@ mod tests {
                 abouts(&entry, found);
             } else if entry.extension().is_some_and(|kind| kind == "rs") && !entry.ends_with("tests.rs") {
                 let text = fs::read_to_string(&entry).expect("a source");
-                for call in ["Reason::Truncated(\"", "Reason::Invalid(\"", "Reason::Compression(\""] {
-                    let rest = text.split(call).skip(1);
+                for kind in ["Truncated", "Invalid", "Compression", "TooLarge"] {
+                    let call = format!("Reason::{kind}(\"");
+                    let rest = text.split(&call).skip(1);
                     found.extend(rest.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
                 }
                 // What is handed on to where the reason is made.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::interface::Interface;
 use crate::error::FlowError;
 
 /// What is asked of the system as a receive buffer; it grants less unless `net.core.rmem_max` is raised.
@@ -24,6 +25,7 @@ pub struct Sockets {
     pub(super) udp: Vec<UdpSocket>,
     pub(super) tcp: Vec<TcpListener>,
     pub(super) listening: Vec<SocketAddr>,
+    pub(super) interfaces: Vec<Interface>,
 }
 
 impl Sockets {
@@ -32,7 +34,8 @@ impl Sockets {
     /// # Errors
     /// When an address cannot be bound.
     pub fn bind(addresses: &[SocketAddr], receivers: usize) -> Result<Self, FlowError> {
-        let mut sockets = Self { udp: Vec::new(), tcp: Vec::new(), listening: Vec::new() };
+        let (udp, tcp, listening, interfaces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut sockets = Self { udp, tcp, listening, interfaces };
         for address in addresses {
             sockets.add(*address, receivers.clamp(1, MAX_RECEIVERS)).map_err(|source| {
                 let address = *address;
@@ -42,14 +45,31 @@ impl Sockets {
         Ok(sockets)
     }
 
+    /// Opens interfaces besides, whose packets become flows.
+    ///
+    /// # Errors
+    /// When one cannot be watched.
+    pub fn watch(mut self, names: &[String]) -> Result<Self, FlowError> {
+        for name in names {
+            self.interfaces.push(Interface::open(name)?);
+        }
+        Ok(self)
+    }
+
+    /// The interfaces that it watches.
+    pub fn watching(&self) -> impl Iterator<Item = &str> {
+        self.interfaces.iter().map(Interface::name)
+    }
+
     /// Where it listens, with the ports that the system chose.
     pub fn listening(&self) -> &[SocketAddr] {
         &self.listening
     }
 
-    /// Bytes that the system granted to a receiver of datagrams; 0 when it does not tell.
+    /// Bytes that the system granted to a receiver of datagrams or of an interface's frames; 0 when it does not tell.
     pub fn buffer_bytes(&self) -> u64 {
-        self.udp.iter().map(granted_bytes).min().unwrap_or(0)
+        let watching = self.interfaces.iter().map(Interface::buffer_bytes);
+        self.udp.iter().map(granted_bytes).chain(watching).min().unwrap_or(0)
     }
 
     fn add(&mut self, address: SocketAddr, receivers: usize) -> io::Result<()> {

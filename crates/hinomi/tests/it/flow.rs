@@ -369,6 +369,64 @@ fn files_of_all_kinds_are_read_and_the_tool_for_remote_control_comes_first() {
     assert!(said.contains("no flow could be read"), "{said}");
 }
 
+/// The log of the remote control tool as Parquet, as the handbook makes one.
+const TO_PARQUET: &str = r##"
+import csv, duckdb, sys
+log, columns, table = sys.argv[1], sys.argv[2], sys.argv[3]
+rows = [line.rstrip("\n").split("\t") for line in open(log) if not line.startswith("#")]
+names = next(line.rstrip("\n").split("\t")[1:] for line in open(log) if line.startswith("#fields"))
+letters = {"S": 2, "H": 18, "A": 16, "D": 24, "F": 17, "R": 4}
+def flags(history, of):
+    union = 0
+    for letter in filter(of, history):
+        union |= letters.get(letter.upper(), 0)
+    return union
+history = names.index("history")
+rows = [["" if value == "-" else value for value in row] +
+    [flags(row[history], str.isupper), flags(row[history], str.islower)] for row in rows]
+with open(columns, "w", newline="") as out:
+    csv.writer(out).writerows([names + ["flags", "flags_back"]] + rows)
+duckdb.sql("""COPY (SELECT to_timestamp(ts) AS start, to_timestamp(ts + coalesce(duration, 0)) AS "end",
+    "id.orig_h" AS src, "id.resp_h" AS dst, "id.orig_p" AS src_port, "id.resp_p" AS dst_port,
+    CASE proto WHEN 'tcp' THEN 6 WHEN 'udp' THEN 17 ELSE 1 END AS protocol,
+    orig_pkts AS packets, orig_ip_bytes AS bytes, resp_pkts AS packets_back, resp_ip_bytes AS bytes_back,
+    flags AS tcp_flags, flags_back AS tcp_flags_back, 1 AS sampling
+    FROM read_csv('""" + columns + """', header = true)) TO '""" + table + """' (FORMAT parquet, COMPRESSION zstd)""")
+print(len(rows))
+"##;
+
+#[test]
+fn parquet_of_another_program_gives_the_same_first_candidate_as_its_log() {
+    let Some(folder) = samples().map(|folder| folder.join("flow")).filter(|folder| folder.is_dir()) else {
+        return stand_aside("no samples of flows; set HINOMI_DATA to the folder that holds flow/");
+    };
+    let here = Installation::new();
+    let list = subscribers(&here);
+    let (log, table) = (folder.join("cc/003-androidtester-rat-conn.log"), here.path("flows.parquet"));
+    let mut python = Command::new("python3");
+    let made = python.args(["-c", TO_PARQUET]).arg(log).arg(here.path("columns.csv")).arg(&table).output();
+    if !made.as_ref().is_ok_and(|output| output.status.success()) {
+        return stand_aside("making a Parquet file needs python3 with the package duckdb");
+    }
+    let rows: u64 = String::from_utf8_lossy(&made.expect("ran").stdout).trim().parse().expect("a number");
+    let table = table.to_str().expect("a path");
+    let collect = ["flow", "collect", "--subscribers", &list, "--read"];
+    let told = here.json_lines(&[&collect, [table].as_slice()].concat());
+    let last = told.last().expect("a summary");
+    let file = &last["status"]["files"][0];
+    assert_eq!((file["kind"].as_str(), file["records"].as_u64()), (Some("parquet"), Some(rows)), "{file}");
+    let first = &last["candidates"][0]["endpoint"];
+    assert_eq!((first["address"].as_str(), first["port"].as_u64()), (Some("147.32.83.234"), Some(1_337)), "{last}");
+    let packed = here.path("snappy.parquet");
+    let packed = packed.to_str().expect("a path");
+    let again = format!("import duckdb; duckdb.sql(\"COPY (FROM '{table}') TO '{packed}' (COMPRESSION snappy)\")");
+    assert!(Command::new("python3").args(["-c", &again]).status().is_ok_and(|status| status.success()));
+    let said = here.fail(&[&collect, [packed].as_slice()].concat());
+    assert!(said.contains(&format!("{rows} left out: ")) && said.contains("again with zstd"), "{said}");
+    let evaluate = ["flow", "evaluate", table, "--subscribers", "10.0.0.0/8", "--truth", "147.32.83.234:1337"];
+    assert!(here.succeed(&evaluate).contains("rank 1"));
+}
+
 #[test]
 fn a_flood_that_nobody_can_take_is_told_as_dropped_or_taken() {
     let here = Installation::new();

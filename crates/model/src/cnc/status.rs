@@ -35,7 +35,7 @@ pub struct CollectorStatus {
     /// Where it listens; none when it reads files.
     #[serde(default)]
     pub listening: Vec<SocketAddr>,
-    /// Files it read, or reads.
+    /// Files it read, or reads, and interfaces it watches.
     #[serde(default)]
     pub files: Vec<FileStatus>,
     /// The running epoch of pseudonyms, and when it ends.
@@ -90,12 +90,12 @@ pub struct CollectorStatus {
     pub exporters_not_listed: u64,
 }
 
-/// A file that was read.
+/// A file that was read, or a network interface that is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStatus {
     /// Its name.
     pub name: String,
-    /// What it was taken for: `pcap`, `nfdump`, `ipfix`, `argus`, `zeek`.
+    /// What it was taken for: `pcap`, `nfdump`, `ipfix`, `parquet`, `argus`, `zeek`; `interface`.
     pub kind: String,
     /// Flow records it gave.
     pub records: u64,
@@ -114,7 +114,10 @@ pub struct ReceivedStatus {
     pub datagrams: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Datagrams that the system dropped because nobody took them in time.
+    /// Frames of interfaces that are watched.
+    #[serde(default)]
+    pub frames: u64,
+    /// Datagrams and frames that the system dropped because nobody took them in time.
     pub kernel_drops: u64,
     /// Bytes that the system keeps for one receiver; less than was asked for where it does not grant more.
     pub buffer_bytes: u64,

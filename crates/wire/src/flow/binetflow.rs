@@ -12,7 +12,8 @@ use std::io::BufRead;
 
 use hinomi_model::Timestamp;
 
-use super::file::{Counts, FileError, Line, Lines, Reason};
+use super::file::{Counts, FileError, FlowFile, Reason};
+use super::log::{Failure, Format, Log};
 use super::number;
 use super::{FlowRecord, Volume};
 use crate::packet::{ICMP, ICMP6, TCP, Tcp};
@@ -23,37 +24,24 @@ use columns::{Columns, Values};
 
 /// Reads flows; see the module and [`super::file`].
 #[derive(Debug)]
-pub struct Flows<R> {
-    lines: Lines<R>,
-    columns: Option<Columns>,
-    counts: Counts,
-    done: bool,
-}
-
-/// How far a reason reaches.
-enum Failure {
-    Line(Reason),
-    File(Reason),
-}
+pub struct Flows<R>(Log<R, Option<Columns>>);
 
 impl<R: BufRead> Flows<R> {
     /// Starts reading. An empty file is one without flows.
     pub fn new(source: R) -> Self {
-        Self { lines: Lines::new(source), columns: None, counts: Counts::default(), done: false }
+        Self(Log::new(source, None))
     }
 
     /// What was met so far.
     pub const fn counts(&self) -> &Counts {
-        &self.counts
+        self.0.counts()
     }
+}
 
-    /// None for a line that is to be no flow.
-    fn read(&mut self, line: Line) -> Result<Option<FlowRecord>, Failure> {
-        if line == Line::TooLong {
-            return Err(Failure::Line(Reason::TooLong));
-        }
-        let text = self.lines.text();
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+/// As the file names them; none before it does.
+impl Format for Option<Columns> {
+    fn read(&mut self, line: &[u8]) -> Result<Option<FlowRecord>, Failure> {
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
@@ -61,11 +49,11 @@ impl<R: BufRead> Flows<R> {
             return Err(Failure::File(Reason::Gzip));
         }
         if Columns::are_named_by(text) {
-            self.columns = Some(Columns::read(text).map_err(Failure::File)?);
+            *self = Some(Columns::read(text).map_err(Failure::File)?);
             return Ok(None);
         }
         // Without names no later line can be read either.
-        let columns = self.columns.as_ref().ok_or(Failure::File(Reason::NoHeader))?;
+        let columns = self.as_ref().ok_or(Failure::File(Reason::NoHeader))?;
         columns.values(text).and_then(|values| flow(&values)).map(Some).map_err(Failure::Line)
     }
 }
@@ -74,29 +62,13 @@ impl<R: BufRead> Iterator for Flows<R> {
     type Item = Result<FlowRecord, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.done {
-            let line = match self.lines.advance() {
-                Ok(None) => break,
-                Ok(Some(line)) => Ok(line),
-                Err(source) => Err(FileError::Read { place: self.lines.place(), source }),
-            };
-            let place = self.lines.place();
-            let item = match line.map(|line| self.read(line)) {
-                Ok(Ok(Some(flow))) => Ok(flow),
-                Ok(Ok(None)) => {
-                    self.counts.other = self.counts.other.saturating_add(1);
-                    continue;
-                }
-                Ok(Err(Failure::Line(reason))) => Err(FileError::Record { place, reason }),
-                Ok(Err(Failure::File(reason))) => Err(FileError::File { place, reason }),
-                Err(error) => Err(error),
-            };
-            self.done = item.as_ref().is_err_and(FileError::ends_the_file);
-            self.counts.add(&item);
-            return Some(item);
-        }
-        self.done = true;
-        None
+        self.0.next()
+    }
+}
+
+impl<R: BufRead> FlowFile for Flows<R> {
+    fn counts(&self) -> &Counts {
+        self.0.counts()
     }
 }
 

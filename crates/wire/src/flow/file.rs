@@ -1,11 +1,14 @@
 //! What readers of flow files share: reasons, places, counts, lines of bounded length.
 //!
-//! A reader is an iterator of `Result<FlowRecord, FileError>`. A record that cannot be read is an error that says where,
-//! and reading goes on; an error that [`FileError::ends_the_file`] is the last item. [`Counts`] keeps the sums.
+//! A reader is a [`FlowFile`]: an iterator of `Result<FlowRecord, FileError>`. A record that cannot be read is an error
+//! that says where, and reading goes on; an error that [`FileError::ends_the_file`] is the last item. [`Counts`] keeps
+//! the sums.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Read};
+
+use super::FlowRecord;
 
 /// The longest line of a log that is read; what is longer is left out under [`Reason::TooLong`].
 pub const MAX_LINE_BYTES: usize = 65_536;
@@ -23,8 +26,8 @@ pub enum Reason {
     /// A log of something else.
     #[error("it is a log of something else than connections")]
     OtherLog,
-    /// A line with fewer values than columns.
-    #[error("the line has no value for {0}")]
+    /// A line or row without a value that a flow needs.
+    #[error("there is no value for {0}")]
     MissingValue(&'static str),
     /// A value that is not what its column holds.
     #[error("{0} is not what that column holds")]
@@ -59,6 +62,21 @@ pub enum Reason {
     /// A compression that is not supported.
     #[error("it is compressed with {0}: convert it with nfdump -r FILE -y -w NEW")]
     Compression(&'static str),
+    /// The end of a Parquet file is missing, or says nothing that can be.
+    #[error("its end is not that of a Parquet file: was it cut off?")]
+    Footer,
+    /// A column of another type than the schema asks for.
+    #[error("the column {0} is not of a type that the schema allows")]
+    WrongType(&'static str),
+    /// A column is compressed with what is not supported.
+    #[error("the column {0} is compressed with something else than zstd: write the file again with zstd")]
+    ColumnCompression(&'static str),
+    /// A column's pages make no sense.
+    #[error("the column {0} cannot be decoded")]
+    Undecodable(&'static str),
+    /// More than is read at once.
+    #[error("{0} is larger than we read")]
+    TooLarge(&'static str),
     /// Encrypted.
     #[error("it is encrypted")]
     Encrypted,
@@ -78,6 +96,8 @@ pub enum Reason {
 pub enum Place {
     /// A line, from 1.
     Line(u64),
+    /// A row of a table, from 1; 0 is what stands before all rows.
+    Row(u64),
     /// An offset in bytes; within a compressed block the offset of the block.
     Byte(u64),
 }
@@ -86,6 +106,8 @@ impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(formatter, "line {line}"),
+            Self::Row(0) => formatter.write_str("before the first row"),
+            Self::Row(row) => write!(formatter, "row {row}"),
             Self::Byte(at) => write!(formatter, "byte {at}"),
         }
     }
@@ -136,6 +158,12 @@ impl FileError {
     }
 }
 
+/// A reader of a flow file.
+pub trait FlowFile: Iterator<Item = Result<FlowRecord, FileError>> {
+    /// What was met so far.
+    fn counts(&self) -> &Counts;
+}
+
 /// What a reader met: every line or record of the file is in one of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -158,6 +186,14 @@ impl Counts {
                 *count = count.saturating_add(1);
             }
             Err(None) => self.read_errors = self.read_errors.saturating_add(1),
+        }
+    }
+
+    /// Records that were left out without an error of their own.
+    pub(super) fn leave_out(&mut self, reason: Reason, records: u64) {
+        if records > 0 {
+            let count = self.left_out.entry(reason).or_default();
+            *count = count.saturating_add(records);
         }
     }
 

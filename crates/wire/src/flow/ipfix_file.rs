@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use hinomi_model::Timestamp;
 
 use super::counts::Counts as DecoderCounts;
-use super::file::{Counts, FileError, Place, Reason};
+use super::file::{Counts, FileError, FlowFile, Place, Reason};
 use super::record::FlowRecord;
 use super::{Decoder, Limits};
 
@@ -124,9 +124,14 @@ impl<R: BufRead> Flows<R> {
             return Ok(());
         }
         let reason = Reason::Invalid("a set of the message");
-        let count = self.counts.left_out.entry(reason).or_default();
-        *count = count.saturating_add(more - 1);
+        self.counts.leave_out(reason, more - 1);
         Err(FileError::Record { place, reason })
+    }
+}
+
+impl<R: BufRead> FlowFile for Flows<R> {
+    fn counts(&self) -> &Counts {
+        &self.counts
     }
 }
 

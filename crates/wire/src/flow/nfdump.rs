@@ -19,7 +19,7 @@
 use std::io::{ErrorKind, Read};
 
 use super::FlowRecord;
-use super::file::{Counts, FileError, Place, Reason};
+use super::file::{Counts, FileError, FlowFile, Place, Reason};
 
 mod header;
 mod legacy;
@@ -196,9 +196,8 @@ impl<R: Read> Flows<R> {
         // A record has four bytes at least: what a block promises beyond that is no loss.
         let possible = u64::try_from(MAX_BLOCK_BYTES / 4).unwrap_or(u64::MAX);
         let lost = std::mem::take(&mut self.promised).min(possible).saturating_sub(1);
-        if let Some(reason) = reason.filter(|_| lost > 0) {
-            let count = self.counts.left_out.entry(reason).or_default();
-            *count = count.saturating_add(lost);
+        if let Some(reason) = reason {
+            self.counts.leave_out(reason, lost);
         }
     }
 
@@ -243,6 +242,12 @@ impl<R: Read> Iterator for Flows<R> {
         self.done = item.as_ref().is_none_or(|item| item.as_ref().is_err_and(FileError::ends_the_file));
         self.counts.add(item.as_ref()?);
         item
+    }
+}
+
+impl<R: Read> FlowFile for Flows<R> {
+    fn counts(&self) -> &Counts {
+        &self.counts
     }
 }
 

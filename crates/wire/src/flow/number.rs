@@ -5,9 +5,9 @@ use std::str;
 
 use hinomi_model::Timestamp;
 
-const MICROS: i64 = 1_000_000;
+pub(super) const MICROS: i64 = 1_000_000;
 /// 9999-12-31T23:59:59Z: what is later is no time of a flow, and sums of such times cannot overflow.
-const MAX_SECONDS: i64 = 253_402_300_799;
+pub(super) const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// Microseconds of a decimal number of seconds: `1596790164.509987`, `0.2`, `9.5e-07`, `-0.5`.
 ///

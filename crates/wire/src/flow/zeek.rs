@@ -12,7 +12,8 @@ use std::io::BufRead;
 
 use hinomi_model::Timestamp;
 
-use super::file::{Counts, FileError, Line, Lines, Reason};
+use super::file::{Counts, FileError, FlowFile, Reason};
+use super::log::{Failure, Format, Log};
 use super::number;
 use super::{FlowRecord, Volume};
 
@@ -25,12 +26,7 @@ pub const UNKNOWN_PROTOCOL: u8 = 255;
 
 /// Reads connections; see the module and [`super::file`].
 #[derive(Debug)]
-pub struct Connections<R> {
-    lines: Lines<R>,
-    columns: table::Columns,
-    counts: Counts,
-    done: bool,
-}
+pub struct Connections<R>(Log<R, table::Columns>);
 
 /// A connection as text, in the columns' order of importance.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,71 +51,41 @@ struct Counted<'a> {
     payload_bytes: Option<&'a [u8]>,
 }
 
-/// A line that is no error.
-enum Read {
-    Flow(FlowRecord),
-    Other,
-}
-
 impl<R: BufRead> Connections<R> {
     /// Starts reading. An empty log is one without connections.
     pub fn new(source: R) -> Self {
-        Self { lines: Lines::new(source), columns: table::Columns::default(), counts: Counts::default(), done: false }
+        Self(Log::new(source, table::Columns::default()))
     }
 
     /// What was met so far.
     pub const fn counts(&self) -> &Counts {
-        &self.counts
-    }
-
-    fn read(&mut self, line: Line) -> Result<Read, Failure> {
-        if line == Line::TooLong {
-            return Err(Failure::Line(Reason::TooLong));
-        }
-        let text = self.lines.text();
-        match text.first() {
-            None => Ok(Read::Other),
-            Some(b'#') => self.columns.header(text).map(|()| Read::Other).map_err(Failure::File),
-            Some(b'{') => json::read(text).map(Read::Flow).map_err(Failure::Line),
-            Some(0x1f) if text.starts_with(b"\x1f\x8b") => Err(Failure::File(Reason::Gzip)),
-            Some(_) => self.columns.read(text).map(Read::Flow).map_err(Failure::Line),
-        }
+        self.0.counts()
     }
 }
 
-/// How far a reason reaches.
-enum Failure {
-    Line(Reason),
-    File(Reason),
+impl Format for table::Columns {
+    fn read(&mut self, line: &[u8]) -> Result<Option<FlowRecord>, Failure> {
+        match line.first() {
+            None => Ok(None),
+            Some(b'#') => self.header(line).map(|()| None).map_err(Failure::File),
+            Some(b'{') => json::read(line).map(Some).map_err(Failure::Line),
+            Some(0x1f) if line.starts_with(b"\x1f\x8b") => Err(Failure::File(Reason::Gzip)),
+            Some(_) => self.values(line).map(Some).map_err(Failure::Line),
+        }
+    }
 }
 
 impl<R: BufRead> Iterator for Connections<R> {
     type Item = Result<FlowRecord, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.done {
-            let line = match self.lines.advance() {
-                Ok(None) => break,
-                Ok(Some(line)) => Ok(line),
-                Err(source) => Err(FileError::Read { place: self.lines.place(), source }),
-            };
-            let place = self.lines.place();
-            let item = match line.map(|line| self.read(line)) {
-                Ok(Ok(Read::Flow(flow))) => Ok(flow),
-                Ok(Ok(Read::Other)) => {
-                    self.counts.other = self.counts.other.saturating_add(1);
-                    continue;
-                }
-                Ok(Err(Failure::Line(reason))) => Err(FileError::Record { place, reason }),
-                Ok(Err(Failure::File(reason))) => Err(FileError::File { place, reason }),
-                Err(error) => Err(error),
-            };
-            self.done = item.as_ref().is_err_and(FileError::ends_the_file);
-            self.counts.add(&item);
-            return Some(item);
-        }
-        self.done = true;
-        None
+        self.0.next()
+    }
+}
+
+impl<R: BufRead> FlowFile for Connections<R> {
+    fn counts(&self) -> &Counts {
+        self.0.counts()
     }
 }
 

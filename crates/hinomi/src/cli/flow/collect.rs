@@ -1,4 +1,4 @@
-//! `hinomi flow collect`: flows in, by sockets or from files; findings, ledger and status out.
+//! `hinomi flow collect`: flows in, by sockets, from interfaces or from files; findings, ledger and status out.
 //!
 //! ```text
 //!   options + lists -> Job (sockets) or Live (files) -> Books: journal, ledger, status.json, lines on stdout
@@ -8,7 +8,7 @@ mod books;
 pub(super) mod door;
 mod lists;
 mod rules;
-mod told;
+pub(super) mod told;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -21,10 +21,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hinomi_flow::epoch::EpochLength;
-use hinomi_flow::live::{Job, Live, Order, Part, Recorder, Scored, Sockets};
+use hinomi_flow::live::{Job, Kind, Live, Order, PATIENCE, Part, Recorder, Scored, Sockets};
 use hinomi_flow::own::OwnDesk;
 use hinomi_flow::subscribers::Subscribers;
-use hinomi_model::cnc::status::CollectorStatus;
+use hinomi_model::cnc::status::{CollectorStatus, FileStatus};
 use hinomi_model::{SystemClock, Timestamp};
 use hinomi_wire::flow::Limits;
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -52,12 +52,17 @@ pub(crate) struct Options {
     /// this machine is heard: name an address of yours to hear exporters [default: 127.0.0.1:2055].
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<SocketAddr>,
+    /// Watch this network interface: its packets become flows, for a small network; may be repeated. Nothing is listened
+    /// to then unless --listen is given too. Needs root or the capability CAP_NET_RAW.
+    #[arg(long, value_name = "NAME")]
+    interface: Vec<String>,
     /// Receivers a listening address has; exporters are spread over them.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     receivers: u16,
-    /// Read files instead: captures of exports or of plain packets (pcap, pcapng), nfdump, Zeek conn.log, Argus CSV;
-    /// unpacked. - reads from stdin.
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["listen", "receivers", "lasting"])]
+    /// Read files instead: captures of exports or of plain packets (pcap, pcapng), nfdump, IPFIX, Parquet, Zeek
+    /// conn.log, Argus CSV; unpacked. - reads from stdin.
+    #[arg(long, value_name = "FILE", num_args = 1..,
+          conflicts_with_all = ["listen", "interface", "receivers", "lasting"])]
     read: Vec<PathBuf>,
     /// End after so long, as 90s, 15m, 24h or 7d.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
@@ -110,9 +115,7 @@ fn listen(common: &Common, run: Run<'_>, books: &mut Books) -> Result<(Collector
     let stop = Arc::new(AtomicBool::new(false));
     // Before anything is said: who asks to stop at once is heard too.
     stop_when_asked(&stop, "stopping: what has arrived is taken in and scored")?;
-    let default = || LISTEN.parse().map(|address| vec![address]);
-    let addresses = if options.listen.is_empty() { default()? } else { options.listen.clone() };
-    let sockets = Sockets::bind(&addresses, usize::from(options.receivers))?;
+    let sockets = Sockets::bind(&addresses(options)?, usize::from(options.receivers))?.watch(&options.interface)?;
     told::listening(common, &sockets)?;
     // The door goes with the job: nobody asks where nobody answers.
     let (own, _door) = own_desk(common, books)?.unzip();
@@ -129,6 +132,14 @@ fn listen(common: &Common, run: Run<'_>, books: &mut Books) -> Result<(Collector
     };
     drop(loaded);
     Ok(job.run(&SystemClock, &stop, books)?)
+}
+
+/// Where it listens. Who names an interface and no address wants that interface alone.
+fn addresses(options: &Options) -> Result<Vec<SocketAddr>> {
+    if options.listen.is_empty() && options.interface.is_empty() {
+        return Ok(vec![LISTEN.parse()?]);
+    }
+    Ok(options.listen.clone())
 }
 
 /// Who answers about own lines, and the door to it; none while that switch is off.
@@ -166,12 +177,16 @@ fn replay(run: Run<'_>, books: &mut Books) -> Result<(CollectorStatus, Scored)> 
     drop(loaded);
     let mut live = Live::new(subscribers, options.lists.local_remotes, epochs, analysis);
     let (mut order, mut all, mut files) = (Order::default(), Part::default(), Vec::new());
+    if options.read.iter().any(|path| is_pipe(path)) {
+        order = order.with_patience(PATIENCE);
+    }
     for path in &options.read {
-        let (source, bar) = open(path).with_context(|| path.display().to_string())?;
-        let (file, part) = live.read(&path.display().to_string(), source, &mut order, books)?;
-        bar.finish_and_clear();
+        let (file, part) = read(path, &mut live, &mut order, books)?;
         if let Some(ended) = &file.ended {
             output::talk(&format!("{}: {}", path.display(), output::clean_line(ended, 300)));
+        }
+        if file.records == 0 {
+            told::left_out(path, &file.left_out);
         }
         all.add(&part);
         files.push(file);
@@ -185,16 +200,43 @@ fn replay(run: Run<'_>, books: &mut Books) -> Result<(CollectorStatus, Scored)> 
     Ok((status, scored))
 }
 
-fn open(path: &Path) -> Result<(Box<dyn BufRead>, ProgressBar)> {
+/// What may be silent for long, and cannot be read twice.
+fn is_pipe(path: &Path) -> bool {
+    path == Path::new("-") || std::fs::metadata(path).is_ok_and(|about| !about.is_file())
+}
+
+/// One file, or what comes by a pipe.
+fn read(path: &Path, live: &mut Live, order: &mut Order, books: &mut Books) -> Result<(FileStatus, Part)> {
+    let name = path.display().to_string();
     if path == Path::new("-") {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        return Ok((Box::new(BufReader::with_capacity(BUFFER, bar.wrap_read(io::stdin()))), bar));
+        let read = live.read_pipe(&name, bar.wrap_read(io::stdin()), order, &SystemClock, books);
+        bar.finish_and_clear();
+        return Ok(read?);
     }
+    let (file, bar) = open(path).context(name.clone())?;
+    let read = if is_pipe(path) {
+        live.read_pipe(&name, bar.wrap_read(file), order, &SystemClock, books)
+    } else {
+        let mut source = BufReader::with_capacity(BUFFER, bar.wrap_read(&file));
+        match Kind::of(source.fill_buf().context(name.clone())?) {
+            Kind::Parquet => {
+                drop(source);
+                live.read_parquet(&name, file, order, books)
+            }
+            _ => live.read(&name, source, order, books),
+        }
+    };
+    bar.finish_and_clear();
+    Ok(read?)
+}
+
+fn open(path: &Path) -> Result<(File, ProgressBar)> {
     let file = File::open(path).context("cannot be opened")?;
     let about = file.metadata().context("cannot be examined")?;
     ensure!(!about.is_dir(), "is a folder: name the files in it");
     let bar = ProgressBar::with_draw_target(about.is_file().then_some(about.len()), ProgressDrawTarget::stderr());
-    Ok((Box::new(BufReader::with_capacity(BUFFER, bar.wrap_read(file))), bar))
+    Ok((file, bar))
 }
 
 fn subscribers(path: &Path) -> Result<Subscribers> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,7 +54,8 @@ pub(crate) struct Input {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Zeek conn.log (TSV, JSON), Argus CSV, nfdump, IPFIX (RFC 5655), pcap or pcapng, unpacked; each is one case.
+    /// Zeek conn.log (TSV, JSON), Argus CSV, nfdump, IPFIX (RFC 5655), Parquet, pcap or pcapng, unpacked; each is one
+    /// case.
     files: Vec<PathBuf>,
     #[command(flatten)]
     input: Input,
@@ -225,12 +226,13 @@ fn settings(input: &Input) -> Result<evaluate::Options> {
 
 fn case(path: &Path, input: &Input, truth: &BTreeSet<(IpAddr, u16)>) -> Result<Case> {
     let file = File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
-    let read = read::read(BufReader::new(file)).with_context(|| format!("{}", path.display()))?;
+    let read = read::read_file(file).with_context(|| format!("{}", path.display()))?;
     if let Some(ended) = &read.ended {
         output::talk(&format!("{}: {}", path.display(), output::clean_line(ended, 300)));
     }
     if read.left_out > 0 {
-        output::talk(&format!("{}: {} lines or packets gave no flow", path.display(), read.left_out));
+        output::talk(&format!("{}: {} lines, rows or packets gave no flow", path.display(), read.left_out));
+        super::collect::told::left_out(path, &read.reasons);
     }
     if read.records.is_empty() {
         bail!("{} holds no flow that could be read; packed files must be unpacked first", path.display());

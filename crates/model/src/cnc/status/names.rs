@@ -71,12 +71,12 @@ pub const SUMS: [&str; 57] = [
 
 /// Why something in a file gave no record: the name of the text, and the sentence in the status, where `{}` stands for
 /// what it is about.
-pub const FILE_REASONS: [(&str, &str); 25] = [
+pub const FILE_REASONS: [(&str, &str); 30] = [
     ("unreadable", "not readable"),
     ("no-header", "no line before it names the columns"),
     ("missing-column", "there is no column {}"),
     ("other-log", "it is a log of something else than connections"),
-    ("missing-value", "the line has no value for {}"),
+    ("missing-value", "there is no value for {}"),
     ("bad-value", "{} is not what that column holds"),
     ("named-port", "{} is a name: have it written as a number (ra -n)"),
     ("not-ip", "not an IP flow"),
@@ -88,6 +88,11 @@ pub const FILE_REASONS: [(&str, &str); 25] = [
     ("not-nfdump", "it is not a file of nfdump on a little-endian machine"),
     ("layout", "its layout {} is not one we read: convert it with nfdump -r FILE -w NEW"),
     ("compression", "it is compressed with {}: convert it with nfdump -r FILE -y -w NEW"),
+    ("footer", "its end is not that of a Parquet file: was it cut off?"),
+    ("wrong-type", "the column {} is not of a type that the schema allows"),
+    ("column-compression", "the column {} is compressed with something else than zstd: write the file again with zstd"),
+    ("undecodable", "the column {} cannot be decoded"),
+    ("too-large", "{} is larger than we read"),
     ("encrypted", "it is encrypted"),
     ("decompress", "a block cannot be decompressed"),
     ("truncated", "the file ends within {}"),
@@ -101,7 +106,7 @@ pub const FILE_REASONS: [(&str, &str); 25] = [
 
 /// What reasons of files are about where that is no name of a column, of a tool or a number: the name of the text, and the
 /// words in the sentence.
-pub const FILE_ABOUTS: [(&str, &str); 14] = [
+pub const FILE_ABOUTS: [(&str, &str); 21] = [
     ("several-methods", "several methods at once"),
     ("unknown-method", "a method that we do not know"),
     ("header", "its header"),
@@ -116,6 +121,13 @@ pub const FILE_ABOUTS: [(&str, &str); 14] = [
     ("message", "a message"),
     ("message-header", "the header of a message"),
     ("message-set", "a set of the message"),
+    ("row-group", "a row group"),
+    ("rows", "a number of rows"),
+    ("column-values", "a column's number of values"),
+    ("footer", "the footer"),
+    ("column", "a column of a row group"),
+    ("page", "a page of a column"),
+    ("piped-table", "a Parquet file from a pipe"),
 ];
 
 /// The name of the text for what a reason is about, if it has one.

@@ -116,10 +116,16 @@ fn named(w: &Words, sums: &Sums) -> Vec<(String, String)> {
 
 fn stages(w: &Words, status: &CollectorStatus) -> Vec<Stage> {
     let (received, decoded) = (&status.received, &status.decoded);
-    let said = |pairs: &[(&str, u64)]| pairs.iter().map(|(key, count)| (w.say(key), moment::grouped(*count))).collect();
+    let said = |pairs: &[(&str, u64)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(key, count)| (w.say(key), moment::grouped(*count))).collect()
+    };
     let stage = |key: &str, sums| Stage { name: w.say(key), sums };
+    let mut came = said(&[("flow-datagrams", received.datagrams), ("flow-bytes", received.bytes)]);
+    if received.frames > 0 {
+        came.extend(said(&[("flow-frames", received.frames)]));
+    }
     let stages = vec![
-        stage("flow-stage-received", said(&[("flow-datagrams", received.datagrams), ("flow-bytes", received.bytes)])),
+        stage("flow-stage-received", came),
         stage(
             "flow-stage-decoded",
             said(&[

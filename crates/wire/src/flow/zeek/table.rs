@@ -72,7 +72,7 @@ impl Columns {
     }
 
     /// A line of values.
-    pub(super) fn read(&self, line: &[u8]) -> Result<FlowRecord, Reason> {
+    pub(super) fn values(&self, line: &[u8]) -> Result<FlowRecord, Reason> {
         let wanted = self.wanted.as_ref().ok_or(Reason::NoHeader)?;
         let mut values: [Option<&[u8]>; NAMES.len()] = [None; NAMES.len()];
         for (place, value) in wanted.iter().zip(line.split(|byte| *byte == self.separator)) {

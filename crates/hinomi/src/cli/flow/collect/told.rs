@@ -1,5 +1,6 @@
 //! What a collector says: where it listens, what it finds, how it goes, and every sum at the end.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,17 +15,27 @@ use crate::output;
 
 /// How often progress is told on stderr.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+/// Reasons that are told of one file.
+const REASONS: usize = 5;
 /// Candidates in the summary.
 const CANDIDATES: usize = 10;
 
 /// Where it listens, on stdout: the first line.
 pub(crate) fn listening(common: &Common, sockets: &Sockets) -> Result<()> {
+    let watching: Vec<&str> = sockets.watching().collect();
     if common.json {
-        return output::json(&json!({ "listening": sockets.listening(), "buffer_bytes": sockets.buffer_bytes() }));
+        let (listening, buffer_bytes) = (sockets.listening(), sockets.buffer_bytes());
+        return output::json(&json!({ "listening": listening, "watching": watching, "buffer_bytes": buffer_bytes }));
     }
     let addresses: Vec<String> = sockets.listening().iter().map(ToString::to_string).collect();
-    output::line(&format!("listening on {} (UDP: NetFlow v5, v9, IPFIX, sFlow v5; TCP: IPFIX)", addresses.join(", ")))?;
-    if sockets.listening().iter().all(|address| address.ip().is_loopback()) {
+    if !addresses.is_empty() {
+        let protocols = "UDP: NetFlow v5, v9, IPFIX, sFlow v5; TCP: IPFIX";
+        output::line(&format!("listening on {} ({protocols})", addresses.join(", ")))?;
+    }
+    if !watching.is_empty() {
+        output::line(&format!("watching {} (packets become flows)", watching.join(", ")))?;
+    }
+    if !addresses.is_empty() && sockets.listening().iter().all(|address| address.ip().is_loopback()) {
         output::talk("only this machine is heard; name an address of it to hear exporters: --listen ADDRESS:PORT");
     }
     output::talk(&format!("the system keeps {} KiB for a receiver", sockets.buffer_bytes() / 1_024));
@@ -60,7 +71,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Tells it when it was not told for a while and something came.
     pub(crate) fn tell(&mut self, status: &CollectorStatus) {
-        let (now, records) = (status.updated, status.decoded.records);
+        let (now, records) = (status.updated, status.inlet.records);
         let Some((before, told)) = self.last else {
             self.last = Some((now, records));
             return;
@@ -94,12 +105,24 @@ pub(crate) fn summary(common: &Common, status: &CollectorStatus, scored: &Scored
     Ok(())
 }
 
+/// Why something in a file gave no flow, on stderr: the most frequent reasons.
+pub(crate) fn left_out(path: &Path, reasons: &Sums) {
+    let mut told: Vec<_> = reasons.iter().collect();
+    told.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (reason, count) in told.into_iter().take(REASONS) {
+        output::talk(&format!("{}: {count} left out: {}", path.display(), output::clean_line(reason, 300)));
+    }
+}
+
 fn lines(status: &CollectorStatus) -> Vec<String> {
     let mut lines = Vec::new();
     for file in &status.files {
         lines.push(format!("{} ({}): {} records{}", file.name, file.kind, file.records, rest(&file.left_out)));
     }
     let (received, decoded, inlet) = (&status.received, &status.decoded, &status.inlet);
+    if received.frames > 0 {
+        lines.push(format!("frames    {}; {} dropped by the system", received.frames, received.kernel_drops));
+    }
     if received.datagrams > 0 || status.files.is_empty() {
         lines.push(format!(
             "received  {} datagrams and messages, {} bytes; {} dropped by the system{}",

@@ -1,0 +1,139 @@
+//! `hinomi flow collect --interface`: real packets over an interface, in a network namespace that the test makes.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{HINOMI, Installation, finish, stand_aside};
+
+/// How long a whole run may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs in a namespace with two ends on its own `lo`; nothing of it outlives the shell.
+const WITHIN: &str = r#"
+set -eu
+ip link set lo up
+ip address add 198.18.0.7/32 dev lo
+ip address add 203.0.113.5/32 dev lo
+"$@" >"$OUT" &
+collector=$!
+until grep -q watching "$OUT"; do kill -0 "$collector"; done
+python3 -c "$TRAFFIC" >"$COUNTED"
+kill -TERM "$collector"
+wait "$collector"
+"#;
+
+/// A line talks by TCP with a server, by UDP with one that answers and one that is not there (which ICMP tells it). Says
+/// how many packets `lo` has carried, once each.
+const TRAFFIC: &str = r#"
+import socket
+line, server = "198.18.0.7", "203.0.113.5"
+def udp(address, port):
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind((address, port))
+    end.settimeout(20)
+    return end
+listener = socket.create_server((server, 4444))
+client = socket.create_connection((server, 4444), 20, (line, 40000))
+peer, _ = listener.accept()
+client.sendall(b"x" * 100000)
+left = 100000
+while left:
+    left -= len(peer.recv(65536))
+peer.sendall(b"y" * 10)
+assert client.recv(10)
+client.close()
+assert peer.recv(1) == b""
+peer.close()
+asks, answers = udp(line, 40001), udp(server, 5353)
+asks.sendto(b"x" * 3000, (server, 5353))
+answers.sendto(b"y", answers.recvfrom(4000)[1])
+asks.recv(10)
+udp(line, 40002).sendto(b"x", (server, 9))
+for row in open("/proc/net/dev"):
+    if row.strip().startswith("lo:"):
+        print(row.split(":")[1].split()[1])
+"#;
+
+/// The collector on `lo` in a namespace of its own; none where that is not to be had.
+fn on_lo(here: &Installation) -> Option<(Output, u64)> {
+    let possible = ["ip", "python3"].iter().all(|tool| {
+        let found = Command::new("sh").args(["-c", "command -v \"$0\""]).arg(tool).output();
+        found.is_ok_and(|output| output.status.success())
+    });
+    let namespace = ["-rn", "--pid", "--fork", "--kill-child"];
+    let tried = Command::new("unshare").args(namespace).args(["ip", "link", "set", "lo", "up"]).output();
+    if !possible || !tried.is_ok_and(|output| output.status.success()) {
+        stand_aside("packets need ip, python3, and unshare with the right to make a network namespace");
+        return None;
+    }
+    let list = subscribers(here);
+    let mut command = Command::new("unshare");
+    command.args(namespace).args(["sh", "-c", WITHIN, "sh", HINOMI]);
+    command.args(["flow", "collect", "--interface", "lo", "--clients", "1", "--json", "--subscribers", &list]);
+    command.arg("--state").arg(here.state()).env("TRAFFIC", TRAFFIC);
+    command.env("OUT", here.path("out")).env("COUNTED", here.path("counted"));
+    let output = finish(command, PATIENCE);
+    let counted = std::fs::read_to_string(here.path("counted")).unwrap_or_default();
+    Some((output, counted.trim().parse().unwrap_or(0)))
+}
+
+fn subscribers(here: &Installation) -> String {
+    let path = here.path("subscribers.txt");
+    std::fs::write(&path, "198.18.0.0/16\n").expect("written");
+    path.to_str().expect("a path").to_owned()
+}
+
+#[test]
+fn packets_of_an_interface_become_flows_and_none_is_counted_twice() {
+    let here = Installation::new();
+    let Some((output, carried)) = on_lo(&here) else { return };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let out = std::fs::read_to_string(here.path("out")).expect("written");
+    let first: Value = serde_json::from_str(out.lines().next().expect("where")).expect("JSON");
+    assert_eq!((first["watching"][0].as_str(), first["listening"].as_array().map(Vec::len)), (Some("lo"), Some(0)));
+    let last: Value = serde_json::from_str(out.lines().last().expect("a summary")).expect("JSON");
+    let status = &last["status"];
+    let interface = &status["files"][0];
+    assert_eq!((interface["name"].as_str(), interface["kind"].as_str()), (Some("lo"), Some("interface")), "{status}");
+    // TCP, UDP with its answer, UDP without one, and ICMP about it.
+    assert_eq!(interface["records"].as_u64(), Some(4), "{status}");
+    assert_eq!(interface["left_out"].as_object().map(serde_json::Map::len), Some(0), "{status}");
+    assert_eq!(
+        (status["inlet"]["flows"].as_u64(), status["inlet"]["refused"]["no-ports"].as_u64()),
+        (Some(3), Some(1))
+    );
+    assert_eq!(status["pairs"]["whole"].as_u64(), Some(3), "{status}");
+    assert!(carried > 10, "{carried}");
+    assert_eq!(status["received"]["frames"].as_u64(), Some(carried), "{status}");
+    assert_eq!(status["received"]["kernel_drops"].as_u64(), Some(0));
+    for entry in std::fs::read_dir(here.state().join("flow")).expect("a folder") {
+        let text = std::fs::read(entry.expect("an entry").path()).expect("read");
+        assert!(!String::from_utf8_lossy(&text).contains("198.18."), "a subscriber is written down");
+    }
+}
+
+#[test]
+fn without_the_right_to_read_packets_it_says_which_one_is_missing() {
+    let here = Installation::new();
+    let list = subscribers(&here);
+    let may = Command::new("setpriv").args(["--bounding-set=-net_raw", "true"]).output();
+    let mut command = if may.is_ok_and(|output| output.status.success()) {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-net_raw", "--inh-caps=-net_raw", HINOMI]);
+        command
+    } else {
+        Command::new(HINOMI)
+    };
+    command.args(["flow", "collect", "--interface", "lo", "--subscribers", &list, "--for", "1s"]);
+    command.arg("--state").arg(here.state());
+    let output = finish(command, PATIENCE);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("the interface lo cannot be watched") && said.contains("CAP_NET_RAW"), "{said}");
+    let wrong = ["flow", "collect", "--interface", "nowhere0", "--subscribers", &list];
+    let said = here.fail(&wrong);
+    assert!(said.contains("there is no interface nowhere0 here; there are") && said.contains("lo"), "{said}");
+}
