@@ -28,6 +28,7 @@ mod order;
 mod pairs;
 mod part;
 mod receive;
+mod scrub;
 mod sockets;
 mod stream;
 
@@ -39,4 +40,5 @@ pub use keys::SharedKeys;
 pub use order::Order;
 pub use pairs::SharedPairs;
 pub use part::Part;
+pub use scrub::scrub_stack;
 pub use sockets::Sockets;

@@ -11,6 +11,7 @@ use hinomi_wire::flow::Decoder;
 use super::datagrams::{BATCH, Datagrams};
 use super::job::{Batch, Desk, Slot, publish};
 use super::part::{Part, plus};
+use super::scrub::scrub_stack;
 use crate::error::FlowError;
 
 /// How often sums are published.
@@ -84,6 +85,9 @@ impl Receiver<'_> {
         let now = self.desk.clock.now();
         let flows = self.flows(now);
         let count = self.datagrams.met().count();
+        // Of subscribers' addresses nothing stays until the next batch, which may be far away.
+        self.datagrams.wipe();
+        scrub_stack();
         if flows.is_empty() {
             return Ok(Some(count));
         }
@@ -92,6 +96,7 @@ impl Receiver<'_> {
         Ok(Some(count))
     }
 
+    #[inline(never)]
     fn flows(&mut self, now: Timestamp) -> Batch {
         let Self { desk, decoder, datagrams, .. } = self;
         let keys = desk.keys.read();

@@ -27,6 +27,7 @@ use hinomi_wire::flow::Limits;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::super::Common;
+use crate::limits::Memory;
 use crate::output;
 use books::Books;
 
@@ -64,12 +65,18 @@ pub(crate) struct Options {
     epoch: Duration,
     #[command(flatten)]
     lists: lists::Lists,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    options.memory.guard()?;
     let subscribers = Arc::new(subscribers(&options.subscribers)?);
     let epochs = EpochLength::new(options.epoch, GRACE)?;
     let mut books = Books::open(common, &options.lists)?;
+    if options.memory.searchable {
+        books.searchable()?;
+    }
     let told = if options.read.is_empty() {
         listen(common, options, subscribers, epochs, &mut books)
     } else {

@@ -72,6 +72,15 @@ impl Books {
         Ok(Held::resume(self.journal.read()?.resume(now())))
     }
 
+    /// Records that others may read this process's memory.
+    pub(crate) fn searchable(&mut self) -> Result<()> {
+        let words = |text: &str| Words::new(text).context("words of the ledger");
+        let rule = words("other processes of this user may read the collector's memory")?;
+        let (by, reason) = (words("operator")?, words("named when the collector was started")?);
+        self.ledger.append(now(), Event::RuleChanged { rule, by, reason })?;
+        Ok(())
+    }
+
     /// Records that the run has ended.
     pub(crate) fn close(&mut self) -> Result<()> {
         self.switched(false)
