@@ -1,5 +1,5 @@
-//! End to end on two threads, as the collector runs: exports decoded, stripped of addresses and joined on one, kept and
-//! scored on the other, a bounded queue between them. Datagrams are made as they are needed, on the first thread: what
+//! End to end on two threads, as the collector runs: exports decoded, stripped of addresses and joined on one, kept on
+//! the other, a bounded queue between them; a third scores a snapshot every minute. Datagrams are made as they are needed, on the first thread: what
 //! that costs is told, and is in the figures.
 
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use hinomi_flow::epoch::{EpochLength, Keys};
 use hinomi_flow::export::gate::Gate;
 use hinomi_flow::finding::Held;
 use hinomi_flow::inlet::Inlet;
-use hinomi_flow::live::{Analysis, AnalysisConfig};
+use hinomi_flow::live::{Analysis, AnalysisConfig, Scorer};
 use hinomi_flow::pair::PairConfig;
 use hinomi_flow::server::ServerConfig;
 use hinomi_flow::subscribers::Subscribers;
@@ -58,24 +58,33 @@ pub fn run(records: u64) {
         (counts, sent, on_cpu_ns() - cpu)
     });
     let cpu = on_cpu_ns();
-    let (mut taken, mut told, mut scored_us, mut scoring_ns) = (0_u64, 0, 0, Vec::new());
-    for (now, flows, sessions) in receiver {
-        taken += flows;
-        analysis.take_joined(sessions).expect("no workers to lose");
-        if scored_us == 0 {
-            scored_us = now.as_micros();
+    let (mut taken, mut told, mut scored_us, mut scorings) = (0_u64, 0, 0, Vec::new());
+    std::thread::scope(|scope| {
+        let mut scorer = Scorer::start(scope);
+        let mut began = Instant::now();
+        for (now, flows, sessions) in receiver {
+            taken += flows;
+            analysis.take_joined(&sessions).expect("no workers to lose");
+            analysis.expire(now).expect("no workers to lose");
+            if scored_us == 0 {
+                scored_us = now.as_micros();
+            }
+            if now.as_micros() - scored_us >= SCORE_EVERY_US && !scorer.is_busy() {
+                scored_us = now.as_micros();
+                began = Instant::now();
+                scorer.begin(analysis.begin_scoring(now, 0.0).expect("no workers")).expect("it runs");
+            }
+            if let Some(outcome) = scorer.outcome().expect("it runs") {
+                scorings.push(began.elapsed().as_millis());
+                let (_, detection) = analysis.end_scoring(outcome, &|_| false);
+                scorer.let_go(detection);
+            }
+            if taken * LINES / records > told {
+                told = taken * LINES / records;
+                tell(taken, begin, &analysis);
+            }
         }
-        if now.as_micros() - scored_us >= SCORE_EVERY_US {
-            scored_us = now.as_micros();
-            let before = on_cpu_ns();
-            analysis.score(now, 0.0, &|_| false).expect("nobody else is asked");
-            scoring_ns.push(on_cpu_ns() - before);
-        }
-        if taken * LINES / records > told {
-            told = taken * LINES / records;
-            tell(taken, begin, &analysis);
-        }
-    }
+    });
     let analysed_ns = on_cpu_ns() - cpu;
     let (counts, batches, intake_ns) = first.join().expect("no panic");
     let seconds = begin.elapsed().as_secs_f64();
@@ -86,7 +95,7 @@ pub fn run(records: u64) {
     println!("{batches} batches; pairs {pairs:?}");
     println!("{:?}", analysis.server_counts());
     println!("{:?}", analysis.watch_counts());
-    println!("scorings: {} of {:?} ms", scoring_ns.len(), scoring_ns.iter().map(|ns| ns / 1_000_000).collect::<Vec<_>>());
+    println!("scorings beside it: {} within {scorings:?} ms", scorings.len());
     println!("first thread  {:>8.3} million records a second of its core", rate(intake_ns));
     println!("second thread {:>8.3} million records a second of its core", rate(analysed_ns));
     println!("both          {:>8.3} million records a second of the clock on the wall", records as f64 / seconds / 1e6);

@@ -18,8 +18,7 @@ pub const RECORDS_A_DATAGRAM: u64 = 26;
 pub const BEGIN_SECONDS: u32 = 1_763_769_600;
 
 const TEMPLATE_ID: u16 = 300;
-const FIELDS: [(u16, u16); 10] =
-    [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 1), (2, 8), (1, 8), (152, 8), (153, 8)];
+const FIELDS: [(u16, u16); 10] = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 1), (2, 8), (1, 8), (152, 8), (153, 8)];
 const RECORD_BYTES: u64 = 46;
 const PORTS: [u16; 8] = [443, 443, 443, 80, 53, 123, 8_080, 5_223];
 
@@ -128,7 +127,13 @@ fn record(out: &mut Vec<u8>, session: &Session, question: bool, now_ms: u64) {
     bytes[8..10].copy_from_slice(&from.1.to_be_bytes());
     bytes[10..12].copy_from_slice(&to.1.to_be_bytes());
     bytes[12] = session.protocol;
-    bytes[13] = if session.protocol == 17 { 0 } else if session.is_answered() { 0x1b } else { 2 };
+    bytes[13] = if session.protocol == 17 {
+        0
+    } else if session.is_answered() {
+        0x1b
+    } else {
+        2
+    };
     let packets = 1 + (session.random >> 16 & 0x1f);
     bytes[14..22].copy_from_slice(&packets.to_be_bytes());
     let each = if question { 90 } else { 700 };

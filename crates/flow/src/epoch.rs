@@ -17,8 +17,8 @@ use crate::purpose::Pseudonym;
 /// Ten seconds are for drills: the auditor waits for the end of an epoch.
 const MIN_LENGTH: Duration = Duration::from_secs(10);
 const MAX_LENGTH: Duration = Duration::from_secs(31 * 86_400);
-/// Shortest text that can be a legal basis.
-const LEAST_BASIS: usize = 10;
+/// Shortest text that can be a legal basis, or the reason for asking about own lines, in characters.
+pub const LEAST_BASIS: usize = 10;
 /// Most infected lines that are joined.
 pub const MAX_INFECTED: usize = 1_000_000;
 
@@ -47,6 +47,11 @@ impl EpochLength {
         u32::try_from(micros / self.length.as_micros()).unwrap_or(u32::MAX)
     }
 
+    /// When an epoch begins.
+    pub fn begin_of(&self, epoch: u32) -> Timestamp {
+        self.end_of(epoch).minus(self.length)
+    }
+
     /// When an epoch ends.
     pub fn end_of(&self, epoch: u32) -> Timestamp {
         let micros = self.length.as_micros().saturating_mul(u128::from(epoch) + 1);
@@ -61,7 +66,8 @@ impl Default for EpochLength {
     }
 }
 
-/// A recorded reason in law for joining infected lines with flows: the switch that is off without it.
+/// A recorded reason in law: for joining infected lines with flows, or for telling which own lines met a finding. Each is
+/// a switch that is off without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegalBasis(String);
 
@@ -147,6 +153,12 @@ impl Keys {
         self.length.epoch_of(self.now)
     }
 
+    /// Whether keys live and their running epoch is over at this moment: the next [`advance`](Self::advance) begins
+    /// another one.
+    pub fn is_ended(&self, now: Timestamp) -> bool {
+        !self.living.is_empty() && self.length.epoch_of(self.now.max(now)) != self.current_epoch()
+    }
+
     /// The length of epochs.
     pub const fn length(&self) -> EpochLength {
         self.length
@@ -173,6 +185,16 @@ impl Keys {
         let living = self.living.iter().rev().find(|living| living.key.epoch() == epoch)?;
         let name = living.key.pseudonym(address);
         Some((name, epoch, !living.infected.is_empty() && living.infected.contains(&name)))
+    }
+
+    /// The epochs whose keys live, oldest first.
+    pub(crate) fn epochs(&self) -> impl Iterator<Item = u32> {
+        self.living.iter().map(|living| living.key.epoch())
+    }
+
+    /// The name of an address in an epoch whose key lives.
+    pub(crate) fn name_in(&self, epoch: u32, address: IpAddr) -> Option<Pseudonym> {
+        self.key(epoch).map(|key| key.pseudonym(address))
     }
 
     fn key(&self, epoch: u32) -> Option<&EpochKey> {

@@ -52,11 +52,64 @@ pub enum FlowError {
         /// What the system said.
         reason: String,
     },
-    /// Infected lines may be joined with flows only on a recorded legal basis.
-    #[error("the infected-set switch needs the legal basis in words (at least {least} characters)")]
+    /// Infected lines may be joined with flows, and own lines told, only on a recorded legal basis.
+    #[error("this switch needs the legal basis in words (at least {least} characters)")]
     NoLegalBasis {
         /// The bound.
         least: usize,
+    },
+    /// Nobody asks about own lines without a reason.
+    #[error("asking about own lines needs a reason in words (at least {least} characters)")]
+    NoReason {
+        /// The bound.
+        least: usize,
+    },
+    /// A text that must go into the ledger cannot.
+    #[error("what goes into the ledger: {source}")]
+    NotForTheLedger {
+        /// Why.
+        source: crate::ledger::NotWords,
+    },
+    /// Only what is held can be asked about.
+    #[error("{endpoint} is not held to be a C&C server; hinomi flow findings lists what is")]
+    NotHeld {
+        /// What was asked about.
+        endpoint: hinomi_model::cnc::Endpoint,
+    },
+    /// A finding may be held, and yet be too unsure to say who met it.
+    #[error("the finding is sure to {percent}%; lines are told from {least_percent}% on")]
+    NotSureEnough {
+        /// How sure it is.
+        percent: u8,
+        /// The bound.
+        least_percent: u8,
+    },
+    /// The key is gone, and with it the way back from pseudonyms.
+    #[error("nobody can tell who met it: the keys of the epochs in which it was met are destroyed")]
+    NobodyCanTell,
+    /// A line of the carrier's list is none of its own. The line itself is not told: errors end up in logs.
+    #[error("line {line} of the list of lines is no address within the subscribers' prefixes")]
+    NotOwnLine {
+        /// From 1.
+        line: usize,
+    },
+    /// The carrier's list is longer than it may be.
+    #[error("the list of lines has more than {most}; ask in parts")]
+    TooManyLines {
+        /// The bound.
+        most: usize,
+    },
+    /// Lines are not written where findings are kept.
+    #[error("{path} lies in the state folder, where no line may stand; name a file elsewhere")]
+    AnswerInside {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// A thread of the collector broke off.
+    #[error("{what} broke off by a mistake of this program; nothing more can be taken in")]
+    BrokeOff {
+        /// Which.
+        what: &'static str,
     },
     /// A knowledge list cannot be read.
     #[error("the knowledge list: {reason}")]
@@ -116,6 +169,9 @@ pub enum FlowError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The thread that scores is gone.
+    #[error("the thread that scores servers has ended; what it printed before says why")]
+    NoScorer,
     /// A worker told something that is no share.
     #[error("partition {partition} told something that is no share; are all of the same version?")]
     NoShare {

@@ -144,6 +144,7 @@ fn feed(case: &Case, options: &Options, detection: &mut Detection, baseline: &mu
         }
         pairs.expire(record.end, &mut ready);
         hand_on(&mut ready, detection, baseline);
+        detection.servers_expire(record.end);
     }
     pairs.finish(&mut ready);
     hand_on(&mut ready, detection, baseline);
@@ -153,7 +154,7 @@ fn feed(case: &Case, options: &Options, detection: &mut Detection, baseline: &mu
 fn hand_on(ready: &mut Vec<crate::Flow<crate::CncDetection>>, detection: &mut Detection, baseline: &mut Baseline) {
     for flow in ready.drain(..) {
         baseline.take(&flow);
-        detection.take(flow);
+        detection.take(&flow);
     }
 }
 

@@ -28,6 +28,7 @@ pub mod gate;
 pub mod stix;
 pub mod text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -131,6 +132,9 @@ pub struct Delisted {
     pub listed: Day,
     /// The day of the first list that took it back: each list after it says so again.
     pub withdrawn: Day,
+    /// How often lists had taken it back before they named it last. Only STIX tells them apart: the same bytes otherwise.
+    #[serde(skip)]
+    pub again: u32,
 }
 
 /// The list of one day.
@@ -139,6 +143,9 @@ pub struct Batch {
     listed: Day,
     endpoints: Vec<Shared>,
     withdrawn: Vec<Delisted>,
+    /// How often lists took an endpoint back before.
+    #[serde(skip)]
+    again: BTreeMap<(IpAddr, u16, Transport), u32>,
     /// Only zones tell it: all other forms of two equal lists of a day are the same bytes.
     #[serde(skip)]
     number: u8,
@@ -156,7 +163,17 @@ impl Batch {
         let gone =
             |shared: &Shared| withdrawn.iter().any(|other| (other.address, other.port, other.transport) == key(shared));
         endpoints.retain(|shared| !gone(shared));
-        Self { listed, endpoints, withdrawn, number: 1 }
+        Self { listed, endpoints, withdrawn, again: BTreeMap::new(), number: 1 }
+    }
+
+    /// The same, knowing which endpoints lists took back before, and how often.
+    #[must_use]
+    pub fn named_again(self, again: impl IntoIterator<Item = ((IpAddr, u16, Transport), u32)>) -> Self {
+        Self { again: again.into_iter().collect(), ..self }
+    }
+
+    fn again(&self, shared: &Shared) -> u32 {
+        self.again.get(&key(shared)).copied().unwrap_or(0)
     }
 
     /// The same as a later list of its day, the first being 1; from 99 on it stays 99.

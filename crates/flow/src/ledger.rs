@@ -13,7 +13,7 @@
 pub mod event;
 mod file;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -221,6 +221,20 @@ pub fn newest(path: &Path, most: usize) -> Result<Vec<Entry>, FlowError> {
 /// When something does not hold.
 pub fn entries(path: &Path) -> Result<Vec<Entry>, FlowError> {
     newest(path, usize::MAX)
+}
+
+/// What each rule was said to be last, after the log was checked.
+///
+/// # Errors
+/// When something does not hold.
+pub fn rules(path: &Path) -> Result<BTreeMap<String, String>, FlowError> {
+    let mut told = BTreeMap::new();
+    read(path, |entry| {
+        if let Event::RuleChanged { rule, value: Some(value), .. } = entry.event {
+            told.insert(rule.as_str().to_owned(), value.as_str().to_owned());
+        }
+    })?;
+    Ok(told)
 }
 
 /// Reads a whole log without the right to write; tells the bytes of an unfinished last line.

@@ -19,6 +19,7 @@
 
 mod analysis;
 mod datagrams;
+mod desk;
 mod feed;
 mod files;
 mod job;
@@ -28,6 +29,7 @@ mod order;
 mod pairs;
 mod part;
 mod receive;
+mod scoring;
 mod scrub;
 mod sockets;
 mod stream;
@@ -40,5 +42,6 @@ pub use keys::SharedKeys;
 pub use order::Order;
 pub use pairs::SharedPairs;
 pub use part::Part;
+pub use scoring::{Outcome, Scorer, Task};
 pub use scrub::scrub_stack;
 pub use sockets::Sockets;

@@ -5,15 +5,13 @@
 //! of both directions pass through at once. Sessions longer than an exporter's active timeout come in pieces: a half is
 //! joined with the first waiting one whose time overlaps its own.
 
-use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
 
-use crate::hash::FastMap;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
+use crate::rows::Rows;
 
 /// Halves of one pair of ends that wait.
 const MAX_HALVES: usize = 8;
@@ -68,44 +66,21 @@ impl Hash for Ends {
     }
 }
 
-/// A place for a waiting half. Halves of the same ends follow one another, the oldest first.
-struct Place {
-    flow: Flow<CncDetection>,
-    /// Which half lives here: places are used again. None while it is free.
-    number: Option<u64>,
-    next: Option<u32>,
-}
-
 /// Joins halves.
 pub struct Pairs {
-    config: PairConfig,
-    /// The place of the oldest half of these ends.
-    waiting: FastMap<Ends, u32>,
-    places: Vec<Place>,
-    free: Vec<u32>,
-    /// In the order of arrival; those already joined are skipped.
-    queue: VecDeque<(Timestamp, u32, u64)>,
-    next_number: u64,
+    waiting: Rows<Ends, Flow<CncDetection>>,
     counts: PairCounts,
 }
 
 impl Pairs {
     /// An empty table.
     pub fn new(config: PairConfig) -> Self {
-        Self {
-            config,
-            waiting: FastMap::default(),
-            places: Vec::new(),
-            free: Vec::new(),
-            queue: VecDeque::new(),
-            next_number: 0,
-            counts: PairCounts::default(),
-        }
+        Self { waiting: Rows::new(config.max_waiting, config.life, ends_of), counts: PairCounts::default() }
     }
 
     /// What became of the flows.
     pub const fn counts(&self) -> PairCounts {
-        self.counts
+        PairCounts { waiting: self.waiting.waiting() as u64, ..self.counts }
     }
 
     /// Takes in one flow; what is ready goes to `ready`.
@@ -118,139 +93,41 @@ impl Pairs {
             return;
         }
         let ends = ends_of(&flow);
-        let met = self.meet(&ends, &flow);
-        match met {
-            Met::Partner { place, before } => {
-                if let Some(other) = self.release(&ends, place, before) {
-                    self.counts.joined = self.counts.joined.saturating_add(1);
-                    ready.push(join(&other, &flow));
-                }
-            }
-            Met::Crowd => {
-                self.counts.crowded_out = self.counts.crowded_out.saturating_add(1);
-                ready.push(flow);
-            }
-            Met::Others | Met::Nobody => self.wait(flow, &ends, now, ready),
+        let partner = self.waiting.find(&ends, |waiting| belongs(waiting, &flow));
+        if let Some(other) = partner.and_then(|spot| self.waiting.take_out(&ends, spot)) {
+            self.counts.joined = self.counts.joined.saturating_add(1);
+            ready.push(join(&other, &flow));
+        } else if self.waiting.length(&ends) >= MAX_HALVES {
+            self.counts.crowded_out = self.counts.crowded_out.saturating_add(1);
+            ready.push(flow);
+        } else {
+            self.wait(flow, now, ready);
         }
     }
 
     /// Passes on the halves whose time is over.
     pub fn expire(&mut self, now: Timestamp, ready: &mut Vec<Flow<CncDetection>>) {
-        while self.queue.front().is_some_and(|(deadline, _, _)| *deadline <= now) {
-            if let Some(flow) = self.pop_oldest() {
-                self.counts.alone = self.counts.alone.saturating_add(1);
-                ready.push(flow);
-            }
+        while let Some(flow) = self.waiting.pop_over(now) {
+            self.counts.alone = self.counts.alone.saturating_add(1);
+            ready.push(flow);
         }
     }
 
     /// Passes on all that wait: at the end of a file, or of an epoch's key.
     pub fn finish(&mut self, ready: &mut Vec<Flow<CncDetection>>) {
-        while !self.queue.is_empty() {
-            if let Some(flow) = self.pop_oldest() {
-                self.counts.alone = self.counts.alone.saturating_add(1);
-                ready.push(flow);
-            }
+        while let Some(flow) = self.waiting.pop() {
+            self.counts.alone = self.counts.alone.saturating_add(1);
+            ready.push(flow);
         }
     }
 
-    /// Who waits at these ends.
-    fn meet(&self, ends: &Ends, flow: &Flow<CncDetection>) -> Met {
-        let Some(first) = self.waiting.get(ends) else { return Met::Nobody };
-        let (mut at, mut before, mut met) = (Some(*first), None, 0);
-        while let Some((number, place)) = at.and_then(|number| Some((number, self.places.get(number as usize)?))) {
-            if belongs(&place.flow, flow) {
-                return Met::Partner { place: number, before };
-            }
-            met += 1;
-            (before, at) = (at, place.next);
+    fn wait(&mut self, flow: Flow<CncDetection>, now: Timestamp, ready: &mut Vec<Flow<CncDetection>>) {
+        while let Some(oldest) = self.waiting.pop_crowded() {
+            self.counts.crowded_out = self.counts.crowded_out.saturating_add(1);
+            ready.push(oldest);
         }
-        if met >= MAX_HALVES { Met::Crowd } else { Met::Others }
+        self.waiting.push(flow, now);
     }
-
-    fn wait(&mut self, flow: Flow<CncDetection>, ends: &Ends, now: Timestamp, ready: &mut Vec<Flow<CncDetection>>) {
-        // Joined halves leave an entry behind in the queue, which is bounded by this as well.
-        while self.queue.len() >= self.config.max_waiting.max(1) {
-            if let Some(oldest) = self.pop_oldest() {
-                self.counts.crowded_out = self.counts.crowded_out.saturating_add(1);
-                ready.push(oldest);
-            }
-        }
-        let number = self.next_number;
-        self.next_number = number.wrapping_add(1);
-        let fresh = Place { flow, number: Some(number), next: None };
-        let Some(place) = self.settle(fresh) else { return };
-        match self.waiting.entry(*ends) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(place);
-            }
-            Entry::Occupied(first) => {
-                let mut last = *first.get();
-                while let Some(next) = self.places.get(last as usize).and_then(|place| place.next) {
-                    last = next;
-                }
-                if let Some(last) = self.places.get_mut(last as usize) {
-                    last.next = Some(place);
-                }
-            }
-        }
-        self.queue.push_back((now.plus(self.config.life), place, number));
-        self.counts.waiting = self.counts.waiting.saturating_add(1);
-    }
-
-    /// Puts a half into a free place; there are never more places than the queue may hold.
-    fn settle(&mut self, fresh: Place) -> Option<u32> {
-        if let Some(free) = self.free.pop() {
-            *self.places.get_mut(free as usize)? = fresh;
-            return Some(free);
-        }
-        let place = u32::try_from(self.places.len()).ok()?;
-        self.places.push(fresh);
-        Some(place)
-    }
-
-    fn pop_oldest(&mut self) -> Option<Flow<CncDetection>> {
-        let (_, number, half) = self.queue.pop_front()?;
-        let place = self.places.get(number as usize).filter(|place| place.number == Some(half))?;
-        let ends = ends_of(&place.flow);
-        let (mut at, mut before) = (*self.waiting.get(&ends)?, None);
-        while at != number {
-            before = Some(at);
-            at = self.places.get(at as usize)?.next?;
-        }
-        self.release(&ends, number, before)
-    }
-
-    /// Takes a half out of the row of its ends.
-    fn release(&mut self, ends: &Ends, number: u32, before: Option<u32>) -> Option<Flow<CncDetection>> {
-        let place = self.places.get_mut(number as usize)?;
-        let (flow, next) = (place.flow, place.next.take());
-        place.number = None;
-        match (before, next) {
-            (Some(before), next) => self.places.get_mut(before as usize)?.next = next,
-            (None, Some(next)) => *self.waiting.get_mut(ends)? = next,
-            (None, None) => {
-                self.waiting.remove(ends);
-            }
-        }
-        self.free.push(number);
-        self.counts.waiting = self.counts.waiting.saturating_sub(1);
-        Some(flow)
-    }
-}
-
-/// What a half finds at its ends.
-enum Met {
-    /// Its other half, and the place before that.
-    Partner {
-        place: u32,
-        before: Option<u32>,
-    },
-    /// Halves of the same ends, none of which belongs to it.
-    Others,
-    /// As many as may wait.
-    Crowd,
-    Nobody,
 }
 
 /// Whether two halves are of one session.

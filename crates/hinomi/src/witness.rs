@@ -15,12 +15,17 @@ pub(crate) fn ledger_path(state: &Path) -> PathBuf {
     state.join("flow").join(ledger::FILE_NAME)
 }
 
-/// Who runs this process, as the system knows: the name may be anything, the number is the system's own.
-pub(crate) fn user() -> String {
+/// Who runs this process, by a name that may be anything.
+pub(crate) fn name() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     let plain = |c: &char| c.is_alphanumeric() || "-_.@ ".contains(*c);
     let name: String = named.unwrap_or_default().chars().filter(plain).take(MAX_NAME_CHARS).collect();
-    let name = if Words::new(&name).is_ok() { name } else { "somebody".to_owned() };
+    if Words::new(&name).is_ok() { name } else { "somebody".to_owned() }
+}
+
+/// Who runs this process, as the system knows: the name may be anything, the number is the system's own.
+pub(crate) fn user() -> String {
+    let name = name();
     #[cfg(unix)]
     return format!("{name} (uid {})", rustix::process::getuid().as_raw());
     #[cfg(not(unix))]

@@ -5,6 +5,7 @@
 //! here, so that organisations, audiences and purposes change one module and not every page. Findings of C&C servers
 //! need a [`Witness`] besides: whoever looks at them is written down first.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -99,6 +100,8 @@ pub struct CncList {
     pub held: Vec<(Finding, ExportVerdict)>,
     /// Endpoints that an earlier list named and that are not held any more.
     pub to_withdraw: Vec<ToWithdraw>,
+    /// How often lists took an endpoint back before; those never taken back are missing.
+    pub listed_again: BTreeMap<Endpoint, u32>,
     /// Lists of any form that were shared on the day of the moment asked for.
     pub lists_today: u64,
     /// What of the journal could not be read.
@@ -216,7 +219,8 @@ impl Reader {
         let Some(book) = self.cnc_book(Sight::List, Journal::read)? else { return Ok(CncList::default()) };
         let held = book.held(now).into_iter().map(|held| (held.finding, held.export)).collect();
         let (to_withdraw, lists_today) = (book.to_withdraw(now), book.lists_on(now));
-        Ok(CncList { held, to_withdraw, lists_today, left_out: book.left_out })
+        let listed_again = book.listed_again();
+        Ok(CncList { held, to_withdraw, listed_again, lists_today, left_out: book.left_out })
     }
 
     /// What the collector of flows last said of itself: sums and exporters, no finding; `None` when none ever ran.

@@ -4,7 +4,7 @@
 //! server that it first met between the infection's start and now is a candidate; it counts more the more steps are
 //! in order, less the more candidates there are, and more when it stands in the chains of several subscribers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use hinomi_model::Timestamp;
 
@@ -15,8 +15,12 @@ use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
 
-/// Servers that one subscriber met, remembered.
-const MAX_MET: usize = 256;
+/// Servers that one subscriber met for the first time, remembered with their time.
+const MAX_MET: usize = 64;
+/// Servers that one subscriber met, remembered by short name, twice.
+const MAX_KNOWN: usize = 256;
+/// How long they are, twice; and those with their time at most.
+const KNOWN_SECONDS: u64 = 2 * 3_600;
 /// Servers in chains; more are not remembered.
 const MAX_CHAINED: usize = 65_536;
 /// Clients remembered of one chained server.
@@ -35,7 +39,33 @@ const STEPS: [(f64, f64); 3] = [(2.0, 1.0), (3.0, 2.5), (4.0, 4.2)];
 pub(crate) struct Steps {
     probe: Option<Timestamp>,
     download: Option<Timestamp>,
-    met: Vec<Met>,
+    /// The latest that it had not met before, oldest first.
+    met: VecDeque<Met>,
+    known: Known,
+}
+
+/// Who was met in the last hours, by short name. The older half goes when the newer is full or old: so everything is
+/// forgotten in time, and what is met again and again stays known.
+#[derive(Default)]
+struct Known {
+    since: Timestamp,
+    newer: Vec<u32>,
+    older: Vec<u32>,
+}
+
+impl Known {
+    /// Notes that somebody was met; tells whether for the first time in hours.
+    fn note(&mut self, name: u32, now: Timestamp) -> bool {
+        if now.since(self.since).as_secs() >= KNOWN_SECONDS || self.newer.len() >= MAX_KNOWN {
+            self.older = std::mem::take(&mut self.newer);
+            self.since = now;
+        }
+        if self.newer.contains(&name) {
+            return false;
+        }
+        self.newer.push(name);
+        !self.older.contains(&name)
+    }
 }
 
 /// A server that a subscriber met.
@@ -53,7 +83,8 @@ pub(crate) struct Before {
 }
 
 impl Steps {
-    pub(crate) fn see(&mut self, flow: &Flow<CncDetection>) {
+    /// Looks at a flow; `name` is a short name of its remote end, the same whenever it is met.
+    pub(crate) fn see(&mut self, flow: &Flow<CncDetection>, name: u32) {
         if !flow.told_by_subscriber {
             let opened = PROBED.contains(&flow.subscriber_port) && Answer::of(flow) == Answer::Data;
             if opened {
@@ -67,10 +98,14 @@ impl Steps {
         if fetched && after_probe {
             self.download = Some(flow.start);
         }
-        if let Some(met) = self.met.iter_mut().find(|met| met.remote == flow.remote) {
-            met.fetched |= fetched;
-        } else if self.met.len() < MAX_MET {
-            self.met.push(Met { remote: flow.remote, first: flow.start, fetched });
+        let is_old = |met: &Met| flow.start.since(met.first).as_secs() > KNOWN_SECONDS;
+        while self.met.len() >= MAX_MET || self.met.front().is_some_and(is_old) {
+            self.met.pop_front();
+        }
+        if self.known.note(name, flow.start) {
+            self.met.push_back(Met { remote: flow.remote, first: flow.start, fetched });
+        } else if fetched && let Some(met) = self.met.iter_mut().find(|met| met.remote == flow.remote) {
+            met.fetched = true;
         }
     }
 

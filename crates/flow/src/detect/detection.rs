@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hinomi_model::Timestamp;
 use serde::Serialize;
@@ -52,15 +53,15 @@ pub struct Scoring {
 pub struct Detection {
     servers: Servers,
     watch: Watch,
-    seeds: SeedBook,
-    model: Option<Model>,
+    seeds: Arc<SeedBook>,
+    model: Option<Arc<Model>>,
     base_rate: f64,
 }
 
 impl Detection {
     /// A detection that has seen nothing.
     pub fn new(config: ServerConfig) -> Self {
-        let (watch, seeds) = (Watch::default(), SeedBook::default());
+        let (watch, seeds) = (Watch::new(config.subscribers_watched), Arc::default());
         Self { servers: Servers::new(config), watch, seeds, model: None, base_rate: BASE_RATE }
     }
 
@@ -80,7 +81,7 @@ impl Detection {
         told: Option<Timestamp>,
         source: impl BufRead,
     ) -> Result<(), std::io::Error> {
-        self.seeds.read(name, told, source)?;
+        Arc::make_mut(&mut self.seeds).read(name, told, source)?;
         for (address, port) in self.seeds.endpoints() {
             self.servers.seed(address, port);
         }
@@ -88,7 +89,7 @@ impl Detection {
     }
 
     /// The known endpoints.
-    pub const fn seeds(&self) -> &SeedBook {
+    pub fn seeds(&self) -> &SeedBook {
         &self.seeds
     }
 
@@ -103,9 +104,15 @@ impl Detection {
     }
 
     /// Takes in one whole session.
-    pub fn take(&mut self, flow: Flow<CncDetection>) {
-        self.watch.see(&flow);
+    pub fn take(&mut self, flow: &Flow<CncDetection>) {
+        self.watch.see(flow);
         self.servers.take(flow);
+    }
+
+    /// Drops what was kept for minutes or hours only, now that it is so late.
+    pub fn expire(&mut self, now: Timestamp) {
+        self.servers.expire(now);
+        self.watch.expire(now);
     }
 
     /// Takes the place of what was known by what all workers of the job know together.
@@ -124,10 +131,15 @@ impl Detection {
         self.servers.advance(epoch);
     }
 
+    /// As [`expire`](Self::expire), for such a replay.
+    pub(crate) fn servers_expire(&mut self, now: Timestamp) {
+        self.servers.expire(now);
+    }
+
     /// Uses a stored model, if it is one of this program's.
     pub fn use_model(&mut self, model: Model) -> bool {
         let fits = model.fits();
-        self.model = fits.then_some(model);
+        self.model = fits.then(|| Arc::new(model));
         fits
     }
 
@@ -137,7 +149,25 @@ impl Detection {
     /// When there is too little to learn from, or nothing to be learnt.
     pub fn train(&mut self) -> Result<&Model, NoModel> {
         let samples: Vec<Sample> = self.servers.sorted().into_iter().filter_map(|server| self.sample(server)).collect();
-        Ok(self.model.insert(model::train(&samples)?))
+        Ok(self.model.insert(Arc::new(model::train(&samples)?)))
+    }
+
+    /// What is known now, to be scored elsewhere: nothing that comes later changes it.
+    pub(crate) fn snapshot(&self) -> Self {
+        let mut watch = Watch::new(0);
+        watch.absorb(self.watch.doings());
+        Self {
+            servers: self.servers.snapshot(),
+            watch,
+            seeds: Arc::clone(&self.seeds),
+            model: self.model.clone(),
+            base_rate: self.base_rate,
+        }
+    }
+
+    /// Uses the model that a snapshot made for itself.
+    pub(crate) fn use_model_of(&mut self, snapshot: &Self) {
+        self.model.clone_from(&snapshot.model);
     }
 
     fn sample(&self, server: &Server) -> Option<Sample> {
@@ -150,7 +180,7 @@ impl Detection {
     /// Scores every server. `loss` is the share of records lost, `suppressed` says whether knowledge vouches for an
     /// endpoint.
     pub fn score(&self, now: Timestamp, loss: f64, suppressed: impl Fn(IpAddr, u16, u8) -> bool) -> Scoring {
-        let world = World::new(now, &self.servers, &self.seeds, &self.watch, self.model.as_ref());
+        let world = World::new(now, &self.servers, &self.seeds, &self.watch, self.model.as_deref());
         let mut counts = ScoringCounts::default();
         let mut ranked = Vec::new();
         for server in self.servers.sorted() {

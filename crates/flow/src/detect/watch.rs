@@ -7,9 +7,10 @@
 //!                      -> scanned, flooded, backscatter -> removed before scoring, and counted
 //! ```
 //!
-//! State is per pseudonym, lives [`MEMORY_SECONDS`] at most, and every list in it has a bound.
+//! State is per pseudonym, lives [`MEMORY_SECONDS`] after it was last added to, and every list in it has a bound.
 
 mod doings;
+mod few;
 mod marks;
 
 use std::collections::{BinaryHeap, HashMap};
@@ -24,10 +25,11 @@ use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
 use crate::server::Answer;
 
 pub(crate) use doings::Doings;
+use few::Few;
 use marks::{Swept, has_room};
 
-/// Subscribers that are watched at once. Where there are more, those with the smallest pseudonyms are: a uniform sample,
-/// infected ones first, and the same whatever the order in which they come.
+/// Subscribers that are watched at once by default. Where there are more, those with the smallest pseudonyms are: a
+/// uniform sample, infected ones first, and the same whatever the order in which they come.
 pub const MAX_SUBSCRIBERS: usize = 131_072;
 /// Onsets kept.
 pub const MAX_ONSETS: usize = 65_536;
@@ -38,6 +40,8 @@ pub const MAX_REMOVED: usize = 262_144;
 const EPOCHS_REMEMBERED: u32 = 8;
 /// What a subscriber did is forgotten after so long.
 const MEMORY_SECONDS: u64 = 4 * 3_600;
+/// How often is looked for those of whom it is so long.
+const LOOK_EVERY_SECONDS: u64 = 600;
 /// Time in which a fan of targets is a scan.
 const WINDOW: Duration = Duration::from_secs(300);
 /// Hosts on one port, or ports of one host, that make a scan.
@@ -52,8 +56,6 @@ const FLOOD_FLOWS: u32 = 1_500;
 const FLOOD_PACKETS: u64 = 60_000;
 /// Ports and hosts of one subscriber that are followed at once.
 const FOLLOWED: usize = 16;
-/// Targets remembered of one fan.
-const TARGETS: usize = 64;
 /// A scanned endpoint of so many contacts a client is more than a target.
 const SCANNED_CONTACTS: f64 = 3.0;
 
@@ -117,8 +119,7 @@ pub struct WatchCounts {
 struct Fan {
     port: u16,
     since: Timestamp,
-    /// Distinct, at most [`TARGETS`].
-    targets: Vec<IpAddr>,
+    targets: Few<IpAddr>,
     attempts: u32,
     in_vain: u32,
     told: bool,
@@ -128,8 +129,7 @@ struct Fan {
 struct Aim {
     address: IpAddr,
     since: Timestamp,
-    /// Distinct, at most [`TARGETS`].
-    ports: Vec<u16>,
+    ports: Few<u16>,
     flows: u32,
     packets_out: u64,
     packets_back: u64,
@@ -150,9 +150,16 @@ type Rank = (bool, Pseudonym, u32);
 /// Who does what.
 #[derive(Default)]
 pub struct Watch {
+    max_subscribers: usize,
+    /// Names of remote ends, keyed anew in every process: nobody can choose an address that has another one's name.
+    names: ahash::RandomState,
     subscribers: FastMap<(u32, Pseudonym), Subscriber>,
     /// Those that are watched; the one that makes room first on top.
     order: BinaryHeap<Rank>,
+    /// Somebody is watched as infected.
+    has_infected: bool,
+    /// When subscribers were looked through last for those whose time is over.
+    looked: Timestamp,
     onsets: Vec<Onset>,
     /// With the epoch in which it was scanned last; so for floods and backscatter.
     scanned: HashMap<(IpAddr, u16), u32>,
@@ -164,6 +171,11 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// One that has seen nothing and watches so many subscribers at once.
+    pub(crate) fn new(max_subscribers: usize) -> Self {
+        Self { max_subscribers, ..Self::default() }
+    }
+
     /// Looks at one flow. Flows should come about in the order of their starts.
     pub(crate) fn see(&mut self, flow: &Flow<CncDetection>) {
         self.counts.flows = self.counts.flows.saturating_add(1);
@@ -188,7 +200,7 @@ impl Watch {
             *subscriber = Subscriber::default();
         }
         subscriber.seen = subscriber.seen.max(flow.start);
-        subscriber.steps.see(flow);
+        subscriber.steps.see(flow, self.names.hash_one(flow.remote) as u32);
         if !flow.told_by_subscriber {
             self.counts.inbound = self.counts.inbound.saturating_add(1);
             return;
@@ -201,15 +213,21 @@ impl Watch {
     /// Whether this subscriber is watched, perhaps from now on.
     fn watches(&mut self, flow: &Flow<CncDetection>) -> bool {
         let rank = (!flow.infected, flow.subscriber, flow.epoch);
-        let full = self.subscribers.len() >= MAX_SUBSCRIBERS;
+        let full = self.subscribers.len() >= self.max_subscribers;
         let key = (flow.epoch, flow.subscriber);
-        // Who was told as infected only later is still known under the other rank.
-        if full && self.order.peek().is_some_and(|last| rank > *last) && !flow.infected {
-            return self.subscribers.contains_key(&key);
+        let is_beyond = full && !flow.infected && self.order.peek().is_some_and(|last| rank > *last);
+        // On a large network most flows end here, before the table is asked.
+        if is_beyond && !self.has_infected {
+            return false;
         }
         if self.subscribers.contains_key(&key) {
             return true;
         }
+        // Who was told as infected before is known under the other rank, and was found.
+        if is_beyond {
+            return false;
+        }
+        self.has_infected |= flow.infected;
         if full && let Some((_, client, epoch)) = self.order.pop() {
             self.subscribers.remove(&(epoch, client));
             self.counts.forgotten = self.counts.forgotten.saturating_add(1);
@@ -285,10 +303,25 @@ impl Watch {
         &self.chains
     }
 
+    /// Forgets subscribers that were not seen for [`MEMORY_SECONDS`].
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        if now.since(self.looked).max(self.looked.since(now)).as_secs() < LOOK_EVERY_SECONDS {
+            return;
+        }
+        self.looked = now;
+        let before = self.subscribers.len();
+        self.subscribers.retain(|_, subscriber| now.since(subscriber.seen).as_secs() <= MEMORY_SECONDS);
+        if self.subscribers.len() < before {
+            let subscribers = &self.subscribers;
+            self.order.retain(|(_, client, epoch)| subscribers.contains_key(&(*epoch, *client)));
+        }
+    }
+
     /// Forgets what subscribers did in epochs before this one, and after some epochs what they did it to.
     pub fn advance(&mut self, epoch: u32) {
         self.subscribers.retain(|(of, _), _| *of >= epoch);
         self.order.retain(|(_, _, of)| *of >= epoch);
+        self.has_infected = self.order.iter().any(|(is_well, _, _)| !is_well);
         self.onsets.retain(|onset| onset.epoch.saturating_add(1) >= epoch);
         let is_known = |of: u32| of.saturating_add(EPOCHS_REMEMBERED) > epoch;
         self.scanned.retain(|_, of| is_known(*of));
@@ -320,9 +353,7 @@ impl Subscriber {
         let Some(fan) = self.fans.iter_mut().find(|fan| fan.port == port) else { return Verdict::Nothing };
         fan.attempts = fan.attempts.saturating_add(1);
         fan.in_vain = fan.in_vain.saturating_add(u32::from(is_in_vain(flow)));
-        if fan.targets.len() < TARGETS && !fan.targets.contains(&flow.remote.address) {
-            fan.targets.push(flow.remote.address);
-        }
+        fan.targets.note(flow.remote.address);
         if fan.told {
             return Verdict::GoesOn;
         }
@@ -331,7 +362,7 @@ impl Subscriber {
             return Verdict::Nothing;
         }
         fan.told = true;
-        Verdict::Begins(fan.targets.clone())
+        Verdict::Begins(fan.targets.all())
     }
 
     /// One host: floods and vertical scans.
@@ -357,21 +388,19 @@ impl Subscriber {
 
 impl Fan {
     const fn new(port: u16, since: Timestamp) -> Self {
-        Self { port, since, targets: Vec::new(), attempts: 0, in_vain: 0, told: false }
+        Self { port, since, targets: Few::new(), attempts: 0, in_vain: 0, told: false }
     }
 }
 
 impl Aim {
     const fn new(address: IpAddr, since: Timestamp) -> Self {
-        let ports = Vec::new();
+        let ports = Few::new();
         Self { address, since, ports, flows: 0, packets_out: 0, packets_back: 0, told: false }
     }
 
     fn add(&mut self, flow: &Flow<CncDetection>) {
         self.flows = self.flows.saturating_add(1);
-        if self.ports.len() < TARGETS && !self.ports.contains(&flow.remote.port) {
-            self.ports.push(flow.remote.port);
-        }
+        self.ports.note(flow.remote.port);
         self.packets_out = self.packets_out.saturating_add(flow.out.map_or(0, |out| out.packets));
         // A record of one direction says nothing of the other: taken as an answer to everything.
         let back = flow.back.map_or(flow.out.map_or(0, |out| out.packets), |back| back.packets);

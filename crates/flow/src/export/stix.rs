@@ -1,10 +1,12 @@
 //! The list as a STIX 2.1 bundle of indicators (OASIS standard of 10 June 2021).
 //!
-//! Identifiers are version 5 UUIDs (RFC 9562) over the endpoint and the day of the list, so that the same list is the
-//! same bytes and a later withdrawal names the object that it revokes. There is no `created_by_ref`: it would name a
-//! carrier. `valid_from` is the day of the list. A revocation is the last version of its object: every later list repeats
-//! it with the same `modified`, a millisecond into the day of the first that took it back, which is later than `created`
-//! even on the day of the listing.
+//! Identifiers are version 5 UUIDs (RFC 9562) over the endpoint: however often it is listed, it is one object, each list is
+//! a later version of it, and a withdrawal revokes it whole. A revoked object must have no later version (section 3.6),
+//! so an endpoint that is found again after lists took it back is another object: how often that happened is hashed too.
+//! `created` is the same moment for all: when an endpoint was first listed says when it was found. There is no
+//! `created_by_ref`: it would name a carrier. `valid_from` and `modified` are the day of the list. A revocation is the last
+//! version of its object: every later list repeats it with the same `modified`, a millisecond into the day of the first
+//! that took it back, which is later than the list's even on the day of the listing.
 
 use std::net::IpAddr;
 
@@ -19,10 +21,14 @@ use super::{Batch, Day};
 const NAMESPACE: [u8; 16] =
     [0x8d, 0x1f, 0x5e, 0x0a, 0x6b, 0x7c, 0x4d, 0x21, 0x9a, 0x53, 0xc4, 0x0e, 0x72, 0xb8, 0x16, 0xf9];
 
+/// When every object was made, as far as anybody is told.
+const CREATED: Day = Day(20_454);
+
 /// The bundle, indented.
 pub fn bundle(batch: &Batch) -> String {
     let listed = batch.endpoints().iter().map(|shared| {
-        let mut object = indicator(shared.address(), shared.port(), shared.transport(), batch.listed());
+        let endpoint = (shared.address(), shared.port(), shared.transport());
+        let mut object = indicator(endpoint, batch.again(shared), batch.listed());
         merge(
             &mut object,
             json!({
@@ -33,8 +39,8 @@ pub fn bundle(batch: &Batch) -> String {
         object
     });
     let withdrawn = batch.withdrawn().iter().map(|gone| {
-        let mut object = indicator(gone.address, gone.port, gone.transport, gone.listed);
-        merge(&mut object, json!({ "modified": just_after(gone.withdrawn), "revoked": true }));
+        let mut object = indicator((gone.address, gone.port, gone.transport), gone.again, gone.listed);
+        merge(&mut object, json!({ "modified": just_after(gone.withdrawn.max(CREATED)), "revoked": true }));
         object
     });
     let objects: Vec<Value> = listed.chain(withdrawn).collect();
@@ -45,13 +51,15 @@ pub fn bundle(batch: &Batch) -> String {
     format!("{value:#}\n")
 }
 
-fn indicator(address: IpAddr, port: u16, transport: Transport, listed: Day) -> Value {
+fn indicator((address, port, transport): (IpAddr, u16, Transport), again: u32, listed: Day) -> Value {
+    // A clock that stands before the object's beginning must not make it end before it began.
+    let listed = listed.max(CREATED);
     let name = format!("{}/{transport}", std::net::SocketAddr::new(address, port));
     json!({
         "type": "indicator",
         "spec_version": "2.1",
-        "id": format!("indicator--{}", uuid(&format!("{name} {listed}"))),
-        "created": moment(listed),
+        "id": format!("indicator--{}", uuid(&format!("{name} {again}"))),
+        "created": moment(CREATED),
         "modified": moment(listed),
         "name": format!("C&C server {name}"),
         "indicator_types": ["malicious-activity"],

@@ -74,7 +74,7 @@ fn confidence_is_told_in_tens() {
 
 /// Listed and withdrawn on the same day.
 fn gone(address: [u8; 4], port: u16) -> Delisted {
-    Delisted { address: address.into(), port, transport: Transport::Tcp, listed: DAY, withdrawn: DAY }
+    Delisted { address: address.into(), port, transport: Transport::Tcp, listed: DAY, withdrawn: DAY, again: 0 }
 }
 
 fn batch() -> Batch {
@@ -145,7 +145,7 @@ fn every_announced_flow_can_be_withdrawn_in_the_same_words() {
     let batch = batch();
     let delist = |shared: &Shared| {
         let (address, port, transport) = key(shared);
-        Delisted { address, port, transport, listed: DAY, withdrawn: DAY }
+        Delisted { address, port, transport, listed: DAY, withdrawn: DAY, again: 0 }
     };
     let back = Batch::new(DAY, Vec::new(), batch.endpoints().iter().map(delist).collect());
     let lines = |batch: &Batch, verb: &str| -> BTreeSet<String> {
@@ -181,22 +181,56 @@ fn the_same_list_is_the_same_bytes_whatever_the_order() {
     }
 }
 
-#[test]
-fn a_withdrawal_revokes_the_object_that_was_shared() {
-    let id = |text: &str| -> serde_json::Value {
-        let bundle: serde_json::Value = serde_json::from_str(text).expect("JSON");
-        bundle.pointer("/objects/0").cloned().expect("an object")
+/// The only object of a bundle.
+fn object(batch: &Batch) -> serde_json::Value {
+    let bundle: serde_json::Value = serde_json::from_str(&Form::Stix.write(batch)).expect("JSON");
+    assert_eq!(bundle["objects"].as_array().map(Vec::len), Some(1));
+    bundle.pointer("/objects/0").cloned().expect("an object")
+}
+
+/// The list of one endpoint, so many days later.
+fn alone(days: u16) -> Batch {
+    let shared = |listed| {
+        let candidate = Candidate::of(&server("198.51.100.77", &[6, 6]), 0.87, []);
+        Gate::default().pass(&candidate, listed).expect("passes")
     };
-    let listed = id(&Form::Stix.write(&batch()));
-    let taken = gone([198, 51, 100, 77], 1_337);
-    let revoked = |days| id(&Form::Stix.write(&Batch::new(DAY.plus(days), Vec::new(), vec![taken])));
-    let later = revoked(3);
-    assert_eq!(listed.get("id"), later.get("id"));
-    assert_eq!(listed.get("created"), later.get("created"));
-    assert_eq!(later.get("revoked"), Some(&serde_json::Value::Bool(true)));
-    assert_eq!(listed["modified"], "2026-11-22T00:00:00.000Z");
-    assert_eq!(revoked(0)["modified"], "2026-11-22T00:00:00.001Z", "later on the same day, too");
-    assert_eq!(revoked(0), later, "nothing comes after a revocation, so all lists say it alike");
+    Batch::new(DAY.plus(days), vec![shared(DAY.plus(days))], Vec::new())
+}
+
+#[test]
+fn an_endpoint_is_one_object_in_all_lists_and_a_withdrawal_revokes_it() {
+    let taken = Delisted { listed: DAY.plus(2), withdrawn: DAY.plus(3), ..gone([198, 51, 100, 77], 1_337) };
+    let revoked = |days| object(&Batch::new(DAY.plus(days), Vec::new(), vec![taken]));
+    let versions = [object(&alone(0)), object(&alone(1)), object(&alone(2)), revoked(3)];
+    for version in &versions {
+        assert_eq!(version["id"], versions[0]["id"]);
+        assert_eq!(version["created"], "2026-01-01T00:00:00.000Z", "tells nobody when it was found");
+    }
+    let modified: Vec<&str> = versions.iter().filter_map(|version| version["modified"].as_str()).collect();
+    assert!(modified.is_sorted_by(|one, next| one < next), "each is a later version: {modified:?}");
+    assert_eq!(versions[3]["revoked"], true);
+    assert!(versions[..3].iter().all(|version| version.get("revoked").is_none()));
+    assert_eq!(revoked(9), versions[3], "nothing comes after a revocation, so all lists say it alike");
+}
+
+#[test]
+fn a_withdrawal_on_the_day_of_the_listing_is_later_too() {
+    let revoked = object(&Batch::new(DAY, Vec::new(), vec![gone([198, 51, 100, 77], 1_337)]));
+    assert_eq!(object(&alone(0))["modified"], "2026-11-22T00:00:00.000Z");
+    assert_eq!(revoked["modified"], "2026-11-22T00:00:00.001Z");
+}
+
+#[test]
+fn what_was_revoked_comes_again_as_another_object() {
+    let place = ("198.51.100.77".parse().expect("an address"), 1_337, Transport::Tcp);
+    let again = alone(5).named_again([(place, 1)]);
+    assert_ne!(object(&again)["id"], object(&alone(5))["id"]);
+    let taken = Delisted { again: 1, listed: DAY.plus(5), withdrawn: DAY.plus(6), ..gone([198, 51, 100, 77], 1_337) };
+    let revoked = object(&Batch::new(DAY.plus(6), Vec::new(), vec![taken]));
+    assert_eq!((&revoked["id"], &revoked["revoked"]), (&object(&again)["id"], &serde_json::Value::Bool(true)));
+    for form in Form::ALL.into_iter().filter(|form| *form != Form::Stix) {
+        assert_eq!(form.write(&again), form.write(&alone(5)), "{}", form.name());
+    }
 }
 
 /// Whether the validator of OASIS accepts a text; `None` where it is not installed.

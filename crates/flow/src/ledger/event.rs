@@ -89,6 +89,9 @@ pub enum Event {
     RuleChanged {
         /// Which.
         rule: Words,
+        /// What it is now; lists by their hash.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<Words>,
         /// Who did.
         by: Words,
         /// Why.
@@ -113,6 +116,21 @@ pub enum Event {
         what: Words,
         /// Why.
         reason: Words,
+    },
+    /// Which own lines met a finding was told to the carrier: written before it was told.
+    Resolved {
+        /// Who asked.
+        by: Words,
+        /// On what legal basis.
+        basis: Words,
+        /// Why.
+        reason: Words,
+        /// How sure the finding was.
+        confidence_percent: u8,
+        /// Lines in the carrier's list.
+        asked: u64,
+        /// How many of them met it.
+        lines: u64,
     },
     /// A list left the house.
     Exported {

@@ -1,8 +1,12 @@
 //! The second half of the job: flows of pseudonyms in, messages about findings out.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use hinomi_model::Timestamp;
 
 use super::pairs::SharedPairs;
+use super::scoring::{Outcome, Task};
 use crate::detect::detection::{Detection, Scoring, ScoringCounts};
 use crate::detect::watch::WatchCounts;
 use crate::error::FlowError;
@@ -15,6 +19,8 @@ use crate::purpose::{CncDetection, Flow};
 use crate::server::{ServerCounts, Servers};
 use crate::suppress::Knowledge;
 
+/// How often state is looked through for what was kept for minutes only.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Candidates of a scoring that are handed out with it.
 const CANDIDATES: usize = 50;
 
@@ -58,12 +64,13 @@ pub struct Analysis {
     pairs: SharedPairs,
     ready: Vec<Flow<CncDetection>>,
     detection: Detection,
-    knowledge: Knowledge,
+    knowledge: Arc<Knowledge>,
     gate: Gate,
     held: Held,
     train: bool,
     hub: Option<Hub>,
     epoch: Option<u32>,
+    looked: Timestamp,
     last: Option<(Timestamp, ScoringCounts)>,
 }
 
@@ -75,12 +82,13 @@ impl Analysis {
             pairs: SharedPairs::new(pairs),
             ready: Vec::new(),
             detection,
-            knowledge,
+            knowledge: Arc::new(knowledge),
             gate,
             held,
             train,
             hub,
             epoch: None,
+            looked: Timestamp::default(),
             last: None,
         }
     }
@@ -107,18 +115,28 @@ impl Analysis {
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub fn take_joined(&mut self, sessions: Vec<Flow<CncDetection>>) -> Result<(), FlowError> {
-        self.ready.extend(sessions);
-        self.hand_on()
+    pub fn take_joined(&mut self, sessions: &[Flow<CncDetection>]) -> Result<(), FlowError> {
+        hand_on(&mut self.hub, &mut self.detection, sessions)
     }
 
-    /// Passes on halves that waited long enough.
+    /// Passes on halves that waited long enough, and drops what was kept for minutes or hours only.
     ///
     /// # Errors
     /// As [`take`](Self::take).
     pub fn expire(&mut self, now: Timestamp) -> Result<(), FlowError> {
         self.pairs.lock().expire(now, &mut self.ready);
-        self.hand_on()
+        self.hand_on()?;
+        if now.since(self.looked).max(self.looked.since(now)) < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = now;
+        match &mut self.hub {
+            Some(hub) => hub.expire(now),
+            None => {
+                self.detection.expire(now);
+                Ok(())
+            }
+        }
     }
 
     /// Passes on all halves: nothing more will come.
@@ -162,8 +180,7 @@ impl Analysis {
         self.hub.as_mut().map_or(Ok(()), Hub::end)
     }
 
-    /// Scores all servers; `loss` is the share of records that did not arrive, `is_refuted` says what somebody showed
-    /// to be wrong.
+    /// Scores all servers; `loss` is the share of records lost, `is_refuted` says what somebody showed to be wrong.
     ///
     /// # Errors
     /// As [`take`](Self::take).
@@ -173,20 +190,33 @@ impl Analysis {
         loss: f64,
         is_refuted: &dyn Fn(&Endpoint) -> bool,
     ) -> Result<Scored, FlowError> {
+        let outcome = self.begin_scoring(now, loss)?.run();
+        Ok(self.end_scoring(outcome, is_refuted).0)
+    }
+
+    /// All as it is known now, to be scored by somebody else.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn begin_scoring(&mut self, time: Timestamp, loss: f64) -> Result<Task, FlowError> {
         if let Some(hub) = &mut self.hub {
             self.detection.replace(hub.gather()?);
         }
-        let no_model = self.train.then(|| self.detection.train().err().map(|reason| reason.to_string())).flatten();
-        let knowledge = &self.knowledge;
-        let vouched = |address, port, protocol| knowledge.vouches(address, port, protocol, now);
-        let Scoring { ranked, counts } = self.detection.score(now, loss, vouched);
-        self.last = Some((now, counts));
+        let (detection, knowledge) = (self.detection.snapshot(), Arc::clone(&self.knowledge));
+        Ok(Task { time, loss, detection, knowledge, train: self.train })
+    }
+
+    /// Holds what a scoring named. Gives back what was scored as well: freeing that takes a while.
+    pub fn end_scoring(&mut self, outcome: Outcome, is_refuted: &dyn Fn(&Endpoint) -> bool) -> (Scored, Detection) {
+        let Outcome { time, loss, scoring: Scoring { ranked, counts }, detection, no_model } = outcome;
+        self.detection.use_model_of(&detection);
+        self.last = Some((time, counts));
         let candidates = ranked.iter().take(CANDIDATES).cloned().collect();
-        let silenced = |at: &Endpoint| vouched(at.address, at.port, at.protocol) || is_refuted(at);
-        let (gate, servers) = (&self.gate, self.detection.servers());
-        let verdict = |finding: &Finding| verdict(gate, servers, finding, now);
-        let messages = self.held.update(ranked, now, silenced, verdict);
-        Ok(Scored { time: now, messages, candidates, counts, loss, no_model })
+        let knowledge = &self.knowledge;
+        let silenced = |at: &Endpoint| knowledge.vouches(at.address, at.port, at.protocol, time) || is_refuted(at);
+        let gate = &self.gate;
+        let messages = self.held.update(ranked, time, silenced, |finding| verdict(gate, finding, time));
+        (Scored { time, messages, candidates, counts, loss, no_model }, detection)
     }
 
     /// What became of halves.
@@ -209,6 +239,16 @@ impl Analysis {
         self.detection.servers().len()
     }
 
+    /// The findings that are held.
+    pub(crate) const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// The table of servers; with workers, as they told it last.
+    pub(crate) const fn table(&self) -> &Servers {
+        self.detection.servers()
+    }
+
     /// Findings held now.
     pub fn findings(&self) -> usize {
         self.held.findings().count()
@@ -220,23 +260,24 @@ impl Analysis {
     }
 
     fn hand_on(&mut self) -> Result<(), FlowError> {
-        match &mut self.hub {
-            Some(hub) => self.ready.drain(..).try_for_each(|flow| hub.take(flow)),
-            None => {
-                self.ready.drain(..).for_each(|flow| self.detection.take(flow));
-                Ok(())
-            }
+        let told = hand_on(&mut self.hub, &mut self.detection, &self.ready);
+        self.ready.clear();
+        told
+    }
+}
+
+fn hand_on(hub: &mut Option<Hub>, detection: &mut Detection, sessions: &[Flow<CncDetection>]) -> Result<(), FlowError> {
+    match hub {
+        Some(hub) => sessions.iter().try_for_each(|flow| hub.take(*flow)),
+        None => {
+            sessions.iter().for_each(|flow| detection.take(flow));
+            Ok(())
         }
     }
 }
 
 /// What the export gate says of a finding now.
-fn verdict(gate: &Gate, servers: &Servers, finding: &Finding, now: Timestamp) -> ExportVerdict {
-    let Endpoint { address, port, protocol } = finding.endpoint;
+fn verdict(gate: &Gate, finding: &Finding, now: Timestamp) -> ExportVerdict {
     let corroboration = finding.fused.seeded.then_some(Corroboration::Seed);
-    let candidate = match servers.get(address, port, protocol) {
-        Some(server) => Candidate::of(server, finding.confidence, corroboration),
-        None => Candidate::of_finding(finding, corroboration),
-    };
-    gate.verdict(&candidate, Day::of(now))
+    gate.verdict(&Candidate::of_finding(finding, corroboration), Day::of(now))
 }

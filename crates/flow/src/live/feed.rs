@@ -8,10 +8,10 @@ use hinomi_model::cnc::status::{CollectorStatus, FileStatus, STATUS_FORMAT};
 use hinomi_wire::flow::FlowRecord;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
-use super::files;
 use super::job::Recorder;
 use super::order::Order;
 use super::part::{Part, tell_analysis};
+use super::{files, loss};
 use crate::epoch::{EpochLength, Keys};
 use crate::error::FlowError;
 use crate::inlet::Inlet;
@@ -26,6 +26,8 @@ pub struct Live {
     inlet: Inlet,
     subscribers: Arc<Subscribers>,
     analysis: Analysis,
+    /// What decoders in front of the inlet counted, as far as it is known here.
+    before: Part,
     now: Timestamp,
     started: Option<Timestamp>,
     looked: Option<Timestamp>,
@@ -42,7 +44,14 @@ impl Live {
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if local_remotes { inlet.with_local_remotes() } else { inlet };
         let (keys, analysis) = (Keys::new(length), Analysis::new(config));
-        Self { keys, inlet, subscribers, analysis, now: Timestamp::default(), started: None, looked: None }
+        let (before, now) = (Part::default(), Timestamp::default());
+        Self { keys, inlet, subscribers, analysis, before, now, started: None, looked: None }
+    }
+
+    /// Says what decoders that stand before this counted so far: an epoch that ends is scored with the share of records
+    /// that they missed. Files that are [read](Self::read) here need not be told.
+    pub fn heard(&mut self, part: Part) {
+        self.before = part;
     }
 
     /// Takes in one record at this time. Key events, and what an ended epoch's last scoring said, go to the recorder.
@@ -51,10 +60,14 @@ impl Live {
     /// When no key can be made, or the recorder fails.
     pub fn feed(&mut self, now: Timestamp, record: &FlowRecord, recorder: &mut dyn Recorder) -> Result<(), FlowError> {
         self.tick(now, recorder)?;
-        if let Ok(flow) = self.inlet.take(&self.keys, record) {
-            self.analysis.take([flow], self.now)?;
+        self.take(record)
+    }
+
+    fn take(&mut self, record: &FlowRecord) -> Result<(), FlowError> {
+        match self.inlet.take(&self.keys, record) {
+            Ok(flow) => self.analysis.take([flow], self.now),
+            Err(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Lets time pass.
@@ -62,16 +75,29 @@ impl Live {
     /// # Errors
     /// As [`feed`](Self::feed).
     pub fn tick(&mut self, now: Timestamp, recorder: &mut dyn Recorder) -> Result<(), FlowError> {
+        self.pass(now, &Part::default, recorder)
+    }
+
+    /// As [`tick`](Self::tick), while a file is read whose exports came to so much so far.
+    fn pass(
+        &mut self,
+        now: Timestamp,
+        so_far: &dyn Fn() -> Part,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), FlowError> {
         self.now = self.now.max(now);
         self.started.get_or_insert(self.now);
         let due = |before: Timestamp| self.now.as_micros().saturating_sub(before.as_micros()) >= LOOK_EVERY_MICROS;
         if !self.looked.is_none_or(due) {
             return Ok(());
         }
-        let is_first = self.looked.replace(self.now).is_none();
-        if !is_first && self.keys.length().epoch_of(self.now) != self.keys.current_epoch() {
+        self.looked = Some(self.now);
+        if self.keys.is_ended(self.now) {
             // The ending epoch's own scoring, while all of it is known.
-            self.score(0.0, recorder)?;
+            let mut all = self.before.clone();
+            all.add(&so_far());
+            self.analysis.expire(self.now)?;
+            self.score(loss::share(&all), recorder)?;
         }
         let turned = super::job::turn(&mut self.keys, self.now, recorder)?;
         super::job::age(&mut self.analysis, turned, self.now, recorder)?;
@@ -90,10 +116,13 @@ impl Live {
         order: &mut Order,
         recorder: &mut dyn Recorder,
     ) -> Result<(FileStatus, Part), FlowError> {
-        files::read_file(name, source, &mut |record| match order.push(record) {
-            Some(first) => self.feed(first.end, &first, recorder),
-            None => Ok(()),
-        })
+        let (status, part) = files::read_file(name, source, &mut |record, so_far| {
+            let Some(first) = order.push(record) else { return Ok(()) };
+            self.pass(first.end, so_far, recorder)?;
+            self.take(&first)
+        })?;
+        self.before.add(&part);
+        Ok((status, part))
     }
 
     /// Feeds what still waits for its turn.
@@ -140,7 +169,7 @@ impl Live {
             updated: self.now,
             epoch: self.keys.current_epoch(),
             epoch_ends: self.keys.length().end_of(self.keys.current_epoch()),
-            loss: super::loss::share(part),
+            loss: loss::share(part),
             ..CollectorStatus::default()
         };
         let mut whole = part.clone();
@@ -155,3 +184,6 @@ impl Live {
         self.now
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,8 +81,8 @@ impl Kind {
     }
 }
 
-/// Who takes the records; an error ends the reading.
-pub(super) type Each<'a> = &'a mut dyn FnMut(FlowRecord) -> Result<(), FlowError>;
+/// Who takes the records, and may ask what the exports in the file came to so far; an error ends the reading.
+pub(super) type Each<'a> = &'a mut dyn FnMut(FlowRecord, &dyn Fn() -> Part) -> Result<(), FlowError>;
 
 /// Reads a whole file, unpacked already, and hands out its records in its own order. Tells what became of it, and of the
 /// exports in it.
@@ -111,7 +111,7 @@ fn lines(
         match item {
             Ok(record) => {
                 plus(&mut status.records, 1);
-                each(record)?;
+                each(record, &Part::default)?;
             }
             Err(error) => {
                 let reason = error.reason().map_or_else(|| "not readable".to_owned(), |reason| reason.to_string());
@@ -184,7 +184,9 @@ impl Reading {
 
     fn hand_on(&mut self, each: Each<'_>) -> Result<(), FlowError> {
         plus(&mut self.status.records, self.given.len() as u64);
-        self.given.drain(..).try_for_each(each)
+        let Self { given, decoder, .. } = self;
+        let so_far = || Part::of(&ReceivedStatus::default(), decoder, InletCounts::default());
+        given.drain(..).try_for_each(|record| each(record, &so_far))
     }
 }
 
@@ -211,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_no_record_is_counted_with_its_reason_and_an_error_of_the_taker_ends_it() {
         let text = b"#fields\tts\tid.orig_h\n1\n" as &[u8];
-        let mut each = |_| Ok(());
+        let mut each = |_, _: &dyn Fn() -> Part| Ok(());
         let (status, _) = read_file("log", text, &mut each).expect("read");
         assert_eq!((status.kind.as_str(), status.records), ("zeek", 0));
         assert!(status.left_out.values().sum::<u64>() + u64::from(status.ended.is_some()) > 0, "{status:?}");

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,18 +12,21 @@ use hinomi_model::{Clock, Timestamp};
 use hinomi_wire::flow::Limits;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
+use super::desk::{Batch, Desk, Failure, whole};
 use super::keys::SharedKeys;
-use super::pairs::SharedPairs;
 use super::part::{Part, tell_analysis};
+use super::scoring::{Outcome, Scorer};
 use super::scrub::scrub_stack;
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
 use super::{loss, receive};
+use crate::detect::detection::Detection;
 use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
 use crate::inlet::Inlet;
-use crate::purpose::{CncDetection, Flow};
+use crate::ledger::Event;
+use crate::own::{OwnDesk, World};
 use crate::subscribers::Subscribers;
 
 /// Batches that wait for the analysis: at most as many flows as a receiver's datagrams hold, 32 times.
@@ -32,9 +35,6 @@ const QUEUE_BATCHES: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the analysis waits for flows before it looks at the clock.
 const WAIT: Duration = Duration::from_millis(200);
-
-/// Flows, or sessions, of one receiver's batch of datagrams.
-pub(super) type Batch = Vec<Flow<CncDetection>>;
 
 /// Says whether somebody showed an endpoint to be none.
 pub type Refuted = Box<dyn Fn(&Endpoint) -> bool>;
@@ -75,6 +75,14 @@ pub trait Recorder {
         Ok(Box::new(|_| false))
     }
 
+    /// Somebody asks about own lines: the entry is on disk when this returns, and before anything is answered.
+    ///
+    /// # Errors
+    /// When that cannot be recorded; nothing is answered then.
+    fn asked(&mut self, _event: Event) -> io::Result<()> {
+        Err(io::Error::other("this collector keeps no record of who asks"))
+    }
+
     /// All sums, every second and at the end.
     ///
     /// # Errors
@@ -100,39 +108,8 @@ pub struct Job {
     pub score_every: Duration,
     /// When to end by itself.
     pub lasting: Option<Duration>,
-}
-
-/// What every receiver and stream has; each has its own copy.
-#[derive(Clone)]
-pub(super) struct Desk<'a> {
-    pub(super) keys: SharedKeys,
-    pub(super) inlet: Inlet,
-    pairs: SharedPairs,
-    pub(super) limits: Limits,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) stop: &'a AtomicBool,
-    queue: SyncSender<Batch>,
-}
-
-impl Desk<'_> {
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Joins flows that came at that time, and hands sessions to the analysis. Tells whether it had to wait; none when the
-    /// analysis has ended.
-    pub(super) fn send(&self, flows: Batch, now: Timestamp) -> Option<bool> {
-        let mut batch = Batch::with_capacity(flows.len());
-        self.pairs.take(flows, now, &mut batch);
-        if batch.is_empty() {
-            return Some(false);
-        }
-        match self.queue.try_send(batch) {
-            Ok(()) => Some(false),
-            Err(TrySendError::Full(batch)) => self.queue.send(batch).ok().map(|()| true),
-            Err(TrySendError::Disconnected(_)) => None,
-        }
-    }
+    /// Who answers which own lines met a finding; none while that switch is off.
+    pub own: Option<OwnDesk>,
 }
 
 /// A place where a receiver publishes its sums.
@@ -148,7 +125,7 @@ impl Job {
     /// destroys the keys.
     ///
     /// # Errors
-    /// When a key cannot be made, a socket fails for good, or the recorder fails.
+    /// When a key cannot be made, a socket fails for good, the recorder fails, or a thread breaks off.
     pub fn run(
         self,
         clock: &dyn Clock,
@@ -158,7 +135,7 @@ impl Job {
         let Self { sockets, subscribers, epochs, limits, .. } = self;
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if self.local_remotes { inlet.with_local_remotes() } else { inlet };
-        let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Mutex::new(None));
+        let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Failure::default());
         let slots: Vec<Slot> = sockets.udp.iter().map(|_| Slot::default()).collect();
         let mut centre = Centre {
             analysis: Analysis::new(self.analysis),
@@ -169,29 +146,32 @@ impl Job {
             started: clock.now(),
             slots: &slots,
             streams: &streams,
+            own: self.own,
             recorder,
         };
         // Before the first datagram is taken: no record finds itself without a key.
         centre.look(clock.now())?;
         let told = std::thread::scope(|scope| {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
-            let desk = Desk { keys, inlet, pairs: centre.analysis.pairs(), limits, clock, stop, queue: sender };
+            let pairs = centre.analysis.pairs();
+            let desk = Desk { keys, inlet, pairs, limits, clock, stop, failure: &failure, queue: sender };
             for (socket, slot) in sockets.udp.iter().zip(&slots) {
-                let (desk, failure) = (desk.clone(), &failure);
-                scope.spawn(move || {
-                    if let Err(error) = receive::run(socket, desk, slot) {
-                        stop.store(true, Ordering::Relaxed);
-                        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    }
-                });
+                let desk = desk.clone();
+                scope.spawn(move || desk.guarded("a receiver", |desk| receive::run(socket, desk, slot)));
             }
             for listener in &sockets.tcp {
                 let (desk, streams) = (desk.clone(), &streams);
-                scope.spawn(move || stream::accept(scope, listener, &desk, streams));
+                scope.spawn(move || {
+                    desk.guarded("a listener", |desk| {
+                        stream::accept(scope, listener, &desk, streams);
+                        Ok(())
+                    });
+                });
             }
             // The queue ends when the last of its senders does.
             drop(desk);
-            let outcome = centre.run(&queue, stop, self.score_every, self.lasting);
+            let (scorer, times) = (Scorer::start(scope), (self.score_every, self.lasting));
+            let outcome = whole("the analysis", || centre.run(&queue, scorer, stop, times));
             stop.store(true, Ordering::Relaxed);
             // Nobody takes flows any more: a receiver that waits for room in the queue is let go.
             drop(queue);
@@ -217,6 +197,7 @@ struct Centre<'a> {
     started: Timestamp,
     slots: &'a [Slot],
     streams: &'a Streams,
+    own: Option<OwnDesk>,
     recorder: &'a mut dyn Recorder,
 }
 
@@ -224,27 +205,39 @@ impl Centre<'_> {
     fn run(
         &mut self,
         queue: &Receiver<Batch>,
+        mut scorer: Scorer,
         stop: &AtomicBool,
-        score_every: Duration,
-        lasting: Option<Duration>,
+        (score_every, lasting): (Duration, Option<Duration>),
     ) -> Result<(CollectorStatus, Scored), FlowError> {
         let ends = lasting.map(|lasting| self.started.plus(lasting));
         let (mut looked, mut scored) = (self.started, self.started);
         loop {
             match queue.recv_timeout(WAIT) {
-                Ok(batch) => self.analysis.take_joined(batch)?,
+                Ok(batch) => self.analysis.take_joined(&batch)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.end(),
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Some(outcome) = scorer.wait()? {
+                        self.hold(outcome)?;
+                    }
+                    return self.end();
+                }
             }
             let now = self.clock.now();
             if has_passed(looked, now, LOOK_EVERY) {
+                if self.keys.read().is_ended(now) {
+                    self.score_ended_epoch(&mut scorer, now)?;
+                    scored = now;
+                }
                 self.look(now)?;
                 looked = now;
             }
-            if has_passed(scored, now, score_every) {
-                self.score(now)?;
-                // What came while it scored was not there to be seen.
-                scored = self.clock.now();
+            if has_passed(scored, now, score_every) && !scorer.is_busy() {
+                scorer.begin(self.analysis.begin_scoring(now, loss::share(&self.part()))?)?;
+                scored = now;
+            }
+            if let Some(outcome) = scorer.outcome()? {
+                let (_, detection) = self.hold(outcome)?;
+                scorer.let_go(detection);
             }
             if ends.is_some_and(|end| now >= end) {
                 stop.store(true, Ordering::Relaxed);
@@ -252,20 +245,45 @@ impl Centre<'_> {
         }
     }
 
-    /// Keys, ages, sums.
+    /// Begins the ended epoch's last scoring, of all as it is known before anything is dropped. One that runs is waited for.
+    fn score_ended_epoch(&mut self, scorer: &mut Scorer, now: Timestamp) -> Result<(), FlowError> {
+        if let Some(outcome) = scorer.wait()? {
+            let (_, detection) = self.hold(outcome)?;
+            scorer.let_go(detection);
+        }
+        self.analysis.expire(now)?;
+        scorer.begin(self.analysis.begin_scoring(now, loss::share(&self.part()))?)
+    }
+
+    /// Keys, ages, who asks about own lines, sums.
     fn look(&mut self, now: Timestamp) -> Result<(), FlowError> {
         let turned = turn(&mut self.keys.write(), now, self.recorder)?;
         age(&mut self.analysis, turned, now, self.recorder)?;
         self.analysis.expire(now)?;
+        self.answer(now);
         let status = self.status(now, true);
         self.recorder.status(&status).map_err(FlowError::recorder)
     }
 
+    /// After the keys were moved to this moment: none that should be gone resolves anything.
+    fn answer(&mut self, now: Timestamp) {
+        let Some(desk) = &self.own else { return };
+        let keys = self.keys.read();
+        let (analysis, subscribers) = (&self.analysis, self.subscribers.as_ref());
+        desk.serve(&mut World { keys: &keys, analysis, subscribers, recorder: &mut *self.recorder, now });
+    }
+
     fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
-        let refuted = self.recorder.refuted(now).map_err(FlowError::recorder)?;
-        let scored = self.analysis.score(now, loss::share(&self.part()), &refuted)?;
+        let task = self.analysis.begin_scoring(now, loss::share(&self.part()))?;
+        Ok(self.hold(task.run())?.0)
+    }
+
+    /// Holds and records what a scoring brought.
+    fn hold(&mut self, outcome: Outcome) -> Result<(Scored, Detection), FlowError> {
+        let refuted = self.recorder.refuted(outcome.time).map_err(FlowError::recorder)?;
+        let (scored, detection) = self.analysis.end_scoring(outcome, &refuted);
         self.recorder.scored(&scored).map_err(FlowError::recorder)?;
-        Ok(scored)
+        Ok((scored, detection))
     }
 
     fn end(&mut self) -> Result<(CollectorStatus, Scored), FlowError> {
@@ -311,6 +329,7 @@ impl Centre<'_> {
             epoch,
             epoch_ends: keys.length().end_of(epoch),
             infected_switch: keys.knows_infected(),
+            own_switch: self.own.is_some(),
             loss: loss::share(&part),
             ..CollectorStatus::default()
         };
@@ -360,3 +379,6 @@ pub(super) fn age(
 fn has_passed(before: Timestamp, now: Timestamp, span: Duration) -> bool {
     now.since(before).max(before.since(now)) >= span
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use super::analysis::Analysis;
 use crate::detect::detection::ScoringCounts;
 use crate::detect::watch::WatchCounts;
 use crate::inlet::{InletCounts, Refusal};
+use crate::node::HubCounts;
 use crate::pair::PairCounts;
 use crate::server::ServerCounts;
 use crate::subscribers::Subscribers;
@@ -136,6 +137,7 @@ pub(super) fn tell_analysis(analysis: &Analysis, status: &mut CollectorStatus) {
         status.scoring = sums(scoring(counts));
     }
     status.findings = analysis.findings() as u64;
+    status.spread = analysis.hub_counts().map(|counts| sums(spread(counts))).unwrap_or_default();
 }
 
 // Every name is in `hinomi_model::cnc::status::names`, so that pages have a text for it: a test sees to it.
@@ -187,6 +189,16 @@ const fn scoring(counts: ScoringCounts) -> [(&'static str, u64); 6] {
     ]
 }
 
+const fn spread(counts: HubCounts) -> [(&'static str, u64); 5] {
+    [
+        ("parcels", counts.parcels),
+        ("flows", counts.flows),
+        ("missed", counts.missed),
+        ("begun_anew", counts.begun_anew),
+        ("stray", counts.stray),
+    ]
+}
+
 /// Those that are not zero.
 fn sums<'a>(pairs: impl IntoIterator<Item = (&'a str, u64)>) -> Sums {
     pairs.into_iter().filter(|(_, sum)| *sum > 0).map(|(name, sum)| (name.to_owned(), sum)).collect()
@@ -212,7 +224,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use hinomi_model::cnc::status::names::{FILE_REASONS, SUMS};
+    use hinomi_model::cnc::status::names::{FILE_ABOUTS, FILE_REASONS, SUMS};
     use hinomi_wire::flow::Unit;
 
     use super::*;
@@ -221,6 +233,7 @@ mod tests {
     fn pages_know_the_names_of_all_sums_and_of_no_others() {
         let counted = pairs(PairCounts::default()).into_iter().chain(table(ServerCounts::default()));
         let counted = counted.chain(watched(WatchCounts::default())).chain(scoring(ScoringCounts::default()));
+        let counted = counted.chain(spread(HubCounts::default()));
         let refused = Refusal::ALL.map(Refusal::name).into_iter().chain(Reason::ALL.map(Reason::name));
         let written = counted.map(|(name, _)| name).chain(refused).chain(Unit::ALL.map(Unit::name)).chain(["servers"]);
         assert_eq!(written.collect::<BTreeSet<_>>(), SUMS.into_iter().collect());
@@ -247,5 +260,32 @@ mod tests {
         let wire = [sentences("flow/file.rs", "pub enum Reason {"), sentences("packet.rs", "pub enum Unread {")];
         let written: BTreeSet<_> = wire.into_iter().flatten().chain(own).collect();
         assert_eq!(written, FILE_REASONS.into_iter().map(|(_, sentence)| sentence.to_owned()).collect());
+    }
+
+    /// Every word in quotation marks that readers of files give a reason to be about, but for names of columns and tools.
+    fn abouts(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+            if entry.is_dir() && !entry.ends_with("tests") {
+                abouts(&entry, found);
+            } else if entry.extension().is_some_and(|kind| kind == "rs") && !entry.ends_with("tests.rs") {
+                let text = fs::read_to_string(&entry).expect("a source");
+                for call in ["Reason::Truncated(\"", "Reason::Invalid(\"", "Reason::Compression(\""] {
+                    let rest = text.split(call).skip(1);
+                    found.extend(rest.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+                }
+                // What is handed on to where the reason is made.
+                let filled = text.split("self.fill(").skip(1).filter_map(|rest| rest.split(')').next());
+                found.extend(filled.filter_map(|call| call.split('"').nth(1)).map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn pages_know_what_every_reason_of_files_is_about() {
+        let mut written = BTreeSet::new();
+        abouts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../wire/src/flow"), &mut written);
+        // Names of tools are the same in every language.
+        written.retain(|about| !["bzip2", "zstd"].contains(&about.as_str()));
+        assert_eq!(written, FILE_ABOUTS.into_iter().map(|(_, about)| about.to_owned()).collect());
     }
 }

@@ -9,7 +9,8 @@ use hinomi_model::cnc::status::ReceivedStatus;
 use hinomi_wire::flow::Decoder;
 
 use super::datagrams::{BATCH, Datagrams};
-use super::job::{Batch, Desk, Slot, publish};
+use super::desk::{Batch, Desk};
+use super::job::{Slot, publish};
 use super::part::{Part, plus};
 use super::scrub::scrub_stack;
 use crate::error::FlowError;

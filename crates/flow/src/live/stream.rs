@@ -5,22 +5,24 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::{ReceivedStatus, Sums};
-use hinomi_wire::flow::{Decoder, Framing};
+use hinomi_wire::flow::{Decoder, ExporterCounts, Framing};
 
-use super::job::{Batch, Desk};
+use super::desk::{Batch, Desk};
 use super::part::{self, Part, plus};
 use super::scrub::scrub_stack;
 use super::sockets::WAIT;
 
 /// Streams at a time; another one is closed at once, and counted.
 const MAX_STREAMS: usize = 64;
+/// Hosts of streams that ended, of which it is remembered one by one what they lost; all others are one.
+const MAX_ENDED: usize = 1_024;
 /// How long a stream may bring no whole message.
 const IDLE: Duration = Duration::from_mins(10);
 /// Reads that are still done once the job stops: what had arrived before, and no endless flood.
@@ -36,6 +38,8 @@ pub(super) struct Streams(Mutex<Book>);
 struct Book {
     open: BTreeMap<u64, Part>,
     ended: Part,
+    /// What exporters lost stays lost when their stream is over. By host: a new stream has another port.
+    hosts: BTreeMap<IpAddr, ExporterCounts>,
     counts: Sums,
     next: u64,
 }
@@ -65,6 +69,7 @@ impl Streams {
     pub(super) fn part(&self) -> Part {
         let book = self.book();
         let mut all = book.ended.clone();
+        all.exporters = book.hosts.iter().map(|(host, counts)| (SocketAddr::new(*host, 0), *counts)).collect();
         for part in book.open.values() {
             all.add(part);
         }
@@ -94,12 +99,23 @@ impl Streams {
         let mut book = self.book();
         book.open.remove(&number);
         part::count(&mut book.counts, why.name());
-        // Whoever connects again and again must not make the list of exporters grow.
+        for (exporter, counts) in &part.exporters {
+            book.lost(exporter.ip(), counts);
+        }
         book.ended.add(&Part { exporters: Vec::new(), ..part });
     }
 
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Whoever connects again and again, from however many hosts, must not make the list of exporters grow.
+    fn lost(&mut self, host: IpAddr, counts: &ExporterCounts) {
+        let is_full = self.hosts.len() >= MAX_ENDED && !self.hosts.contains_key(&host);
+        let host = if is_full { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { host };
+        self.hosts.entry(host).and_modify(|sum| sum.add(counts)).or_insert(*counts);
     }
 }
 
@@ -116,12 +132,14 @@ pub(super) fn accept<'scope, 'env>(
         let Some(number) = streams.open() else { continue };
         let desk = desk.clone();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let job = move || {
+        let talk = move |desk| {
             let mut talk = Talk::new(desk, peer);
             let why = talk.run(stream, |part| streams.publish(number, part));
             talk.decoder.finish();
             streams.end(number, talk.part(), why);
+            Ok(())
         };
+        let job = move || desk.guarded("a stream", talk);
         if std::thread::Builder::new().spawn_scoped(scope, job).is_err() {
             streams.end(number, Part::default(), Ended::Broken);
         }
@@ -212,5 +230,55 @@ impl<'a> Talk<'a> {
 
     fn part(&self) -> Part {
         Part::of(&self.received, &self.decoder, self.desk.inlet.counts())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hinomi_wire::flow::{Limits, Unit};
+
+    use super::*;
+
+    /// What a decoder counts of an exporter that sent one message and skipped so many records before the second.
+    fn part(host: [u8; 4], port: u16, skipped: u32) -> Part {
+        let mut decoder = Decoder::new(Limits::default());
+        let exporter = SocketAddr::from((host, port));
+        for number in [0, skipped] {
+            // An IPFIX header, and a template of one field.
+            let mut message = vec![0, 10, 0, 28];
+            [1_795_392_000, number, 7].iter().for_each(|word: &u32| message.extend(word.to_be_bytes()));
+            message.extend([0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 4]);
+            decoder.decode(exporter, Timestamp::from_micros(1_795_392_000_000_000), &message, &mut |_| {});
+        }
+        Part::of(&ReceivedStatus::default(), &decoder, crate::inlet::InletCounts::default())
+    }
+
+    fn lost(part: &Part) -> u64 {
+        part.exporters.iter().map(|(_, counts)| counts.loss(Unit::Records).lost).sum()
+    }
+
+    #[test]
+    fn what_a_stream_lost_stays_lost_when_it_has_ended() {
+        let streams = Streams::default();
+        for port in 1..=3 {
+            let number = streams.open().expect("room");
+            streams.end(number, part([192, 0, 2, 1], port, 40), Ended::ByPeer);
+        }
+        let all = streams.part();
+        assert_eq!(all.exporters.len(), 1, "one host, however often it connects: {:?}", all.exporters);
+        assert_eq!(lost(&all), 3 * lost(&part([192, 0, 2, 1], 1, 40)));
+        assert!(lost(&all) > 0);
+    }
+
+    #[test]
+    fn hosts_beyond_those_remembered_are_one() {
+        let mut book = Book::default();
+        let each = part([192, 0, 2, 1], 1, 40);
+        let counts = each.exporters.first().expect("one").1;
+        let hosts = u32::try_from(MAX_ENDED).expect("few") + 50;
+        (0..hosts).for_each(|host| book.lost(IpAddr::V4((0x0a00_0000 + host).into()), &counts));
+        assert_eq!(book.hosts.len(), MAX_ENDED + 1);
+        let rest = book.hosts.get(&IpAddr::V6(Ipv6Addr::UNSPECIFIED)).expect("the others");
+        assert_eq!(rest.loss(Unit::Records).lost, 50 * counts.loss(Unit::Records).lost);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hinomi_model::Timestamp;
+
 use super::message::{Addressed, Content, JobId, Parcel, Reply, Share, of_server, of_subscriber};
 use super::portable::read_whole;
 use super::worker::MAX_PIECES;
@@ -156,6 +158,15 @@ impl Hub {
         (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Advance(epoch)))
     }
 
+    /// Tells all how late it is.
+    ///
+    /// # Errors
+    /// When the bus does not take a parcel.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Result<(), FlowError> {
+        self.flush()?;
+        (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Expire(now)))
+    }
+
     /// Asks all workers for their shares and puts them together.
     ///
     /// # Errors
@@ -166,7 +177,8 @@ impl Hub {
         let round = self.round;
         (0..self.partitions()).try_for_each(|partition| self.send(partition, Content::Tell { round }))?;
         let mut desk: BTreeMap<u32, Pieces> = (0..self.partitions()).map(|each| (each, Pieces::default())).collect();
-        let mut gathered = Gathered { servers: Servers::new(self.config.clone()), watch: Watch::default() };
+        let mut gathered =
+            Gathered { servers: Servers::new(self.config.clone()), watch: Watch::new(self.config.subscribers_watched) };
         while desk.values().any(|pieces| !pieces.told) {
             let Some(bytes) = self.bus.reply(PATIENCE)? else {
                 let silent = desk.iter().filter(|(_, pieces)| !pieces.told).map(|(partition, _)| *partition);

@@ -5,6 +5,8 @@ use std::hash::Hasher;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 
+use hinomi_model::Timestamp;
+
 use super::portable::{Bytes, Portable, portable};
 use crate::detect::watch::Doings;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
@@ -12,7 +14,7 @@ use crate::server::{Population, Server, ServerConfig, ServerCounts};
 use crate::sketch::spread;
 
 /// Version of all messages: hub and workers must be of the same.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Which run of a collector a message belongs to.
 pub(super) type JobId = u64;
@@ -32,6 +34,8 @@ pub(super) enum Content {
     Seeds(Vec<(IpAddr, Option<u16>)>),
     Flows(Vec<Addressed>),
     Advance(u32),
+    /// It is so late: drop what was kept for minutes or hours.
+    Expire(Timestamp),
     /// Tell your share of the state.
     Tell {
         round: u64,
@@ -154,6 +158,10 @@ impl Portable for Content {
                 round.put(out);
             }
             Self::End => 4_u8.put(out),
+            Self::Expire(now) => {
+                6_u8.put(out);
+                now.put(out);
+            }
             Self::Seeds(seeds) => {
                 5_u8.put(out);
                 seeds.put(out);
@@ -169,6 +177,7 @@ impl Portable for Content {
             3 => Self::Tell { round: Portable::take(from)? },
             4 => Self::End,
             5 => Self::Seeds(Portable::take(from)?),
+            6 => Self::Expire(Portable::take(from)?),
             _ => return None,
         })
     }
@@ -221,6 +230,7 @@ portable!(ServerConfig {
     contacts_timed,
     popular_clients,
     gate_cells,
+    subscribers_watched,
 });
 portable!(ServerCounts {
     flows,

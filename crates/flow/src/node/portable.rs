@@ -107,16 +107,6 @@ impl Portable for usize {
     }
 }
 
-impl<T: Portable> Portable for Box<T> {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.as_ref().put(out);
-    }
-
-    fn take(from: &mut Bytes<'_>) -> Option<Self> {
-        T::take(from).map(Self::new)
-    }
-}
-
 impl<T: Portable> Portable for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
@@ -310,7 +300,7 @@ portable!(EpochState {
     coarsest_sampling,
     span,
 });
-portable!(Server { endpoint, first_epoch, epochs, timelines });
+portable!(Server { endpoint, first_epoch, popular, epochs, timelines });
 
 #[cfg(test)]
 mod tests {

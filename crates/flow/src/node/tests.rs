@@ -76,6 +76,7 @@ impl WorkerBus for ChannelsOfWorker {
 /// What happens, in order.
 enum Event {
     Epoch(u32),
+    Expire(hinomi_model::Timestamp),
     Session(Flow<CncDetection>),
 }
 
@@ -88,7 +89,7 @@ fn happened() -> (Vec<Event>, Vec<u8>, hinomi_model::Timestamp) {
     let mut pairs = Pairs::new(PairConfig::default());
     let mut records = case.records.clone();
     records.sort_by_key(|record| (record.end, record.start));
-    let (mut events, mut ready, mut epoch) = (Vec::new(), Vec::new(), None);
+    let (mut events, mut ready, mut epoch, mut expired) = (Vec::new(), Vec::new(), None, None);
     for record in &records {
         if !keys.advance(record.end).expect("a key").is_empty() {
             keys.tell_infected(&case.infected, &basis);
@@ -101,6 +102,10 @@ fn happened() -> (Vec<Event>, Vec<u8>, hinomi_model::Timestamp) {
         }
         pairs.expire(record.end, &mut ready);
         events.extend(ready.drain(..).map(Event::Session));
+        if expired.is_none_or(|before: hinomi_model::Timestamp| record.end.since(before).as_secs() >= 60) {
+            expired = Some(record.end);
+            events.push(Event::Expire(record.end));
+        }
     }
     pairs.finish(&mut ready);
     events.extend(ready.drain(..).map(Event::Session));
@@ -122,10 +127,20 @@ fn in_one_node(events: &[Event], mut detection: Detection, now: hinomi_model::Ti
     for event in events {
         match event {
             Event::Epoch(epoch) => detection.advance(*epoch),
-            Event::Session(flow) => detection.take(*flow),
+            Event::Expire(now) => detection.expire(*now),
+            Event::Session(flow) => detection.take(flow),
         }
     }
     detection.score(now, 0.0, |_, _, _| false)
+}
+
+/// Ends the workers with the closure that it lives in.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The same over workers in threads of their own; what the hub counted as well.
@@ -137,6 +152,8 @@ fn in_many(
 ) -> (Scoring, HubCounts) {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Whatever fails in here, the workers end: a scope waits for its threads.
+        let _stops = StopAtEnd(&stop);
         let partitions = u32::try_from(workers.len()).expect("few");
         for (partition, mut bus) in (0..).zip(workers) {
             let stop = &stop;
@@ -147,13 +164,13 @@ fn in_many(
         for event in events {
             match event {
                 Event::Epoch(epoch) => hub.advance(*epoch).expect("sent"),
+                Event::Expire(now) => hub.expire(*now).expect("sent"),
                 Event::Session(flow) => hub.take(*flow).expect("sent"),
             }
         }
         detection.replace(hub.gather().expect("shares"));
         let scoring = detection.score(now, 0.0, |_, _, _| false);
         hub.end().expect("sent");
-        stop.store(true, Ordering::Relaxed);
         (scoring, hub.counts())
     })
 }
@@ -195,7 +212,7 @@ fn a_worker_that_lost_its_state_is_given_the_job_anew() {
     let (events, _, _) = happened();
     let mut sessions = events.iter().filter_map(|event| match event {
         Event::Session(flow) => Some(*flow),
-        Event::Epoch(_) => None,
+        Event::Epoch(_) | Event::Expire(_) => None,
     });
     for flow in sessions.by_ref().take(100) {
         hub.take(flow).expect("sent");

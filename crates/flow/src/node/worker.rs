@@ -129,13 +129,17 @@ impl Worker {
                         state.watch.see(&addressed.flow);
                     }
                     if addressed.for_servers {
-                        state.servers.take(addressed.flow);
+                        state.servers.take(&addressed.flow);
                     }
                 }
             }
             Content::Advance(epoch) => {
                 state.servers.advance(epoch);
                 state.watch.advance(epoch);
+            }
+            Content::Expire(now) => {
+                state.servers.expire(now);
+                state.watch.expire(now);
             }
             Content::Tell { round } => {
                 let mut share = Vec::new();
@@ -152,9 +156,10 @@ impl Worker {
             self.counts.again = self.counts.again.saturating_add(1);
             return;
         }
+        let watch = Watch::new(config.subscribers_watched);
         let servers = Servers::new(config);
         self.counts.parcels = self.counts.parcels.saturating_add(1);
-        self.state = Some(State { job, last: number, missed: 0, servers, watch: Watch::default() });
+        self.state = Some(State { job, last: number, missed: 0, servers, watch });
     }
 
     /// Tells a share in pieces; an empty one means that there is none.

@@ -105,8 +105,9 @@ impl EpochState {
         (self.total_bytes_back > 0).then(|| self.total_bytes_out as f64 / self.total_bytes_back as f64)
     }
 
-    pub(crate) fn take(&mut self, flow: &Flow<CncDetection>) {
-        self.clients.insert(client_hash(flow.subscriber));
+    /// Takes in one flow; tells whether its client is among the counted ones from now on.
+    pub(crate) fn take(&mut self, flow: &Flow<CncDetection>) -> bool {
+        let is_new = self.clients.insert(client_hash(flow.subscriber));
         if flow.infected {
             self.infected.insert(client_hash(flow.subscriber));
         }
@@ -122,6 +123,7 @@ impl EpochState {
         self.span = widest(self.span, Some((flow.start, flow.start)));
         self.durations_ms.add(u64::try_from(flow.end.since(flow.start).as_millis()).unwrap_or(u64::MAX));
         self.weigh(flow);
+        is_new
     }
 
     fn weigh(&mut self, flow: &Flow<CncDetection>) {

@@ -1,18 +1,26 @@
 //! The table of servers: who is admitted, how many there are, when they go.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hinomi_model::Timestamp;
 
 use super::gate::{DEFAULT_CELLS, Gate};
 use super::role::Role;
 use super::{Server, client_hash};
+use crate::detect::watch::MAX_SUBSCRIBERS;
 use crate::hash::{FastMap, FastSet};
 use crate::node::portable::portable;
 use crate::purpose::{CncDetection, Flow, Remote};
+use crate::rows::Rows;
 use crate::sketch::{Distinct, Merge};
 
 /// Flows of one endpoint that wait for it to be admitted.
 const WAITING_AN_ENDPOINT: usize = 16;
+/// How long they wait: a single flow is kept for minutes and no longer. The gate remembers its client for the epoch.
+const WAITING_LIFE: Duration = Duration::from_secs(600);
 /// Share of the table that goes when it is full: one in so many.
 const EVICTED_ONE_IN: usize = 16;
 /// Most clients that a newcomer to a full table must have beyond the usual: the gate does not count further than 64.
@@ -43,6 +51,8 @@ pub struct ServerConfig {
     pub popular_clients: u64,
     /// Cells of a row of the gate.
     pub gate_cells: usize,
+    /// Subscribers whose doings are watched beside the table.
+    pub subscribers_watched: usize,
 }
 
 impl Default for ServerConfig {
@@ -57,6 +67,7 @@ impl Default for ServerConfig {
             contacts_timed: 128,
             popular_clients: 1_024,
             gate_cells: DEFAULT_CELLS,
+            subscribers_watched: MAX_SUBSCRIBERS,
         }
     }
 }
@@ -72,7 +83,7 @@ pub struct ServerCounts {
     pub counted: u64,
     /// Flows that wait now.
     pub waiting: u64,
-    /// Flows of endpoints that are not admitted, beyond what may wait, or whose wait ended with the epoch.
+    /// Flows of endpoints that are not admitted, beyond what may wait, or whose wait is over.
     pub not_admitted: u64,
     /// Endpoints admitted.
     pub admitted: u64,
@@ -162,11 +173,11 @@ impl Pressure {
 /// All servers with a state, and those that may get one.
 pub struct Servers {
     config: ServerConfig,
-    servers: FastMap<Remote, Server>,
+    /// Shared with a scoring that runs: whoever is met meanwhile is copied first.
+    servers: FastMap<Remote, Arc<Server>>,
     gate: Gate,
-    waiting: FastMap<Remote, Vec<Flow<CncDetection>>>,
-    /// The order in which endpoints began to wait.
-    queue: VecDeque<Remote>,
+    waiting: Rows<Remote, Flow<CncDetection>>,
+    now: Timestamp,
     seeds: FastSet<(IpAddr, Option<u16>)>,
     pressure: Pressure,
     population: BTreeMap<u32, Population>,
@@ -178,10 +189,10 @@ impl Servers {
     pub fn new(config: ServerConfig) -> Self {
         Self {
             gate: Gate::new(config.gate_cells),
+            waiting: Rows::new(config.max_waiting, WAITING_LIFE, |flow| flow.remote),
+            now: Timestamp::default(),
             config,
             servers: FastMap::default(),
-            waiting: FastMap::default(),
-            queue: VecDeque::new(),
             seeds: FastSet::default(),
             pressure: Pressure::default(),
             population: BTreeMap::new(),
@@ -216,12 +227,12 @@ impl Servers {
 
     /// The state of one endpoint.
     pub fn get(&self, address: IpAddr, port: u16, protocol: u8) -> Option<&Server> {
-        self.servers.get(&Remote { address, port, protocol })
+        self.servers.get(&Remote { address, port, protocol }).map(Arc::as_ref)
     }
 
     /// All servers in the order of their endpoints.
     pub fn sorted(&self) -> Vec<&Server> {
-        let mut all: Vec<&Server> = self.servers.values().collect();
+        let mut all: Vec<&Server> = self.servers.values().map(Arc::as_ref).collect();
         all.sort_unstable_by_key(|server| server.endpoint);
         all
     }
@@ -231,24 +242,34 @@ impl Servers {
         self.population.get(&epoch)
     }
 
+    /// All servers as they are now, for a scoring: nothing that comes later changes them.
+    pub(crate) fn snapshot(&self) -> Self {
+        Self {
+            servers: self.servers.clone(),
+            population: self.population.clone(),
+            counts: self.counts,
+            ..Self::new(self.config.clone())
+        }
+    }
+
     /// Takes in one flow.
-    pub fn take(&mut self, flow: Flow<CncDetection>) {
+    pub fn take(&mut self, flow: &Flow<CncDetection>) {
         self.counts.flows = self.counts.flows.saturating_add(1);
         let population = self.population.entry(flow.epoch).or_insert_with(Population::new);
         population.subscribers.insert(client_hash(flow.subscriber));
         if flow.infected {
             population.infected.insert(client_hash(flow.subscriber));
         }
-        if Role::of(&flow) == Role::Client {
+        if Role::of(flow) == Role::Client {
             self.counts.remote_is_client = self.counts.remote_is_client.saturating_add(1);
             return;
         }
         self.pressure.passes(self.config.max_servers);
         if let Some(server) = self.servers.get_mut(&flow.remote) {
-            server.take(&flow, &self.config);
+            Arc::make_mut(server).take(flow, &self.config);
             self.counts.counted = self.counts.counted.saturating_add(1);
-        } else if self.deserves(&flow) {
-            self.admit(&flow);
+        } else if self.deserves(flow) {
+            self.admit(flow);
         } else {
             self.wait(flow);
         }
@@ -267,42 +288,37 @@ impl Servers {
             self.pressure.evicted();
         }
         let mut server = Server::new(flow.remote, flow.epoch);
-        let waited = self.waiting.remove(&flow.remote).unwrap_or_default();
-        self.counts.waiting = self.counts.waiting.saturating_sub(waited.len() as u64);
-        self.counts.counted = self.counts.counted.saturating_add(waited.len() as u64 + 1);
-        for earlier in waited.iter().chain([flow]) {
-            server.take(earlier, &self.config);
+        while let Some(earlier) = self.waiting.pop_of(&flow.remote) {
+            server.take(&earlier, &self.config);
+            self.counts.counted = self.counts.counted.saturating_add(1);
         }
+        server.take(flow, &self.config);
+        self.counts.counted = self.counts.counted.saturating_add(1);
+        self.counts.waiting = self.waiting.waiting() as u64;
         self.counts.admitted = self.counts.admitted.saturating_add(1);
-        self.servers.insert(flow.remote, server);
+        self.servers.insert(flow.remote, Arc::new(server));
     }
 
-    /// Keeps a flow until its endpoint is admitted; those that began to wait first make room.
-    fn wait(&mut self, flow: Flow<CncDetection>) {
-        // Admitted endpoints leave an entry behind in the queue, which is bounded by this as well.
-        while self.counts.waiting >= self.config.max_waiting as u64
-            || self.queue.len() >= self.config.max_waiting.max(1)
-        {
-            let Some(oldest) = self.queue.pop_front() else { break };
-            self.give_up(&oldest);
+    /// Keeps a flow until its endpoint is admitted; those that came first make room.
+    fn wait(&mut self, flow: &Flow<CncDetection>) {
+        if self.waiting.length(&flow.remote) >= WAITING_AN_ENDPOINT {
+            self.counts.not_admitted = self.counts.not_admitted.saturating_add(1);
+            return;
         }
-        // Room for one: most never get a second.
-        let flows = self.waiting.entry(flow.remote).or_insert_with(|| Vec::with_capacity(1));
-        if flows.is_empty() {
-            self.queue.push_back(flow.remote);
-        }
-        if flows.len() < WAITING_AN_ENDPOINT {
-            flows.push(flow);
-            self.counts.waiting = self.counts.waiting.saturating_add(1);
-        } else {
+        while self.waiting.pop_crowded().is_some() {
             self.counts.not_admitted = self.counts.not_admitted.saturating_add(1);
         }
+        self.waiting.push(*flow, self.now);
+        self.counts.waiting = self.waiting.waiting() as u64;
     }
 
-    fn give_up(&mut self, endpoint: &Remote) {
-        let flows = self.waiting.remove(endpoint).map_or(0, |flows| flows.len() as u64);
-        self.counts.waiting = self.counts.waiting.saturating_sub(flows);
-        self.counts.not_admitted = self.counts.not_admitted.saturating_add(flows);
+    /// Drops flows that waited long enough for their endpoint to be admitted.
+    pub fn expire(&mut self, now: Timestamp) {
+        self.now = now;
+        while self.waiting.pop_over(now).is_some() {
+            self.counts.not_admitted = self.counts.not_admitted.saturating_add(1);
+        }
+        self.counts.waiting = self.waiting.waiting() as u64;
     }
 
     /// Takes in the states and populations of another part of the work; what waits there stays there.
@@ -311,8 +327,9 @@ impl Servers {
             if !self.servers.contains_key(&theirs.endpoint) && self.servers.len() >= self.config.max_servers {
                 self.evict();
             }
-            let fresh = || Server::new(theirs.endpoint, theirs.first_epoch);
-            self.servers.entry(theirs.endpoint).or_insert_with(fresh).merge(theirs, &self.config);
+            let fresh = || Arc::new(Server::new(theirs.endpoint, theirs.first_epoch));
+            let mine = self.servers.entry(theirs.endpoint).or_insert_with(fresh);
+            Arc::make_mut(mine).merge(theirs, &self.config);
         }
         for (epoch, population) in &other.population {
             self.population.entry(*epoch).or_insert_with(Population::new).merge(population);
@@ -331,7 +348,7 @@ impl Servers {
         population: &BTreeMap<u32, Population>,
         counts: ServerCounts,
     ) {
-        self.servers.extend(servers.into_iter().map(|server| (server.endpoint, server)));
+        self.servers.extend(servers.into_iter().map(|server| (server.endpoint, Arc::new(server))));
         for (epoch, population) in population {
             self.population.entry(*epoch).or_insert_with(Population::new).merge(population);
         }
@@ -340,7 +357,7 @@ impl Servers {
 
     /// Puts out the part of the table that is missed least.
     fn evict(&mut self) {
-        let mut order: Vec<_> = self.servers.values().map(Server::weight).collect();
+        let mut order: Vec<_> = self.servers.values().map(|server| server.weight()).collect();
         let leave = (order.len() / EVICTED_ONE_IN).max(1);
         if leave < order.len() {
             order.select_nth_unstable(leave);
@@ -359,7 +376,7 @@ impl Servers {
         let config = &self.config;
         self.servers.retain(|_, server| {
             let before = server.contacts();
-            let stays = server.expire(current_epoch, config);
+            let stays = Arc::make_mut(server).expire(current_epoch, config);
             let left = server.contacts();
             counts.forgotten = counts.forgotten.saturating_add(before.saturating_sub(left));
             counts.expired = counts.expired.saturating_add(u64::from(!stays));
@@ -367,20 +384,5 @@ impl Servers {
         });
         let oldest = current_epoch.saturating_sub(self.config.epochs_kept.saturating_sub(1));
         self.population.retain(|epoch, _| *epoch >= oldest);
-        self.stop_waiting(current_epoch);
-    }
-
-    /// Flows of epochs before the running one wait no longer.
-    fn stop_waiting(&mut self, current_epoch: u32) {
-        let mut left: Vec<Remote> = Vec::with_capacity(self.queue.len());
-        for endpoint in std::mem::take(&mut self.queue) {
-            let latest = self.waiting.get(&endpoint).and_then(|flows| flows.iter().map(|flow| flow.epoch).max());
-            match latest {
-                Some(epoch) if epoch >= current_epoch => left.push(endpoint),
-                Some(_) => self.give_up(&endpoint),
-                None => {}
-            }
-        }
-        self.queue = left.into();
     }
 }

@@ -38,13 +38,13 @@ fn only(table: &Servers) -> &Server {
 fn the_third_client_admits_and_nothing_before_it_is_lost() {
     let mut table = Servers::new(small());
     for second in 0..3 {
-        table.take(flow(1, second));
-        table.take(flow(2, second));
+        table.take(&flow(1, second));
+        table.take(&flow(2, second));
     }
     assert!(table.is_empty());
     assert_eq!(table.counts().waiting, 6);
     // Two clients in 64 may share a bit of the gate; these do not.
-    table.take(flow(3, 9));
+    table.take(&flow(3, 9));
     let server = only(&table);
     assert_eq!(server.most_clients(), 3);
     assert_eq!(server.total().contacts, 7);
@@ -55,18 +55,18 @@ fn the_third_client_admits_and_nothing_before_it_is_lost() {
 #[test]
 fn an_infected_client_or_a_seed_admits_at_once() {
     let mut table = Servers::new(small());
-    table.take(Flow { infected: true, ..flow(1, 0) });
+    table.take(&Flow { infected: true, ..flow(1, 0) });
     assert_eq!(only(&table).most_infected_clients(), 1);
     let mut table = Servers::new(small());
     table.seed([198, 51, 100, 7].into(), Some(1_337));
-    table.take(flow(1, 0));
+    table.take(&flow(1, 0));
     assert_eq!(only(&table).total().contacts, 1);
 }
 
 #[test]
 fn a_remote_end_that_asks_is_no_server() {
     let mut table = Servers::new(ServerConfig { clients_to_admit: 1, ..small() });
-    table.take(Flow { told_by_subscriber: false, ..flow(1, 0) });
+    table.take(&Flow { told_by_subscriber: false, ..flow(1, 0) });
     assert!(table.is_empty());
     assert_eq!(table.counts().remote_is_client, 1);
 }
@@ -77,7 +77,7 @@ fn lifetimes_are_hard_even_for_a_server_that_is_met_every_day() {
     let mut table = Servers::new(config);
     for epoch in DAY..DAY + 10 {
         table.advance(epoch);
-        table.take(Flow { epoch, ..flow(1, 0) });
+        table.take(&Flow { epoch, ..flow(1, 0) });
     }
     let server = only(&table);
     assert_eq!(server.epochs().map(|(epoch, _)| epoch).collect::<Vec<_>>(), [DAY + 7, DAY + 8, DAY + 9]);
@@ -96,13 +96,13 @@ fn a_full_table_puts_out_who_is_missed_least_and_says_so() {
     for host in 0..200_u8 {
         let remote = Remote { address: [203, 0, 113, host].into(), ..flow(1, 0).remote };
         let clients = if host == 0 { 9 } else { 1 };
-        (0..clients).for_each(|client| table.take(Flow { remote, ..flow(client, 0) }));
+        (0..clients).for_each(|client| table.take(&Flow { remote, ..flow(client, 0) }));
     }
     assert!(table.len() <= 32);
     assert!(table.get([203, 0, 113, 0].into(), 1_337, 6).is_some(), "the one with nine clients stays");
     let last = Remote { address: [203, 0, 113, 199].into(), ..flow(1, 0).remote };
     assert!(table.get(last.address, last.port, last.protocol).is_none(), "newcomers with one client find no room");
-    (0..5).for_each(|client| table.take(Flow { remote: last, ..flow(client, 0) }));
+    (0..5).for_each(|client| table.take(&Flow { remote: last, ..flow(client, 0) }));
     assert!(table.get(last.address, last.port, last.protocol).is_some(), "one with more of them does");
     let counts = table.counts();
     assert_eq!(counts.evicted, counts.admitted - table.len() as u64);
@@ -113,14 +113,30 @@ fn a_full_table_puts_out_who_is_missed_least_and_says_so() {
 #[test]
 fn who_waits_too_long_is_counted_out() {
     let mut table = Servers::new(ServerConfig { max_waiting: 10, ..small() });
+    let begin = flow(1, 0).start;
+    table.expire(begin);
     for port in 1..=100_u16 {
         let remote = Remote { port, ..flow(1, 0).remote };
-        table.take(Flow { remote, ..flow(1, 0) });
+        table.take(&Flow { remote, ..flow(1, 0) });
     }
     let counts = table.counts();
     assert_eq!((counts.waiting, counts.not_admitted), (10, 90));
-    table.advance(DAY + 1);
+    table.expire(begin.plus(std::time::Duration::from_secs(599)));
+    assert_eq!(table.counts().waiting, 10);
+    table.expire(begin.plus(std::time::Duration::from_secs(600)));
     assert_eq!((table.counts().waiting, table.counts().not_admitted), (0, 100));
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was() {
+    let mut table = Servers::new(ServerConfig { clients_to_admit: 1, ..small() });
+    table.take(&flow(1, 0));
+    let snapshot = table.snapshot();
+    let before = only(&snapshot).clone();
+    (0..50).for_each(|second| table.take(&flow(2, second)));
+    table.advance(DAY + 1);
+    assert_eq!(only(&snapshot), &before);
+    assert_eq!((only(&snapshot).contacts(), only(&table).contacts()), (1, 51));
 }
 
 #[test]

@@ -2,51 +2,65 @@
 //!
 //! In the manner of DDSketch (Masson et al., VLDB 2019), but in whole numbers: each power of two is cut into 16 equal
 //! parts. A quantile is told within 1/32 of its value, the result is the same on every machine and in every order of
-//! merging, and there are at most 976 buckets, of which only those that were met are kept.
+//! merging, and there are at most 976 buckets, of which only the powers of two that were met are kept.
 
 use super::Merge;
-use crate::node::portable::portable;
+use crate::node::portable::{Bytes, Portable};
 
 /// Parts of a power of two, as a power of two.
 const PART_BITS: u32 = 4;
 const PARTS: u64 = 1 << PART_BITS;
+/// Powers of two that are told apart: what is below 16 is one.
+const OCTAVES: usize = 61;
+
+/// How many values fell into each part of one power of two: a line of the processor's cache.
+type Octave = [u32; PARTS as usize];
 
 /// A histogram of whole numbers with buckets of at most 1/16 of their value.
+///
+/// Parts of a power of two lie beside each other, and which powers were met is told by a word: to count a value is to
+/// touch one line of memory, where a sorted list of buckets is searched through several. That is most of what a flow
+/// costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHistogram {
-    /// (bucket, how many), ascending by bucket.
-    buckets: Vec<(u16, u32)>,
+    /// A bit for each power of two that was met.
+    met: u64,
+    /// Those, ascending.
+    octaves: Vec<Octave>,
 }
 
-fn bucket_of(value: u64) -> u16 {
+/// The power of two, and which part of it.
+fn bucket_of(value: u64) -> (u32, usize) {
     let Some(exponent) = value.checked_ilog2().filter(|exponent| *exponent >= PART_BITS) else {
-        return u16::try_from(value).unwrap_or(0);
+        return (0, value as usize);
     };
     let shift = exponent - PART_BITS;
-    let part = (value >> shift) & (PARTS - 1);
-    u16::try_from((u64::from(shift) + 1) * PARTS + part).unwrap_or(u16::MAX)
+    (shift + 1, ((value >> shift) & (PARTS - 1)) as usize)
 }
 
-/// Smallest and largest value of a bucket.
-fn range_of(bucket: u16) -> (u64, u64) {
-    let bucket = u64::from(bucket);
-    if bucket < PARTS {
-        return (bucket, bucket);
+/// Smallest and largest value of a part of a power of two.
+fn range_of((octave, part): (u32, usize)) -> (u64, u64) {
+    let part = part as u64;
+    if octave == 0 {
+        return (part, part);
     }
-    let shift = bucket / PARTS - 1;
-    let low = (PARTS + bucket % PARTS) << shift;
+    let shift = octave - 1;
+    let low = (PARTS + part) << shift;
     (low, low + ((1 << shift) - 1))
 }
 
 impl LogHistogram {
     /// Counts one value.
     pub fn add(&mut self, value: u64) {
-        self.add_many(bucket_of(value), 1);
+        let (octave, part) = bucket_of(value);
+        if let Some(count) = self.octave(octave).and_then(|counts| counts.get_mut(part)) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// How many values were counted.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|(_, count)| u64::from(*count)).sum()
+        self.octaves.iter().flatten().map(|count| u64::from(*count)).sum()
     }
 
     /// The value that this share (0 to 1) of the values do not exceed, within 1/32; `None` when there are none.
@@ -54,42 +68,57 @@ impl LogHistogram {
         let total = self.count();
         let wanted = (share.clamp(0.0, 1.0) * total.saturating_sub(1) as f64).round() as u64;
         let mut seen = 0_u64;
-        for (bucket, count) in &self.buckets {
-            seen = seen.saturating_add(u64::from(*count));
-            if seen > wanted {
-                let (low, high) = range_of(*bucket);
-                return Some(low + (high - low) / 2);
-            }
-        }
-        None
-    }
-
-    /// Middle of each bucket with how many values it holds, ascending.
-    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.buckets.iter().map(|(bucket, count)| {
-            let (low, high) = range_of(*bucket);
-            (low + (high - low) / 2, u64::from(*count))
+        self.buckets().find_map(|(middle, count)| {
+            seen = seen.saturating_add(count);
+            (seen > wanted).then_some(middle)
         })
     }
 
-    fn add_many(&mut self, bucket: u16, count: u32) {
-        match self.buckets.binary_search_by_key(&bucket, |(known, _)| *known) {
-            Ok(place) => {
-                if let Some((_, known)) = self.buckets.get_mut(place) {
-                    *known = known.saturating_add(count);
-                }
-            }
-            Err(place) => self.buckets.insert(place, (bucket, count)),
+    /// Middle of each bucket with how many values it holds, ascending; only those that hold any.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        let octaves = (0..u64::BITS).filter(|octave| self.met >> octave & 1 == 1);
+        octaves.zip(&self.octaves).flat_map(|(octave, counts)| {
+            let held = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            held.map(move |(part, count)| {
+                let (low, high) = range_of((octave, part));
+                (low + (high - low) / 2, u64::from(*count))
+            })
+        })
+    }
+
+    /// The counts of a power of two, from now on among those that were met.
+    fn octave(&mut self, octave: u32) -> Option<&mut Octave> {
+        let bit = 1_u64.checked_shl(octave)?;
+        let place = (self.met & (bit - 1)).count_ones() as usize;
+        if self.met & bit == 0 {
+            self.met |= bit;
+            // Exactly: most servers have a few, and there are many histograms.
+            self.octaves.reserve_exact(1);
+            self.octaves.insert(place, Octave::default());
         }
+        self.octaves.get_mut(place)
     }
 }
 
-portable!(LogHistogram { buckets });
+impl Portable for LogHistogram {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.met.put(out);
+        self.octaves.iter().for_each(|counts| counts.put(out));
+    }
+
+    fn take(from: &mut Bytes<'_>) -> Option<Self> {
+        let met = u64::take(from).filter(|met| met >> OCTAVES == 0)?;
+        let octaves: Option<Vec<Octave>> = (0..met.count_ones()).map(|_| Octave::take(from)).collect();
+        Some(Self { met, octaves: octaves? })
+    }
+}
 
 impl Merge for LogHistogram {
     fn merge(&mut self, other: &Self) {
-        for (bucket, count) in &other.buckets {
-            self.add_many(*bucket, *count);
+        let octaves = (0..u64::BITS).filter(|octave| other.met >> octave & 1 == 1);
+        for (octave, theirs) in octaves.zip(&other.octaves) {
+            let Some(mine) = self.octave(octave) else { continue };
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = mine.saturating_add(*theirs));
         }
     }
 }
@@ -110,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_largest_value_has_the_last_bucket() {
-        assert_eq!(bucket_of(u64::MAX), 975);
-        assert_eq!(range_of(975).1, u64::MAX);
+        assert_eq!(bucket_of(u64::MAX), (60, 15));
+        assert_eq!(range_of((60, 15)).1, u64::MAX);
         assert_eq!(of(&[]).quantile(0.5), None);
     }
 

@@ -55,6 +55,16 @@ impl KSmallest {
         self.hashes.len() < self.capacity
     }
 
+    /// How many hashes are kept: all of them where [`is_exact`](Self::is_exact).
+    pub const fn kept(&self) -> u64 {
+        self.hashes.len() as u64
+    }
+
+    /// Whether this hash is kept.
+    pub fn contains(&self, hash: u64) -> bool {
+        self.hashes.binary_search(&hash).is_ok()
+    }
+
     /// How many distinct hashes were inserted: exact below the capacity, an estimate from there on.
     pub fn count(&self) -> u64 {
         if self.is_exact() {

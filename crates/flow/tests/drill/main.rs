@@ -60,7 +60,7 @@ impl Way {
                 self.pairs.take(flow, now, &mut ready);
             }
         }
-        ready.into_iter().for_each(|flow| self.servers.take(flow));
+        ready.iter().for_each(|flow| self.servers.take(flow));
     }
 }
 

@@ -7,6 +7,7 @@ mod evaluate;
 mod export;
 mod findings;
 mod ledger;
+mod own;
 mod refute;
 mod why;
 mod work;
@@ -30,6 +31,8 @@ pub(crate) enum Verb {
     Refute(refute::Options),
     /// The list that may leave: what passed the gate, without times, counts, subscribers or carrier.
     Export(export::Options),
+    /// How many of your own lines met each finding, and which: asked of a running collector with --own-view.
+    Own(own::Options),
     /// What was done and decided, and the proof that nothing of it was changed.
     Ledger(ledger::Options),
     /// Show that planted subscribers leave no trace after their lifetime.
@@ -47,6 +50,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
         Verb::Why(options) => why::run(common, options),
         Verb::Refute(options) => refute::run(common, options),
         Verb::Export(options) => export::run(common, options),
+        Verb::Own(options) => own::run(common, options),
         Verb::Ledger(options) => ledger::run(common, options),
         Verb::Audit(options) => audit::run(common, options),
     }

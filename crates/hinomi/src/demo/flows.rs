@@ -172,6 +172,7 @@ impl Collector {
                 scored = now;
             }
             if now.since(told) >= STATUS_EVERY {
+                self.live.heard(Part::of(&ReceivedStatus::default(), &self.decoder, Default::default()));
                 let status = self.status(true);
                 self.books.status(&status)?;
                 told = now;

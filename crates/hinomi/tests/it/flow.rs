@@ -23,7 +23,7 @@ const LEAST_BUFFER: u64 = 160 << 10;
 const SUBSCRIBERS: &str = "198.18.0.0/16";
 
 /// A running collector, ended with the test.
-struct Collector {
+pub(crate) struct Collector {
     child: Child,
     folder: PathBuf,
     address: SocketAddr,
@@ -33,7 +33,7 @@ struct Collector {
 
 impl Collector {
     /// On a port that the system chooses, and heard by this machine alone.
-    fn start(here: &Installation, more: &[&str]) -> Self {
+    pub(crate) fn start(here: &Installation, more: &[&str]) -> Self {
         let list = subscribers(here);
         let fixed = ["flow", "collect", "--listen", "127.0.0.1:0", "--subscribers", &list];
         let mut command = here.command(&[&fixed, more].concat());
@@ -66,7 +66,7 @@ impl Collector {
     }
 
     /// Waits until the sums say so.
-    fn wait(&self, what: &str, so: impl Fn(&CollectorStatus) -> bool) {
+    pub(crate) fn wait(&self, what: &str, so: impl Fn(&CollectorStatus) -> bool) {
         until(what, PATIENCE, || so(&self.status()));
     }
 
@@ -78,7 +78,7 @@ impl Collector {
     }
 
     /// Asks it to end, as Ctrl-C does; gives the last sums and what it said.
-    fn end(mut self) -> (CollectorStatus, String) {
+    pub(crate) fn end(mut self) -> (CollectorStatus, String) {
         let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "kill -INT");
         let mut ended = None;
@@ -102,7 +102,7 @@ impl Drop for Collector {
     }
 }
 
-fn subscribers(here: &Installation) -> String {
+pub(crate) fn subscribers(here: &Installation) -> String {
     let path = here.path("subscribers.txt");
     std::fs::write(&path, format!("# the carrier\n{SUBSCRIBERS}\n10.0.0.0/8\n")).expect("written");
     path.to_str().expect("a path").to_owned()
@@ -122,7 +122,7 @@ fn accounted(status: &CollectorStatus) {
 }
 
 /// A router of the test, on loopback.
-struct Router {
+pub(crate) struct Router {
     socket: UdpSocket,
     to: SocketAddr,
     status: PathBuf,
@@ -132,14 +132,14 @@ struct Router {
 }
 
 impl Router {
-    fn towards(collector: &Collector) -> Self {
+    pub(crate) fn towards(collector: &Collector) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
         let (status, sent) = (collector.folder.join("state/flow/status.json"), Rc::clone(&collector.sent));
         Self { socket, to: collector.address, status, sent, datagrams: 0, bytes: 0 }
     }
 
     /// Sends no faster than the collector takes in: how large a buffer the system grants differs.
-    fn send(&mut self, datagram: &[u8]) {
+    pub(crate) fn send(&mut self, datagram: &[u8]) {
         let (datagrams, waiting) = self.sent.get();
         // The system reckons with what keeping a datagram takes: its pages, and a head.
         let room = 2 * datagram.len() as u64 + 4_096;
@@ -206,7 +206,7 @@ fn read(path: &Path) -> Vec<u8> {
 }
 
 /// A NetFlow v5 datagram of TCP sessions that end now: each is a record out and one back.
-fn netflow5(number: u32, sessions: &[([u8; 4], [u8; 4], u16)]) -> Vec<u8> {
+pub(crate) fn netflow5(number: u32, sessions: &[([u8; 4], [u8; 4], u16)]) -> Vec<u8> {
     let ends = |(line, server, port): &([u8; 4], [u8; 4], u16)| {
         [((*line, 40_001), (*server, *port)), ((*server, *port), (*line, 40_001))]
     };

@@ -7,6 +7,7 @@
 //! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
+//! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
 //! - `newcomer`: `hinomi` alone.
@@ -24,6 +25,8 @@ mod flow;
 mod imports;
 mod newcomer;
 mod nodes;
+#[cfg(unix)]
+mod own;
 mod packets;
 mod program;
 mod real_servers;

@@ -75,7 +75,10 @@ fn one_node_and_two_find_the_same_in_the_towns_flows() {
         assert!(first.contains("ready"), "{first}");
         worker
     });
-    let two = candidates(&many.json_lines(&[&collect[..], &["--bus", &nats.url, "--partitions", "2"]].concat()));
+    let told = many.json_lines(&[&collect[..], &["--bus", &nats.url, "--partitions", "2"]].concat());
+    let spread = &told.last().expect("a summary")["status"]["spread"];
+    assert!(spread["parcels"].as_u64() > Some(0) && spread["missed"].is_null(), "what is zero is not told: {spread}");
+    let two = candidates(&told);
     let sure: Vec<_> = one.iter().filter(|(_, confidence)| **confidence > 0.9).collect();
     assert!(sure.len() >= 2, "the town has botnets: {one:?}");
     for (endpoint, confidence) in sure {

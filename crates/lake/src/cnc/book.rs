@@ -66,6 +66,9 @@ pub struct ToWithdraw {
     pub listed: Timestamp,
     /// When a list first took it back since, if one did: other readers and other forms are still to be told.
     pub withdrawn: Option<Timestamp>,
+    /// How often it had been taken back by lists before one named it last: forms in which what was taken back cannot come
+    /// again name it anew each time.
+    pub again: u32,
 }
 
 /// Everything told of one endpoint.
@@ -105,6 +108,8 @@ struct Page {
     listed: Option<Timestamp>,
     /// When a list first took it back since.
     withdrawn: Option<Timestamp>,
+    /// How often a list named it after another had taken it back.
+    again: u32,
     points: VecDeque<Point>,
     taken: VecDeque<Taken>,
 }
@@ -156,9 +161,17 @@ impl Book {
     pub fn to_withdraw(&self, now: Timestamp) -> Vec<ToWithdraw> {
         let gone = |(endpoint, page): (&Endpoint, &Page)| {
             let listed = page.listed.filter(|_| page.held(now).is_none())?;
-            Some(ToWithdraw { endpoint: *endpoint, listed, withdrawn: page.withdrawn })
+            Some(ToWithdraw { endpoint: *endpoint, listed, withdrawn: page.withdrawn, again: page.again })
         };
         self.pages.iter().filter_map(gone).collect()
+    }
+
+    /// Endpoints that lists took back before, and how often, as the next list that names them must reckon; none that was
+    /// never taken back.
+    pub fn listed_again(&self) -> BTreeMap<Endpoint, u32> {
+        let again = |page: &Page| page.again.saturating_add(u32::from(page.withdrawn.is_some()));
+        let pages = self.pages.iter().map(|(endpoint, page)| (*endpoint, again(page)));
+        pages.filter(|(_, again)| *again > 0).collect()
     }
 
     /// Everything told of one endpoint.
@@ -216,6 +229,7 @@ impl Page {
     }
 
     fn listed(&mut self, time: Timestamp) {
+        self.again = self.again.saturating_add(u32::from(self.withdrawn.is_some()));
         (self.listed, self.withdrawn) = (Some(time), None);
     }
 

@@ -97,7 +97,7 @@ fn listed(endpoints: &[Endpoint], withdrawn: &[Endpoint]) -> Message {
 fn every_list_takes_back_what_is_gone_and_tells_when_that_began() {
     let (_folder, journal) = place();
     let to_withdraw = |now| journal.read().unwrap().to_withdraw(now);
-    let gone = |withdrawn| [ToWithdraw { endpoint: endpoint(1), listed: START, withdrawn }];
+    let gone = |withdrawn| [ToWithdraw { endpoint: endpoint(1), listed: START, withdrawn, again: 0 }];
     journal.append(&[found(1, START, 6.0), listed(&[endpoint(1)], &[])], START).unwrap();
     let book = journal.read().unwrap();
     assert_eq!((book.to_withdraw(START).len(), book.held(START)[0].listed), (0, Some(START)));
@@ -110,10 +110,14 @@ fn every_list_takes_back_what_is_gone_and_tells_when_that_began() {
     journal.append(&[found(1, after(5), 6.0)], after(5)).unwrap();
     let book = journal.read().unwrap();
     assert_eq!((book.to_withdraw(after(5)).len(), book.held(after(5))[0].listed), (0, None), "held again, not listed");
-    journal.append(&[listed(&[endpoint(1)], &[])], after(5)).unwrap();
+    assert_eq!(book.listed_again(), [(endpoint(1), 1)].into(), "the next list names it for the second time");
+    for _ in 0..2 {
+        journal.append(&[listed(&[endpoint(1)], &[])], after(5)).unwrap();
+        assert_eq!(journal.read().unwrap().listed_again(), [(endpoint(1), 1)].into(), "and so do those after it");
+    }
     assert_eq!(journal.read().unwrap().held(after(5))[0].listed, Some(after(5)));
     journal.append(&[taken(1, Withdrawn::Refuted)], after(6)).unwrap();
-    let anew = ToWithdraw { endpoint: endpoint(1), listed: after(5), withdrawn: None };
+    let anew = ToWithdraw { endpoint: endpoint(1), listed: after(5), withdrawn: None, again: 1 };
     assert_eq!(to_withdraw(after(6)), [anew], "a new listing is taken back anew");
 }
 

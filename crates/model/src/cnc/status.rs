@@ -45,6 +45,9 @@ pub struct CollectorStatus {
     /// Whether infected lines are joined with flows.
     #[serde(default)]
     pub infected_switch: bool,
+    /// Whether own lines that met a finding may be asked for.
+    #[serde(default)]
+    pub own_switch: bool,
     /// Datagrams and streams.
     #[serde(default)]
     pub received: ReceivedStatus,
@@ -66,6 +69,10 @@ pub struct CollectorStatus {
     /// The last scoring: `servers`, `scored`, and those left out by reason.
     #[serde(default)]
     pub scoring: Sums,
+    /// Between the collector and its workers, where it has some: `parcels` and `flows` sent, parcels that workers `missed`,
+    /// workers that had no state and were `begun_anew`, replies that were `stray`.
+    #[serde(default)]
+    pub spread: Sums,
     /// When the last scoring was.
     #[serde(default)]
     pub scored: Option<Timestamp>,
@@ -171,7 +178,8 @@ pub struct InletStatus {
 /// One exporter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExporterStatus {
-    /// Its address and port; none when it lies within the subscribers' range.
+    /// Its address and port; none when it lies within the subscribers' range. Streams that ended are one exporter a host,
+    /// with port 0; beyond 1,024 hosts all others are the one at `[::]:0`.
     pub address: Option<SocketAddr>,
     /// When it was heard last.
     pub last_seen: Timestamp,

@@ -28,6 +28,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(states.map(|state| format!("survey-{}", state.name())));
     keys.extend(hinomi_model::cnc::status::names::SUMS.map(|sum| format!("flow-sum-{}", sum.replace('_', "-"))));
     keys.extend(hinomi_model::cnc::status::names::FILE_REASONS.map(|(name, _)| format!("flow-file-{name}")));
+    keys.extend(hinomi_model::cnc::status::names::FILE_ABOUTS.map(|(name, _)| format!("flow-about-{name}")));
     keys.extend(["running", "silent", "stopped"].map(|state| format!("flow-state-{state}")));
     keys.extend(["base", "result"].map(|step| format!("flow-step-{step}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
@@ -83,6 +84,18 @@ fn both_languages_have_the_same_keys() {
     let missing: Vec<_> = japanese.symmetric_difference(&english).collect();
     assert!(missing.is_empty(), "in one language only: {missing:?}");
     assert!(japanese.len() > 150, "the catalogues are read: {}", japanese.len());
+}
+
+#[test]
+fn what_a_collector_counts_has_a_text_of_its_own_in_japanese() {
+    let is_japanese = |letter: char| matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}');
+    let lines = sources(Language::Japanese).iter().flat_map(|source| source.lines());
+    let told: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(" = ")).collect();
+    let of = |prefix: &'static str| told.iter().filter(move |(key, _)| key.starts_with(prefix));
+    let counted: Vec<_> = of("flow-sum-").chain(of("flow-file-")).chain(of("flow-about-")).collect();
+    assert!(counted.len() > 90, "{}", counted.len());
+    let left: Vec<_> = counted.into_iter().filter(|(_, text)| !text.contains(is_japanese)).collect();
+    assert!(left.is_empty(), "as it stands in the status: {left:?}");
 }
 
 #[test]

@@ -114,6 +114,8 @@ fn status() -> CollectorStatus {
             records: 12,
             left_out: sums(&[
                 ("there is no column duration", 1),
+                ("a record's length contradicts the rest of the file", 4),
+                ("it is compressed with bzip2: convert it with nfdump -r FILE -y -w NEW", 1),
                 (HOSTILE, 1),
                 (&format!("there is no column {HOSTILE}"), 1),
             ]),
@@ -123,6 +125,8 @@ fn status() -> CollectorStatus {
         pairs: sums(&[("flows", 2_000_000), ("whole", 12), ("joined", 900_000), ("alone", 199_988)]),
         servers: sums(&[("servers", 4_100), ("counted", 1_000_000), ("not_admitted", 99_000), ("evicted", 7)]),
         scoring: sums(&[("scored", 3_900), ("scanned", 120), ("suppressed", 80)]),
+        spread: sums(&[("parcels", 700), ("flows", 2_100_000), ("missed", 3), ("begun_anew", 1), ("stray", 5)]),
+        own_switch: true,
         findings: 3,
         loss: 0.021,
         exporters: vec![exporter(Some("192.0.2.254:4739"), &[("records", 25_800)], 0.021), exporter(None, &[], 0.0)],
@@ -165,6 +169,11 @@ fn the_list_is_ranked_and_says_why_and_whether_it_may_leave() {
         "its template did not come in time",
         "dropped: the table was full",
         "<td>there is no column duration</td>",
+        "<td>a record&#39;s length contradicts the rest of the file</td>",
+        "<dt>parcels missed by workers</dt><dd>3</dd>",
+        "<dt>workers begun anew</dt><dd>1</dd>",
+        "<dt>stray replies</dt><dd>5</dd>",
+        "<dt>Own lines may be asked for</dt><dd>yes</dd>",
     ] {
         assert!(page.contains(told), "{told}");
     }
@@ -177,6 +186,10 @@ fn the_list_is_ranked_and_says_why_and_whether_it_may_leave() {
         "誤りであることが示されたため",
         "テンプレートが間に合わなかった",
         "duration の列がない",
+        "ファイルの残りと矛盾する（レコードの長さ）",
+        "読めない圧縮：bzip2",
+        "<dt>ワーカーに届かなかった小包</dt><dd>3</dd>",
+        "<dt>自社回線の照会</dt><dd>あり</dd>",
     ] {
         assert!(japanese.contains(told), "{told}");
     }

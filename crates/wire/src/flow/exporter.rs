@@ -87,6 +87,25 @@ impl ExporterCounts {
         self.losses.iter().map(Loss::share).fold(0.0, f64::max)
     }
 
+    /// Adds what the same exporter did at another time, or another one did.
+    pub fn add(&mut self, other: &Self) {
+        self.last_seen = self.last_seen.max(other.last_seen);
+        let sums = [
+            (&mut self.datagrams, other.datagrams),
+            (&mut self.bytes, other.bytes),
+            (&mut self.records, other.records),
+            (&mut self.refused, other.refused),
+            (&mut self.reboots, other.reboots),
+            (&mut self.resets, other.resets),
+            (&mut self.late, other.late),
+        ];
+        sums.into_iter().for_each(|(sum, more)| *sum = sum.saturating_add(more));
+        for (mine, theirs) in self.losses.iter_mut().zip(other.losses) {
+            mine.received = mine.received.saturating_add(theirs.received);
+            mine.lost = mine.lost.saturating_add(theirs.lost);
+        }
+    }
+
     pub(super) fn heard(&mut self, at: Timestamp, bytes: u64, refused: u64) {
         self.last_seen = self.last_seen.max(at);
         self.datagrams = self.datagrams.saturating_add(1);

@@ -30,7 +30,7 @@ fn answered(flow: Flow<CncDetection>) -> Flow<CncDetection> {
 
 #[test]
 fn twenty_hosts_on_a_port_are_a_scan_and_its_targets_are_removed() {
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(MAX_SUBSCRIBERS);
     for number in 0..30 {
         watch.see(&flow(1, (0x0100_0000 + number, 8_081), i64::from(number)));
     }
@@ -45,7 +45,7 @@ fn twenty_hosts_on_a_port_are_a_scan_and_its_targets_are_removed() {
 
 #[test]
 fn what_was_scanned_yesterday_is_no_candidate_today_and_is_forgotten_when_its_servers_are() {
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(MAX_SUBSCRIBERS);
     for number in 0..30 {
         watch.see(&flow(1, (0x0100_0000 + number, 8_081), i64::from(number)));
     }
@@ -59,7 +59,7 @@ fn what_was_scanned_yesterday_is_no_candidate_today_and_is_forgotten_when_its_se
 
 #[test]
 fn twenty_web_servers_that_answer_are_no_scan() {
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(MAX_SUBSCRIBERS);
     for number in 0..60 {
         watch.see(&answered(flow(1, (0x0100_0000 + number, 443), i64::from(number))));
     }
@@ -68,7 +68,7 @@ fn twenty_web_servers_that_answer_are_no_scan() {
 
 #[test]
 fn a_flood_removes_its_victim_whatever_the_port() {
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(MAX_SUBSCRIBERS);
     let mut heavy = flow(1, (0x0200_0001, 80), 0);
     heavy.out = Some(Volume { packets: 100_000, bytes: 6_000_000, tcp_flags: 2 });
     watch.see(&heavy);
@@ -78,7 +78,7 @@ fn a_flood_removes_its_victim_whatever_the_port() {
 
 #[test]
 fn answers_to_nothing_are_backscatter() {
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(MAX_SUBSCRIBERS);
     let mut reflected = flow(1, (0x0300_0001, 80), 0);
     reflected.told_by_subscriber = false;
     reflected.back = Some(Volume { packets: 1, bytes: 60, tcp_flags: 18 });
@@ -90,7 +90,7 @@ fn answers_to_nothing_are_backscatter() {
 
 #[test]
 fn state_is_bounded() {
-    let mut watch = Watch::default();
+    let mut watch = Watch::new(MAX_SUBSCRIBERS);
     // The smallest pseudonyms are kept, in whatever order they come: larger ones find no room, smaller ones make it.
     for client in (50..MAX_SUBSCRIBERS as u64 + 100).chain(0..50) {
         watch.see(&flow(client, (0x0400_0001, 80), 0));
@@ -100,4 +100,18 @@ fn state_is_bounded() {
     assert_eq!((watch.counts().unwatched, watch.counts().forgotten), (50, 50));
     watch.advance(2);
     assert!(watch.subscribers.is_empty() && watch.order.is_empty());
+}
+
+#[test]
+fn who_is_not_seen_for_hours_is_forgotten_without_being_asked_for() {
+    let mut watch = Watch::new(2);
+    watch.see(&flow(1, (0x0400_0001, 80), 0));
+    watch.see(&flow(2, (0x0400_0001, 80), 3_600));
+    let late = flow(3, (0x0400_0001, 80), 14_401);
+    watch.expire(late.start.minus(Duration::from_secs(1)));
+    assert_eq!(watch.subscribers.len(), 2);
+    watch.expire(late.start.plus(Duration::from_secs(LOOK_EVERY_SECONDS)));
+    assert_eq!((watch.subscribers.len(), watch.order.len()), (1, 1));
+    watch.see(&late);
+    assert_eq!((watch.counts().unwatched, watch.counts().forgotten), (0, 0), "there is room again");
 }

@@ -5,7 +5,9 @@
 //! ```
 
 mod books;
+pub(super) mod door;
 mod lists;
+mod rules;
 mod told;
 
 use std::fs::File;
@@ -20,6 +22,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hinomi_flow::epoch::EpochLength;
 use hinomi_flow::live::{Job, Live, Order, Part, Recorder, Scored, Sockets};
+use hinomi_flow::own::OwnDesk;
 use hinomi_flow::subscribers::Subscribers;
 use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::{SystemClock, Timestamp};
@@ -30,11 +33,16 @@ use super::super::Common;
 use crate::limits::Memory;
 use crate::output;
 use books::Books;
+use door::Door;
+use lists::Loaded;
+use rules::Rule;
 
 /// Where exporters are expected by default: this machine alone.
 const LISTEN: &str = "127.0.0.1:2055";
 /// Bytes of a file that are read at once.
 const BUFFER: usize = 256 * 1_024;
+/// Said of a collector whose memory is not closed.
+const OPEN: &str = "other processes of this user may read the collector's memory";
 /// The longest grace of a key after its epoch.
 const GRACE: Duration = Duration::from_secs(3_600);
 
@@ -73,28 +81,39 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     options.memory.guard()?;
     let subscribers = Arc::new(subscribers(&options.subscribers)?);
     let epochs = EpochLength::new(options.epoch, GRACE)?;
-    let mut books = Books::open(common, &options.lists)?;
-    if options.memory.searchable {
-        books.searchable()?;
-    }
-    let told = if options.read.is_empty() {
-        listen(common, options, subscribers, epochs, &mut books)
-    } else {
-        replay(options, subscribers, epochs, &mut books)
-    };
+    let loaded = options.lists.load()?;
+    let mut books = Books::open(common, &options.lists, rules(options, &subscribers, &loaded))?;
+    let run = Run { options, subscribers, epochs, loaded };
+    let told = if options.read.is_empty() { listen(common, run, &mut books) } else { replay(run, &mut books) };
     books.close()?;
     let (status, scored) = told?;
     told::summary(common, &status, &scored)
 }
 
-/// Sockets, until somebody says that it is enough.
-fn listen(
-    common: &Common,
-    options: &Options,
+/// What a run goes by.
+struct Run<'a> {
+    options: &'a Options,
     subscribers: Arc<Subscribers>,
     epochs: EpochLength,
-    books: &mut Books,
-) -> Result<(CollectorStatus, Scored)> {
+    loaded: Loaded,
+}
+
+/// Everything that makes findings others, for the ledger.
+fn rules(options: &Options, subscribers: &Subscribers, loaded: &Loaded) -> Vec<Rule> {
+    let (v4, v6) = subscribers.ranges();
+    let (epoch, grace) = (options.epoch.as_secs(), GRACE.min(options.epoch).as_secs());
+    let own = [
+        Rule::new("program", env!("CARGO_PKG_VERSION")),
+        Rule::new("subscribers", format!("{v4} ranges of IPv4, {v6} of IPv6")),
+        Rule::new("epoch", format!("{epoch} s, and {grace} s of grace")),
+        Rule::new("memory", if options.memory.searchable { OPEN } else { "closed to other processes" }),
+    ];
+    own.into_iter().chain(options.lists.rules(loaded, !options.read.is_empty())).collect()
+}
+
+/// Sockets, until somebody says that it is enough.
+fn listen(common: &Common, run: Run<'_>, books: &mut Books) -> Result<(CollectorStatus, Scored)> {
+    let Run { options, subscribers, epochs, loaded } = run;
     let stop = Arc::new(AtomicBool::new(false));
     // Before anything is said: who asks to stop at once is heard too.
     stop_when_asked(&stop, "stopping: what has arrived is taken in and scored")?;
@@ -102,17 +121,28 @@ fn listen(
     let addresses = if options.listen.is_empty() { default()? } else { options.listen.clone() };
     let sockets = Sockets::bind(&addresses, usize::from(options.receivers))?;
     told::listening(common, &sockets)?;
+    // The door goes with the job: nobody asks where nobody answers.
+    let (own, _door) = own_desk(common, books)?.unzip();
     let job = Job {
         sockets,
         subscribers,
         local_remotes: options.lists.local_remotes,
         epochs,
         limits: Limits::default(),
-        analysis: options.lists.analysis(false, books.held()?)?,
+        analysis: options.lists.analysis(&loaded, false, books.held()?)?,
         score_every: options.score_every,
         lasting: options.lasting,
+        own,
     };
+    drop(loaded);
     Ok(job.run(&SystemClock, &stop, books)?)
+}
+
+/// Who answers about own lines, and the door to it; none while that switch is off.
+fn own_desk(common: &Common, books: &Books) -> Result<Option<(OwnDesk, Door)>> {
+    let Some(basis) = books.own_basis() else { return Ok(None) };
+    let (desk, asks) = OwnDesk::open(basis, common.state()?.dir())?;
+    Ok(Some((desk, Door::open(books.folder(), asks)?)))
 }
 
 /// Ctrl-C and SIGTERM set the flag; the thread that listens for them ends with the process.
@@ -137,13 +167,10 @@ pub(super) fn stop_when_asked(stop: &Arc<AtomicBool>, words: &'static str) -> Re
 }
 
 /// Files, one after another.
-fn replay(
-    options: &Options,
-    subscribers: Arc<Subscribers>,
-    epochs: EpochLength,
-    books: &mut Books,
-) -> Result<(CollectorStatus, Scored)> {
-    let analysis = options.lists.analysis(true, books.held()?)?;
+fn replay(run: Run<'_>, books: &mut Books) -> Result<(CollectorStatus, Scored)> {
+    let Run { options, subscribers, epochs, loaded } = run;
+    let analysis = options.lists.analysis(&loaded, true, books.held()?)?;
+    drop(loaded);
     let mut live = Live::new(subscribers, options.lists.local_remotes, epochs, analysis);
     let (mut order, mut all, mut files) = (Order::default(), Part::default(), Vec::new());
     for path in &options.read {

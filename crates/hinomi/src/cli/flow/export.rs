@@ -83,13 +83,15 @@ fn batch(list: &CncList, now: Timestamp) -> Batch {
     let (gate, today) = (Gate::default(), Day::of(now));
     let pass = |(finding, verdict)| gate.pass_stored(finding, verdict, today).ok();
     let shared: Vec<Shared> = list.held.iter().map(|(finding, verdict)| (finding, verdict)).filter_map(pass).collect();
-    let gone = |ToWithdraw { endpoint, listed, withdrawn }: &ToWithdraw| {
+    let gone = |ToWithdraw { endpoint, listed, withdrawn, again }: &ToWithdraw| {
         let (transport, withdrawn) = (endpoint.transport()?, withdrawn.map_or(today, Day::of));
         let (Endpoint { address, port, .. }, listed) = (*endpoint, Day::of(*listed));
-        Some(Delisted { address, port, transport, listed, withdrawn })
+        Some(Delisted { address, port, transport, listed, withdrawn, again: *again })
     };
+    let place = |endpoint: &Endpoint| Some((endpoint.address, endpoint.port, endpoint.transport()?));
+    let again = list.listed_again.iter().filter_map(|(endpoint, again)| Some((place(endpoint)?, *again)));
     let withdrawn = list.to_withdraw.iter().filter_map(gone).collect();
-    Batch::new(today, shared, withdrawn).numbered(list.lists_today.saturating_add(1))
+    Batch::new(today, shared, withdrawn).named_again(again).numbered(list.lists_today.saturating_add(1))
 }
 
 /// A folder cannot become a list; this must be known before anything is written down.

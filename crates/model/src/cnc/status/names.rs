@@ -4,7 +4,7 @@
 //! new adds its name here and a text in each language.
 
 /// Names of sums, of what was refused, and of what exporters count. Pages write `-` for `_`.
-pub const SUMS: [&str; 53] = [
+pub const SUMS: [&str; 57] = [
     // Pairs, servers, what subscribers do, scoring.
     "flows",
     "whole",
@@ -30,6 +30,11 @@ pub const SUMS: [&str; 53] = [
     "scanned",
     "flooded",
     "suppressed",
+    // Between a collector and its workers.
+    "parcels",
+    "missed",
+    "begun_anew",
+    "stray",
     // Refused where addresses become pseudonyms.
     "no-subscriber",
     "both-subscribers",
@@ -94,6 +99,30 @@ pub const FILE_REASONS: [(&str, &str); 25] = [
     ("frame-malformed", "an IP header that contradicts itself"),
 ];
 
+/// What reasons of files are about where that is no name of a column, of a tool or a number: the name of the text, and the
+/// words in the sentence.
+pub const FILE_ABOUTS: [(&str, &str); 14] = [
+    ("several-methods", "several methods at once"),
+    ("unknown-method", "a method that we do not know"),
+    ("header", "its header"),
+    ("block", "a block"),
+    ("block-header", "a block's header"),
+    ("block-records", "a block's number of records"),
+    ("record", "a record"),
+    ("record-length", "a record's length"),
+    ("element", "a record's element"),
+    ("element-length", "the length of a record's element"),
+    ("extension-map", "an extension map"),
+    ("message", "a message"),
+    ("message-header", "the header of a message"),
+    ("message-set", "a set of the message"),
+];
+
+/// The name of the text for what a reason is about, if it has one.
+pub fn file_about(words: &str) -> Option<&'static str> {
+    FILE_ABOUTS.iter().find(|(_, known)| *known == words).map(|(name, _)| *name)
+}
+
 /// The name of a reason that a status gives as a sentence, and what it is about, empty where it is about nothing.
 pub fn file_reason(sentence: &str) -> Option<(&'static str, &str)> {
     FILE_REASONS.iter().find_map(|(name, pattern)| match pattern.split_once("{}") {
@@ -112,6 +141,8 @@ mod tests {
             let about = if pattern.contains("{}") { "id.orig_h" } else { "" };
             assert_eq!(file_reason(&pattern.replace("{}", "id.orig_h")), Some((name, about)));
         }
+        assert_eq!(file_about("a block"), Some("block"));
+        assert_eq!(file_about("id.orig_h"), None, "a column has its name in every language");
         assert_eq!(file_reason("something else"), None);
         assert_eq!(file_reason(""), None);
     }

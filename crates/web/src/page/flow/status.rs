@@ -28,6 +28,7 @@ pub(super) struct StatusView {
     pub(super) loss: String,
     pub(super) kernel_drops: String,
     pub(super) infected: bool,
+    pub(super) own: bool,
     pub(super) epoch_ends: String,
     pub(super) stages: Vec<Stage>,
     pub(super) refused: Vec<Refused>,
@@ -78,6 +79,7 @@ impl StatusView {
             loss: share(status.loss),
             kernel_drops: moment::grouped(status.received.kernel_drops),
             infected: status.infected_switch,
+            own: status.own_switch,
             epoch_ends: moment::minute(status.epoch_ends),
             stages: stages(w, status),
             refused: refused(w, status),
@@ -100,7 +102,10 @@ fn name(w: &Words, sum: &str) -> String {
 /// The text of a reason that a file's reader gave as a sentence, or the sentence where there is none.
 fn file_reason(w: &Words, sentence: &str) -> String {
     match names::file_reason(sentence) {
-        Some((name, about)) => w.with(&format!("flow-file-{name}"), Seen::word(about)),
+        Some((name, about)) => {
+            let told = names::file_about(about).and_then(|about| w.find("flow-about-", about));
+            w.with(&format!("flow-file-{name}"), told.unwrap_or_else(|| Seen::word(about).to_string()))
+        }
         None => Seen::word(sentence).to_string(),
     }
 }
@@ -128,6 +133,7 @@ fn stages(w: &Words, status: &CollectorStatus) -> Vec<Stage> {
         stage("flow-stage-servers", named(w, &status.servers)),
         stage("flow-stage-watched", named(w, &status.watched)),
         stage("flow-stage-scoring", named(w, &status.scoring)),
+        stage("flow-stage-spread", named(w, &status.spread)),
     ];
     stages.into_iter().filter(|stage| !stage.sums.is_empty()).collect()
 }

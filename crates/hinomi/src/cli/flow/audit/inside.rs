@@ -99,6 +99,6 @@ impl Way {
                 self.pairs.take(flow, now, &mut ready);
             }
         }
-        ready.into_iter().for_each(|flow| self.servers.take(flow));
+        ready.iter().for_each(|flow| self.servers.take(flow));
     }
 }

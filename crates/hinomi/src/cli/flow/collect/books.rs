@@ -3,21 +3,23 @@
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use hinomi_flow::epoch::{KeyEvent, LegalBasis};
 use hinomi_flow::finding::Held;
 use hinomi_flow::ledger::{self, Event, Ledger, Words};
 use hinomi_flow::live::{Recorder, Refuted, Scored};
+use hinomi_flow::own;
 use hinomi_lake::cnc::Journal;
 use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::CollectorStatus;
 
-use super::lists::{Infected, Lists};
+use super::lists::{Infected, Lists, OwnView};
+use super::rules::{self, Rule};
 use super::{now, told};
 use crate::cli::Common;
-use crate::output;
+use crate::{output, witness};
 
 /// The infected lines' switch in the ledger.
 const SWITCH: &str = "infected-set";
@@ -30,38 +32,53 @@ pub(crate) struct Books {
     journal: Journal,
     ledger: Ledger,
     infected: Option<Infected>,
+    own: Option<OwnView>,
     json: bool,
     told: told::Progress,
 }
 
 impl Books {
     /// Opens what is there, and records what this run is allowed to do.
-    pub(crate) fn open(common: &Common, options: &Lists) -> Result<Self> {
+    pub(crate) fn open(common: &Common, options: &Lists, rules: Vec<Rule>) -> Result<Self> {
         let state = common.state()?;
         let folder = state.make()?.join(FOLDER);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let infected = options.infected()?;
+        let (infected, own, by) = (options.infected()?, options.own_view()?, options.by()?);
         let mut books = Self {
             ledger: Ledger::open(&folder.join(ledger::FILE_NAME), now())?,
             journal: Journal::of_state(state.dir()),
             folder,
             infected,
+            own,
             json: common.json,
             told: told::Progress::default(),
         };
+        books.rules(rules, by)?;
         books.switched(true)?;
-        if options.seed_lists() > 0 {
-            let words = |text: &str| Words::new(text).context("words of the ledger");
-            books.ledger.append(
-                now(),
-                Event::RuleChanged {
-                    rule: words(&format!("{} lists of known endpoints", options.seed_lists()))?,
-                    by: words("operator")?,
-                    reason: words("named when the collector was started")?,
-                },
-            )?;
-        }
         Ok(books)
+    }
+
+    /// Records which rules are others than at the last run.
+    fn rules(&mut self, rules: Vec<Rule>, by: Option<Words>) -> Result<()> {
+        let words = |text: &str| Words::new(text).with_context(|| format!("words of the ledger: {text:?}"));
+        let by = by.map_or_else(|| words(&witness::user()), Ok)?;
+        let told = ledger::rules(&self.folder.join(ledger::FILE_NAME))?;
+        for Rule { name, value } in rules::changed(rules, &told) {
+            let (rule, value) = (words(name)?, Some(words(&value)?));
+            let reason = words("so at the start of the collector")?;
+            self.ledger.append(now(), Event::RuleChanged { rule, value, by: by.clone(), reason })?;
+        }
+        Ok(())
+    }
+
+    /// The legal basis on which own lines may be asked for; none while that switch is off.
+    pub(crate) fn own_basis(&self) -> Option<&LegalBasis> {
+        self.own.as_ref().map(|own| &own.basis)
+    }
+
+    /// The folder of the flow module.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What an earlier run held.
@@ -72,25 +89,18 @@ impl Books {
         Ok(Held::resume(self.journal.read()?.resume(now())))
     }
 
-    /// Records that others may read this process's memory.
-    pub(crate) fn searchable(&mut self) -> Result<()> {
-        let words = |text: &str| Words::new(text).context("words of the ledger");
-        let rule = words("other processes of this user may read the collector's memory")?;
-        let (by, reason) = (words("operator")?, words("named when the collector was started")?);
-        self.ledger.append(now(), Event::RuleChanged { rule, by, reason })?;
-        Ok(())
-    }
-
     /// Records that the run has ended.
     pub(crate) fn close(&mut self) -> Result<()> {
         self.switched(false)
     }
 
     fn switched(&mut self, on: bool) -> Result<()> {
-        let Some(infected) = &self.infected else { return Ok(()) };
-        let switch = Words::new(SWITCH).context("words of the ledger")?;
-        let (by, basis) = (infected.by.clone(), infected.words.clone());
-        self.ledger.append(now(), Event::Switched { switch, on, by, basis })?;
+        let infected = self.infected.as_ref().map(|each| (SWITCH, each.by.clone(), each.words.clone()));
+        let own = self.own.as_ref().map(|each| (own::SWITCH, each.by.clone(), each.words.clone()));
+        for (switch, by, basis) in infected.into_iter().chain(own) {
+            let switch = Words::new(switch).context("words of the ledger")?;
+            self.ledger.append(now(), Event::Switched { switch, on, by, basis })?;
+        }
         Ok(())
     }
 }
@@ -136,6 +146,10 @@ impl Recorder for Books {
         }
         let (book, at) = (self.journal.read().map_err(io::Error::other)?, now());
         Ok(Box::new(move |endpoint| book.is_refuted(endpoint, at)))
+    }
+
+    fn asked(&mut self, event: Event) -> io::Result<()> {
+        self.ledger.append(now(), event).map(drop).map_err(io::Error::other)
     }
 
     /// Whole and at once: who reads meanwhile reads the old one.

@@ -126,6 +126,9 @@ fn lines(status: &CollectorStatus) -> Vec<String> {
     lines.push(format!("servers   {}", all(&status.servers)));
     lines.push(format!("watched   {}", all(&status.watched)));
     lines.push(format!("scored    {}", all(&status.scoring)));
+    if !status.spread.is_empty() {
+        lines.push(format!("spread    {}", all(&status.spread)));
+    }
     lines.push(format!("findings  {} held", status.findings));
     lines
 }
