@@ -5,6 +5,7 @@
 //!                       ordinary records --> the real inlet, pairs, servers ... until their lives are over
 //!                                             |
 //!   Drill::memory(/proc/PID), Drill::folder(state) -> Report: where a canary still stands, and in which form
+//!   Drill::servers().memory(/proc/PID) -> Report: where the remote ends stand that they met: those are to be found
 //! ```
 //!
 //! What makes a hit mean something:
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use hinomi_model::Timestamp;
 use hinomi_wire::flow::{FlowRecord, Volume};
 
-pub use canary::{CANARIES, Form, PREFIXES};
+pub use canary::{CANARIES, Form, PREFIXES, SERVERS};
 use canary::{Canaries, Kind};
 use search::Needles;
 
@@ -75,6 +76,8 @@ pub struct Report {
     pub planted_v4_met: usize,
     /// Control addresses met as four bare bytes.
     pub control_v4_met: usize,
+    /// Whether a place in which nothing stands is one without a trace: a folder, a stream; no memory is.
+    pub may_be_empty: bool,
 }
 
 /// What a report means.
@@ -89,12 +92,16 @@ pub enum Verdict {
 }
 
 impl Report {
+    /// Whether something stands there that does not by chance.
+    pub fn is_unmistakable(&self) -> bool {
+        self.hits.iter().any(|hit| hit.form != Form::V4Bytes)
+    }
+
     /// What it means.
     pub fn verdict(&self) -> Verdict {
-        let unmistakable = self.hits.iter().any(|hit| hit.form != Form::V4Bytes);
-        if unmistakable || self.planted_v4_met > self.control_v4_met + CHANCE {
+        if self.is_unmistakable() || self.planted_v4_met > self.control_v4_met + CHANCE {
             Verdict::Found
-        } else if self.unread.is_empty() && self.bytes > 0 {
+        } else if self.unread.is_empty() && (self.bytes > 0 || self.may_be_empty) {
             Verdict::Clean
         } else {
             Verdict::Incomplete
@@ -102,17 +109,70 @@ impl Report {
     }
 }
 
+/// A search for addresses, which it keeps masked.
+pub struct Finder(Needles);
+
+impl Finder {
+    /// Searches the memory of a process: `process` is `/proc/self` or that of a child.
+    ///
+    /// # Errors
+    /// When the list of regions or the memory cannot be opened.
+    pub fn memory(&self, process: &Path) -> Result<Report, FlowError> {
+        search_memory(&self.0, process)
+    }
+
+    /// Searches every file below a folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn folder(&self, folder: &Path) -> Result<Report, FlowError> {
+        let mut search = self.0.search();
+        let mut open: Vec<(PathBuf, usize)> = vec![(folder.to_path_buf(), 0)];
+        while let Some((next, depth)) = open.pop() {
+            for entry in fs::read_dir(&next).map_err(FlowError::file(&next))? {
+                let entry = entry.map_err(FlowError::file(&next))?;
+                let (path, kind) = (entry.path(), entry.file_type().map_err(FlowError::file(&next))?);
+                let name = path.display().to_string();
+                if kind.is_dir() && depth < MAX_DEPTH {
+                    open.push((path, depth + 1));
+                } else if kind.is_file() {
+                    let read = File::open(&path).and_then(|mut file| search.stream(&name, 0, &mut file));
+                    // A living program renames and deletes: what is gone keeps nothing.
+                    if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+                        search.note(&name, read);
+                    }
+                } else {
+                    search.note(&name, Err(io::Error::other("neither file nor folder, or too deep")));
+                }
+            }
+        }
+        Ok(Report { may_be_empty: true, ..search.finish() })
+    }
+
+    /// Searches bytes that were read elsewhere, as messages of a bus: each has a name, and bytes or why there are none.
+    pub fn pieces(&self, pieces: impl IntoIterator<Item = (String, io::Result<Vec<u8>>)>) -> Report {
+        let mut search = self.0.search();
+        for (name, bytes) in pieces {
+            let read = bytes.and_then(|bytes| search.stream(&name, 0, &mut bytes.as_slice()));
+            search.note(&name, read);
+        }
+        Report { may_be_empty: true, ..search.finish() }
+    }
+}
+
 /// Canaries, and the search for them.
 pub struct Drill {
     canaries: Canaries,
-    needles: Needles,
+    finder: Finder,
+    servers: Finder,
 }
 
 impl Drill {
     /// A drill with canaries drawn from this seed, all within [`PREFIXES`].
     pub fn new(seed: [u8; 32]) -> Self {
         let canaries = Canaries::new(seed);
-        Self { needles: canaries.needles(), canaries }
+        let (finder, servers) = (Finder(canaries.needles()), Finder(canaries.needles_of_servers()));
+        Self { finder, servers, canaries }
     }
 
     /// The record of a planted subscriber: even numbers below twice [`CANARIES`] are IPv4, odd ones IPv6.
@@ -141,40 +201,31 @@ impl Drill {
         }
     }
 
-    /// Searches the memory of a process: `process` is `/proc/self` or that of a child.
+    /// The search for planted subscribers.
+    pub const fn canaries(&self) -> &Finder {
+        &self.finder
+    }
+
+    /// The search for the [`SERVERS`] remote ends that IPv6 subscribers of the drill meet. A process that works with
+    /// their flows holds them: where none is met, the search of canaries would have shown nothing.
+    pub const fn servers(&self) -> &Finder {
+        &self.servers
+    }
+
+    /// As [`Finder::memory`], for planted subscribers.
     ///
     /// # Errors
     /// When the list of regions or the memory cannot be opened.
     pub fn memory(&self, process: &Path) -> Result<Report, FlowError> {
-        search_memory(&self.needles, process)
+        self.finder.memory(process)
     }
 
-    /// Searches every file below a folder.
+    /// As [`Finder::folder`], for planted subscribers.
     ///
     /// # Errors
     /// When the folder cannot be listed.
     pub fn folder(&self, folder: &Path) -> Result<Report, FlowError> {
-        let mut search = self.needles.search();
-        let mut open: Vec<(PathBuf, usize)> = vec![(folder.to_path_buf(), 0)];
-        while let Some((next, depth)) = open.pop() {
-            for entry in fs::read_dir(&next).map_err(FlowError::file(&next))? {
-                let entry = entry.map_err(FlowError::file(&next))?;
-                let (path, kind) = (entry.path(), entry.file_type().map_err(FlowError::file(&next))?);
-                let name = path.display().to_string();
-                if kind.is_dir() && depth < MAX_DEPTH {
-                    open.push((path, depth + 1));
-                } else if kind.is_file() {
-                    let read = File::open(&path).and_then(|mut file| search.stream(&name, 0, &mut file));
-                    // A living program renames and deletes: what is gone keeps nothing.
-                    if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-                        search.note(&name, read);
-                    }
-                } else {
-                    search.note(&name, Err(io::Error::other("neither file nor folder, or too deep")));
-                }
-            }
-        }
-        Ok(search.finish())
+        self.finder.folder(folder)
     }
 }
 

@@ -14,7 +14,8 @@ use crate::error::FlowError;
 use crate::key::EpochKey;
 use crate::purpose::Pseudonym;
 
-const MIN_LENGTH: Duration = Duration::from_secs(60);
+/// Ten seconds are for drills: the auditor waits for the end of an epoch.
+const MIN_LENGTH: Duration = Duration::from_secs(10);
 const MAX_LENGTH: Duration = Duration::from_secs(31 * 86_400);
 /// Shortest text that can be a legal basis, or the reason for asking about own lines, in characters.
 pub const LEAST_BASIS: usize = 10;
@@ -32,7 +33,7 @@ impl EpochLength {
     /// Epochs of this length; the grace is cut to the length.
     ///
     /// # Errors
-    /// When the length is outside one minute to 31 days.
+    /// When the length is outside ten seconds to 31 days.
     pub fn new(length: Duration, grace: Duration) -> Result<Self, FlowError> {
         if !(MIN_LENGTH..=MAX_LENGTH).contains(&length) {
             return Err(FlowError::EpochLength { seconds: length.as_secs() });

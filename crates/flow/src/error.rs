@@ -35,7 +35,7 @@ pub enum FlowError {
         most: usize,
     },
     /// An epoch must last.
-    #[error("an epoch of {seconds} s is outside one minute to 31 days")]
+    #[error("an epoch of {seconds} s is outside ten seconds to 31 days")]
     EpochLength {
         /// What was asked for.
         seconds: u64,

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hinomi_lake::Lake;
 use hinomi_model::scope::{Authority, Contact, Hours, Rate};
 use hinomi_model::{Clock, SystemClock, Timestamp};
@@ -40,7 +40,9 @@ const TOWN_SIZE: u32 = 1_024;
 /// The town's scope may be used for so long after it was written.
 const VALID: Duration = Duration::from_secs(7 * 86_400);
 
-pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
+pub(crate) async fn run(common: &Common, rules: &Folders, flows_until: Option<Timestamp>) -> Result<()> {
+    let flows_until = flows_until.unwrap_or_else(|| SystemClock.now());
+    ensure!(flows_until <= SystemClock.now(), "--flows-until is a moment of the past: {flows_until} is not");
     let state = common.state()?.with_rules(&rules.folders);
     write_places(&state, &TownPlan::new(config(0))?)?;
     let lake = state.open_lake()?;
@@ -57,7 +59,7 @@ pub(crate) async fn run(common: &Common, rules: &Folders) -> Result<()> {
         false => output::line(&url)?,
     }
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
-    let telescope = flows::start(&state, &TownPlan::new(config(0))?).await?;
+    let telescope = flows::start(&state, &TownPlan::new(config(0))?, flows_until).await?;
     let (stop_sender, stop) = watch::channel(false);
     let survey = survey(&state, &lake, &town.plan(), watched, stop)?;
     let served = bound.run(async move {

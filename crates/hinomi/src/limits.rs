@@ -1,6 +1,8 @@
 //! What the machine allows.
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use anyhow::{Context, Result};
+use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// File descriptors that the program needs besides connections.
 const OTHER_FILES: u64 = 256;
@@ -21,3 +23,38 @@ pub(crate) fn connections() -> usize {
 
 /// More connections than this at once help nobody.
 const MOST: u64 = 4_096;
+
+/// Whether others may read the memory of a process in which subscribers' flows are.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Memory {
+    /// Let other processes of this user read this one's memory. For `flow audit`, which passes synthetic flows only; the
+    /// ledger has an entry of it. Core dumps stay off.
+    #[arg(long)]
+    pub(crate) searchable: bool,
+}
+
+impl Memory {
+    /// Switches core dumps off for good, and makes the process one that neither debuggers nor other processes of the
+    /// same user may look into.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn guard(self) -> Result<()> {
+        no_core_dumps()?;
+        #[cfg(target_os = "linux")]
+        if !self.searchable {
+            use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+            set_dumpable_behavior(DumpableBehavior::NotDumpable).context("the memory cannot be closed to others")?;
+        }
+        Ok(())
+    }
+}
+
+/// No file of this process's memory, whatever happens to it.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn no_core_dumps() -> Result<()> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("core dumps cannot be switched off")
+}

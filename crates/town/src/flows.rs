@@ -3,7 +3,7 @@
 //! ```text
 //!   seed, plan -> lines (one a home, with its device) -> who is infected
 //!   people, devices, botnets, strangers: sessions of one ten-minute block, each from draws of its own
-//!        -> records, as two kinds of router tell them -> Messages (RFC 7011), in the order of time
+//!        -> records, as two kinds of router tell them, all packets or a sample -> Messages (RFC 7011), in the order of time
 //!        -> FlowTruth: which remote ends command bots, which only look like it, what should be said of each
 //! ```
 //!
@@ -21,6 +21,7 @@ mod ipfix;
 mod line;
 mod people;
 mod places;
+mod sampling;
 mod sender;
 mod session;
 mod strangers;
@@ -34,6 +35,7 @@ use hinomi_model::Timestamp;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 pub use ipfix::Message;
+pub use sampling::Sampling;
 pub use sender::LoopbackSender;
 pub use session::{Amount, Flow};
 pub use stream::{Flows, Messages, Told};
@@ -50,6 +52,7 @@ use session::Session;
 #[derive(Clone, Debug)]
 pub struct Router {
     inner: Arc<Inner>,
+    sampling: Sampling,
 }
 
 #[derive(Debug)]
@@ -65,7 +68,13 @@ impl Router {
         let seed = plan.config().seed;
         let lines = line::lines(plan);
         let bots = Bots::of(&line::by_weakness(&lines, seed), lines.len());
-        Self { inner: Arc::new(Inner { seed, lines, bots }) }
+        Self { inner: Arc::new(Inner { seed, lines, bots }), sampling: Sampling::ALL }
+    }
+
+    /// The same router, which looks at one of so many packets and says so: what happens stays the same.
+    #[must_use]
+    pub fn with_sampling(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     /// Prefixes of the subscribers: exactly one side of each flow lies in them.
@@ -75,14 +84,15 @@ impl Router {
         four.into_iter().chain(six).collect()
     }
 
-    /// Every flow told from that moment on. It never ends: take what is told before another moment.
+    /// Every flow from that moment on, when it is told, as if each packet were looked at. It never ends: take what is told
+    /// before another moment.
     pub fn flows(&self, from: Timestamp) -> Flows {
         Flows::new(self.clone(), from)
     }
 
-    /// The same as IPFIX messages, templates first. It never ends either.
+    /// What the router's sampling leaves of them, as IPFIX messages, templates first. It never ends either.
     pub fn messages(&self, from: Timestamp) -> Messages {
-        Messages::new(self.flows(from))
+        Messages::new(self.flows(from), self.inner.seed, self.sampling)
     }
 
     /// What is true of the remote ends.

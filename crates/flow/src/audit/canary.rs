@@ -11,7 +11,9 @@ use super::search::Needles;
 pub const CANARIES: u16 = 64;
 /// What a subscriber list must hold for the drill: documentation and benchmark ranges, which no subscriber has.
 pub const PREFIXES: [&str; 2] = ["2001:db8::/32", "198.18.0.0/15"];
-/// The far end of all records of the drill: the list that goes out may hold it.
+/// Remote ends that IPv6 subscribers of the drill meet.
+pub const SERVERS: u16 = 16;
+/// The far end of all IPv4 records of the drill: the list that goes out may hold it.
 const REMOTE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77));
 
 /// In which form an address stands somewhere.
@@ -41,6 +43,8 @@ pub(super) enum Kind {
     Control,
     /// Passes through, never looked for.
     Ordinary,
+    /// A remote end: may stay.
+    Server,
 }
 
 /// Addresses drawn from a seed; none is kept.
@@ -55,12 +59,11 @@ impl Canaries {
 
     /// Source and destination of a record.
     pub(super) fn ends(&self, kind: Kind, number: u16) -> (IpAddr, IpAddr) {
+        let place = if kind == Kind::Planted { number / 2 % CANARIES } else { number / 2 };
         if number.is_multiple_of(2) {
-            let place = if kind == Kind::Planted { number / 2 % CANARIES } else { number / 2 };
             (IpAddr::V4(self.v4(kind, place)), REMOTE)
         } else {
-            let place = if kind == Kind::Planted { number / 2 % CANARIES } else { number / 2 };
-            (IpAddr::V6(self.v6(kind, place)), REMOTE)
+            (IpAddr::V6(self.v6(kind, place)), IpAddr::V6(self.server(place % SERVERS)))
         }
     }
 
@@ -78,11 +81,22 @@ impl Canaries {
         Ipv6Addr::from(octets)
     }
 
+    /// Documentation space (RFC 9637), apart from that of subscribers.
+    fn server(&self, number: u16) -> Ipv6Addr {
+        let mut octets = self.v6(Kind::Server, number).octets();
+        for (octet, fixed) in octets.iter_mut().zip([0x3f, 0xff, 0x0f, 0x5e]) {
+            *octet = fixed;
+        }
+        Ipv6Addr::from(octets)
+    }
+
     fn v4(&self, kind: Kind, number: u16) -> Ipv4Addr {
         let random = self.draw(4, kind, number);
         let [a, b, c] = random.first_chunk::<3>().copied().unwrap_or_default();
         // 0 and 255 stand everywhere; addresses without them are met by chance less often.
-        Ipv4Addr::new(198, 18 | a & 1, 1 | b & 0xfe, 1 | c & 0xfe)
+        // No ordinary one is planted or control by chance: its third byte is even.
+        let b = if kind == Kind::Ordinary { 2 | b & 0xfc } else { 1 | b & 0xfe };
+        Ipv4Addr::new(198, 18 | a & 1, b, 1 | c & 0xfe)
     }
 
     /// What is to be looked for, masked.
@@ -94,6 +108,15 @@ impl Canaries {
             self.add_v4(&mut needles, Kind::Control, number);
         }
         self.write_over(&needles);
+        needles
+    }
+
+    /// The remote ends, masked.
+    pub(super) fn needles_of_servers(&self) -> Needles {
+        let mut needles = Needles::new(blake3::keyed_hash(&self.seed, b"servers' mask").as_bytes());
+        for number in 0..SERVERS {
+            needles.add(&self.server(number).octets(), Form::V6Bytes, number, false);
+        }
         needles
     }
 

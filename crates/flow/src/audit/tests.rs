@@ -111,6 +111,32 @@ fn what_cannot_be_read_is_said() {
     assert_eq!(drill.folder(folder.path()).expect("read").verdict(), Verdict::Incomplete);
 }
 
+#[test]
+fn pieces_of_elsewhere_are_searched_and_none_is_no_trace() {
+    let drill = drill(8);
+    let message = |text: String| ("a message".to_owned(), Ok(text.into_bytes()));
+    assert_eq!(drill.canaries().pieces([]).verdict(), Verdict::Clean, "an empty stream");
+    let found =
+        drill.canaries().pieces([message("nothing".into()), message(format!("x {}", drill.planted(3, NOW).source))]);
+    assert_eq!((found.verdict(), found.places, found.hits.len()), (Verdict::Found, 2, 1));
+    let unread = [("gone".to_owned(), Err(io::Error::other("the bus is away")))];
+    assert_eq!(drill.canaries().pieces(unread).verdict(), Verdict::Incomplete);
+    let empty = tempfile::tempdir().expect("a folder");
+    assert_eq!(drill.folder(empty.path()).expect("read").verdict(), Verdict::Clean);
+}
+
+#[test]
+fn remote_ends_are_found_and_are_no_subscribers() {
+    let subscribers = Subscribers::read(&PREFIXES.join("\n")).expect("a list");
+    let drill = drill(9);
+    let remote = drill.planted(5, NOW).destination;
+    assert!(remote.is_ipv6() && !subscribers.contains(remote));
+    let IpAddr::V6(v6) = remote else { panic!("IPv6") };
+    let folder = state(&v6.octets());
+    assert!(drill.servers().folder(folder.path()).expect("read").is_unmistakable());
+    assert_eq!(drill.folder(folder.path()).expect("read").verdict(), Verdict::Clean);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -1,9 +1,9 @@
 //! Servers that more infected clients reach than chance allows.
 //!
 //! Of `clients` of a server, `infected` are in the set of known infected subscribers, who are so many of all: the
-//! hypergeometric tail says how likely that is by chance. Over all servers of an epoch the share of false discoveries
-//! is held (Benjamini and Hochberg). What passes is weighed by how concentrated the infected are on it, so that a
-//! search engine, which all of them reach too, says nothing.
+//! hypergeometric tail says how likely that is by chance, corrected for every server and epoch that could pass
+//! (Bonferroni). What passes is weighed by how concentrated the infected are on it, so that a search engine, which all
+//! of them reach too, says nothing.
 //!
 //! Joining a list of infected subscribers with flows serves the same purpose and is a further step: it has a switch
 //! of its own: no flow is marked as an infected subscriber's unless
@@ -12,14 +12,16 @@
 
 use std::collections::HashMap;
 
-use super::statistics::{along, false_discovery, from_u64, ln_hypergeometric_tail};
+use super::statistics::{along, as_f64, from_u64, ln_hypergeometric_tail};
 use super::view::ServerView;
 use super::{Code, Evidence, World};
 use crate::purpose::Remote;
 use crate::server::{Server, Servers};
 
-/// At most this share of the servers named may be named by chance.
-const FALSE_DISCOVERIES: f64 = 0.05;
+/// The chance that even one server passes by chance, over all servers and epochs. A share of false discoveries would not
+/// do: what infected subscribers scan and flood is met by several of them and by hardly anybody else. A thousand such
+/// true discoveries would let fifty lawful servers pass that two of them have in common.
+const ONE_BY_CHANCE: f64 = 0.05;
 /// Fewer infected clients are a coincidence whatever the sum says.
 const MIN_INFECTED: u64 = 2;
 /// How many times more infected clients than expected, in powers of ten.
@@ -36,23 +38,30 @@ pub(crate) struct Lift {
 
 /// Lifts of all servers that pass; empty while the switch is off.
 pub(crate) fn lifts(servers: &Servers) -> HashMap<Remote, Lift> {
-    let all: Vec<(Remote, Lift)> = servers
-        .sorted()
-        .into_iter()
-        .filter_map(|server| Some((server.endpoint, best_epoch(server, servers)?)))
-        .collect();
-    let ln_p: Vec<f64> = all.iter().map(|(_, lift)| lift.ln_p).collect();
-    let keep = false_discovery(&ln_p, FALSE_DISCOVERIES);
-    all.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(found, _)| found).collect()
+    let (mut all, mut tests) = (Vec::new(), 0);
+    for server in servers.sorted() {
+        let each = epochs(server, servers);
+        // One that too few clients met cannot pass, whoever they are, and is no try.
+        tests += each.iter().filter(|lift| lift.clients >= MIN_INFECTED).count();
+        // The epoch that says most; pseudonyms of two epochs cannot be joined.
+        let best = each.into_iter().min_by(|one, other| one.ln_p.total_cmp(&other.ln_p));
+        all.extend(best.map(|lift| (server.endpoint, lift)));
+    }
+    passing(all, tests).collect()
 }
 
-/// The epoch that says most; pseudonyms of two epochs cannot be joined.
-fn best_epoch(server: &Server, servers: &Servers) -> Option<Lift> {
+fn epochs(server: &Server, servers: &Servers) -> Vec<Lift> {
     let each = server.epochs().filter_map(|(epoch, state)| {
         let population = servers.population(epoch)?;
         of(state.infected_clients(), state.clients(), population.infected(), population.subscribers())
     });
-    each.min_by(|one, other| one.ln_p.total_cmp(&other.ln_p))
+    each.collect()
+}
+
+/// Those that chance does not explain after so many tries.
+fn passing<T>(all: Vec<(T, Lift)>, tests: usize) -> impl Iterator<Item = (T, Lift)> {
+    let least = (ONE_BY_CHANCE / as_f64(tests.max(1))).ln();
+    all.into_iter().filter(move |(_, lift)| lift.ln_p <= least)
 }
 
 fn of(infected: u64, clients: u64, all_infected: u64, all: u64) -> Option<Lift> {
@@ -96,6 +105,20 @@ mod tests {
         // 250 of 262 clients are infected; the larger count is an estimate, and too small.
         let lift = of(250, 245, 400, 1_000_000).unwrap();
         assert!(lift.ln_p.is_finite() && lift.ln_p < -100.0 && lift.infected == 245);
+    }
+
+    #[test]
+    fn what_the_infected_attack_lets_no_lawful_server_pass() {
+        // Of a million subscribers forty are infected. They scan a thousand hosts, each met by twelve of them; twenty
+        // thousand lawful servers have three hundred clients each, and two of the infected are among them now and then.
+        let (scanned, lawful) = (of(12, 12, 40, 1_000_000).unwrap(), of(2, 300, 40, 1_000_000).unwrap());
+        assert!(lawful.ln_p.exp() < 1e-4, "chance brings about one such among twenty thousand: {}", lawful.ln_p.exp());
+        let all: Vec<(u32, Lift)> =
+            (0..21_000).map(|name| (name, if name < 1_000 { scanned } else { lawful })).collect();
+        let passed: Vec<u32> = passing(all, 21_000).map(|(name, _)| name).collect();
+        assert_eq!(passed, (0..1_000).collect::<Vec<u32>>());
+        let few = of(2, 3, 40, 1_000_000).unwrap();
+        assert_eq!(passing(vec![("few", few)], 1_000_000).count(), 1, "two of three clients are no chance");
     }
 
     #[test]

@@ -140,23 +140,6 @@ fn ln_sum(terms: impl Iterator<Item = f64>) -> f64 {
     total
 }
 
-/// Benjamini and Hochberg (1995): which of these ln p-values stay when at most that share of them may be false.
-pub(crate) fn false_discovery(ln_p: &[f64], rate: f64) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..ln_p.len()).collect();
-    let value = |index: usize| ln_p.get(index).copied().unwrap_or(0.0);
-    order.sort_by(|&one, &other| value(one).total_cmp(&value(other)));
-    let count = as_f64(ln_p.len());
-    let passes = |(rank, &index): (usize, &usize)| value(index) <= (rate * as_f64(rank + 1) / count).ln();
-    let kept = order.iter().enumerate().rposition(passes).map_or(0, |last| last + 1);
-    let mut answer = vec![false; ln_p.len()];
-    for &index in order.iter().take(kept) {
-        if let Some(place) = answer.get_mut(index) {
-            *place = true;
-        }
-    }
-    answer
-}
-
 /// A monotone piecewise-linear table: ends are held beyond the ends. Points are (input, output), inputs rising.
 pub(crate) fn along(table: &[(f64, f64)], input: f64) -> f64 {
     let Some(&(first, lowest)) = table.first() else { return 0.0 };
@@ -220,13 +203,6 @@ mod tests {
         assert!((ln_hypergeometric_tail(1, 2, 2, 4).exp() - 5.0 / 6.0).abs() < 1e-9);
         assert!((ln_binomial_tail(3, 3, 0.5).exp() - 0.125).abs() < 1e-12);
         assert!((ln_factorial(40) - 110.320_639_714_757_39).abs() < 1e-8);
-    }
-
-    #[test]
-    fn false_discovery_keeps_what_the_step_up_rule_keeps() {
-        let ln_p: Vec<f64> = [0.001, 0.8, 0.012, 0.02, 0.5].iter().map(|p: &f64| p.ln()).collect();
-        assert_eq!(false_discovery(&ln_p, 0.05), [true, false, true, true, false]);
-        assert!(false_discovery(&[], 0.05).is_empty());
     }
 
     proptest! {

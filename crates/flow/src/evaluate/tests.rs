@@ -134,6 +134,84 @@ fn fan_in_by_bots_and_sampling() {
     }
 }
 
+/// Runs of a cell of the published table.
+const PUBLISHED_RUNS: u32 = 3;
+
+/// The published table of a handbook, and the picture beside it.
+fn published(language: &str) -> (Vec<grid::Cell>, String) {
+    let folder = format!("{}/../../docs/{language}/src/reference", env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
+    let page = read("flow-measurements.md");
+    let rows = page
+        .lines()
+        .skip_while(|line| line.starts_with("| |") || !line.contains("| 1:4096 |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let third = |text: &str| (text.trim().parse::<f64>().unwrap() * 3.0).round() / 3.0;
+    let cells = rows.flat_map(|row| {
+        let parts: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let bots: u32 = parts[0].parse().unwrap();
+        assert_eq!(parts.len(), 1 + grid::SAMPLINGS.len(), "{row}");
+        let cell = |(sampling, text): (u32, &str)| {
+            let (named, exported) = text.split_once('/').unwrap();
+            let (named, exported) = (third(named), third(exported));
+            grid::Cell {
+                bots,
+                sampling,
+                named,
+                exported,
+                first: 1.0,
+                false_exports: 0,
+                false_names: 0,
+                baseline_named: 0.0,
+                baseline_false: 0,
+            }
+        };
+        let texts: Vec<String> = parts[1..].iter().map(|text| (*text).to_owned()).collect();
+        grid::SAMPLINGS.into_iter().zip(texts).map(move |(sampling, text)| cell((sampling, &text))).collect::<Vec<_>>()
+    });
+    (cells.collect(), read("flow-fan-in.svg"))
+}
+
+#[test]
+fn the_published_pictures_show_the_published_tables() {
+    let (english, japanese) = (published("en"), published("ja"));
+    assert_eq!(english.0.len(), grid::BOTS.len() * grid::SAMPLINGS.len());
+    assert_eq!(english.0, japanese.0);
+    assert!(picture::svg(&english.0, &picture::ENGLISH) == english.1, "draw it anew: see the command below the table");
+    assert!(
+        picture::svg(&japanese.0, &picture::JAPANESE) == japanese.1,
+        "draw it anew: see the command below the table"
+    );
+}
+
+/// Cells run as the command below the table does. Those of more bots differ from run to run: keys are random, and with
+/// them whose contacts are timed.
+#[test]
+fn the_published_table_holds_for_few_bots() {
+    let Some(folder) = samples() else { return };
+    let tool = remote_control_tool(&folder);
+    let cnc: Vec<FlowRecord> = tool
+        .records
+        .iter()
+        .filter(|record| tool.truth.contains(&(record.destination, record.destination_port)))
+        .copied()
+        .collect();
+    let background = zeek(&folder.join("background/008-conn.log.labeled.gz"));
+    let subscribers: Vec<IpNet> = vec!["10.8.0.0/24".parse().unwrap(), "147.32.81.167/32".parse().unwrap()];
+    let parts = compose::Parts { cnc: &cnc, truth: &tool.truth, background: &background, subscribers: &subscribers };
+    let span = std::time::Duration::from_secs(2 * 86_400);
+    let plan = compose::Plan { bots: 2, population: 60, sampling: 1, span, told_infected: false, seed: 1 };
+    let options = Options { knowledge: Some(crate::suppress::Knowledge::builtin().unwrap()), ..Options::default() };
+    let (table, _) = published("en");
+    for (bots, sampling) in [(3, 1), (5, 4)] {
+        let cells = grid::grid(&parts, &plan, &options, (&[bots], &[sampling], PUBLISHED_RUNS), |_| {}).unwrap();
+        let same = |cell: &&grid::Cell| (cell.bots, cell.sampling) == (bots, sampling);
+        let (now, then) = (&cells[0], table.iter().find(same).unwrap());
+        assert_eq!(now.line()[..32], then.line()[..32], "the handbook's table is older than the detector");
+    }
+}
+
 #[test]
 fn told_infected_subscribers_name_what_sampling_hid() {
     let Some(folder) = samples() else { return };

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::marker::PhantomData;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use hinomi_wire::flow::Volume;
@@ -277,6 +278,80 @@ fn bind_accepts_the_zone() {
             eprintln!("named-checkzone (bind9-utils) is not installed: the zone is not checked by it");
         }
     }
+}
+
+/// What a checker says of a text, given by standard input; none, said aloud, where it is not installed.
+fn said_by(program: &str, arguments: &[&str], text: &str) -> Option<(bool, String)> {
+    let (input, output) = (Stdio::piped(), Stdio::piped());
+    let spawned = Command::new(program).args(arguments).stdin(input).stdout(output).stderr(Stdio::piped()).spawn();
+    let mut child = spawned.expect("starts");
+    // Who refuses a text early does not read on.
+    let _ = child.stdin.take().expect("piped").write_all(text.as_bytes());
+    let ended = child.wait_with_output().expect("ends");
+    let said = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
+    if ["not found", "No module named", "No such file"].iter().any(|missing| said.contains(missing)) {
+        assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "{program} {arguments:?}: {said}");
+        eprintln!("stands aside: {said}");
+        return None;
+    }
+    Some((ended.status.success(), said))
+}
+
+/// The kernel's own packet filter, in a network namespace without a way out: loaded twice, as operators do each day.
+#[test]
+fn nftables_takes_the_sets_and_what_is_withdrawn_leaves_them() {
+    let load = |text: &str| {
+        let script = "cat > \"$0\" && nft -c -f \"$0\" && nft -f \"$0\" && nft -f \"$0\" && nft list ruleset";
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("sets.nft");
+        let path = path.to_str().expect("text");
+        said_by("unshare", &["--map-root-user", "--net", "sh", "-c", script, path], text)
+    };
+    let text = Form::Nftables.write(&batch());
+    let Some((accepted, ruleset)) = load(&text) else { return };
+    assert!(accepted, "{ruleset}");
+    for shared in batch().endpoints() {
+        let element = format!("{} . {} . {}", shared.address(), shared.transport(), shared.port());
+        assert!(ruleset.contains(&element), "{element}: {ruleset}");
+    }
+    let later = format!("{text}\n{}", Form::Nftables.write(&Batch::new(DAY, Vec::new(), Vec::new())));
+    let (accepted, ruleset) = load(&later).expect("as before");
+    assert!(accepted && !ruleset.contains("elements"), "{ruleset}");
+    assert!(
+        load(&text.replace("inet_proto", "inet_protocol")).is_some_and(|(accepted, _)| !accepted),
+        "it takes anything"
+    );
+}
+
+/// The parser behind ExaBGP's command pipe.
+#[test]
+fn exabgp_reads_every_flow_specification() {
+    const SCRIPT: &str = "
+import sys
+from exabgp.configuration.setup import environment
+environment.setup('')
+from exabgp.reactor.api import API
+api = API(type('Reactor', (), {})())
+for line in sys.stdin:
+    if line.strip() and not line.startswith('#'):
+        print(line.split()[0], *[change.nlri for change in api.api_flow(line.strip())])
+";
+    let read = |text: &str| said_by("/usr/bin/python3", &["-c", SCRIPT], text);
+    let text = Form::Flowspec.write(&batch());
+    let Some((ended, routes)) = read(&text) else { return };
+    assert!(ended, "{routes}");
+    let written: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(routes.lines().count(), written.len(), "{routes}");
+    assert!(routes.lines().all(|route| route.contains(" flow destination-ipv")), "{routes}");
+    for shared in batch().endpoints() {
+        let (address, port) = (shared.address(), shared.port());
+        let of = |route: &&str| {
+            route.contains(&format!(" {address}/")) && route.ends_with(&format!("destination-port ={port}"))
+        };
+        assert_eq!(routes.lines().filter(of).count(), 1, "{address} {port}: {routes}");
+    }
+    let (_, nonsense) = read(&text.replace("destination-port", "destination-harbour")).expect("as before");
+    assert!(!nonsense.contains("flow destination"), "it takes anything: {nonsense}");
 }
 
 proptest! {

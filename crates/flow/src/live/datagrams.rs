@@ -33,6 +33,14 @@ impl Datagrams {
         self.drops
     }
 
+    /// Wipes what the last call brought: subscribers' addresses stand in it, and the next call may be far away or
+    /// shorter.
+    pub(super) fn wipe(&mut self) {
+        for ((_, length), place) in self.met.drain(..).zip(self.buffer.chunks_exact_mut(MAX_BYTES)) {
+            place.get_mut(..length).unwrap_or_default().fill(0);
+        }
+    }
+
     /// What the last call brought: from whom, and the bytes.
     pub(super) fn met(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
         let places = self.buffer.chunks_exact(MAX_BYTES);
@@ -132,6 +140,27 @@ mod tests {
         let nothing = datagrams.receive(&socket, false).expect_err("all were taken");
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         assert_eq!(datagrams.met().count(), 0);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "towards the test's own socket, on loopback")]
+    fn what_was_met_is_wiped() {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("set");
+        let peer = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        let mut datagrams = Datagrams::new();
+        (0..3_usize).for_each(|number| {
+            peer.send_to(&vec![7; 900 + number * 30_000], socket.local_addr().expect("bound")).expect("sent");
+        });
+        let mut seen = 0;
+        while seen < 3 {
+            datagrams.receive(&socket, true).expect("there are some");
+            seen += datagrams.met().count();
+            assert!(datagrams.buffer.contains(&7));
+            datagrams.wipe();
+            assert_eq!(datagrams.met().count(), 0);
+            assert!(datagrams.buffer.iter().all(|byte| *byte == 0));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The job with sockets: threads, the queue between them, and the clock that moves keys, ages and scorings.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use super::desk::{Batch, Desk, Failure, whole};
 use super::keys::SharedKeys;
 use super::part::{Part, tell_analysis};
 use super::scoring::{Outcome, Scorer};
+use super::scrub::scrub_stack;
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
 use super::{loss, receive, watch};
@@ -353,9 +354,12 @@ pub(super) fn turn(keys: &mut Keys, now: Timestamp, recorder: &mut dyn Recorder)
         recorder.keys(now, &events).map_err(FlowError::recorder)?;
     }
     if events.iter().any(|event| matches!(event, KeyEvent::Born { .. }))
-        && let Some((lines, basis)) = recorder.infected().map_err(FlowError::recorder)?
+        && let Some((mut lines, basis)) = recorder.infected().map_err(FlowError::recorder)?
     {
         keys.tell_infected(&lines, &basis);
+        lines.fill(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        std::hint::black_box(&mut lines);
+        scrub_stack();
     }
     Ok(keys.current_epoch())
 }

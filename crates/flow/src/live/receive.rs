@@ -12,6 +12,7 @@ use super::datagrams::{BATCH, Datagrams};
 use super::desk::{Batch, Desk};
 use super::job::{Slot, publish};
 use super::part::{Part, plus};
+use super::scrub::scrub_stack;
 use crate::error::FlowError;
 
 /// How often sums are published.
@@ -85,6 +86,9 @@ impl Receiver<'_> {
         let now = self.desk.clock.now();
         let flows = self.flows(now);
         let count = self.datagrams.met().count();
+        // Of subscribers' addresses nothing stays until the next batch, which may be far away.
+        self.datagrams.wipe();
+        scrub_stack();
         if flows.is_empty() {
             return Ok(Some(count));
         }
@@ -93,6 +97,7 @@ impl Receiver<'_> {
         Ok(Some(count))
     }
 
+    #[inline(never)]
     fn flows(&mut self, now: Timestamp) -> Batch {
         let Self { desk, decoder, datagrams, .. } = self;
         let keys = desk.keys.read();

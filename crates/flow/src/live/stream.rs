@@ -16,6 +16,7 @@ use hinomi_wire::flow::{Decoder, ExporterCounts, Framing};
 
 use super::desk::{Batch, Desk};
 use super::part::{self, Part, plus};
+use super::scrub::scrub_stack;
 use super::sockets::WAIT;
 
 /// Streams at a time; another one is closed at once, and counted.
@@ -178,7 +179,12 @@ impl<'a> Talk<'a> {
                 Ok(0) if self.framing.pending() == 0 => return Ended::ByPeer,
                 Ok(0) => return Ended::Broken,
                 Ok(count) => {
-                    if let Some(why) = self.take(buffer.get(..count).unwrap_or_default()) {
+                    let read = buffer.get_mut(..count).unwrap_or_default();
+                    let ended = self.take(read);
+                    // Of subscribers' addresses nothing stays until the next read, which may be far away.
+                    read.fill(0);
+                    scrub_stack();
+                    if let Some(why) = ended {
                         return why;
                     }
                     publish(self.part());
@@ -198,6 +204,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Takes in bytes; tells why the stream must end, if it must.
+    #[inline(never)]
     fn take(&mut self, bytes: &[u8]) -> Option<Ended> {
         let Self { desk, peer, decoder, framing, .. } = self;
         let now = desk.clock.now();

@@ -1,7 +1,8 @@
 //! The built-in list: what operators publish of their services, each with where they do. Entries expire; check them then.
 //!
 //! Ports are from the IANA service name and port number registry unless a maker's page is named. Addresses of public
-//! resolvers are those their operators publish.
+//! resolvers are those their operators publish. Where a maker asks to go by names, because its addresses change (push of
+//! Windows, of ESET's products), no prefix stands here: ports explain, they vouch for nobody.
 
 /// The list, in the form that operators write.
 pub(super) const LIST: &str = r#"
@@ -55,7 +56,7 @@ weight = "explains"
 [[known]]
 name = "web and content delivery"
 owner = "Hinomi"
-reason = "tcp/80 and 443, QUIC on udp/443 (RFC 9110, RFC 9000): most of what polls over them is lawful"
+reason = "tcp/80 and 443, QUIC on udp/443 (RFC 9110, RFC 9000): most of what polls over them is lawful, push of Windows (WNS, tcp/443 by Microsoft's page on firewalls) and the other way of ESET's push among it"
 expires = "2027-12-31"
 services = ["tcp/80", "tcp/443", "udp/443"]
 weight = "explains"
@@ -63,7 +64,7 @@ weight = "explains"
 [[known]]
 name = "telemetry of message brokers"
 owner = "Hinomi"
-reason = "MQTT over TLS tcp/8883 (IANA secure-mqtt): clouds of device makers keep it open and ping by the clock"
+reason = "MQTT over TLS tcp/8883 (IANA secure-mqtt): clouds of device makers keep it open and ping by the clock, as does ESET's push service (ESET, help page on EPNS: 8883, otherwise 443)"
 expires = "2027-12-31"
 services = ["tcp/8883"]
 weight = "explains"

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hinomi_flow::audit::{CANARIES, Drill, PREFIXES, Verdict};
+use hinomi_flow::audit::{CANARIES, Drill, PREFIXES, SERVERS, Verdict};
 use hinomi_flow::epoch::{EpochLength, Keys};
 use hinomi_flow::inlet::Inlet;
 use hinomi_flow::ledger::{Event, Ledger};
@@ -82,7 +82,7 @@ fn live(way: &mut Way, drill: &Drill, mut leak: impl FnMut(IpAddr)) {
         }
         if round == 0 {
             assert_eq!(way.inlet.counts().flows, 4 * u64::from(CANARIES));
-            assert_eq!(way.servers.len(), 1, "all met one server");
+            assert_eq!(way.servers.len(), 1 + usize::from(SERVERS), "one of IPv4, others of IPv6");
         }
         now = now.plus(MINUTE * 10);
         way.advance(now);
@@ -102,6 +102,8 @@ fn after_their_lifetime_no_byte_of_planted_subscribers_is_left() {
     assert_eq!(disk.verdict(), Verdict::Clean, "{:?}", disk.hits);
     assert!(disk.bytes > 0, "the ledger was read");
     assert!(way.servers.counts().flows > 0);
+    let servers = drill.servers().memory(Path::new("/proc/self")).expect("read");
+    assert!(servers.is_unmistakable(), "the same search finds what is there");
 }
 
 #[test]

@@ -12,18 +12,27 @@ use hinomi_town::flows::{EndpointKind, FlowTruth, Router, Say};
 use hinomi_town::{Plan, TownConfig};
 use hinomi_wire::flow::{Decoder, FlowRecord, Limits};
 
-/// Two days of a town, as its router's messages are decoded.
-fn two_days(size: u32, seed: u64, until: &str) -> (Case, Vec<FlowTruth>) {
-    let router = Router::new(&Plan::new(TownConfig { size, seed, ..TownConfig::default() }).expect("a town"));
+fn town(size: u32, seed: u64) -> Router {
+    Router::new(&Plan::new(TownConfig { size, seed, ..TownConfig::default() }).expect("a town"))
+}
+
+/// So many hours of a town up to a time, as its router's messages are decoded.
+fn decoded(router: &Router, hours: u64, until: &str) -> Vec<FlowRecord> {
     let until: Timestamp = until.parse().expect("a time");
     let exporter: SocketAddr = "127.0.0.1:2055".parse().expect("an address");
     let (mut decoder, mut records) = (Decoder::new(Limits::default()), Vec::<FlowRecord>::new());
-    let messages = router.messages(until.minus(Duration::from_hours(48)));
+    let messages = router.messages(until.minus(Duration::from_hours(hours)));
     for message in messages.take_while(|message| message.time < until) {
         decoder.decode(exporter, message.time, &message.bytes, &mut |record| records.push(record));
     }
     assert_eq!(decoder.counts().refusals(), 0);
-    let truth = router.truth();
+    records
+}
+
+/// Two days of a town.
+fn two_days(size: u32, seed: u64, until: &str) -> (Case, Vec<FlowTruth>) {
+    let router = town(size, seed);
+    let (records, truth) = (decoded(&router, 48, until), router.truth());
     let cnc = truth.iter().filter(|truth| truth.kind == EndpointKind::CommandAndControl);
     let case = Case {
         name: format!("town of {size}, seed {seed}, until {until}"),
@@ -69,6 +78,23 @@ fn the_planted_servers_are_the_first_and_only_findings() {
         let shared = to_say(&truth, &[Say::NamedAndShared]);
         assert_eq!((outcome.exportable, outcome.exportable_true), (shared.len(), shared.len()));
     }
+}
+
+#[test]
+fn a_router_that_samples_says_so_and_the_truth_stays() {
+    let packets = |records: &[FlowRecord]| -> u64 {
+        let of = |record: &FlowRecord| record.forward.packets + record.reverse.map_or(0, |back| back.packets);
+        records.iter().map(|record| of(record) * u64::from(record.sampling)).sum()
+    };
+    let (all, until) = (town(256, 7), "2026-11-22T07:30:00Z");
+    let sampled = town(256, 7).with_sampling("1:64".parse().expect("a sampling"));
+    let (whole, some) = (decoded(&all, 3, until), decoded(&sampled, 3, until));
+    assert!(whole.iter().all(|record| record.sampling == 1) && some.iter().all(|record| record.sampling == 64));
+    assert!(some.len() * 3 < whole.len() && some.len() > 100, "{} of {}", some.len(), whole.len());
+    let scaled = packets(&some) as f64 / packets(&whole) as f64;
+    assert!((scaled - 1.0).abs() < 0.1, "sampled counts, multiplied, are the traffic: {scaled}");
+    assert_eq!(decoded(&sampled, 3, until), some, "the same seed and time give the same sample");
+    assert_eq!(all.truth(), sampled.truth());
 }
 
 #[test]

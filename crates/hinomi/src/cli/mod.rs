@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use hinomi_model::Timestamp;
 
 pub(crate) use scope::NotYetValid;
 
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     pub(crate) common: Common,
     #[command(flatten)]
     rules: rules::Folders,
+    /// Without a command: the two days of flows that are told at the start end at this moment [default: now].
+    #[arg(long, value_name = "TIME")]
+    flows_until: Option<Timestamp>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -94,8 +98,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     if arguments.command.is_some() && !arguments.rules.folders.is_empty() {
         bail!("--rules stands after the command, as in hinomi survey --rules DIR");
     }
+    if arguments.command.is_some() && arguments.flows_until.is_some() {
+        bail!("--flows-until is for hinomi without a command; a file of flows has town flows --until");
+    }
     match arguments.command {
-        None => block_on(demo::run(&common, &arguments.rules)),
+        None => block_on(demo::run(&common, &arguments.rules, arguments.flows_until)),
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
         Some(Command::Search(options)) => search::run(&common, &options),

@@ -60,8 +60,8 @@ pub(super) struct Flows {
     router: task::JoinHandle<Result<router::Sent>>,
 }
 
-/// Starts both; returns at once.
-pub(super) async fn start(state: &State, town: &Plan) -> Result<Flows> {
+/// Starts both, with the two days up to a moment of the past; returns at once.
+pub(super) async fn start(state: &State, town: &Plan, until: Timestamp) -> Result<Flows> {
     let router = Router::new(town);
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no socket for the collector of flows")?;
     socket.set_read_timeout(Some(WAIT))?;
@@ -71,7 +71,7 @@ pub(super) async fn start(state: &State, town: &Plan) -> Result<Flows> {
     let collector = Collector::new(socket, router.clone(), books)?;
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
-    let collector = std::thread::Builder::new().name("flows".to_owned()).spawn(move || collector.run(now, &told))?;
+    let collector = std::thread::Builder::new().name("flows".to_owned()).spawn(move || collector.run(until, &told))?;
     let (stop_router, mut stopped) = watch::channel(false);
     let sender = LoopbackSender::to(address).await?;
     let router = task::spawn(async move {
@@ -123,19 +123,19 @@ impl Collector {
         Ok(Self { socket, router, books, live, decoder, records: Vec::new() })
     }
 
-    fn run(mut self, now: Timestamp, stop: &AtomicBool) -> Result<()> {
-        let told = self.past(now, stop).and_then(|()| self.present(stop));
+    fn run(mut self, until: Timestamp, stop: &AtomicBool) -> Result<()> {
+        let told = self.past(until, stop).and_then(|()| self.present(stop));
         if let Err(error) = &told {
             output::talk(&format!("hinomi: the collector of flows stopped: {error:#}"));
         }
         told
     }
 
-    /// The past two days, as fast as they are decoded.
-    fn past(&mut self, now: Timestamp, stop: &AtomicBool) -> Result<()> {
-        let from = now.minus(PAST);
+    /// Two days of the past, as fast as they are decoded.
+    fn past(&mut self, until: Timestamp, stop: &AtomicBool) -> Result<()> {
+        let from = until.minus(PAST);
         let mut score_at = from.plus(PAST_SCORED_EVERY);
-        for message in self.router.messages(from).take_while(|message| message.time < now) {
+        for message in self.router.messages(from).take_while(|message| message.time < until) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
@@ -146,7 +146,7 @@ impl Collector {
             self.take(PAST_EXPORTER, message.time, &message.bytes)?;
         }
         self.decoder.forget(PAST_EXPORTER);
-        self.live.tick(now, &mut self.books)?;
+        self.live.tick(until, &mut self.books)?;
         self.live.score(0.0, &mut self.books)?;
         Ok(self.books.arrive(SystemClock.now())?)
     }

@@ -141,10 +141,20 @@ fn what_somebody_refutes_is_gone_and_the_next_list_withdraws_it() {
 fn planted_subscribers_leave_no_trace_and_a_leak_is_caught() {
     let hinomi = collected();
     let told = text(&hinomi, &["flow", "audit"]);
-    assert!(told.contains("memory: no trace") && told.contains("disk: no trace"), "{told}");
-    let leak = hinomi.run(&["flow", "audit", "--leak"]);
-    assert!(!leak.status.success() && String::from_utf8_lossy(&leak.stdout).contains("TRACES"));
+    for clean in ["memory: no trace", "disk: no trace", "memory of a running collector: no trace"] {
+        assert!(told.lines().any(|line| line.starts_with(clean)), "{clean}: {told}");
+    }
+    assert!(told.contains("memory of a running collector: living canaries found, as they must be"), "{told}");
+    assert!(told.contains("are destroyed by its ledger") && told.contains("core dumps are off"), "{told}");
+    let leak = hinomi.run(&["flow", "audit", "--leak", "--japanese"]);
+    let said = String::from_utf8_lossy(&leak.stdout).into_owned();
+    assert!(!leak.status.success());
+    for place in ["メモリー: 痕跡あり", "動作中のコレクターのメモリー: 痕跡あり"] {
+        assert!(said.lines().any(|line| line.starts_with(place)), "{place}: {said}");
+    }
     let kinds = json(&hinomi, &["flow", "ledger"]);
     assert_eq!(kinds[0]["event"]["kind"], "audited");
-    assert_eq!(kinds[0]["event"]["found"], 0);
+    assert_eq!((&kinds[0]["event"]["found"], &kinds[0]["event"]["canaries"]), (&0.into(), &256.into()));
+    let left: Vec<_> = fs::read_dir(hinomi.state().join("flow")).expect("a folder").flatten().collect();
+    assert!(left.iter().all(|entry| entry.path().is_file()), "the audit's own folder is gone: {left:?}");
 }

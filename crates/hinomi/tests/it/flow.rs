@@ -1,9 +1,11 @@
 //! `hinomi flow collect` as its users run it: real datagrams by UDP, IPFIX by TCP, hostile exporters, files, and the end.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::Duration;
 
 use hinomi_model::cnc::status::CollectorStatus;
@@ -15,6 +17,8 @@ use crate::program::{Installation, samples, stand_aside, until};
 
 /// How long a collector may take for what a test asks of it.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Every system grants this: Linux's own default is larger.
+const LEAST_BUFFER: u64 = 160 << 10;
 /// Lines of the made-up carrier; never on the wire here, only in records.
 const SUBSCRIBERS: &str = "198.18.0.0/16";
 
@@ -23,6 +27,8 @@ pub(crate) struct Collector {
     child: Child,
     folder: PathBuf,
     address: SocketAddr,
+    /// Datagrams that routers of the test sent, and how much room they take at most where they wait.
+    sent: Rc<Cell<(u64, u64)>>,
 }
 
 impl Collector {
@@ -34,7 +40,8 @@ impl Collector {
         let out = std::fs::File::create(here.path("out")).expect("a file");
         let errors = std::fs::File::create(here.path("err")).expect("a file");
         let child = command.stdout(out).stderr(errors).spawn().expect("starts");
-        let mut collector = Self { child, folder: here.path(""), address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut collector =
+            Self { child, folder: here.path(""), address: SocketAddr::from(([127, 0, 0, 1], 0)), sent: Rc::default() };
         until("the collector listens", PATIENCE, || {
             let ended = collector.child.try_wait().expect("a child");
             assert!(ended.is_none(), "it ended: {}", collector.text("err"));
@@ -118,6 +125,8 @@ fn accounted(status: &CollectorStatus) {
 pub(crate) struct Router {
     socket: UdpSocket,
     to: SocketAddr,
+    status: PathBuf,
+    sent: Rc<Cell<(u64, u64)>>,
     datagrams: u64,
     bytes: u64,
 }
@@ -125,14 +134,45 @@ pub(crate) struct Router {
 impl Router {
     pub(crate) fn towards(collector: &Collector) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
-        Self { socket, to: collector.address, datagrams: 0, bytes: 0 }
+        let (status, sent) = (collector.folder.join("state/flow/status.json"), Rc::clone(&collector.sent));
+        Self { socket, to: collector.address, status, sent, datagrams: 0, bytes: 0 }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "towards the test's own collector, on loopback")]
+    /// Sends no faster than the collector takes in: how large a buffer the system grants differs.
     pub(crate) fn send(&mut self, datagram: &[u8]) {
+        let (datagrams, waiting) = self.sent.get();
+        // The system reckons with what keeping a datagram takes: its pages, and a head.
+        let room = 2 * datagram.len() as u64 + 4_096;
+        let waiting = match waiting + room > self.granted_bytes() / 2 {
+            true => {
+                until("what was sent is taken in", PATIENCE, || self.status().received.datagrams >= datagrams);
+                room
+            }
+            false => waiting + room,
+        };
+        self.sent.set((datagrams + 1, waiting));
+        self.flood(datagram);
+    }
+
+    /// Sends at once.
+    #[expect(clippy::disallowed_methods, reason = "towards the test's own collector, on loopback")]
+    fn flood(&mut self, datagram: &[u8]) {
         self.socket.send_to(datagram, self.to).expect("sent");
         self.datagrams += 1;
         self.bytes += datagram.len() as u64;
+    }
+
+    fn status(&self) -> CollectorStatus {
+        let text = std::fs::read_to_string(&self.status).expect("sums");
+        CollectorStatus::read(&text).expect("a whole document at any time")
+    }
+
+    /// What the system grants to one receiver; none is published before it received something.
+    fn granted_bytes(&self) -> u64 {
+        match self.status().received {
+            received if received.datagrams == 0 => LEAST_BUFFER,
+            received => received.buffer_bytes.max(LEAST_BUFFER),
+        }
     }
 }
 
@@ -215,6 +255,30 @@ fn ask(line: u8, server: [u8; 4], port: u16) -> Vec<u8> {
     record.push(6);
     record.extend([0, 0, 0, 5, 0, 0, 1, 44]);
     record
+}
+
+#[test]
+fn nobody_gets_a_core_dump_and_only_a_drill_is_searchable() {
+    let (here, there) = (Installation::new(), Installation::new());
+    let (guarded, open) = (Collector::start(&here, &[]), Collector::start(&there, &["--searchable"]));
+    for collector in [&guarded, &open] {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", collector.child.id())).expect("it runs");
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("told");
+        assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    }
+    // The system gives what belongs to a process that is closed to others to root.
+    let owner = |collector: &Collector| {
+        std::os::unix::fs::MetadataExt::uid(
+            &std::fs::metadata(format!("/proc/{}/mem", collector.child.id())).expect("it runs"),
+        )
+    };
+    let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(here.path("out")).expect("a file"));
+    assert_eq!((owner(&guarded), owner(&open)), (0, own));
+    guarded.end();
+    open.end();
+    let ledger = |here: &Installation| std::fs::read_to_string(here.path("state/flow/ledger.jsonl")).expect("a ledger");
+    assert!(ledger(&there).contains("may read the collector's memory"), "{}", ledger(&there));
+    assert!(!ledger(&here).contains("may read the collector's memory"), "{}", ledger(&here));
 }
 
 #[test]
@@ -434,11 +498,11 @@ fn a_flood_that_nobody_can_take_is_told_as_dropped_or_taken() {
     let mut router = Router::towards(&collector);
     let flows: Vec<_> = (0..12_u8).map(|line| ([198, 18, 1, line], [203, 0, 113, line], 443)).collect();
     for number in 0..20_000 {
-        router.send(&netflow5(number * 24, &flows));
+        router.flood(&netflow5(number * 24, &flows));
     }
     // The system tells drops with the next datagram that it does not drop.
     collector.wait("all is taken or told as dropped", |status| {
-        router.send_again(&netflow5(0, &[]));
+        router.again(&netflow5(0, &[]));
         status.received.datagrams + status.received.kernel_drops >= 20_000
     });
     let (status, _) = collector.end();
@@ -447,9 +511,9 @@ fn a_flood_that_nobody_can_take_is_told_as_dropped_or_taken() {
 }
 
 impl Router {
-    /// As [`send`](Self::send), through a shared reference.
+    /// As [`flood`](Self::flood), without counting.
     #[expect(clippy::disallowed_methods, reason = "towards the test's own collector, on loopback")]
-    fn send_again(&self, datagram: &[u8]) {
+    fn again(&self, datagram: &[u8]) {
         self.socket.send_to(datagram, self.to).expect("sent");
     }
 }

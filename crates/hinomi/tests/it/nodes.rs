@@ -107,7 +107,58 @@ fn blocks(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_bus_that_is_not_there_and_a_worker_that_is_not_there_are_told() {
+fn planted_subscribers_leave_no_trace_on_a_bus_and_in_its_workers() {
+    let here = Installation::new();
+    let Some(nats) = Nats::start(&here.path("")) else { return };
+    let store = here.path("store");
+    let store = store.to_str().expect("a path");
+    let told = here.json(&["flow", "audit", "--bus", &nats.url, "--bus-store", store]);
+    assert_eq!(told["clean"], true, "{told}");
+    let places = |list: &str| -> Vec<String> {
+        let all = told[list].as_array().cloned().unwrap_or_default();
+        all.iter().map(|each| each["where"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let searched = places("searched");
+    for place in
+        ["memory", "disk", "collector-memory", "worker-0-memory", "worker-1-memory", "collector-disk", "bus-store"]
+    {
+        assert!(searched.iter().any(|name| name == place), "{place}: {told}");
+    }
+    assert_eq!(
+        searched.iter().filter(|place| *place == "bus").count(),
+        3,
+        "while they live, afterwards, at the end: {told}"
+    );
+    let controls = told["controls"].as_array().expect("a list");
+    assert!(controls.iter().all(|control| control["found"] == true), "{told}");
+    let controls = places("controls");
+    for place in ["memory", "collector-memory", "worker-0-memory", "worker-1-memory", "collector-disk", "bus"] {
+        assert!(controls.iter().any(|name| name == place), "{place}: {told}");
+    }
+    assert_eq!((&told["collector"]["core_dumps"], &told["collector"]["keys_destroyed"]), (&false.into(), &true.into()));
+    assert!(blocks(&here.path("store")).is_empty(), "nothing of it was written to the bus's disk");
+}
+
+#[test]
+fn a_worker_that_is_not_there_is_named() {
+    let here = Installation::new();
+    let Some(nats) = Nats::start(&here.path("")) else { return };
+    let (_worker, first) = here.start(&["flow", "work", "--bus", &nats.url, "--partition", "0", "--json"]);
+    assert!(first.contains("ready"), "{first}");
+    let (list, log) = (here.path("subscribers.txt"), here.path("conn.log"));
+    fs::write(&list, "10.0.0.0/8\n").expect("written");
+    let line = "{\"ts\":1763769600.5,\"id.orig_h\":\"10.1.2.3\",\"id.orig_p\":40000,\"id.resp_h\":\"203.0.113.4\",\
+                \"id.resp_p\":443,\"proto\":\"tcp\",\"duration\":1.5,\"orig_pkts\":3,\"orig_ip_bytes\":300,\
+                \"resp_pkts\":3,\"resp_ip_bytes\":900}\n";
+    fs::write(&log, line).expect("written");
+    let (list, log) = (list.to_str().expect("a path"), log.to_str().expect("a path"));
+    let collect = ["flow", "collect", "--subscribers", list, "--read", log, "--partitions", "2", "--bus", &nats.url];
+    let said = here.fail(&collect);
+    assert!(said.contains("[1]") && said.contains("hinomi flow work"), "{said}");
+}
+
+#[test]
+fn a_bus_that_is_not_there_is_told() {
     let here = Installation::new();
     let list = here.path("subscribers.txt");
     fs::write(&list, "100.64.0.0/10\n").expect("written");

@@ -89,6 +89,9 @@ impl Installation {
         let mut command = self.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+        let mut talk = child.stderr.take().expect("piped");
+        // A pipe that nobody reads is full one day, and who writes into it waits for ever.
+        std::thread::spawn(move || std::io::copy(&mut talk, &mut std::io::sink()));
         let background = Background { child };
         let mut first = String::new();
         lines.read_line(&mut first).expect("a first line");

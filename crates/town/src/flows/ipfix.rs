@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use hinomi_model::Timestamp;
 
+use super::sampling::Sampling;
 use super::session::{Amount, Flow};
 
 /// What fits in one datagram without fragments on any path of today.
@@ -58,6 +59,7 @@ pub struct Message {
 #[derive(Clone, Debug)]
 pub(super) struct Exporter {
     domain: u32,
+    sampling: Sampling,
     /// Data records that were sent.
     sequence: u32,
     /// Records of each template that wait.
@@ -65,8 +67,8 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    pub(super) fn new(domain: u32) -> Self {
-        Self { domain, sequence: 0, waiting: Default::default() }
+    pub(super) fn new(domain: u32, sampling: Sampling) -> Self {
+        Self { domain, sampling, sequence: 0, waiting: Default::default() }
     }
 
     /// Takes a flow; a message when one is full, which then waits no longer.
@@ -107,7 +109,8 @@ impl Exporter {
         for (number, is_v6, both) in TEMPLATES {
             write_template(&mut templates, number, is_v6, both);
         }
-        // Scope: the selector. Then how it selects: each packet, none left out.
+        // Scope: the selector. Then how it selects: one packet is taken, so many are left out (samplingPacketInterval and
+        // samplingPacketSpace, RFC 5477 section 8.2).
         for number in [OPTIONS_TEMPLATE, 4, 1] {
             option.extend_from_slice(&number.to_be_bytes());
         }
@@ -117,7 +120,7 @@ impl Exporter {
         sampling.push(SELECTOR);
         sampling.extend_from_slice(&COUNT_BASED.to_be_bytes());
         sampling.extend_from_slice(&1_u32.to_be_bytes());
-        sampling.extend_from_slice(&0_u32.to_be_bytes());
+        sampling.extend_from_slice(&self.sampling.packets().saturating_sub(1).to_be_bytes());
         write_set(&mut sets, TEMPLATE_SET, &templates);
         write_set(&mut sets, OPTIONS_TEMPLATE_SET, &option);
         write_set(&mut sets, OPTIONS_TEMPLATE, &sampling);

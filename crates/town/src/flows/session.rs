@@ -14,8 +14,8 @@ pub(super) const RST: u8 = 4;
 pub(super) const ACK: u8 = 16;
 /// FIN, SYN, PSH and ACK: an ordinary connection from beginning to end.
 pub(super) const WHOLE: u8 = 27;
-const FIN: u8 = 1;
-const PSH_ACK: u8 = 24;
+pub(super) const FIN: u8 = 1;
+pub(super) const PSH_ACK: u8 = 24;
 /// A router tells of a session that goes on after so long, as a piece.
 pub(super) const ACTIVE_TIMEOUT_SECONDS: f64 = 1_800.0;
 /// A router tells of a session that fell silent after so long at most.

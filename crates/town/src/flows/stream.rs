@@ -12,6 +12,7 @@ use hinomi_model::Timestamp;
 use super::Router;
 use super::clock::Block;
 use super::ipfix::{Exporter, Message};
+use super::sampling::Sampling;
 use super::session::{Flow, LONGEST_SECONDS};
 
 /// A router sends what it has this often at least.
@@ -112,6 +113,8 @@ impl Iterator for Flows {
 /// The messages that tell them; never ends.
 pub struct Messages {
     flows: Flows,
+    seed: u64,
+    sampling: Sampling,
     exporters: [Exporter; 2],
     next_flush: Timestamp,
     next_introduction: Timestamp,
@@ -121,10 +124,11 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub(super) fn new(flows: Flows) -> Self {
+    pub(super) fn new(flows: Flows, seed: u64, sampling: Sampling) -> Self {
         let from = flows.from;
-        let exporters = DOMAINS.map(Exporter::new);
-        Self { flows, exporters, next_flush: from, next_introduction: from, held: None, ready: VecDeque::new() }
+        let exporters = DOMAINS.map(|domain| Exporter::new(domain, sampling));
+        let (held, ready) = (None, VecDeque::new());
+        Self { flows, seed, sampling, exporters, next_flush: from, next_introduction: from, held, ready }
     }
 
     /// Sends what waits, and the templates when it is their time.
@@ -159,8 +163,10 @@ impl Iterator for Messages {
                 continue;
             }
             let exporter = self.exporters.iter_mut().zip(DOMAINS).find(|(_, domain)| *domain == told.domain);
-            if let Some((exporter, _)) = exporter {
-                self.ready.extend(exporter.take(told.time, &told.flow));
+            if let Some((exporter, _)) = exporter
+                && let Some(flow) = self.sampling.left(self.seed, &told.flow)
+            {
+                self.ready.extend(exporter.take(told.time, &flow));
             }
         }
     }

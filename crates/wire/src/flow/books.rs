@@ -1,6 +1,7 @@
 //! What all exporters share: the limits, how much is kept in total, the counts, and the data that wait.
 
 use hinomi_model::Timestamp;
+use zeroize::Zeroizing;
 
 use super::counts::{Counts, Reason, wide};
 use super::exporter::{DomainKey, Exporter};
@@ -53,8 +54,8 @@ pub(super) struct Held {
     pub clock: Clock,
     /// When it came.
     pub at: Timestamp,
-    /// The set without its header.
-    pub body: Box<[u8]>,
+    /// The set without its header; wiped when it goes, for addresses stand in it.
+    pub body: Zeroizing<Box<[u8]>>,
 }
 
 impl Held {

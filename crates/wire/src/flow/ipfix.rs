@@ -4,6 +4,8 @@
 //! their own length parts them. Withdrawals of templates are honoured over UDP too, where no exporter should send them:
 //! one that does means it.
 
+use zeroize::Zeroizing;
+
 use super::books::{Message, Seat};
 use super::counts::{Part, Reason};
 use super::exporter::DomainKey;
@@ -14,6 +16,8 @@ use super::times::Clock;
 use crate::Malformed;
 
 const HEADER_BYTES: usize = 16;
+/// What the length in a header can say.
+const MAX_MESSAGE_BYTES: usize = 65_535;
 const VERSION: [u8; 2] = [0, 10];
 
 /// Reads a datagram: one message, or several.
@@ -60,12 +64,13 @@ fn read_message(seat: &mut Seat<'_>, header: &[u8; HEADER_BYTES], body: &[u8], e
     seat.exporter.see_number(key, Unit::Records, u32::from_be_bytes([n0, n1, n2, n3]), records);
 }
 
-/// Finds messages in a stream. Keeps at most one message that is not whole yet: 65,535 bytes.
+/// Finds messages in a stream. Keeps at most one message that is not whole yet: 65,535 bytes. What it kept is wiped once
+/// it was handed out, and at the end: subscribers' addresses stand in it.
 ///
 /// After an error the stream has lost its place and must be closed (RFC 7011 section 10.4.3).
 #[derive(Clone, Debug, Default)]
 pub struct Framing {
-    begun: Vec<u8>,
+    begun: Zeroizing<Vec<u8>>,
 }
 
 impl Framing {
@@ -87,10 +92,15 @@ impl Framing {
         while !bytes.is_empty() {
             let needed = needed(&self.begun)?;
             let (taken, after) = bytes.split_at_checked(needed).unwrap_or((bytes, &[]));
+            if self.begun.capacity() == 0 {
+                // At once: a list that grows leaves copies behind.
+                self.begun.reserve_exact(MAX_MESSAGE_BYTES);
+            }
             self.begun.extend_from_slice(taken);
             bytes = after;
             if !self.begun.is_empty() && needed_for_header(&self.begun) == 0 && needed_for_body(&self.begun)? == 0 {
                 each(&self.begun);
+                self.begun.fill(0);
                 self.begun.clear();
             }
         }

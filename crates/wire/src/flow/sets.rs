@@ -3,6 +3,8 @@
 //! [`read`] walks the sets of a message: templates are compiled and kept, data are projected by theirs, or held until
 //! it comes. Every byte is counted on the way.
 
+use zeroize::Zeroizing;
+
 use super::books::{Books, Held, Message, Seat};
 use super::counts::{Clamped, Part, Reason, wide};
 use super::exporter::{Domain, DomainKey, Exporter, Known};
@@ -175,7 +177,7 @@ fn hold(seat: &mut Seat<'_>, message: &Message<'_>, id: u16, body: &[u8]) {
     match domains.get_mut(&message.key) {
         Some(domain) if has_room => {
             books.hold(kept, body.len());
-            let held = Held { clock: message.clock, at: *received, body: body.into() };
+            let held = Held { clock: message.clock, at: *received, body: Zeroizing::new(body.into()) };
             domain.held.entry(id).or_default().push(held);
         }
         _ => books.counts.refuse(Reason::MissingTemplate, body.len()),

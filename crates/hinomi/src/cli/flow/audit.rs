@@ -1,119 +1,169 @@
-//! `hinomi flow audit`: planted subscribers pass through the real path, and afterwards no byte of them is left.
+//! `hinomi flow audit`: planted subscribers pass through, and afterwards no byte of them is left.
+//!
+//! ```text
+//!   Inside: inlet, pairs and servers in this process, by a clock of the drill's own -> this memory, flow/ on disk
+//!   Live:   flow collect (and flow work, over a bus) started for it, real datagrams, ten-second epochs
+//!             -> their memory, their folder, the streams of the bus
+//! ```
+//!
+//! Each search is shown to find what is there: canaries while they live, and the servers they met ([`Control`]).
+
+mod child;
+mod exporter;
+mod inside;
+mod live;
+mod told;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use hinomi_flow::audit::{CANARIES, Drill, PREFIXES, Report, Verdict};
-use hinomi_flow::epoch::{EpochLength, Keys};
-use hinomi_flow::inlet::Inlet;
+use hinomi_flow::audit::{CANARIES, Drill, Report, Verdict};
 use hinomi_flow::ledger::{Event, Ledger};
-use hinomi_flow::pair::{PairConfig, Pairs};
-use hinomi_flow::server::{ServerConfig, Servers};
-use hinomi_flow::subscribers::Subscribers;
 use hinomi_model::{Clock, SystemClock, Timestamp};
-use hinomi_wire::flow::FlowRecord;
-use serde_json::{Value, json};
 
 use crate::cli::Common;
-use crate::output;
+use crate::limits;
 use crate::witness;
-
-/// Length of an epoch in the drill, by the drill's own clock.
-const EPOCH: Duration = Duration::from_secs(600);
-/// How long a key outlives its epoch in it.
-const GRACE: Duration = Duration::from_secs(60);
-/// Epochs that pass: planted subscribers in the first, others after them.
-const EPOCHS: u16 = 5;
-/// Places with a trace that are listed.
-const MAX_LISTED: usize = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Keep the addresses on purpose, to see that the search finds them.
     #[arg(long)]
     leak: bool,
+    /// Only the path within this process: no collector is started.
+    #[arg(long, conflicts_with = "bus")]
+    quick: bool,
+    /// Also with two workers, over this NATS server with JetStream; the audit has streams of its own there.
+    #[arg(id = "bus", long = "bus", value_name = "URL", env = "HINOMI_BUS", hide_env_values = true)]
+    url: Option<String>,
+    /// Also search the folder in which that server keeps its streams.
+    #[arg(long, value_name = "DIR", requires = "bus")]
+    bus_store: Option<PathBuf>,
+    /// In Japanese.
+    #[arg(long)]
+    japanese: bool,
+}
+
+/// A place in which something was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// This process.
+    Own,
+    /// The state folder.
+    Disk,
+    /// The collector that was started.
+    Collector,
+    /// What it writes.
+    CollectorDisk,
+    /// One that was started, by its partition.
+    Worker(u32),
+    /// The streams.
+    Bus,
+    /// The folder of the bus's server.
+    BusStore,
+}
+
+/// When it was searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// While their key lived.
+    Alive,
+    /// After that.
+    Over,
+    /// After the processes had ended.
+    Ended,
+}
+
+/// A search that shall find nothing.
+struct Searched {
+    place: Place,
+    when: When,
+    report: Report,
+}
+
+/// A search that must find something, so that finding nothing means something.
+struct Control {
+    place: Place,
+    what: Sought,
+    found: bool,
+}
+
+/// What a control looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sought {
+    /// Planted subscribers.
+    Canaries,
+    /// The servers they met, which may stay.
+    Servers,
+}
+
+/// All that an audit showed.
+#[derive(Default)]
+struct Shown {
+    searched: Vec<Searched>,
+    controls: Vec<Control>,
+    /// Addresses kept within this process on purpose.
+    kept: usize,
+    /// What the started collector went through.
+    life: Option<Life>,
+}
+
+/// The life of the canaries in the started collector.
+struct Life {
+    /// Flows that it made of what it was sent.
+    flows: u64,
+    /// The epochs of the canaries, whose keys the collector's ledger says are destroyed.
+    epochs: Vec<u32>,
+    seconds: u64,
+    /// Whether the system writes core dumps of the processes.
+    core_dumps: bool,
+}
+
+impl Shown {
+    fn is_clean(&self) -> bool {
+        self.searched.iter().all(|searched| searched.report.verdict() == Verdict::Clean) && self.can_search()
+    }
+
+    /// Whether every control found what it must, and no process may leave its memory in a file.
+    fn can_search(&self) -> bool {
+        self.controls.iter().all(|control| control.found) && self.life.as_ref().is_none_or(|life| !life.core_dumps)
+    }
+
+    fn hits(&self) -> u64 {
+        self.searched.iter().map(|each| each.report.hits.len() as u64 + each.report.more_hits).sum()
+    }
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    limits::no_core_dumps()?;
     let state = common.state()?;
     let folder = state.make()?.join("flow");
     let scratch = Scratch::make(&folder)?;
-    let now = SystemClock.now();
-    let drill = Drill::new(rand_seed(now));
-    let mut way = Way::new(&scratch.0, now)?;
-    let kept = way.live(&drill, now, options.leak)?;
-    let reports = [("memory", drill.memory(Path::new("/proc/self"))?), ("disk", drill.folder(&folder)?)];
-    // Kept addresses must live until here.
-    let kept = std::hint::black_box(kept).len();
-    drop(way);
-    let canaries = u64::from(CANARIES) * 2;
-    let found: u64 = reports.iter().map(|(_, report)| report.hits.len() as u64 + report.more_hits).sum();
+    let mut shown = Shown::default();
+    // First, and with canaries of its own: what follows keeps addresses in this process, as exporters do.
+    inside::run(&folder, &scratch.0, options.leak, &mut shown)?;
+    if !options.quick {
+        live::run(&scratch.0, options, &mut shown)?;
+    }
+    let canaries = u64::from(CANARIES) * 2 * if options.quick { 1 } else { 2 };
     if !options.leak {
-        let found = if clean(&reports) { 0 } else { found };
+        let found = if shown.is_clean() { 0 } else { shown.hits() };
         let now = SystemClock.now();
         Ledger::open(&witness::ledger_path(state.dir()), now)?.append(now, Event::Audited { canaries, found })?;
     }
-    tell(common, &reports, canaries, kept)?;
-    ensure!(clean(&reports), "traces of planted subscribers were found, or something could not be searched");
+    told::tell(common.json, options.japanese, canaries, &shown)?;
+    ensure!(shown.can_search(), "a search did not find what is there: it shows nothing");
+    ensure!(shown.is_clean(), "traces of planted subscribers were found, or something could not be searched");
     Ok(())
 }
 
-fn clean(reports: &[(&str, Report)]) -> bool {
-    reports.iter().all(|(_, report)| report.verdict() == Verdict::Clean)
-}
-
-/// A seed nobody could have prepared for: time, process, and where the system put this process.
-fn rand_seed(now: Timestamp) -> [u8; 32] {
+/// Canaries that nobody could have prepared for: time, process, and where the system put this process.
+fn drill(now: Timestamp) -> Drill {
     let here = 0_u8;
     let parts = format!("{} {} {:p}", now.as_micros(), std::process::id(), &raw const here);
-    <hinomi_flow::ledger::Sha256 as hinomi_model::merkle::TreeHash>::hash(&[parts.as_bytes()])
-}
-
-fn tell(common: &Common, reports: &[(&str, Report)], canaries: u64, kept: usize) -> Result<()> {
-    if common.json {
-        let places: Vec<Value> = reports.iter().map(|(name, report)| as_json(name, report)).collect();
-        return output::json(&json!({ "canaries": canaries, "kept_on_purpose": kept, "searched": places }));
-    }
-    output::line(&format!(
-        "{canaries} planted subscribers passed through inlet, pairs and servers; {EPOCHS} epochs later:"
-    ))?;
-    for (name, report) in reports {
-        let verdict = match report.verdict() {
-            Verdict::Clean => "no trace",
-            Verdict::Incomplete => "no trace, but not everything could be read",
-            Verdict::Found => "TRACES",
-        };
-        let chance =
-            format!("four bare bytes met {} times, {} by pure chance", report.planted_v4_met, report.control_v4_met);
-        output::line(&format!("{name}: {verdict} in {} places, {} bytes ({chance})", report.places, report.bytes))?;
-        for hit in report.hits.iter().filter(|_| report.verdict() == Verdict::Found).take(MAX_LISTED) {
-            let place = output::clean_line(&hit.place, 200);
-            output::line(&format!("  canary {} as {:?} at {place}, {}", hit.canary, hit.form, hit.offset))?;
-        }
-        report
-            .unread
-            .iter()
-            .take(MAX_LISTED)
-            .for_each(|place| output::talk(&format!("not read: {}", output::clean_line(place, 200))));
-    }
-    Ok(())
-}
-
-fn as_json(name: &str, report: &Report) -> Value {
-    json!({
-        "where": name,
-        "verdict": format!("{:?}", report.verdict()).to_lowercase(),
-        "places": report.places,
-        "bytes": report.bytes,
-        "hits": report.hits.len() as u64 + report.more_hits,
-        "bare_v4_planted": report.planted_v4_met,
-        "bare_v4_control": report.control_v4_met,
-        "unread": report.unread,
-    })
+    Drill::new(<hinomi_flow::ledger::Sha256 as hinomi_model::merkle::TreeHash>::hash(&[parts.as_bytes()]))
 }
 
 /// A folder for what the drill itself writes, gone at the end.
@@ -130,68 +180,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The real path from record to server, with keys and a ledger of its own.
-struct Way {
-    keys: Keys,
-    inlet: Inlet,
-    pairs: Pairs,
-    servers: Servers,
-    ledger: Ledger,
-}
-
-impl Way {
-    fn new(folder: &Path, now: Timestamp) -> Result<Self> {
-        let subscribers = Subscribers::read(&PREFIXES.join("\n"))?;
-        let config = ServerConfig { clients_to_admit: 1, epochs_kept: 2, ..ServerConfig::default() };
-        Ok(Self {
-            keys: Keys::new(EpochLength::new(EPOCH, GRACE)?),
-            inlet: Inlet::new(Arc::new(subscribers)),
-            pairs: Pairs::new(PairConfig::default()),
-            servers: Servers::new(config),
-            ledger: Ledger::open(&folder.join("ledger.jsonl"), now)?,
-        })
-    }
-
-    /// Planted subscribers, then what follows in life: others, and the end of their epochs. Gives the addresses that
-    /// were kept on purpose.
-    fn live(&mut self, drill: &Drill, start: Timestamp, leak: bool) -> Result<Vec<std::net::IpAddr>> {
-        let (mut now, mut kept) = (start, Vec::new());
-        self.advance(now)?;
-        for round in 0..EPOCHS {
-            for number in 0..2 * CANARIES {
-                let number = round * 1_000 + number;
-                let record = if round == 0 { drill.planted(number, now) } else { drill.ordinary(number, now) };
-                self.take(&record, now);
-                if leak {
-                    kept.push(record.source);
-                }
-            }
-            ensure!(self.servers.counts().flows > 0, "no planted flow arrived: the drill would show nothing");
-            now = now.plus(EPOCH);
-            self.advance(now)?;
-        }
-        Ok(kept)
-    }
-
-    fn advance(&mut self, now: Timestamp) -> Result<()> {
-        for event in self.keys.advance(now)? {
-            self.ledger.append(now, Event::from(event))?;
-        }
-        self.servers.advance(self.keys.current_epoch());
-        Ok(())
-    }
-
-    /// Each record both whole and as two halves, so that halves wait in the table too.
-    fn take(&mut self, record: &FlowRecord, now: Timestamp) {
-        let mut ready = Vec::new();
-        for half in [*record, FlowRecord { reverse: None, ..*record }] {
-            if let Ok(flow) = self.inlet.take(&self.keys, &half) {
-                self.pairs.take(flow, now, &mut ready);
-            }
-        }
-        ready.iter().for_each(|flow| self.servers.take(flow));
     }
 }

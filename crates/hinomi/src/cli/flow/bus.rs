@@ -3,6 +3,8 @@
 //! Two streams in the server's memory, never on its disk: parcels by partition, and replies. What a worker has dealt with
 //! is deleted at once, the rest after ten minutes. A full stream makes the collector wait.
 
+mod onlooker;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -19,6 +21,8 @@ use hinomi_model::{Clock as _, SystemClock};
 use tokio::runtime::Runtime;
 
 use crate::output::talk;
+
+pub(crate) use onlooker::Onlooker;
 
 /// Longest life of a parcel or reply that nobody takes.
 const MAX_AGE: Duration = Duration::from_secs(600);

@@ -30,6 +30,7 @@ use hinomi_wire::flow::Limits;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::super::Common;
+use crate::limits::Memory;
 use crate::output;
 use books::Books;
 use door::Door;
@@ -40,6 +41,8 @@ use rules::Rule;
 const LISTEN: &str = "127.0.0.1:2055";
 /// Bytes of a file that are read at once.
 const BUFFER: usize = 256 * 1_024;
+/// Said of a collector whose memory is not closed.
+const OPEN: &str = "other processes of this user may read the collector's memory";
 /// The longest grace of a key after its epoch.
 const GRACE: Duration = Duration::from_secs(3_600);
 
@@ -75,9 +78,12 @@ pub(crate) struct Options {
     epoch: Duration,
     #[command(flatten)]
     lists: lists::Lists,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    options.memory.guard()?;
     let subscribers = Arc::new(subscribers(&options.subscribers)?);
     let epochs = EpochLength::new(options.epoch, GRACE)?;
     let loaded = options.lists.load()?;
@@ -105,6 +111,7 @@ fn rules(options: &Options, subscribers: &Subscribers, loaded: &Loaded) -> Vec<R
         Rule::new("program", env!("CARGO_PKG_VERSION")),
         Rule::new("subscribers", format!("{v4} ranges of IPv4, {v6} of IPv6")),
         Rule::new("epoch", format!("{epoch} s, and {grace} s of grace")),
+        Rule::new("memory", if options.memory.searchable { OPEN } else { "closed to other processes" }),
     ];
     own.into_iter().chain(options.lists.rules(loaded, !options.read.is_empty())).collect()
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::super::Common;
 use super::bus::{Server, Workers};
 use super::collect;
+use crate::limits::Memory;
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -20,9 +21,12 @@ pub(crate) struct Options {
     /// Which partition, from 0.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..i64::from(MAX_PARTITIONS)))]
     partition: u32,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    options.memory.guard()?;
     let stop = Arc::new(AtomicBool::new(false));
     collect::stop_when_asked(&stop, "stopping: what this partition knows is forgotten")?;
     let mut bus = Workers::connect(&options.server, options.partition)?;

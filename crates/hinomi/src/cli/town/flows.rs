@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use hinomi_model::{Clock, SystemClock, Timestamp};
 use hinomi_town::Plan;
-use hinomi_town::flows::{LoopbackSender, Router, Say};
+use hinomi_town::flows::{LoopbackSender, Router, Sampling, Say};
 use serde_json::json;
 
 use super::super::Common;
@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// When a file's hours end, as 2026-11-22T10:00:00Z [default: now].
     #[arg(long, value_name = "TIME", requires = "out")]
     until: Option<Timestamp>,
+    /// Look at one of so many packets, as 1:256, and say so as routers do: fewer flows, smaller counts, the same truth.
+    #[arg(long, value_name = "1:N", default_value_t = Sampling::ALL)]
+    sampling: Sampling,
     #[command(flatten)]
     target: Target,
 }
@@ -50,7 +53,7 @@ struct Target {
 }
 
 pub(super) async fn run(common: &Common, options: &Options) -> Result<()> {
-    let router = Router::new(&Plan::new(options.town.config())?);
+    let router = Router::new(&Plan::new(options.town.config())?).with_sampling(options.sampling);
     match (&options.target.out, options.target.to) {
         (Some(path), _) => write(common, options, &router, path),
         (None, Some(collector)) => send(common, options, &router, collector).await,
@@ -80,7 +83,7 @@ fn write(common: &Common, options: &Options, router: &Router, path: &Path) -> Re
         let subscribers = Router::subscribers();
         return output::json(&json!({
             "file": path, "from": from, "until": until, "messages": messages, "flows": flows, "bytes": bytes,
-            "subscribers": subscribers,
+            "sampling": options.sampling.packets(), "subscribers": subscribers,
         }));
     }
     output::line(&format!("{}: {flows} flows in {messages} messages, {from} to {until}", path.display()))?;

@@ -2,17 +2,17 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hinomi_flow::detect::detection::Detection;
 use hinomi_flow::epoch::{LegalBasis, MAX_INFECTED};
 use hinomi_flow::export::gate::{DEFAULT_K, Gate};
 use hinomi_flow::finding::Held;
 use hinomi_flow::ledger::Words;
-use hinomi_flow::live::AnalysisConfig;
+use hinomi_flow::live::{AnalysisConfig, scrub_stack};
 use hinomi_flow::pair::PairConfig;
 use hinomi_flow::server::ServerConfig;
 use hinomi_flow::suppress::Knowledge;
@@ -173,32 +173,46 @@ impl Lists {
         let words = Words::new(basis).context("--legal-basis")?;
         let infected = Infected { path: path.clone(), basis: LegalBasis::new(basis)?, words, by };
         // Wrong lists are told now, not at midnight.
-        infected.lines()?;
+        forget(infected.lines()?);
         Ok(Some(infected))
     }
 }
 
 impl Infected {
-    /// The lines, read anew for every key: the process keeps no list of them.
+    /// The lines, read anew for every key: the process keeps no list of them, and no text.
     pub(crate) fn lines(&self) -> Result<Vec<IpAddr>> {
-        let text = text(&self.path)?;
-        let mut lines = Vec::new();
+        let mut bytes = bytes(&self.path)?;
+        let lines = self.parsed(&bytes);
+        bytes.fill(0);
+        std::hint::black_box(&mut bytes);
+        scrub_stack();
+        lines
+    }
+
+    #[inline(never)]
+    fn parsed(&self, bytes: &[u8]) -> Result<Vec<IpAddr>> {
+        let path = self.path.display();
+        let text = std::str::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{path}: is no text in UTF-8"))?;
+        // At once: a list that grows leaves copies behind.
+        let mut lines = Vec::with_capacity(text.lines().count().min(MAX_INFECTED + 1));
         for (number, line) in text.lines().enumerate() {
             let bare = line.split('#').next().unwrap_or_default().trim();
             if bare.is_empty() {
                 continue;
             }
+            ensure!(lines.len() < MAX_INFECTED, "{path}: more than {MAX_INFECTED} lines");
             // Not the text itself: it may be a subscriber, and errors end up in logs.
             let address = bare.parse::<IpAddr>().ok();
-            let address =
-                address.with_context(|| format!("{}, line {}: not an address", self.path.display(), number + 1))?;
-            lines.push(address);
-        }
-        if lines.len() > MAX_INFECTED {
-            bail!("{}: more than {MAX_INFECTED} lines", self.path.display());
+            lines.push(address.with_context(|| format!("{path}, line {}: not an address", number + 1))?);
         }
         Ok(lines)
     }
+}
+
+/// Subscribers' addresses do not stay where they were.
+fn forget(mut lines: Vec<IpAddr>) {
+    lines.fill(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    std::hint::black_box(&mut lines);
 }
 
 /// A size of a table.
@@ -215,7 +229,9 @@ pub(crate) fn text(path: &Path) -> Result<String> {
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
-    let mut bytes = Vec::new();
+    // A byte more, so that its end is met without growing: a list that grows leaves copies behind.
+    let length = file.metadata().map_or(0, |about| about.len()).min(MAX_LIST_BYTES);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     let read = file.take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes);
     read.with_context(|| format!("{}: cannot be read", path.display()))?;
     ensure!(bytes.len() as u64 <= MAX_LIST_BYTES, "{}: longer than {MAX_LIST_BYTES} bytes", path.display());
