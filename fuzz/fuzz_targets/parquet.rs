@@ -1,7 +1,7 @@
 //! Parquet files: whatever their bytes say, reading ends and every row that was met is a flow or counted.
 #![no_main]
 
-use hinomi_wire::flow::parquet::Flows;
+use hinomi_flow::parquet::Flows;
 use libfuzzer_sys::fuzz_target;
 
 /// A few bytes can promise millions of rows.

@@ -31,6 +31,7 @@ pub mod meter;
 pub mod node;
 pub mod own;
 pub mod pair;
+pub mod parquet;
 pub mod purpose;
 mod rows;
 pub mod server;

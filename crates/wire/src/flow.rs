@@ -16,7 +16,6 @@ pub mod ipfix;
 pub mod ipfix_file;
 pub mod limits;
 pub mod nfdump;
-pub mod parquet;
 pub mod record;
 pub mod seeds;
 pub mod sequence;
@@ -28,7 +27,7 @@ mod field;
 mod log;
 mod netflow5;
 mod netflow9;
-mod number;
+pub mod number;
 mod plan;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -12,21 +12,20 @@
 mod doings;
 mod few;
 mod marks;
+mod subscriber;
 
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use hinomi_model::Timestamp;
 
-use super::chain::{Chains, Steps};
+use super::chain::Chains;
 use crate::hash::FastMap;
 use crate::purpose::{CncDetection, Flow, Pseudonym, Remote};
-use crate::server::Answer;
 
 pub(crate) use doings::Doings;
-use few::Few;
 use marks::{Swept, has_room};
+use subscriber::{Subscriber, Verdict, WORM_PORTS};
 
 /// Subscribers that are watched at once by default. Where there are more, those with the smallest pseudonyms are: a
 /// uniform sample, infected ones first, and the same whatever the order in which they come.
@@ -42,20 +41,6 @@ const EPOCHS_REMEMBERED: u32 = 8;
 const MEMORY_SECONDS: u64 = 4 * 3_600;
 /// How often is looked for those of whom it is so long.
 const LOOK_EVERY_SECONDS: u64 = 600;
-/// Time in which a fan of targets is a scan.
-const WINDOW: Duration = Duration::from_secs(300);
-/// Hosts on one port, or ports of one host, that make a scan.
-const SCAN_TARGETS: usize = 20;
-/// Of a scan's attempts at least this part is in vain, unless the port is one that worms ask for.
-const SCAN_IN_VAIN: f64 = 0.6;
-/// Ports that nobody opens to twenty hosts in five minutes for a lawful reason of a household.
-const WORM_PORTS: [u16; 12] = [22, 23, 135, 139, 445, 1433, 2323, 3389, 5555, 5900, 7547, 37215];
-/// Connections or datagrams to one host within the window that make a flood.
-const FLOOD_FLOWS: u32 = 1_500;
-/// Packets to one host in one flow or window that make a flood, when hardly anything comes back.
-const FLOOD_PACKETS: u64 = 60_000;
-/// Ports and hosts of one subscriber that are followed at once.
-const FOLLOWED: usize = 16;
 /// A scanned endpoint of so many contacts a client is more than a target.
 const SCANNED_CONTACTS: f64 = 3.0;
 
@@ -113,35 +98,6 @@ pub struct WatchCounts {
     pub unwatched: u64,
     /// Endpoints not remembered for lack of room.
     pub no_room: u64,
-}
-
-/// One port that a subscriber asks of many hosts.
-struct Fan {
-    port: u16,
-    since: Timestamp,
-    targets: Few<IpAddr>,
-    attempts: u32,
-    in_vain: u32,
-    told: bool,
-}
-
-/// One host that a subscriber aims at.
-struct Aim {
-    address: IpAddr,
-    since: Timestamp,
-    ports: Few<u16>,
-    flows: u32,
-    packets_out: u64,
-    packets_back: u64,
-    told: bool,
-}
-
-#[derive(Default)]
-struct Subscriber {
-    seen: Timestamp,
-    fans: Vec<Fan>,
-    aims: Vec<Aim>,
-    steps: Steps,
 }
 
 /// Who is watched rather: infected ones, then by pseudonym; with its epoch.
@@ -344,93 +300,6 @@ impl Watch {
         self.backscatter.retain(|_, (_, of)| is_known(*of));
         self.chains.clear();
     }
-}
-
-enum Verdict {
-    Nothing,
-    Begins(Vec<IpAddr>),
-    GoesOn,
-}
-
-impl Subscriber {
-    /// One port, many hosts; or one host, many ports, whose targets are all of that host's.
-    fn fan(&mut self, flow: &Flow<CncDetection>) -> Verdict {
-        let port = flow.remote.port;
-        let is_open = |fan: &Fan| flow.start.since(fan.since) <= WINDOW || fan.told;
-        if !self.fans.iter().any(|fan| fan.port == port && is_open(fan)) {
-            self.fans.retain(is_open);
-            // Announced ones last; of the others the oldest goes.
-            if self.fans.len() >= FOLLOWED {
-                self.fans.remove(0);
-            }
-            self.fans.push(Fan::new(port, flow.start));
-        }
-        let Some(fan) = self.fans.iter_mut().find(|fan| fan.port == port) else { return Verdict::Nothing };
-        fan.attempts = fan.attempts.saturating_add(1);
-        fan.in_vain = fan.in_vain.saturating_add(u32::from(is_in_vain(flow)));
-        fan.targets.note(flow.remote.address);
-        if fan.told {
-            return Verdict::GoesOn;
-        }
-        let in_vain = f64::from(fan.in_vain) / f64::from(fan.attempts.max(1));
-        if fan.targets.len() < SCAN_TARGETS || (in_vain < SCAN_IN_VAIN && !WORM_PORTS.contains(&port)) {
-            return Verdict::Nothing;
-        }
-        fan.told = true;
-        Verdict::Begins(fan.targets.all())
-    }
-
-    /// One host: floods and vertical scans.
-    fn aim(&mut self, flow: &Flow<CncDetection>) -> Verdict {
-        let address = flow.remote.address;
-        let is_open = |aim: &Aim| flow.start.since(aim.since) <= WINDOW || aim.told;
-        if !self.aims.iter().any(|aim| aim.address == address && is_open(aim)) {
-            self.aims.retain(is_open);
-            if self.aims.len() >= FOLLOWED {
-                self.aims.remove(0);
-            }
-            self.aims.push(Aim::new(address, flow.start));
-        }
-        let Some(aim) = self.aims.iter_mut().find(|aim| aim.address == address) else { return Verdict::Nothing };
-        aim.add(flow);
-        if aim.told || !aim.is_attack() {
-            return Verdict::Nothing;
-        }
-        aim.told = true;
-        Verdict::Begins(Vec::new())
-    }
-}
-
-impl Fan {
-    const fn new(port: u16, since: Timestamp) -> Self {
-        Self { port, since, targets: Few::new(), attempts: 0, in_vain: 0, told: false }
-    }
-}
-
-impl Aim {
-    const fn new(address: IpAddr, since: Timestamp) -> Self {
-        let ports = Few::new();
-        Self { address, since, ports, flows: 0, packets_out: 0, packets_back: 0, told: false }
-    }
-
-    fn add(&mut self, flow: &Flow<CncDetection>) {
-        self.flows = self.flows.saturating_add(1);
-        self.ports.note(flow.remote.port);
-        self.packets_out = self.packets_out.saturating_add(flow.out.map_or(0, |out| out.packets));
-        // A record of one direction says nothing of the other: taken as an answer to everything.
-        let back = flow.back.map_or(flow.out.map_or(0, |out| out.packets), |back| back.packets);
-        self.packets_back = self.packets_back.saturating_add(back);
-    }
-
-    fn is_attack(&self) -> bool {
-        let one_sided = self.packets_back.saturating_mul(10) < self.packets_out;
-        self.ports.len() >= SCAN_TARGETS || self.flows >= FLOOD_FLOWS || one_sided && self.packets_out >= FLOOD_PACKETS
-    }
-}
-
-/// Silence, a reset, or a handshake that brought nothing.
-fn is_in_vain(flow: &Flow<CncDetection>) -> bool {
-    matches!(Answer::of(flow), Answer::Silent | Answer::Refused | Answer::Handshake)
 }
 
 /// The remote end begins with an answer (SYN and ACK, or a reset), and the subscriber sent nothing before.

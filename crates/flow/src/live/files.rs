@@ -18,13 +18,14 @@ use std::net::SocketAddr;
 use hinomi_model::cnc::status::{FileStatus, ReceivedStatus};
 use hinomi_wire::capture::{Capture, Frame};
 use hinomi_wire::flow::file::FlowFile;
-use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, ipfix_file, nfdump, parquet, zeek};
+use hinomi_wire::flow::{Decoder, FlowRecord, Limits, binetflow, ipfix_file, nfdump, zeek};
 use hinomi_wire::packet::{Packet, UDP};
 
 use super::part::{Part, plus};
 use crate::error::FlowError;
 use crate::inlet::InletCounts;
 use crate::meter::{Meter, MeterConfig, Unmetered};
+use crate::parquet;
 
 /// Ports to which exporters send: NetFlow, IPFIX, sFlow, and those that vendors' manuals use.
 pub const EXPORT_PORTS: [u16; 8] = [2055, 2056, 4739, 6343, 9555, 9995, 9996, 9997];

@@ -178,7 +178,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(super) fn add<T>(&mut self, item: &Result<T, FileError>) {
+    /// Counts what a reader gave.
+    pub fn add<T>(&mut self, item: &Result<T, FileError>) {
         match item.as_ref().map_err(FileError::reason) {
             Ok(_) => self.records = self.records.saturating_add(1),
             Err(Some(reason)) => {
@@ -190,7 +191,7 @@ impl Counts {
     }
 
     /// Records that were left out without an error of their own.
-    pub(super) fn leave_out(&mut self, reason: Reason, records: u64) {
+    pub fn leave_out(&mut self, reason: Reason, records: u64) {
         if records > 0 {
             let count = self.left_out.entry(reason).or_default();
             *count = count.saturating_add(records);

@@ -5,9 +5,10 @@ use std::str;
 
 use hinomi_model::Timestamp;
 
-pub(super) const MICROS: i64 = 1_000_000;
+/// Microseconds of a second.
+pub const MICROS: i64 = 1_000_000;
 /// 9999-12-31T23:59:59Z: what is later is no time of a flow, and sums of such times cannot overflow.
-pub(super) const MAX_SECONDS: i64 = 253_402_300_799;
+pub const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// Microseconds of a decimal number of seconds: `1596790164.509987`, `0.2`, `9.5e-07`, `-0.5`.
 ///
@@ -81,7 +82,7 @@ pub(super) fn date_time(text: &[u8]) -> Option<Timestamp> {
 }
 
 /// An address without brackets, port or zone; dotted quads fast.
-pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
+pub fn address(text: &[u8]) -> Option<IpAddr> {
     quad(text).map(IpAddr::V4).or_else(|| str::from_utf8(text).ok()?.parse().ok())
 }
 

@@ -1,5 +1,6 @@
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use hinomi_wire::flow::Volume;
 

@@ -7,8 +7,8 @@
 //!
 //! Follows `parquet.thrift` (PageHeader) and Thrift's "compact protocol" specification.
 
-use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::ChunkReader;
+use ::parquet::file::metadata::ColumnChunkMetaData;
+use ::parquet::file::reader::ChunkReader;
 
 /// The most bytes of a page, unpacked; writers make pages of about one megabyte.
 pub const MAX_PAGE_BYTES: u32 = 32 << 20;

@@ -1,12 +1,12 @@
 //! The schema, and where a file has its columns.
 
-use parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type};
-use parquet::file::metadata::RowGroupMetaData;
-use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+use ::parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type};
+use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::source::Source;
 use super::{MAX_COLUMN_BYTES, MAX_GROUP_ROWS, pages};
-use crate::flow::file::Reason;
+use hinomi_wire::flow::file::Reason;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,13 +21,13 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use bytes::Bytes;
-use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 
-use super::FlowRecord;
-use super::file::{Counts, FileError, FlowFile, Place, Reason};
+use hinomi_wire::flow::FlowRecord;
+use hinomi_wire::flow::file::{Counts, FileError, FlowFile, Place, Reason};
 
 mod cells;
 mod pages;
@@ -56,7 +56,7 @@ pub const MAX_PIPED_BYTES: u64 = 1 << 30;
 /// Length and magic at the end of a file.
 const TAIL_BYTES: usize = 8;
 
-/// Reads flows; see the module and [`super::file`].
+/// Reads flows; see the module and [`hinomi_wire::flow::file`].
 pub struct Flows {
     table: Result<Table, Option<FileError>>,
     cells: Cells,

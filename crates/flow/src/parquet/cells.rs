@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::file::reader::RowGroupReader;
+use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use ::parquet::data_type::{ByteArray, DataType};
+use ::parquet::file::reader::RowGroupReader;
 
 use super::contained;
 use super::schema::{Column, Columns, Form, WIDTH};
-use crate::flow::file::Reason;
-use crate::flow::number;
+use hinomi_wire::flow::file::Reason;
+use hinomi_wire::flow::number;
 
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 2_048;

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
+use ::parquet::errors::Result;
+use ::parquet::file::reader::{ChunkReader, Length};
 use bytes::Bytes;
-use parquet::errors::Result;
-use parquet::file::reader::{ChunkReader, Length};
 
 /// See the module. A copy is the same bytes.
 #[derive(Clone)]

@@ -6,8 +6,8 @@ use hinomi_model::Timestamp;
 
 use super::cells::Cell;
 use super::schema::WIDTH;
-use crate::flow::file::Reason;
-use crate::flow::{FlowRecord, Volume};
+use hinomi_wire::flow::file::Reason;
+use hinomi_wire::flow::{FlowRecord, Volume};
 
 /// The flow of a row, whose cells stand in the order of [`super::COLUMNS`].
 pub(super) fn flow(row: [Cell; WIDTH]) -> Result<FlowRecord, Reason> {
