@@ -4,14 +4,14 @@
 //!   footer -> schema::Columns (which column holds what) -> row group -> cells, some rows at a time -> FlowRecord
 //! ```
 //!
-//! [`COLUMNS`] is the schema; columns of other names are never read. Numbers may be of any whole type, times of any unit
-//! of Parquet's time stamps; addresses are text. A null is a value that is not known.
+//! [`COLUMNS`] is the schema; columns of other names are never read. Numbers may be of any whole type, times of any
+//! unit of Parquet's time stamps; addresses are text. A null is a value that is not known.
 //!
 //! The file is hostile: its footer, the rows of a group, the bytes of a column and of a page and the values of a
-//! dictionary are bounded before anything is read ([`footer`], [`pages`]): room that cannot be had, or a stack that is
+//! dictionary are bounded before anything is read (`footer`, `pages`): room that cannot be had, or a stack that is
 //! full, would end the process. A group that cannot be read is one error while all rows that it promised count as left
-//! out; the next group is read. Columns may be plain or packed with zstd. Decoding is the `parquet` crate's, and what it panics on is an error
-//! here ([`contained`]); what the values mean is read here.
+//! out; the next group is read. Columns may be plain or packed with zstd. Decoding is the `parquet` crate's, and what
+//! it panics on is an error here (`contained`); what the values mean is read here.
 //! The program reads this form and has no writer of it: a flow that may be looked at for one purpose is not stored.
 //!
 //! Follows the Parquet format's specification at parquet.apache.org.
@@ -54,7 +54,7 @@ pub const MAX_FOOTER_BYTES: u32 = 4 << 20;
 pub const MAX_GROUP_ROWS: u64 = 64 << 20;
 /// The most bytes of a column of a row group, packed and unpacked as the footer tells.
 pub const MAX_COLUMN_BYTES: u64 = 1 << 30;
-/// The most bytes of a file that comes from a pipe: it is held in memory, for its beginning cannot be read before its end.
+/// The most bytes of a file that comes from a pipe: it is held in memory, for its end is read first.
 pub const MAX_PIPED_BYTES: u64 = 1 << 30;
 /// Length and magic at the end of a file.
 const TAIL_BYTES: usize = 8;
@@ -185,8 +185,8 @@ impl Table {
     }
 }
 
-/// What the library answers; none where it fails, or panics: it takes some things for granted that a file can deny. Nothing
-/// that it had in its hands is used afterwards.
+/// What the library answers; none where it fails, or panics: it takes some things for granted that a file can deny.
+/// Nothing that it had in its hands is used afterwards.
 fn contained<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()?.ok()
 }

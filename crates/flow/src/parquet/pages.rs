@@ -3,7 +3,7 @@
 //! The `parquet` crate makes room for as many bytes as a page's header claims, two gigabytes at most, and for as many
 //! values as a dictionary's header claims: a file of a few kilobytes could fill the machine. So the headers of a column
 //! are read here first, and a page beyond [`MAX_PAGE_BYTES`] or [`MAX_DICTIONARY_VALUES`] is refused. In encodings that
-//! have counts of their own within the page ([`is_read`] has the others) the crate believes those; they are refused too.
+//! have counts of their own within the page ([`is_read`] has the others) the crate believes those: they are refused.
 //! The values of all pages are as many as the group has rows, or the column contradicts the group.
 //!
 //! Follows `parquet.thrift` (PageHeader).

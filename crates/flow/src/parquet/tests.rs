@@ -280,7 +280,9 @@ pq.write_table(pa.table({"start": time(0), "end": time(1.5), "src": ["192.0.2.%d
 proptest! {
     /// Any one byte of a file changed: every row is a flow or counted, nothing panics.
     #[test]
-    fn a_changed_byte_loses_no_row_silently(at in any::<prop::sample::Index>(), to in any::<u8>(), packed in any::<bool>()) {
+    fn a_changed_byte_loses_no_row_silently(
+        at in any::<prop::sample::Index>(), to in any::<u8>(), packed in any::<bool>(),
+    ) {
         let compression = if packed { Compression::ZSTD(ZstdLevel::default()) } else { Compression::UNCOMPRESSED };
         let mut bytes = file(&two(), 2, compression);
         let footer = footer_at(&bytes);

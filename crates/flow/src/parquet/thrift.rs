@@ -1,9 +1,9 @@
 //! Thrift's compact protocol, as strictly as a file's own writer keeps to it.
 //!
-//! What is read here is read by the `parquet` crate afterwards, which goes by the number of a field and not by its type,
-//! cuts numbers of fields to 16 bits and lets the last of a number win. So that both read the same, an [`Input`] refuses
-//! whatever could be read in two ways: fields out of order, fields of another type than their [`Shape`] tells, numbers
-//! that do not fit, long forms where the short one does. Every list is bounded by the bytes that are left, every
+//! What is read here is read by the `parquet` crate afterwards, which goes by the number of a field and not by its
+//! type, cuts numbers of fields to 16 bits and lets the last of a number win. So that both read the same, [`Input`]
+//! refuses whatever could be read in two ways: fields out of order, fields of another type than their [`Shape`] tells,
+//! numbers that do not fit, long forms where the short one does. Every list is bounded by the bytes left, every
 //! structure by a depth.
 //!
 //! Follows Thrift's "compact protocol" specification.
@@ -48,8 +48,8 @@ impl<'a> Input<'a> {
         self.rest.len()
     }
 
-    /// A structure. What a field holds goes to `told`, which says whether it may go on: a number, the length of a text or a
-    /// list, zero of all others; fields that are not known are skipped.
+    /// A structure. What a field holds goes to `told`, which says whether it may go on: a number, the length of a
+    /// text or a list, zero of all others; fields that are not known are skipped.
     pub(super) fn structure(
         &mut self,
         shape: &Shape,
