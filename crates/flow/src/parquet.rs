@@ -7,9 +7,10 @@
 //! [`COLUMNS`] is the schema; columns of other names are never read. Numbers may be of any whole type, times of any unit
 //! of Parquet's time stamps; addresses are text. A null is a value that is not known.
 //!
-//! The file is hostile: its footer, the rows of a group and the bytes of a column and of a page are bounded before
-//! anything is read, and a group that cannot be read is one error while all rows that it promised count as left out; the next group is
-//! read. Columns may be plain or packed with zstd. Decoding is the `parquet` crate's, and what it panics on is an error
+//! The file is hostile: its footer, the rows of a group, the bytes of a column and of a page and the values of a
+//! dictionary are bounded before anything is read ([`footer`], [`pages`]): room that cannot be had, or a stack that is
+//! full, would end the process. A group that cannot be read is one error while all rows that it promised count as left
+//! out; the next group is read. Columns may be plain or packed with zstd. Decoding is the `parquet` crate's, and what it panics on is an error
 //! here ([`contained`]); what the values mean is read here.
 //! The program reads this form and has no writer of it: a flow that may be looked at for one purpose is not stored.
 //!
@@ -22,7 +23,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use bytes::Bytes;
 
@@ -30,13 +30,16 @@ use hinomi_wire::flow::FlowRecord;
 use hinomi_wire::flow::file::{Counts, FileError, FlowFile, Place, Reason};
 
 mod cells;
+mod footer;
 mod pages;
 mod row;
 mod schema;
 mod source;
+mod thrift;
 
 use cells::{Cells, Readers};
-pub use pages::MAX_PAGE_BYTES;
+pub use footer::{MAX_ELEMENTS, MAX_GROUPS, MAX_NESTING};
+pub use pages::{MAX_DICTIONARY_VALUES, MAX_PAGE_BYTES};
 pub use schema::COLUMNS;
 use schema::Columns;
 use source::Source;
@@ -45,8 +48,8 @@ use source::Source;
 pub const MAGIC: [u8; 4] = *b"PAR1";
 /// The last bytes of a file with an encrypted footer.
 const ENCRYPTED: [u8; 4] = *b"PARE";
-/// The most bytes of a footer.
-pub const MAX_FOOTER_BYTES: u32 = 64 << 20;
+/// The most bytes of a footer; a row group of fourteen columns takes some two kilobytes.
+pub const MAX_FOOTER_BYTES: u32 = 4 << 20;
 /// The most rows of a row group; writers make groups of some hundred thousand.
 pub const MAX_GROUP_ROWS: u64 = 64 << 20;
 /// The most bytes of a column of a row group, packed and unpacked as the footer tells.
@@ -130,9 +133,12 @@ impl Flows {
 
 impl Table {
     fn open(source: Source) -> Result<Self, FileError> {
-        check_tail(&source)?;
+        footer::check(&footer_bytes(&source)?).map_err(fails)?;
         let file = contained(|| SerializedFileReader::new(source.clone())).ok_or_else(|| fails(Reason::Footer))?;
         let columns = Columns::of(file.metadata().file_metadata().schema_descr()).map_err(fails)?;
+        if file.metadata().row_groups().iter().any(|group| group.num_rows() < 0) {
+            return Err(fails(Reason::Invalid("a number of rows")));
+        }
         Ok(Self { source, file: Box::new(file), columns, group: 0, readers: None, promised: 0 })
     }
 
@@ -155,17 +161,21 @@ impl Table {
         Ok(true)
     }
 
-    /// Opens the next group; false when there is none.
+    /// Opens the next group that promises anything; false when there is none.
     fn next_group(&mut self) -> Result<bool, (Reason, u64)> {
-        if self.group >= self.file.num_row_groups() {
-            return Ok(false);
+        while self.group < self.file.num_row_groups() {
+            let at = self.group;
+            self.group += 1;
+            let promised = self.columns.promised(self.file.metadata().row_group(at));
+            // Nothing to read, and nothing to lose.
+            if promised == 0 {
+                continue;
+            }
+            self.readers = Some(self.open_group(at).map_err(|reason| (reason, promised))?);
+            self.promised = promised;
+            return Ok(true);
         }
-        let at = self.group;
-        self.group += 1;
-        let promised = promised(self.file.metadata().row_group(at));
-        self.readers = Some(self.open_group(at).map_err(|reason| (reason, promised))?);
-        self.promised = promised;
-        Ok(true)
+        Ok(false)
     }
 
     fn open_group(&self, at: usize) -> Result<Readers, Reason> {
@@ -181,21 +191,21 @@ fn contained<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()?.ok()
 }
 
-/// Rows that a group may be believed to have.
-fn promised(group: &RowGroupMetaData) -> u64 {
-    u64::try_from(group.num_rows()).unwrap_or(0).min(MAX_GROUP_ROWS)
-}
-
-/// Magic and length of the footer, before it is read.
-fn check_tail(source: &Source) -> Result<(), FileError> {
-    let at = source.len().checked_sub(TAIL_BYTES as u64).ok_or_else(|| fails(Reason::Footer))?;
-    let tail = source.get_bytes(at, TAIL_BYTES).map_err(|_| fails(Reason::Footer))?;
-    let Some([a, b, c, d, magic @ ..]) = tail.first_chunk::<TAIL_BYTES>() else { return Err(fails(Reason::Footer)) };
+/// The footer, whose length and magic stand behind it.
+fn footer_bytes(source: &Source) -> Result<Bytes, FileError> {
+    let broken = || fails(Reason::Footer);
+    let end = source.len().checked_sub(TAIL_BYTES as u64).ok_or_else(broken)?;
+    let tail = source.get_bytes(end, TAIL_BYTES).map_err(|_| broken())?;
+    let Some([a, b, c, d, magic @ ..]) = tail.first_chunk::<TAIL_BYTES>() else { return Err(broken()) };
+    let length = u32::from_le_bytes([*a, *b, *c, *d]);
     match *magic {
-        MAGIC if u32::from_le_bytes([*a, *b, *c, *d]) <= MAX_FOOTER_BYTES => Ok(()),
+        MAGIC if length <= MAX_FOOTER_BYTES => {
+            let at = end.checked_sub(u64::from(length)).ok_or_else(broken)?;
+            source.get_bytes(at, usize::try_from(length).unwrap_or(usize::MAX)).map_err(|_| broken())
+        }
         MAGIC => Err(fails(Reason::TooLarge("the footer"))),
         ENCRYPTED => Err(fails(Reason::Encrypted)),
-        _ => Err(fails(Reason::Footer)),
+        _ => Err(broken()),
     }
 }
 
@@ -226,5 +236,7 @@ impl fmt::Debug for Flows {
     }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The schema, and where a file has its columns.
 
 use ::parquet::basic::{Compression, ConvertedType, LogicalType, TimeUnit, Type};
-use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use ::parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::source::Source;
@@ -94,12 +94,18 @@ impl Columns {
             if !is_bounded(chunk.compressed_size()) || !is_bounded(chunk.uncompressed_size()) {
                 return Err(Reason::TooLarge("a column of a row group"));
             }
-            match pages::are_bounded(source, chunk) {
-                Some(true) => Ok(()),
-                Some(false) => Err(Reason::TooLarge("a page of a column")),
-                None => Err(Reason::Undecodable(column.name)),
+            if chunk.num_values() != group.num_rows() {
+                return Err(Reason::Invalid("a column's number of values"));
             }
+            pages::check(source, chunk, column.name, rows)
         })
+    }
+
+    /// Rows that a group promises: those it tells, or as many as a column of it has values.
+    pub(super) fn promised(&self, group: &RowGroupMetaData) -> u64 {
+        let values = self.0.iter().flatten().filter_map(|column| group.columns().get(column.at));
+        let most = values.map(ColumnChunkMetaData::num_values).chain([group.num_rows()]).max();
+        most.and_then(|most| u64::try_from(most).ok()).unwrap_or(0)
     }
 }
 
