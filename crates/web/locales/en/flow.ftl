@@ -229,6 +229,7 @@ flow-file-encrypted = it is encrypted
 flow-file-decompress = a block cannot be decompressed
 flow-file-truncated = the file ends within { $it }
 flow-file-invalid = { $it } contradicts the rest of the file
+flow-file-future = it ends in the future: is a clock wrong?
 flow-file-link = a kind of link that is not read
 flow-file-frame-not-ip = not an IP packet: it says { $it }
 flow-file-frame-truncated = the snapshot ends before the IP header does

@@ -202,6 +202,7 @@ flow-file-encrypted = 暗号化されている
 flow-file-decompress = 展開できないブロック
 flow-file-truncated = ファイルが途中で終わる（{ $it }）
 flow-file-invalid = ファイルの残りと矛盾する（{ $it }）
+flow-file-future = 終わりの時刻が未来になっている。時計が狂っていないか
 flow-file-link = 読めない種類のリンク
 flow-file-frame-not-ip = IP パケットではない（{ $it }）
 flow-file-frame-truncated = IP ヘッダーの途中で切れている

@@ -71,7 +71,7 @@ pub const SUMS: [&str; 57] = [
 
 /// Why something in a file gave no record: the name of the text, and the sentence in the status, where `{}` stands for
 /// what it is about.
-pub const FILE_REASONS: [(&str, &str); 30] = [
+pub const FILE_REASONS: [(&str, &str); 31] = [
     ("unreadable", "not readable"),
     ("no-header", "no line before it names the columns"),
     ("missing-column", "there is no column {}"),
@@ -97,6 +97,7 @@ pub const FILE_REASONS: [(&str, &str); 30] = [
     ("decompress", "a block cannot be decompressed"),
     ("truncated", "the file ends within {}"),
     ("invalid", "{} contradicts the rest of the file"),
+    ("future", "it ends in the future: is a clock wrong?"),
     ("link", "a kind of link that is not read"),
     ("frame-not-ip", "not an IP packet: it says {}"),
     ("frame-truncated", "the snapshot ends before the IP header does"),
