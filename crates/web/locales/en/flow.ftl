@@ -257,3 +257,7 @@ flow-about-footer = the footer
 flow-about-column = a column of a row group
 flow-about-page = a page of a column
 flow-about-piped-table = a Parquet file from a pipe
+flow-about-schema = the schema
+flow-about-row-groups = the number of row groups
+flow-about-dictionary = the dictionary of a column
+flow-about-dictionary-values = a dictionary's number of values

@@ -230,3 +230,7 @@ flow-about-footer = フッター
 flow-about-column = 行グループの列
 flow-about-page = 列のページ
 flow-about-piped-table = パイプから来た Parquet ファイル
+flow-about-schema = スキーマ
+flow-about-row-groups = 行グループの数
+flow-about-dictionary = 列の辞書
+flow-about-dictionary-values = 辞書の値の数

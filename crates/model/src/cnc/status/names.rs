@@ -107,7 +107,7 @@ pub const FILE_REASONS: [(&str, &str); 31] = [
 
 /// What reasons of files are about where that is no name of a column, of a tool or a number: the name of the text, and the
 /// words in the sentence.
-pub const FILE_ABOUTS: [(&str, &str); 21] = [
+pub const FILE_ABOUTS: [(&str, &str); 25] = [
     ("several-methods", "several methods at once"),
     ("unknown-method", "a method that we do not know"),
     ("header", "its header"),
@@ -129,6 +129,10 @@ pub const FILE_ABOUTS: [(&str, &str); 21] = [
     ("column", "a column of a row group"),
     ("page", "a page of a column"),
     ("piped-table", "a Parquet file from a pipe"),
+    ("schema", "the schema"),
+    ("row-groups", "the number of row groups"),
+    ("dictionary", "the dictionary of a column"),
+    ("dictionary-values", "a dictionary's number of values"),
 ];
 
 /// The name of the text for what a reason is about, if it has one.
