@@ -70,6 +70,9 @@ pub enum FlowError {
         /// Why.
         source: crate::ledger::NotWords,
     },
+    /// Who asked has gone, or waited too long: nothing was recorded, nothing told.
+    #[error("who asked does not wait any more; nothing was told")]
+    NobodyWaits,
     /// Only what is held can be asked about.
     #[error("{endpoint} is not held to be a C&C server; hinomi flow findings lists what is")]
     NotHeld {
