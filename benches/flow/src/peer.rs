@@ -108,19 +108,13 @@ fn from_v5(flow: &netflow_parser::static_versions::v5::FlowSet) -> Seen {
     }
 }
 
+/// Values stand in the order of the template.
 fn from_fields(export: &Export, values: &[&FieldValue]) -> Seen {
-    from_bytes(export, |at| {
+    let find = |ids: &[u16]| {
+        let at = export.format.fields().iter().position(|(id, _)| ids.contains(id)).expect("a field of the template");
         let mut bytes = Vec::new();
         values[at].write_be_bytes(&mut bytes).expect("a value");
         bytes
-    })
-}
-
-/// Values stand in the order of the template.
-pub fn from_bytes(export: &Export, value: impl Fn(usize) -> Vec<u8>) -> Seen {
-    let find = |ids: &[u16]| {
-        let at = export.format.fields().iter().position(|(id, _)| ids.contains(id)).expect("a field of the template");
-        value(at)
     };
     let number = |ids: &[u16]| find(ids).iter().fold(0_u64, |number, &byte| (number << 8) | u64::from(byte));
     let address = |ids: &[u16]| match find(ids).as_slice() {

@@ -141,6 +141,9 @@ impl Finder {
                     if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::NotFound) {
                         search.note(&name, read);
                     }
+                } else if is_socket(kind) {
+                    // A place without bytes of its own.
+                    search.note(&name, Ok(()));
                 } else {
                     search.note(&name, Err(io::Error::other("neither file nor folder, or too deep")));
                 }
@@ -227,6 +230,16 @@ impl Drill {
     pub fn folder(&self, folder: &Path) -> Result<Report, FlowError> {
         self.finder.folder(folder)
     }
+}
+
+#[cfg(unix)]
+fn is_socket(kind: fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_socket(&kind)
+}
+
+#[cfg(not(unix))]
+const fn is_socket(_kind: fs::FileType) -> bool {
+    false
 }
 
 /// Searches a living process: regions come and go meanwhile, so what could not be read is tried again from the

@@ -70,6 +70,9 @@ pub enum FlowError {
         /// Why.
         source: crate::ledger::NotWords,
     },
+    /// Who asked has gone, or waited too long: nothing was recorded, nothing told.
+    #[error("who asked does not wait any more; nothing was told")]
+    NobodyWaits,
     /// Only what is held can be asked about.
     #[error("{endpoint} is not held to be a C&C server; hinomi flow findings lists what is")]
     NotHeld {
@@ -156,13 +159,19 @@ pub enum FlowError {
     /// An interface cannot be watched.
     #[error(
         "the interface {name} cannot be watched: {source}; reading packets needs root or the capability CAP_NET_RAW: \
-         sudo setcap cap_net_raw=ep PATH/TO/hinomi, or AmbientCapabilities=CAP_NET_RAW of the service"
+         AmbientCapabilities=CAP_NET_RAW of the service, or setcap on a copy that one group may run (see the handbook)"
     )]
     Watch {
         /// Which.
         name: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// A watched interface was taken away, renamed or made anew.
+    #[error("the interface {name} is gone; what had come of it is taken in, start again when it is back")]
+    InterfaceGone {
+        /// Which.
+        name: String,
     },
     /// A socket failed again and again.
     #[error("the socket cannot be read any more: {source}")]

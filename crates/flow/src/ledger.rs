@@ -24,7 +24,7 @@ use hinomi_model::merkle::{Digest, Tree, TreeHash, leaf};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-pub use event::{Event, NotWords, Words};
+pub use event::{AuditOutcome, Event, NotWords, Words};
 
 use crate::error::FlowError;
 

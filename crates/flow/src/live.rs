@@ -34,6 +34,7 @@ mod pipe;
 mod receive;
 mod scoring;
 mod scrub;
+mod silence;
 mod sockets;
 mod stream;
 mod watch;

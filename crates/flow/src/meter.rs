@@ -182,6 +182,7 @@ impl Meter {
 
     /// Gives what is due at that time. For a live capture: call it now and then, or a quiet network keeps its records.
     pub fn advance(&mut self, time: Timestamp, give: &mut impl FnMut(FlowRecord)) {
+        self.fragments.advance(time);
         while let Some((deadline, _)) = self.deadlines.first_key_value().filter(|((due, _), _)| *due <= time) {
             let deadline = *deadline;
             self.look(deadline, time, give);
@@ -193,6 +194,7 @@ impl Meter {
         while let Some((_, key)) = self.deadlines.pop_first() {
             self.give(key, Ended::Finished, give);
         }
+        self.fragments = Fragments::default();
     }
 
     /// Ends the conversation of that entry when it is due, or moves the entry to where packets have moved the deadline.

@@ -14,7 +14,8 @@
 //! - Pseudonyms are compared here and told to nobody. Lines stand in the carrier's two files, and here only as long as
 //!   the request takes, in buffers that are wiped.
 //! - Only the living key resolves: it is gone with its epoch, and so is the way back.
-//! - Nothing is told before the ledger has it on disk; what the ledger refuses is not told.
+//! - Nothing is told before the ledger has it on disk; what the ledger refuses is not told. Nor is what nobody waits for
+//!   any more.
 //! - Bounded: [`MAX_LINES`] lines a request, [`WAITING`] requests at once, one request at a time.
 //!
 //! ```compile_fail,E0624
@@ -25,6 +26,8 @@ mod mapping;
 mod view;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use hinomi_model::Timestamp;
@@ -138,6 +141,8 @@ pub enum Reply {
 pub struct Ask {
     /// What is asked.
     pub request: Request,
+    /// Set by who asks when nobody waits for the answer any more: what is not in the ledger by then is not done.
+    pub cancelled: Arc<AtomicBool>,
     /// Where the answer goes.
     pub reply: SyncSender<Result<Answer, FlowError>>,
 }
@@ -162,15 +167,16 @@ impl OwnDesk {
 
     /// Answers those who wait.
     pub(crate) fn serve(&self, world: &mut World<'_>) {
-        for Ask { request, reply } in self.asks.try_iter().take(WAITING) {
-            // Who does not wait any more hears nothing; the ledger has what was done.
-            let _ = reply.send(self.answer(&request, world));
+        for Ask { request, reply, cancelled } in self.asks.try_iter().take(WAITING) {
+            // Who goes after the entry was made hears nothing; the ledger has what was done.
+            let _ = reply.send(self.answer(&request, &cancelled, world));
         }
     }
 
     /// # Errors
     /// Why it is not answered.
-    fn answer(&self, request: &Request, world: &mut World<'_>) -> Result<Answer, FlowError> {
+    fn answer(&self, request: &Request, cancelled: &AtomicBool, world: &mut World<'_>) -> Result<Answer, FlowError> {
+        still_waits(cancelled)?;
         if request.reason.as_str().chars().count() < LEAST_BASIS {
             return Err(FlowError::NoReason { least: LEAST_BASIS });
         }
@@ -180,6 +186,7 @@ impl OwnDesk {
             Question::Counts => {
                 let Request { by, reason, .. } = request.clone();
                 let what = Words::new("own-network view").map_err(|source| FlowError::NotForTheLedger { source })?;
+                still_waits(cancelled)?;
                 world.recorder.asked(Event::Looked { by, what, reason }).map_err(FlowError::recorder)?;
                 Ok(Answer::Counts(view.counts()))
             }
@@ -192,12 +199,17 @@ impl OwnDesk {
                 let (basis, asked, lines) = (self.basis.clone(), told.asked, told.lines);
                 // On disk before a line of it is told, and whatever becomes of the file.
                 let event = Event::Resolved { by, basis, reason, confidence_percent, asked, lines };
+                still_waits(cancelled)?;
                 world.recorder.asked(event).map_err(FlowError::recorder)?;
                 told.write(out)?;
                 Ok(Answer::Resolved(Resolved { asked, lines, epochs: view.epochs(&epochs) }))
             }
         }
     }
+}
+
+fn still_waits(cancelled: &AtomicBool) -> Result<(), FlowError> {
+    if cancelled.load(Ordering::Acquire) { Err(FlowError::NobodyWaits) } else { Ok(()) }
 }
 
 /// What the desk stands in.

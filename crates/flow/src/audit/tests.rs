@@ -112,6 +112,18 @@ fn what_cannot_be_read_is_said() {
 }
 
 #[test]
+fn a_socket_has_no_bytes_and_a_pipe_may_have() {
+    let drill = drill(10);
+    let folder = state(b"x");
+    let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("ask.sock")).expect("bound");
+    let report = drill.folder(folder.path()).expect("read");
+    assert_eq!((report.verdict(), report.places), (Verdict::Clean, 2), "{:?}", report.unread);
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().expect("coreutils");
+    assert!(made.success());
+    assert_eq!(drill.folder(folder.path()).expect("read").verdict(), Verdict::Incomplete);
+}
+
+#[test]
 fn pieces_of_elsewhere_are_searched_and_none_is_no_trace() {
     let drill = drill(8);
     let message = |text: String| ("a message".to_owned(), Ok(text.into_bytes()));

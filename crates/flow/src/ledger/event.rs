@@ -64,6 +64,18 @@ impl<'de> Deserialize<'de> for Words {
     }
 }
 
+/// What an audit with planted subscribers showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditOutcome {
+    /// Every search could find, all could be read, and no trace was there.
+    Clean,
+    /// Traces were found.
+    Found,
+    /// It failed, could not read everything, or a search did not find what is there: nothing follows from it.
+    ShowedNothing,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -156,6 +168,9 @@ pub enum Event {
         canaries: u64,
         /// How many places still held one.
         found: u64,
+        /// What that means. Entries of before there was this field have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<AuditOutcome>,
     },
     /// A crash had torn the last line; it was cut off.
     Mended {

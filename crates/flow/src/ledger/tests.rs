@@ -173,3 +173,22 @@ fn checkpoints_are_text() {
     assert_eq!(Checkpoint::read(&checkpoint.to_text()), Some(checkpoint));
     assert_eq!(Checkpoint::read("another-log\n2\nAAAA\n"), None);
 }
+
+#[test]
+fn audits_of_before_outcomes_were_told_are_read_and_verified() {
+    let old = r#"{"kind":"audited","canaries":128,"found":0}"#;
+    let event: Event = serde_json::from_str(old).expect("an event");
+    assert_eq!(event, Event::Audited { canaries: 128, found: 0, outcome: None });
+    assert_eq!(serde_json::to_string(&event).expect("JSON"), old, "or its hash would be another");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(FILE_NAME);
+    let now = Timestamp::from_micros(1_795_000_000_000_000);
+    let mut ledger = Ledger::open(&path, now).expect("a ledger");
+    for outcome in [None, Some(AuditOutcome::Clean), Some(AuditOutcome::ShowedNothing)] {
+        ledger.append(now, Event::Audited { canaries: 128, found: 0, outcome }).expect("appended");
+    }
+    let noted = [ledger.checkpoint()];
+    assert_eq!(verify(&path, &noted).expect("verified").checkpoint.size, 3);
+    let text = std::fs::read_to_string(&path).expect("read");
+    assert!(text.contains(r#""outcome":"showed-nothing""#) && text.matches("outcome").count() == 2, "{text}");
+}

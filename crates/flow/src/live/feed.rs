@@ -11,10 +11,12 @@ use hinomi_model::{Clock, Timestamp};
 use hinomi_wire::flow::FlowRecord;
 
 use super::analysis::{Analysis, AnalysisConfig, Scored};
+use super::files::Table;
 use super::job::Recorder;
 use super::order::Order;
-use super::part::{Part, tell_analysis};
+use super::part::{Part, plus, tell_analysis};
 use super::pipe::{PIECE_BYTES, Pipe};
+use super::silence::Silence;
 use super::{files, loss};
 use crate::epoch::{EpochLength, Keys};
 use crate::error::FlowError;
@@ -25,6 +27,11 @@ use crate::subscribers::Subscribers;
 const LOOK_EVERY_MICROS: i64 = 1_000_000;
 /// How long a pipe may be silent before the window is looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A record of a pipe may end so much later than it is: clocks differ a little. What ends later is left out: keys and ages
+/// would follow it, and never come back.
+const SKEW: Duration = Duration::from_mins(2);
+/// The same of files on disk, whose clocks may tell the time of another zone.
+const FILE_SKEW: Duration = Duration::from_hours(24);
 
 /// Inlet, keys and analysis. Time is given by the caller and never runs backwards.
 pub struct Live {
@@ -111,7 +118,7 @@ impl Live {
     }
 
     /// Reads a file of whatever kind, in the order of the records' ends as far as the window of `order` goes; time is
-    /// that of the records.
+    /// that of the records. What ends later than a day from now is left out.
     ///
     /// # Errors
     /// When its first bytes cannot be read, or as [`feed`](Self::feed).
@@ -120,11 +127,18 @@ impl Live {
         name: &str,
         source: impl BufRead,
         order: &mut Order,
+        clock: &dyn Clock,
         recorder: &mut dyn Recorder,
     ) -> Result<(FileStatus, Part), FlowError> {
-        let (status, part) = files::read_file(name, source, &mut |record, so_far| {
+        let (horizon, mut beyond) = (clock.now().plus(FILE_SKEW), 0);
+        let (mut status, part) = files::read_file(name, source, &mut |record, so_far| {
+            if record.end > horizon {
+                plus(&mut beyond, 1);
+                return Ok(());
+            }
             self.sort(record, so_far, order, Timestamp::default(), recorder)
         })?;
+        files::leave_out_future(&mut status, beyond);
         self.before.add(&part);
         Ok((status, part))
     }
@@ -138,15 +152,24 @@ impl Live {
         name: &str,
         file: File,
         order: &mut Order,
+        clock: &dyn Clock,
         recorder: &mut dyn Recorder,
     ) -> Result<(FileStatus, Part), FlowError> {
-        files::read_parquet(name, file, &mut |record, so_far| {
+        let (horizon, mut beyond) = (clock.now().plus(FILE_SKEW), 0);
+        let (mut status, part) = files::read_parquet(name, file, &mut |record, so_far| {
+            if record.end > horizon {
+                plus(&mut beyond, 1);
+                return Ok(());
+            }
             self.sort(record, so_far, order, Timestamp::default(), recorder)
-        })
+        })?;
+        files::leave_out_future(&mut status, beyond);
+        Ok((status, part))
     }
 
-    /// The same of a pipe: when it is silent, records leave the window all the same once `order` has no more
-    /// [patience](Order::with_patience), by this clock.
+    /// The same of a pipe, where what ends later than two minutes from now is left out. While it is silent, time goes on
+    /// by this clock: conversations end, records leave the window once `order` has no more
+    /// [patience](Order::with_patience), and then keys and halves end when their time is over.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -158,23 +181,24 @@ impl Live {
         clock: &dyn Clock,
         recorder: &mut dyn Recorder,
     ) -> Result<(FileStatus, Part), FlowError> {
-        let window = RefCell::new((self, order, recorder));
-        let failure = RefCell::new(None);
+        let heard = self.started.map(|_| self.now);
+        let silence = Silence::new(heard, clock.now());
+        let window = RefCell::new(Window { live: self, order, recorder, silence, so_far: Part::default(), beyond: 0 });
+        let (table, failure) = (RefCell::default(), RefCell::new(None));
         let idle = || {
-            let (live, order, recorder) = &mut *window.borrow_mut();
-            // What the exports came to is known to the reader alone, which is at work: earlier files' counts.
-            live.release(&Part::default, order, clock.now(), *recorder).map_err(|error| {
+            window.borrow_mut().idle(&mut table.borrow_mut(), clock.now()).map_err(|error| {
                 failure.replace(Some(error));
                 io::Error::other("what was read cannot be handed on")
             })
         };
         let source = BufReader::with_capacity(PIECE_BYTES, Pipe::new(source, LOOK_EVERY, &idle));
-        let read = files::read_file(name, source, &mut |record, so_far| {
-            let (live, order, recorder) = &mut *window.borrow_mut();
-            live.sort(record, so_far, order, clock.now(), *recorder)
+        let read = files::read_with(name, source, &table, &mut |record, so_far| {
+            window.borrow_mut().take(record, so_far, clock.now())
         });
-        let (status, part) = failure.take().map_or(read, Err)?;
-        window.borrow_mut().0.before.add(&part);
+        let (mut status, part) = failure.take().map_or(read, Err)?;
+        let window = window.into_inner();
+        files::leave_out_future(&mut status, window.beyond);
+        window.live.before.add(&part);
         Ok((status, part))
     }
 
@@ -266,6 +290,53 @@ impl Live {
     /// The time that it is.
     pub const fn now(&self) -> Timestamp {
         self.now
+    }
+}
+
+/// A pipe on its way: who takes its records, in what order, and what is known while it is silent.
+struct Window<'a> {
+    live: &'a mut Live,
+    order: &'a mut Order,
+    recorder: &'a mut dyn Recorder,
+    silence: Silence,
+    /// What its exports came to, as of the last second in which any came.
+    so_far: Part,
+    /// Records that were left out, for they end in the future.
+    beyond: u64,
+}
+
+impl Window<'_> {
+    fn take(&mut self, record: FlowRecord, so_far: &dyn Fn() -> Part, now: Timestamp) -> Result<(), FlowError> {
+        if record.end > now.plus(SKEW) {
+            plus(&mut self.beyond, 1);
+            // It has come all the same: what waits may have waited long enough.
+            return self.live.release(so_far, self.order, now, self.recorder);
+        }
+        if self.silence.hear(record.end, now) {
+            self.so_far = so_far();
+        }
+        self.live.sort(record, so_far, self.order, now, self.recorder)
+    }
+
+    /// Nothing has come for a while.
+    fn idle(&mut self, table: &mut Table, now: Timestamp) -> Result<(), FlowError> {
+        let moment = self.silence.moment(table, now).map(|moment| moment.min(now.plus(SKEW)));
+        let so_far = std::mem::take(&mut self.so_far);
+        let told = || so_far.clone();
+        for record in moment.map(|moment| table.advance(moment)).unwrap_or_default() {
+            if record.end > now.plus(SKEW) {
+                plus(&mut self.beyond, 1);
+            } else {
+                self.live.sort(record, &told, self.order, now, self.recorder)?;
+            }
+        }
+        self.live.release(&told, self.order, now, self.recorder)?;
+        // Not before: what waits ended before this moment, and perhaps in another epoch.
+        if let Some(moment) = moment.filter(|_| self.order.is_empty()) {
+            self.live.pass(moment, &told, self.recorder)?;
+        }
+        self.so_far = so_far;
+        Ok(())
     }
 }
 

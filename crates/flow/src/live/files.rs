@@ -11,10 +11,12 @@
 //!
 //! All bytes are read by `wire`; what gives no record is counted under its reason.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufRead;
 use std::net::SocketAddr;
 
+use hinomi_model::Timestamp;
 use hinomi_model::cnc::status::{FileStatus, ReceivedStatus};
 use hinomi_wire::capture::{Capture, Frame};
 use hinomi_wire::flow::file::FlowFile;
@@ -40,6 +42,8 @@ const CAPTURES: [[u8; 4]; 5] = [
 ];
 const NFDUMP: [u8; 2] = [0x0c, 0xa5];
 const ARGUS: &[u8] = b"StartTime";
+/// Why a record is left out that would make time pass which has not passed.
+pub(super) const FUTURE: &str = "it ends in the future: is a clock wrong?";
 
 /// What a file is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +101,25 @@ pub(crate) type Each<'a> = &'a mut dyn FnMut(FlowRecord, &dyn Fn() -> Part) -> R
 ///
 /// # Errors
 /// When not even its first bytes can be read, or what `each` says.
-pub(crate) fn read_file(name: &str, mut source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+pub(crate) fn read_file(name: &str, source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
+    read_with(name, source, &RefCell::default(), each)
+}
+
+/// The same, with a table of conversations that the caller may look after while the source is silent.
+///
+/// # Errors
+/// As [`read_file`].
+pub(super) fn read_with(
+    name: &str,
+    mut source: impl BufRead,
+    table: &RefCell<Table>,
+    each: Each<'_>,
+) -> Result<(FileStatus, Part), FlowError> {
     let start = source.fill_buf().map_err(FlowError::file(std::path::Path::new(name)))?;
     let kind = Kind::of(start);
     let status = status(name, kind);
     match kind {
-        Kind::Capture => Reading::new(status).capture(source, each),
+        Kind::Capture => Reading::new(status, table).capture(source, each),
         Kind::Nfdump => lines(status, nfdump::Flows::new(source), each),
         Kind::Ipfix => lines(status, ipfix_file::Flows::new(source), each),
         Kind::Parquet => lines(status, parquet::Flows::of_stream(source), each),
@@ -141,18 +158,52 @@ fn lines(mut status: FileStatus, mut items: impl FlowFile, each: Each<'_>) -> Re
     Ok((status, Part::default()))
 }
 
-/// A capture on its way.
-struct Reading {
+/// Conversations of a capture's plain packets, and how far the capture came.
+pub(super) struct Table {
+    meter: Meter,
+    frames: u64,
+    latest: Option<Timestamp>,
+    /// Records that it gave while the source was silent.
+    records: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { meter: Meter::new(MeterConfig::default()), frames: 0, latest: None, records: 0 }
+    }
+}
+
+impl Table {
+    /// Frames that came.
+    pub(super) const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// The latest time that a frame told.
+    pub(super) const fn latest(&self) -> Option<Timestamp> {
+        self.latest
+    }
+
+    /// While nothing comes: the records of conversations whose time is over by now.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Vec<FlowRecord> {
+        let mut given = Vec::new();
+        self.meter.advance(now, &mut |record| given.push(record));
+        plus(&mut self.records, given.len() as u64);
+        given
+    }
+}
+
+/// A capture on its way. The table is borrowed for a frame at a time, never while the source is read.
+struct Reading<'a> {
     status: FileStatus,
     decoder: Decoder,
-    meter: Meter,
+    table: &'a RefCell<Table>,
     given: Vec<FlowRecord>,
 }
 
-impl Reading {
-    fn new(status: FileStatus) -> Self {
-        let (decoder, meter) = (Decoder::new(Limits::default()), Meter::new(MeterConfig::default()));
-        Self { status, decoder, meter, given: Vec::new() }
+impl<'a> Reading<'a> {
+    fn new(status: FileStatus, table: &'a RefCell<Table>) -> Self {
+        Self { status, decoder: Decoder::new(Limits::default()), table, given: Vec::new() }
     }
 
     fn capture(mut self, source: impl BufRead, each: Each<'_>) -> Result<(FileStatus, Part), FlowError> {
@@ -170,16 +221,22 @@ impl Reading {
             },
         };
         let given = &mut self.given;
-        self.meter.finish(&mut |record| given.push(record));
+        self.table.borrow_mut().meter.finish(&mut |record| given.push(record));
         self.hand_on(each)?;
         self.decoder.finish();
-        unread(&self.meter, &mut self.status);
+        let table = self.table.borrow();
+        plus(&mut self.status.records, table.records);
+        unread(&table.meter, &mut self.status);
         let part = Part::of(&ReceivedStatus::default(), &self.decoder, InletCounts::default());
         Ok((self.status, part))
     }
 
     fn frame(&mut self, frame: &Frame<'_>) {
-        let Self { decoder, meter, given, .. } = self;
+        let Self { decoder, table, given, .. } = self;
+        let mut table = table.borrow_mut();
+        plus(&mut table.frames, 1);
+        table.latest = table.latest.max(Some(frame.time));
+        let meter = &mut table.meter;
         let mut give = |record| given.push(record);
         let read = frame.link.map(|link| Packet::read(link, frame.bytes));
         let Some(Ok(packet)) = read else { return meter.frame(frame.time, frame.link, frame.bytes, &mut give) };
@@ -197,6 +254,14 @@ impl Reading {
         let Self { given, decoder, .. } = self;
         let so_far = || Part::of(&ReceivedStatus::default(), decoder, InletCounts::default());
         given.drain(..).try_for_each(|record| each(record, &so_far))
+    }
+}
+
+/// So many of the records were not taken, for they would have made time pass that has not passed.
+pub(super) fn leave_out_future(status: &mut FileStatus, records: u64) {
+    if records > 0 {
+        status.records = status.records.saturating_sub(records);
+        plus(status.left_out.entry(FUTURE.to_owned()).or_default(), records);
     }
 }
 

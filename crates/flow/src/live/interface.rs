@@ -1,9 +1,12 @@
 //! A network interface of this machine, and its frames in batches.
 //!
 //! A packet socket bound to one interface (packet(7)). Of a frame no more than [`SNAP_BYTES`] is ever copied from the
-//! system: the headers, and whatever of the payload stands within that. It lies in one buffer that the next batch
-//! overwrites, and nothing but its headers is read. The interface is left as it is: for a mirror port, whose frames are
+//! system: the headers, and whatever of the payload stands within that. It lies in one buffer that is wiped after each
+//! batch, and nothing but its headers is read. The interface is left as it is: for a mirror port, whose frames are
 //! for other machines, set it promiscuous (`ip link set dev NAME promisc on`).
+//!
+//! Tunnels have no address below IP by which a socket could be bound to them: there a filter in the system passes what is
+//! of that interface (socket(7), `SO_ATTACH_FILTER`).
 //!
 //! On `lo` every packet is seen twice, as it goes out and as it comes in: the one that goes out is passed over.
 
@@ -36,11 +39,13 @@ mod system {
     use nix::cmsg_space;
     use nix::errno::Errno;
     use nix::ifaddrs::getifaddrs;
+    use nix::net::if_::if_nametoindex;
     use nix::sys::socket::{
         AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockProtocol, SockType,
         SockaddrStorage, bind, getsockopt, recvmmsg, setsockopt, socket, sockopt,
     };
     use nix::sys::time::{TimeVal, TimeValLike};
+    use socket2::{SockFilter, SockRef};
 
     use super::super::sockets::WAIT;
     use super::{BATCH, FlowError, Met, SNAP_BYTES};
@@ -51,6 +56,10 @@ mod system {
     const MAX_NAMED: usize = 16;
     /// ARPHRD_LOOPBACK of `if_arp.h`.
     const LOOPBACK: u16 = 772;
+    /// ARPHRD_NONE: IP without anything before it.
+    const NONE: u16 = 0xfffe;
+    /// Where a packet filter finds the number of a frame's interface: SKF_AD_OFF + SKF_AD_IFINDEX of `filter.h`.
+    const AT_INDEX: u32 = 0xffff_f008;
     /// PACKET_OUTGOING of `if_packet.h`.
     const OUTGOING: u8 = 4;
 
@@ -70,8 +79,9 @@ mod system {
         /// When there is none, when it is of a kind whose frames are not read, or when this process may not.
         pub fn open(name: &str) -> Result<Self, FlowError> {
             let failed = |source: Errno| FlowError::Watch { name: name.to_owned(), source: source.into() };
-            let address = address(name).map_err(failed)?.ok_or_else(|| none(name))?;
-            let kind = address.hatype();
+            let index = if_nametoindex(name).map_err(|_| none(name))?;
+            let address = address(name).map_err(failed)?;
+            let kind = address.map_or_else(|| kind_without_address(name), |address| address.hatype());
             let link = link(kind).ok_or_else(|| FlowError::InterfaceKind { name: name.to_owned(), kind })?;
             let opened = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll);
             let socket = opened.map_err(failed)?;
@@ -82,9 +92,19 @@ mod system {
             }
             let wait = TimeVal::milliseconds(i64::try_from(WAIT.as_millis()).unwrap_or(i64::MAX));
             setsockopt(&socket, sockopt::ReceiveTimeout, &wait).map_err(failed)?;
-            // The address names no protocol: the socket's own stays.
-            bind(socket.as_raw_fd(), &address).map_err(failed)?;
-            Ok(Self { name: name.to_owned(), socket, index: address.ifindex(), kind, link })
+            match address {
+                // The address names no protocol: the socket's own stays.
+                Some(address) => bind(socket.as_raw_fd(), &address).map_err(failed)?,
+                None => SockRef::from(&socket)
+                    .attach_filter(&of_interface(index))
+                    .map_err(|source| FlowError::Watch { name: name.to_owned(), source })?,
+            }
+            Ok(Self { name: name.to_owned(), socket, index: index as usize, kind, link })
+        }
+
+        /// Whether its name still stands for it. One that was taken away, or made anew, is never heard again.
+        pub(in super::super) fn is_there(&self) -> bool {
+            if_nametoindex(self.name.as_str()).is_ok_and(|index| index as usize == self.index)
         }
 
         /// Its name.
@@ -118,6 +138,26 @@ mod system {
         Ok(all.find_map(|each| each.address.and_then(|address| address.as_link_addr().copied())))
     }
 
+    /// What an interface without an address below IP puts before the IP header, by `if_arp.h`. Where the system does not
+    /// tell (`/sys` of another network namespace): nothing.
+    fn kind_without_address(name: &str) -> u16 {
+        let told = std::fs::read_to_string(format!("/sys/class/net/{name}/type"));
+        told.ok().and_then(|told| told.trim().parse().ok()).unwrap_or(NONE)
+    }
+
+    /// A program of the classic packet filter: passes the beginning of frames of that interface, and nothing else.
+    fn of_interface(index: u32) -> [SockFilter; 4] {
+        const LOAD_WORD: u16 = 0x20;
+        const JUMP_IF_EQUAL: u16 = 0x15;
+        const RETURN: u16 = 0x06;
+        [
+            SockFilter::new(LOAD_WORD, 0, 0, AT_INDEX),
+            SockFilter::new(JUMP_IF_EQUAL, 0, 1, index),
+            SockFilter::new(RETURN, 0, 0, SNAP_BYTES as u32),
+            SockFilter::new(RETURN, 0, 0, 0),
+        ]
+    }
+
     fn none(name: &str) -> FlowError {
         let mut known: Vec<String> = getifaddrs().into_iter().flatten().map(|each| each.interface_name).collect();
         known.sort();
@@ -131,7 +171,7 @@ mod system {
     const fn link(kind: u16) -> Option<Link> {
         match kind {
             1 | LOOPBACK => Some(Link::Ethernet),
-            512 | 519 | 768 | 769 | 776 | 0xfffe => Some(Link::Ip),
+            512 | 519 | 768 | 769 | 776 | NONE => Some(Link::Ip),
             _ => None,
         }
     }
@@ -152,6 +192,14 @@ mod system {
         /// Frames that the system has dropped at this socket, as it told with the last one that it did not drop.
         pub(in super::super) const fn drops(&self) -> u64 {
             self.drops
+        }
+
+        /// Wipes what the last call brought: subscribers' addresses stand in it, and the next call may be far away or
+        /// shorter.
+        pub(in super::super) fn wipe(&mut self) {
+            for (met, place) in self.met.drain(..).zip(self.buffer.chunks_exact_mut(SNAP_BYTES)) {
+                place.get_mut(..met.held).unwrap_or_default().fill(0);
+            }
         }
 
         /// What the last call brought of the interface, as far as it is looked at.
@@ -225,6 +273,10 @@ mod elsewhere {
         pub(in super::super) const fn buffer_bytes(&self) -> u64 {
             0
         }
+
+        pub(in super::super) const fn is_there(&self) -> bool {
+            false
+        }
     }
 
     pub(in super::super) struct Frames(Vec<Met>);
@@ -240,6 +292,10 @@ mod elsewhere {
 
         pub(in super::super) fn met(&self) -> impl Iterator<Item = &[u8]> {
             self.0.iter().filter(|met| met.is_wanted && met.held == 0).map(|_| [].as_slice())
+        }
+
+        pub(in super::super) fn wipe(&mut self) {
+            self.0.clear();
         }
 
         pub(in super::super) fn receive(&mut self, _: &Interface, _: bool) -> io::Result<usize> {

@@ -134,7 +134,8 @@ impl Job {
         let Self { sockets, subscribers, epochs, limits, .. } = self;
         let inlet = Inlet::new(Arc::clone(&subscribers));
         let inlet = if self.local_remotes { inlet.with_local_remotes() } else { inlet };
-        let (keys, streams, failure) = (SharedKeys::new(epochs), Streams::default(), Failure::default());
+        let (keys, streams) = (SharedKeys::new(epochs), Streams::new(Arc::clone(&subscribers)));
+        let failure = Failure::default();
         let sources = sockets.udp.len() + sockets.interfaces.len();
         let slots: Vec<Slot> = std::iter::repeat_with(Slot::default).take(sources).collect();
         let mut centre = Centre {
@@ -150,7 +151,10 @@ impl Job {
             recorder,
         };
         // Before the first datagram is taken: no record finds itself without a key.
-        centre.look(clock.now(), false)?;
+        if let Err(error) = whole("the analysis", || centre.look(clock.now(), false)) {
+            centre.abandon();
+            return Err(error);
+        }
         let told = std::thread::scope(|scope| {
             let (sender, queue) = sync_channel(QUEUE_BATCHES);
             let pairs = centre.analysis.pairs();
@@ -261,7 +265,7 @@ impl Centre<'_> {
 
     /// Keys, ages, who asks about own lines, sums.
     fn look(&mut self, now: Timestamp, is_scoring: bool) -> Result<(), FlowError> {
-        let epoch = turn(&mut self.keys.write(), now, self.recorder)?;
+        let epoch = self.turn(now)?;
         // While a scoring holds all as it was, nothing would be gone by it, and all would be copied first.
         if !is_scoring {
             age(&mut self.analysis, epoch, now, self.recorder)?;
@@ -272,12 +276,24 @@ impl Centre<'_> {
         self.recorder.status(&status).map_err(FlowError::recorder)
     }
 
+    /// As [`turn`], without keeping receivers waiting for the disk: they wait for keys alone. Until a new key is told which
+    /// lines are infected it knows none, as it does while that list cannot be read.
+    fn turn(&mut self, now: Timestamp) -> Result<u32, FlowError> {
+        let events = self.keys.write().advance(now)?;
+        if let Some(infected) = record(&events, now, self.recorder)? {
+            infected.tell(&mut self.keys.write());
+        }
+        Ok(self.keys.read().current_epoch())
+    }
+
     /// After the keys were moved to this moment: none that should be gone resolves anything.
     fn answer(&mut self, now: Timestamp) {
         let Some(desk) = &self.own else { return };
         let keys = self.keys.read();
         let (analysis, subscribers) = (&self.analysis, self.subscribers.as_ref());
         desk.serve(&mut World { keys: &keys, analysis, subscribers, recorder: &mut *self.recorder, now });
+        // The carrier's lines passed through calls.
+        scrub_stack();
     }
 
     fn score(&mut self, now: Timestamp) -> Result<Scored, FlowError> {
@@ -299,6 +315,7 @@ impl Centre<'_> {
         let scored = self.score(now)?;
         self.analysis.release()?;
         let events = self.keys.write().destroy();
+        scrub_stack();
         self.recorder.keys(now, &events).map_err(FlowError::recorder)?;
         let status = self.status(now, false);
         self.recorder.status(&status).map_err(FlowError::recorder)?;
@@ -311,6 +328,7 @@ impl Centre<'_> {
         let now = self.clock.now();
         let _ = self.analysis.release();
         let events = self.keys.write().destroy();
+        scrub_stack();
         let _ = self.recorder.keys(now, &events);
         let status = self.status(now, false);
         let _ = self.recorder.status(&status);
@@ -346,22 +364,49 @@ impl Centre<'_> {
     }
 }
 
-/// Moves keys to this moment and tells a new one which lines are infected. Receivers wait meanwhile: nothing else is done
-/// here. Records what happened to keys, and gives the epoch that runs.
+/// Moves keys to this moment and tells a new one which lines are infected. Records what happened to keys, and gives the
+/// epoch that runs.
 pub(super) fn turn(keys: &mut Keys, now: Timestamp, recorder: &mut dyn Recorder) -> Result<u32, FlowError> {
     let events = keys.advance(now)?;
-    if !events.is_empty() {
-        recorder.keys(now, &events).map_err(FlowError::recorder)?;
-    }
-    if events.iter().any(|event| matches!(event, KeyEvent::Born { .. }))
-        && let Some((mut lines, basis)) = recorder.infected().map_err(FlowError::recorder)?
-    {
-        keys.tell_infected(&lines, &basis);
-        lines.fill(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        std::hint::black_box(&mut lines);
-        scrub_stack();
+    if let Some(infected) = record(&events, now, recorder)? {
+        infected.tell(keys);
     }
     Ok(keys.current_epoch())
+}
+
+/// Records what happened to keys; gives the infected lines that a new one is to be told of.
+fn record(events: &[KeyEvent], now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Infected>, FlowError> {
+    if events.is_empty() {
+        return Ok(None);
+    }
+    // What a destroyed key left on the stack goes with it.
+    scrub_stack();
+    recorder.keys(now, events).map_err(FlowError::recorder)?;
+    if !events.iter().any(|event| matches!(event, KeyEvent::Born { .. })) {
+        return Ok(None);
+    }
+    let infected = recorder.infected().map_err(FlowError::recorder)?;
+    Ok(infected.map(|(lines, basis)| Infected { lines, basis }))
+}
+
+/// Infected lines on their way to the keys; wiped when they go.
+struct Infected {
+    lines: Vec<IpAddr>,
+    basis: LegalBasis,
+}
+
+impl Infected {
+    fn tell(self, keys: &mut Keys) {
+        keys.tell_infected(&self.lines, &self.basis);
+    }
+}
+
+impl Drop for Infected {
+    fn drop(&mut self) {
+        self.lines.fill(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        std::hint::black_box(&mut self.lines);
+        scrub_stack();
+    }
 }
 
 /// Drops what is too old now that this epoch runs.

@@ -86,6 +86,11 @@ impl Order {
         if self.waiting.len() > self.most { self.pop() } else { None }
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// The record that ended first of those that wait.
     pub fn pop(&mut self) -> Option<FlowRecord> {
         let first = self.waiting.pop()?;

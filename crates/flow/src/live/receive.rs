@@ -59,6 +59,8 @@ impl Receiver<'_> {
             let now = self.desk.clock.now();
             if now.since(self.published).max(self.published.since(now)) >= PUBLISH_EVERY {
                 self.published = now;
+                // Also when nobody sends: what waits for a template must not outlive its time.
+                self.decoder.tick(now);
                 publish(slot, self.part());
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 use std::time::Duration;
 
@@ -18,11 +18,14 @@ use super::desk::{Batch, Desk};
 use super::part::{self, Part, plus};
 use super::scrub::scrub_stack;
 use super::sockets::WAIT;
+use crate::subscribers::Subscribers;
 
 /// Streams at a time; another one is closed at once, and counted.
 const MAX_STREAMS: usize = 64;
 /// Hosts of streams that ended, of which it is remembered one by one what they lost; all others are one.
 const MAX_ENDED: usize = 1_024;
+/// What stands for hosts that are not remembered one by one.
+const OTHERS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 /// How long a stream may bring no whole message.
 const IDLE: Duration = Duration::from_mins(10);
 /// Reads that are still done once the job stops: what had arrived before, and no endless flood.
@@ -31,14 +34,17 @@ const LAST_READS: u32 = 4_096;
 const READ_BYTES: usize = 65_536;
 
 /// What streams counted.
-#[derive(Default)]
-pub(super) struct Streams(Mutex<Book>);
+pub(super) struct Streams {
+    book: Mutex<Book>,
+    subscribers: Arc<Subscribers>,
+}
 
 #[derive(Default)]
 struct Book {
     open: BTreeMap<u64, Part>,
     ended: Part,
-    /// What exporters lost stays lost when their stream is over. By host: a new stream has another port.
+    /// What exporters lost stays lost when their stream is over. By host: a new stream has another port. Those within the
+    /// subscribers' prefixes are one, the unspecified address: a subscriber's is not kept.
     hosts: BTreeMap<IpAddr, ExporterCounts>,
     counts: Sums,
     next: u64,
@@ -65,6 +71,11 @@ impl Ended {
 }
 
 impl Streams {
+    /// None yet. Hosts of these subscribers are not remembered one by one.
+    pub(super) fn new(subscribers: Arc<Subscribers>) -> Self {
+        Self { book: Mutex::default(), subscribers }
+    }
+
     /// The sums of all streams.
     pub(super) fn part(&self) -> Part {
         let book = self.book();
@@ -100,13 +111,14 @@ impl Streams {
         book.open.remove(&number);
         part::count(&mut book.counts, why.name());
         for (exporter, counts) in &part.exporters {
-            book.lost(exporter.ip(), counts);
+            let is_own = self.subscribers.contains(exporter.ip());
+            book.lost(if is_own { OTHERS } else { exporter.ip() }, counts);
         }
         book.ended.add(&Part { exporters: Vec::new(), ..part });
     }
 
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,7 +126,7 @@ impl Book {
     /// Whoever connects again and again, from however many hosts, must not make the list of exporters grow.
     fn lost(&mut self, host: IpAddr, counts: &ExporterCounts) {
         let is_full = self.hosts.len() >= MAX_ENDED && !self.hosts.contains_key(&host);
-        let host = if is_full { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { host };
+        let host = if is_full { OTHERS } else { host };
         self.hosts.entry(host).and_modify(|sum| sum.add(counts)).or_insert(*counts);
     }
 }
@@ -196,7 +208,9 @@ impl<'a> Talk<'a> {
                 }
                 Err(_) => return Ended::Broken,
             }
-            if self.desk.clock.now().since(self.heard) >= IDLE {
+            let now = self.desk.clock.now();
+            self.decoder.tick(now);
+            if now.since(self.heard) >= IDLE {
                 return Ended::Idle;
             }
         }
@@ -253,13 +267,17 @@ mod tests {
         Part::of(&ReceivedStatus::default(), &decoder, crate::inlet::InletCounts::default())
     }
 
+    fn streams() -> Streams {
+        Streams::new(Arc::new(Subscribers::read("198.18.0.0/16").expect("a list")))
+    }
+
     fn lost(part: &Part) -> u64 {
         part.exporters.iter().map(|(_, counts)| counts.loss(Unit::Records).lost).sum()
     }
 
     #[test]
     fn what_a_stream_lost_stays_lost_when_it_has_ended() {
-        let streams = Streams::default();
+        let streams = streams();
         for port in 1..=3 {
             let number = streams.open().expect("room");
             streams.end(number, part([192, 0, 2, 1], port, 40), Ended::ByPeer);
@@ -271,6 +289,18 @@ mod tests {
     }
 
     #[test]
+    fn subscribers_that_speak_ipfix_leave_no_address() {
+        let streams = streams();
+        for host in [[198, 18, 0, 7], [198, 18, 3, 9], [192, 0, 2, 1]] {
+            streams.end(streams.open().expect("room"), part(host, 4_000, 40), Ended::ByPeer);
+        }
+        let all = streams.part();
+        let hosts: Vec<IpAddr> = all.exporters.iter().map(|(address, _)| address.ip()).collect();
+        assert_eq!(hosts, [IpAddr::from([192, 0, 2, 1]), OTHERS]);
+        assert_eq!(lost(&all), 3 * lost(&part([192, 0, 2, 1], 1, 40)));
+    }
+
+    #[test]
     fn hosts_beyond_those_remembered_are_one() {
         let mut book = Book::default();
         let each = part([192, 0, 2, 1], 1, 40);
@@ -278,7 +308,7 @@ mod tests {
         let hosts = u32::try_from(MAX_ENDED).expect("few") + 50;
         (0..hosts).for_each(|host| book.lost(IpAddr::V4((0x0a00_0000 + host).into()), &counts));
         assert_eq!(book.hosts.len(), MAX_ENDED + 1);
-        let rest = book.hosts.get(&IpAddr::V6(Ipv6Addr::UNSPECIFIED)).expect("the others");
+        let rest = book.hosts.get(&OTHERS).expect("the others");
         assert_eq!(rest.loss(Unit::Records).lost, 50 * counts.loss(Unit::Records).lost);
     }
 }

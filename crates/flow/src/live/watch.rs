@@ -1,9 +1,13 @@
 //! A watched interface: frames become flows in a [`Meter`], stripped of subscribers' addresses, handed on.
 //!
 //! The meter knows addresses for as long as a conversation lasts, five minutes at most between two of its records; it is
-//! the one place besides the decoders that does, and it is empty when the job ends.
+//! the one place besides the decoders that does, and it is empty when the job ends. Of a batch nothing stays: neither its
+//! frames, nor the records that it brought to an end, nor what reading them left on the stack. What the table itself has
+//! dropped lies in its freed places until others take them.
 
+use std::hint::black_box;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
@@ -15,6 +19,7 @@ use super::files::unread;
 use super::interface::{BATCH, Frames, Interface};
 use super::job::{Slot, publish};
 use super::part::{self, Part, plus};
+use super::scrub::scrub_stack;
 use crate::error::FlowError;
 use crate::meter::{Meter, MeterConfig};
 
@@ -24,6 +29,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 const MAX_FAILURES: u32 = 64;
 /// Batches that are still taken in once the job stops: what had arrived before, and no endless flood.
 const LAST_BATCHES: usize = 4_096;
+/// A clock that goes back by more than this was set: what was measured by the old one ends.
+const SET_BACK: Duration = Duration::from_secs(5);
 
 /// Watches until told to stop, and then takes in what has arrived.
 pub(super) fn run(interface: &Interface, desk: Desk<'_>, slot: &Slot) -> Result<(), FlowError> {
@@ -36,6 +43,7 @@ pub(super) fn run(interface: &Interface, desk: Desk<'_>, slot: &Slot) -> Result<
         records: 0,
         received,
         published: desk.clock.now(),
+        latest: Timestamp::default(),
         failures: 0,
         desk,
     };
@@ -55,6 +63,8 @@ struct Watch<'a> {
     records: u64,
     received: ReceivedStatus,
     published: Timestamp,
+    /// When it was last advanced.
+    latest: Timestamp,
     failures: u32,
 }
 
@@ -68,6 +78,7 @@ impl Watch<'_> {
             if now.since(self.published).max(self.published.since(now)) >= PUBLISH_EVERY {
                 self.published = now;
                 publish(slot, self.part());
+                self.look()?;
             }
         }
         for _ in 0..LAST_BATCHES {
@@ -76,6 +87,12 @@ impl Watch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// An interface that is gone is silent for ever: nobody would know that nothing is heard any more.
+    fn look(&self) -> Result<(), FlowError> {
+        let name = || self.interface.name().to_owned();
+        if self.interface.is_there() { Ok(()) } else { Err(FlowError::InterfaceGone { name: name() }) }
     }
 
     /// Takes in one batch of frames and tells how many; none when nobody wants flows any more.
@@ -90,6 +107,8 @@ impl Watch<'_> {
             Err(source) => {
                 plus(&mut self.received.errors, 1);
                 self.failures += 1;
+                // Going down is told once (ENETDOWN), and may come before it is taken away.
+                self.look()?;
                 if self.failures >= MAX_FAILURES {
                     return Err(FlowError::Watch { name: self.interface.name().to_owned(), source });
                 }
@@ -98,18 +117,27 @@ impl Watch<'_> {
         };
         self.received.kernel_drops = self.frames.drops();
         let now = self.desk.clock.now();
-        self.take(now, count > 0);
-        Ok(self.hand_on(now).then_some(count))
+        let is_wanted = self.take(now, count > 0);
+        scrub_stack();
+        Ok(is_wanted.then_some(count))
     }
 
-    /// Frames of the last batch, if it brought any; and conversations whose time is over.
-    fn take(&mut self, now: Timestamp, has_come: bool) {
-        let Self { meter, frames, given, interface, .. } = self;
+    /// Frames of the last batch, if it brought any; and conversations whose time is over. False when nobody wants flows any
+    /// more.
+    #[inline(never)]
+    fn take(&mut self, now: Timestamp, has_come: bool) -> bool {
+        let Self { meter, frames, given, interface, latest, .. } = self;
         let mut give = |record| given.push(record);
+        if latest.since(now) > SET_BACK {
+            meter.finish(&mut give);
+        }
+        *latest = now;
         if has_come {
             frames.met().for_each(|frame| meter.frame(now, Some(interface.link), frame, &mut give));
+            frames.wipe();
         }
         meter.advance(now, &mut give);
+        self.hand_on(now)
     }
 
     /// Makes flows of what the meter gave. False when nobody wants them any more.
@@ -122,8 +150,9 @@ impl Watch<'_> {
         {
             let keys = self.desk.keys.read();
             let inlet = &mut self.desk.inlet;
-            flows.extend(self.given.drain(..).filter_map(|record| inlet.take(&keys, &record).ok()));
+            flows.extend(self.given.iter().filter_map(|record| inlet.take(&keys, record).ok()));
         }
+        wipe(&mut self.given);
         let sent = self.desk.send(flows, now);
         plus(&mut self.received.waits, u64::from(sent == Some(true)));
         sent.is_some()
@@ -135,6 +164,7 @@ impl Watch<'_> {
         self.meter.finish(&mut |record| given.push(record));
         let now = self.desk.clock.now();
         self.hand_on(now);
+        scrub_stack();
     }
 
     fn part(&self) -> Part {
@@ -146,4 +176,13 @@ impl Watch<'_> {
         let inlet = part::inlet_status(self.desk.inlet.counts());
         Part { received, inlet, files: vec![file], ..Part::default() }
     }
+}
+
+/// Writes over the addresses in it before it is emptied: the next batch may be far away or shorter.
+fn wipe(records: &mut Vec<FlowRecord>) {
+    const NOBODY: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    for record in records.iter_mut() {
+        (record.source, record.destination) = (NOBODY, NOBODY);
+    }
+    black_box(&mut *records).clear();
 }

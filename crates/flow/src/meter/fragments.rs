@@ -64,16 +64,34 @@ impl Fragments {
         }
     }
 
+    /// Forgets what is too old to be completed. A clock that was set back has passed as well.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        let is_over = |time: Timestamp| now.since(time).max(time.since(now)) > LIFETIME;
+        while let Some((time, whole)) = self.order.pop_front_if(|(time, _)| is_over(*time)) {
+            self.forget(time, whole);
+        }
+    }
+
+    /// How many packets are remembered.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.ports.len().max(self.order.len())
+    }
+
     fn remember(&mut self, whole: Whole, time: Timestamp, packet: &Packet) {
         let seen = Seen { time, source_port: packet.source_port, destination_port: packet.destination_port };
         self.ports.insert(whole, seen);
         self.order.push_back((time, whole));
         while self.order.len() > MAX_PACKETS {
             let Some((time, oldest)) = self.order.pop_front() else { break };
-            // What came again since is younger and has its own place in the order.
-            if self.ports.get(&oldest).is_some_and(|seen| seen.time == time) {
-                self.ports.remove(&oldest);
-            }
+            self.forget(time, oldest);
+        }
+    }
+
+    fn forget(&mut self, time: Timestamp, oldest: Whole) {
+        // What came again since is younger and has its own place in the order.
+        if self.ports.get(&oldest).is_some_and(|seen| seen.time == time) {
+            self.ports.remove(&oldest);
         }
     }
 }

@@ -260,3 +260,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn ports_for_fragments_are_forgotten_by_time_and_at_the_end() {
+    let fragment = Some(Fragment { offset: 0, more: true });
+    let mut meter = Meter::new(MeterConfig::default());
+    let first = |id| Packet { fragment, ip_id: id, ..packet(CLIENT, SERVER, None) };
+    meter.packet(at(100), &first(1), &mut |_| {});
+    meter.packet(at(130), &first(2), &mut |_| {});
+    meter.advance(at(160), &mut |_| {});
+    assert_eq!(meter.fragments.held(), 2);
+    meter.advance(at(161), &mut |_| {});
+    assert_eq!(meter.fragments.held(), 1);
+    meter.advance(at(60), &mut |_| {});
+    assert_eq!(meter.fragments.held(), 0, "a clock that was set back");
+    meter.packet(at(60), &first(3), &mut |_| {});
+    meter.finish(&mut |_| {});
+    assert_eq!(meter.fragments.held(), 0);
+}

@@ -77,7 +77,8 @@ impl Told {
     /// Makes the file, for its owner alone; on disk when this returns. None is left half written.
     pub(super) fn write(&self, out: &Path) -> Result<(), FlowError> {
         let mut file = create(out).map_err(FlowError::file(out))?;
-        let written = file.write_all(self.text.as_bytes()).and_then(|()| file.sync_all());
+        let written =
+            file.write_all(self.text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_folder(out));
         if written.is_err() {
             let _ = fs::remove_file(out);
         }
@@ -94,17 +95,41 @@ fn create(out: &Path) -> io::Result<File> {
     options.open(out)
 }
 
-/// The whole list, wiped when it goes. A pipe or a device would hold up the collector.
+/// The name of a new file is on disk when its folder is.
+fn sync_folder(out: &Path) -> io::Result<()> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Elsewhere a folder cannot be opened as a file.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// The whole list, wiped when it goes. A pipe or a device would hold up the collector: neither is read, and opening
+/// one does not wait.
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let about = fs::metadata(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(target_os = "linux")]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    // Of what was opened: the name may mean another file by now.
+    let about = file.metadata()?;
     if !about.is_file() || about.len() > MAX_LIST_BYTES {
         let reason = format!("a list of lines is a plain file of at most {MAX_LIST_BYTES} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    let room = usize::try_from(about.len()).unwrap_or(0).saturating_add(1);
+    whole(file, about.len())
+}
+
+/// All of these bytes. A list that grows or shrinks meanwhile may end within a line, and half an address is another
+/// line's: it is refused.
+fn whole(from: impl Read, length: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Room for one more than is taken: a buffer that grows leaves a copy behind.
+    let room = usize::try_from(length).unwrap_or(0).saturating_add(2);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    File::open(path)?.take(about.len()).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    from.take(length.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == length {
+        return Ok(bytes);
+    }
+    Err(io::Error::other("the list of lines changed while it was read; write it whole, then ask"))
 }
 
 /// The address on a line of the list, none on an empty one. The line itself is never told: errors end up in logs.
@@ -116,4 +141,40 @@ fn address(line: &[u8], number: usize, subscribers: &Subscribers) -> Result<Opti
     let address = std::str::from_utf8(bare).ok().and_then(|text| text.parse::<IpAddr>().ok());
     let own = address.filter(|address| subscribers.contains(*address));
     own.map(Some).ok_or(FlowError::NotOwnLine { line: number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_changes_while_it_is_read_is_refused() {
+        let list = b"198.18.0.3\n198.18.0.44\n";
+        assert_eq!(whole(list.as_slice(), 23).expect("whole").as_slice(), list);
+        // One that grew would be cut to 198.18.0.4, which nobody named; one that shrank lost lines.
+        for length in [0, 21, 22, 24, 4_096] {
+            assert!(whole(list.as_slice(), length).is_err(), "{length}");
+        }
+        assert!(whole(io::empty(), 0).is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_is_no_list_and_nobody_waits_for_its_writer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("coreutils").success());
+        let (sender, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(read(&pipe).map(drop)));
+        let told = told.recv_timeout(std::time::Duration::from_mins(1)).expect("it waits for a writer");
+        assert_eq!(told.expect_err("no list").kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn an_answer_beside_the_process_has_a_folder_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(sync_folder(&folder.path().join("out.csv")).is_ok());
+        assert!(sync_folder(Path::new("out.csv")).is_ok());
+        assert!(sync_folder(&folder.path().join("none/out.csv")).is_err() || cfg!(not(unix)));
+    }
 }

@@ -84,7 +84,7 @@ struct Case {
     subscribers: Arc<Subscribers>,
     books: Books,
     desk: OwnDesk,
-    _asks: SyncSender<Ask>,
+    asks: SyncSender<Ask>,
 }
 
 impl Case {
@@ -123,7 +123,7 @@ impl Case {
         let books = Books { ledger, out, refuted: false, fails: false, told_too_early: Rc::default() };
         let basis = LegalBasis::new("order 12 of the licence, section 4").expect("words");
         let (desk, asks) = OwnDesk::open(&basis, &folder.path().join("state")).expect("a desk");
-        Self { folder, keys, analysis, subscribers, books, desk, _asks: asks }
+        Self { folder, keys, analysis, subscribers, books, desk, asks }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -141,7 +141,11 @@ impl Case {
         let words = |text| Words::new(text).expect("words");
         let request = Request { by: words("T. Ester (uid 1000)"), reason: words(reason), question };
         let Self { keys, analysis, subscribers, books, desk, .. } = self;
-        desk.answer(&request, &mut World { keys, analysis, subscribers, recorder: books, now: now() })
+        desk.answer(
+            &request,
+            &AtomicBool::new(false),
+            &mut World { keys, analysis, subscribers, recorder: books, now: now() },
+        )
     }
 
     fn resolve(&mut self, lines: &str) -> Result<Answer, FlowError> {
@@ -235,6 +239,30 @@ fn the_entry_stands_even_when_the_answer_cannot_be_written() {
     fs::write(case.path("out.csv"), "of somebody else").expect("written");
     assert!(case.resolve(&list(0..10)).is_err());
     assert_eq!(fs::read_to_string(case.path("out.csv")).expect("a file"), "of somebody else");
+}
+
+#[test]
+fn a_slow_desk_does_nothing_for_who_went_away() {
+    let mut case = Case::new(&[3, 4, 5]);
+    let words = |text| Words::new(text).expect("words");
+    let (lines, out) = (case.lines(&list(0..10)), case.path("out.csv"));
+    let resolve = Question::Resolve { endpoint: COMMAND, lines, out };
+    let mut answers = Vec::new();
+    for (question, has_gone) in [(resolve.clone(), true), (Question::Counts, true), (resolve, false)] {
+        let request = Request { by: words("T. Ester"), reason: words(REASON), question };
+        let (reply, answer) = sync_channel(1);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        case.asks.try_send(Ask { request, reply, cancelled: Arc::clone(&cancelled) }).expect("room");
+        // The desk is busy with other things meanwhile.
+        cancelled.store(has_gone, Ordering::Release);
+        answers.push(answer);
+    }
+    let Case { keys, analysis, subscribers, books, desk, .. } = &mut case;
+    desk.serve(&mut World { keys, analysis, subscribers, recorder: books, now: now() });
+    let told: Vec<_> = answers.iter().map(|answer| answer.try_recv().expect("an answer")).collect();
+    assert!(matches!(&told[..2], [Err(FlowError::NobodyWaits), Err(FlowError::NobodyWaits)]), "{told:?}");
+    assert!(matches!(told[2], Ok(Answer::Resolved(_))) && case.path("out.csv").exists());
+    assert!(matches!(case.entries().as_slice(), [Event::Resolved { .. }]), "one entry, of who waited");
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn planted_subscribers_leave_no_trace_and_a_leak_is_caught() {
         assert!(said.lines().any(|line| line.starts_with(place)), "{place}: {said}");
     }
     let kinds = json(&hinomi, &["flow", "ledger"]);
-    assert_eq!(kinds[0]["event"]["kind"], "audited");
+    assert_eq!((&kinds[0]["event"]["kind"], &kinds[0]["event"]["outcome"]), (&"audited".into(), &"clean".into()));
     assert_eq!((&kinds[0]["event"]["found"], &kinds[0]["event"]["canaries"]), (&0.into(), &256.into()));
     let left: Vec<_> = fs::read_dir(hinomi.state().join("flow")).expect("a folder").flatten().collect();
     assert!(left.iter().all(|entry| entry.path().is_file()), "the audit's own folder is gone: {left:?}");

@@ -56,24 +56,69 @@ for row in open("/proc/net/dev"):
         print(row.split(":")[1].split()[1])
 "#;
 
-/// The collector on `lo` in a namespace of its own; none where that is not to be had.
-fn on_lo(here: &Installation) -> Option<(Output, u64)> {
+/// Runs in a namespace with an interface of the kind `$KIND` that is taken away while it is watched.
+const TAKEN_AWAY: &str = r#"
+set -eu
+ip tuntap add dev wire7 mode "$KIND"
+ip address add 198.18.0.7 peer 203.0.113.5 dev wire7
+ip link set wire7 up
+"$@" >"$OUT" &
+collector=$!
+until grep -q watching "$OUT"; do kill -0 "$collector"; done
+python3 -c "$ANSWER"
+ip tuntap del dev wire7 mode "$KIND"
+wait "$collector"
+"#;
+
+/// Is the other end of a tunnel and sends one question back as its own answer: addresses and ports change places.
+const ANSWER: &str = r#"
+import fcntl, os, socket, struct
+kind = 1 if os.environ["KIND"] == "tun" else 2
+tunnel = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tunnel, 0x400454ca, struct.pack("16sH22x", b"wire7", kind | 0x1000))
+if kind == 1:
+    asks = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asks.bind(("198.18.0.7", 40000))
+    asks.settimeout(20)
+    asks.sendto(b"x", ("203.0.113.5", 5353))
+    while True:
+        packet = os.read(tunnel, 2000)
+        if packet[0] == 0x45 and packet[9] == 17:
+            break
+    os.write(tunnel, packet[:12] + packet[16:20] + packet[12:16] + packet[22:24] + packet[20:22] + packet[24:])
+    assert asks.recv(10) == b"x"
+"#;
+
+const NAMESPACE: [&str; 4] = ["-rn", "--pid", "--fork", "--kill-child"];
+
+/// Whether a namespace is to be had in which this can be done.
+fn has_namespace(trial: &[&str]) -> bool {
     let possible = ["ip", "python3"].iter().all(|tool| {
         let found = Command::new("sh").args(["-c", "command -v \"$0\""]).arg(tool).output();
         found.is_ok_and(|output| output.status.success())
     });
-    let namespace = ["-rn", "--pid", "--fork", "--kill-child"];
-    let tried = Command::new("unshare").args(namespace).args(["ip", "link", "set", "lo", "up"]).output();
-    if !possible || !tried.is_ok_and(|output| output.status.success()) {
+    let tried = Command::new("unshare").args(NAMESPACE).args(trial).output();
+    possible && tried.is_ok_and(|output| output.status.success())
+}
+
+/// The collector on that interface in a namespace of its own, as a shell's script goes.
+fn within(here: &Installation, script: &str, interface: &str) -> Command {
+    let list = subscribers(here);
+    let mut command = Command::new("unshare");
+    command.args(NAMESPACE).args(["sh", "-c", script, "sh", HINOMI]);
+    command.args(["flow", "collect", "--interface", interface, "--clients", "1", "--json", "--subscribers", &list]);
+    command.arg("--state").arg(here.state()).env("OUT", here.path("out"));
+    command
+}
+
+/// The collector on `lo`; none where no namespace is to be had.
+fn on_lo(here: &Installation) -> Option<(Output, u64)> {
+    if !has_namespace(&["ip", "link", "set", "lo", "up"]) {
         stand_aside("packets need ip, python3, and unshare with the right to make a network namespace");
         return None;
     }
-    let list = subscribers(here);
-    let mut command = Command::new("unshare");
-    command.args(namespace).args(["sh", "-c", WITHIN, "sh", HINOMI]);
-    command.args(["flow", "collect", "--interface", "lo", "--clients", "1", "--json", "--subscribers", &list]);
-    command.arg("--state").arg(here.state()).env("TRAFFIC", TRAFFIC);
-    command.env("OUT", here.path("out")).env("COUNTED", here.path("counted"));
+    let mut command = within(here, WITHIN, "lo");
+    command.env("TRAFFIC", TRAFFIC).env("COUNTED", here.path("counted"));
     let output = finish(command, PATIENCE);
     let counted = std::fs::read_to_string(here.path("counted")).unwrap_or_default();
     Some((output, counted.trim().parse().unwrap_or(0)))
@@ -112,6 +157,30 @@ fn packets_of_an_interface_become_flows_and_none_is_counted_twice() {
     for entry in std::fs::read_dir(here.state().join("flow")).expect("a folder") {
         let text = std::fs::read(entry.expect("an entry").path()).expect("read");
         assert!(!String::from_utf8_lossy(&text).contains("198.18."), "a subscriber is written down");
+    }
+}
+
+#[test]
+fn a_tunnel_is_watched_and_an_interface_that_is_taken_away_ends_the_job() {
+    for kind in ["tun", "tap"] {
+        if !has_namespace(&["ip", "tuntap", "add", "dev", "wire7", "mode", kind]) {
+            return stand_aside("tunnels need ip, python3, /dev/net/tun, and the right to make a network namespace");
+        }
+        let here = Installation::new();
+        let mut command = within(&here, TAKEN_AWAY, "wire7");
+        command.env("KIND", kind).env("ANSWER", ANSWER);
+        let output = finish(command, PATIENCE);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the interface wire7 is gone"), "{said}");
+        let written = std::fs::read(here.state().join("flow/status.json")).expect("every sum");
+        let status: Value = serde_json::from_slice(&written).expect("JSON");
+        assert_eq!(status["running"].as_bool(), Some(false), "{status}");
+        if kind == "tun" {
+            // Question and answer; what the system itself says on a new interface is of no subscriber.
+            assert_eq!(status["inlet"]["flows"].as_u64(), Some(1), "{status}");
+            assert_eq!(status["pairs"]["whole"].as_u64(), Some(1), "{status}");
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl Decoder {
         each: &mut impl FnMut(FlowRecord),
     ) {
         self.books.counts.received(datagram.len());
-        self.sweep(received);
+        self.tick(received);
         let Some(version) = Version::of(datagram) else {
             return self.books.counts.refuse(Reason::UnknownVersion, datagram.len());
         };
@@ -120,8 +120,9 @@ impl Decoder {
         }
     }
 
-    /// Forgets what is old, once a minute of the time of receipt.
-    fn sweep(&mut self, now: Timestamp) {
+    /// Forgets what is old, once a minute. [`decode`](Self::decode) does so by the time of receipt; who hears nothing
+    /// calls this, or data that wait for a template stay as long as every exporter is silent.
+    pub fn tick(&mut self, now: Timestamp) {
         let swept = *self.swept.get_or_insert(now);
         if !is_old(swept, now, SWEEP_EVERY) {
             return;

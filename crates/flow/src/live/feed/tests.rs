@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hinomi_model::cnc::status::ReceivedStatus;
+use hinomi_model::time::FixedClock;
 use hinomi_wire::flow::{Decoder, Limits};
 
 use super::*;
@@ -17,6 +18,9 @@ use crate::suppress::Knowledge;
 
 /// An hour before midnight.
 const EVENING_S: u32 = 1_795_388_400;
+
+/// Long after all of it.
+const AFTER: FixedClock = FixedClock(Timestamp::from_micros((EVENING_S as i64 + 1_000_000) * 1_000_000));
 
 /// With which loss each scoring reckoned.
 #[derive(Default)]
@@ -89,13 +93,13 @@ fn the_last_scoring_of_an_epoch_reckons_with_what_the_file_lost_so_far() {
     let datagrams: Vec<_> =
         sent.iter().map(|(after, number)| (EVENING_S + after, export(EVENING_S + after, *number))).collect();
     let bytes = capture(&datagrams);
-    let (file, _) = live.read("evening", bytes.as_slice(), &mut Order::new(0), &mut losses).expect("read");
+    let (file, _) = live.read("evening", bytes.as_slice(), &mut Order::new(0), &AFTER, &mut losses).expect("read");
     assert_eq!((file.records, file.left_out.len()), (5, 0), "{file:?}");
     let [loss] = losses.0.as_slice() else { panic!("one epoch ended: {:?}", losses.0) };
     assert!((0.5..0.6).contains(loss), "6 of 10, or 6 of 11: {loss}");
     // Another file does not make it forgotten.
     let later = capture(&[(EVENING_S + 180_000, export(EVENING_S + 180_000, 11))]);
-    live.read("later", later.as_slice(), &mut Order::new(0), &mut losses).expect("read");
+    live.read("later", later.as_slice(), &mut Order::new(0), &AFTER, &mut losses).expect("read");
     assert!(losses.0.len() == 2 && losses.0[1] > 0.4, "{:?}", losses.0);
 }
 
@@ -111,4 +115,23 @@ fn what_decoders_before_it_missed_is_reckoned_with_when_it_was_told() {
     live.heard(Part::of(&ReceivedStatus::default(), &decoder, InletCounts::default()));
     live.tick(evening.plus(Duration::from_hours(2)), &mut losses).expect("a key");
     assert!(matches!(losses.0.as_slice(), [loss] if *loss > 0.4), "{:?}", losses.0);
+}
+
+#[test]
+fn what_a_file_says_of_the_future_is_left_out_and_counted() {
+    let line = |ts: u32| {
+        format!(
+            "{{\"ts\":{ts},\"id.orig_h\":\"198.18.0.1\",\"id.orig_p\":40000,\"id.resp_h\":\"203.0.113.4\",\
+             \"id.resp_p\":443,\"proto\":\"tcp\",\"duration\":1.5,\"orig_pkts\":3,\"orig_ip_bytes\":300}}\n"
+        )
+    };
+    // Half a day ahead may be another zone.
+    let text = [EVENING_S, 4_294_967_295, EVENING_S + 43_200].map(line).concat();
+    let (mut live, mut losses, mut order) = (live(), Losses::default(), Order::default());
+    let clock = FixedClock(Timestamp::from_micros(i64::from(EVENING_S) * 1_000_000));
+    let (file, _) = live.read("log", text.as_bytes(), &mut order, &clock, &mut losses).expect("read");
+    assert_eq!((file.records, file.left_out.get(crate::live::files::FUTURE)), (2, Some(&1)), "{file:?}");
+    live.drain(&mut order, &mut losses).expect("fed");
+    assert_eq!(live.status(&Part::default(), true).inlet.flows, 2);
+    assert!(live.now() < clock.now().plus(Duration::from_hours(13)));
 }

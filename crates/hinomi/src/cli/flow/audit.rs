@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hinomi_flow::audit::{CANARIES, Drill, Report, Verdict};
-use hinomi_flow::ledger::{Event, Ledger};
+use hinomi_flow::ledger::{AuditOutcome, Event, Ledger};
 use hinomi_model::{Clock, SystemClock, Timestamp};
 
 use crate::cli::Common;
@@ -131,6 +131,17 @@ impl Shown {
         self.controls.iter().all(|control| control.found) && self.life.as_ref().is_none_or(|life| !life.core_dumps)
     }
 
+    /// What the ledger is told. One that failed on its way may have searched in too few places, or in none.
+    fn outcome(&self, has_failed: bool) -> AuditOutcome {
+        if self.searched.iter().any(|searched| searched.report.verdict() == Verdict::Found) {
+            AuditOutcome::Found
+        } else if has_failed || self.searched.is_empty() || !self.is_clean() {
+            AuditOutcome::ShowedNothing
+        } else {
+            AuditOutcome::Clean
+        }
+    }
+
     fn hits(&self) -> u64 {
         self.searched.iter().map(|each| each.report.hits.len() as u64 + each.report.more_hits).sum()
     }
@@ -143,16 +154,18 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     let scratch = Scratch::make(&folder)?;
     let mut shown = Shown::default();
     // First, and with canaries of its own: what follows keeps addresses in this process, as exporters do.
-    inside::run(&folder, &scratch.0, options.leak, &mut shown)?;
-    if !options.quick {
-        live::run(&scratch.0, options, &mut shown)?;
+    let mut ran = inside::run(&folder, &scratch.0, options.leak, &mut shown);
+    if ran.is_ok() && !options.quick {
+        ran = live::run(&scratch.0, options, &mut shown);
     }
     let canaries = u64::from(CANARIES) * 2 * if options.quick { 1 } else { 2 };
     if !options.leak {
-        let found = if shown.is_clean() { 0 } else { shown.hits() };
-        let now = SystemClock.now();
-        Ledger::open(&witness::ledger_path(state.dir()), now)?.append(now, Event::Audited { canaries, found })?;
+        let outcome = shown.outcome(ran.is_err());
+        let found = if outcome == AuditOutcome::Found { shown.hits() } else { 0 };
+        let (now, event) = (SystemClock.now(), Event::Audited { canaries, found, outcome: Some(outcome) });
+        Ledger::open(&witness::ledger_path(state.dir()), now)?.append(now, event)?;
     }
+    ran?;
     told::tell(common.json, options.japanese, canaries, &shown)?;
     ensure!(shown.can_search(), "a search did not find what is there: it shows nothing");
     ensure!(shown.is_clean(), "traces of planted subscribers were found, or something could not be searched");
@@ -180,5 +193,31 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(report: Report, control: bool) -> Shown {
+        let searched = vec![Searched { place: Place::Own, when: When::Over, report }];
+        let controls = vec![Control { place: Place::Own, what: Sought::Canaries, found: control }];
+        Shown { searched, controls, ..Shown::default() }
+    }
+
+    #[test]
+    fn only_an_audit_that_could_find_something_is_recorded_as_clean() {
+        let read = Report { places: 1, bytes: 4_096, ..Report::default() };
+        let unread = Report { unread: vec!["a place".to_owned()], ..read.clone() };
+        let trace = Report { planted_v4_met: 64, ..read.clone() };
+        assert_eq!(shown(read.clone(), true).outcome(false), AuditOutcome::Clean);
+        assert_eq!(shown(trace.clone(), true).outcome(false), AuditOutcome::Found);
+        // A trace is one, whatever failed besides.
+        assert_eq!(shown(trace, false).outcome(true), AuditOutcome::Found);
+        for (report, control, failed) in [(read.clone(), false, false), (read, true, true), (unread, true, false)] {
+            assert_eq!(shown(report, control).outcome(failed), AuditOutcome::ShowedNothing, "{control} {failed}");
+        }
+        assert_eq!(Shown::default().outcome(false), AuditOutcome::ShowedNothing, "nothing was searched");
     }
 }

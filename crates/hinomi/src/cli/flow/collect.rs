@@ -229,9 +229,9 @@ fn read(path: &Path, live: &mut Live, order: &mut Order, books: &mut Books) -> R
         match Kind::of(source.fill_buf().context(name.clone())?) {
             Kind::Parquet => {
                 drop(source);
-                live.read_parquet(&name, file, order, books)
+                live.read_parquet(&name, file, order, &SystemClock, books)
             }
-            _ => live.read(&name, source, order, books),
+            _ => live.read(&name, source, order, &SystemClock, books),
         }
     };
     bar.finish_and_clear();

@@ -71,7 +71,7 @@ pub const SUMS: [&str; 57] = [
 
 /// Why something in a file gave no record: the name of the text, and the sentence in the status, where `{}` stands for
 /// what it is about.
-pub const FILE_REASONS: [(&str, &str); 30] = [
+pub const FILE_REASONS: [(&str, &str); 31] = [
     ("unreadable", "not readable"),
     ("no-header", "no line before it names the columns"),
     ("missing-column", "there is no column {}"),
@@ -97,6 +97,7 @@ pub const FILE_REASONS: [(&str, &str); 30] = [
     ("decompress", "a block cannot be decompressed"),
     ("truncated", "the file ends within {}"),
     ("invalid", "{} contradicts the rest of the file"),
+    ("future", "it ends in the future: is a clock wrong?"),
     ("link", "a kind of link that is not read"),
     ("frame-not-ip", "not an IP packet: it says {}"),
     ("frame-truncated", "the snapshot ends before the IP header does"),
@@ -106,7 +107,7 @@ pub const FILE_REASONS: [(&str, &str); 30] = [
 
 /// What reasons of files are about where that is no name of a column, of a tool or a number: the name of the text, and the
 /// words in the sentence.
-pub const FILE_ABOUTS: [(&str, &str); 21] = [
+pub const FILE_ABOUTS: [(&str, &str); 25] = [
     ("several-methods", "several methods at once"),
     ("unknown-method", "a method that we do not know"),
     ("header", "its header"),
@@ -128,6 +129,10 @@ pub const FILE_ABOUTS: [(&str, &str); 21] = [
     ("column", "a column of a row group"),
     ("page", "a page of a column"),
     ("piped-table", "a Parquet file from a pipe"),
+    ("schema", "the schema"),
+    ("row-groups", "the number of row groups"),
+    ("dictionary", "the dictionary of a column"),
+    ("dictionary-values", "a dictionary's number of values"),
 ];
 
 /// The name of the text for what a reason is about, if it has one.

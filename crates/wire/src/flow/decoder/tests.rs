@@ -242,6 +242,22 @@ fn what_waits_is_bounded_ages_and_is_given_up() {
 }
 
 #[test]
+fn what_waits_is_given_up_also_when_every_exporter_is_silent() {
+    let (mut bench, age) = (bench(), u32::try_from(Limits::default().held_age.as_secs()).expect("short"));
+    bench.hear(&tell(0, &flow()));
+    let held = bench.decoder.kept().held_bytes;
+    assert!(held > 0);
+    for seconds in [30, 120, age] {
+        bench.decoder.tick(at(NOW + seconds));
+        assert_eq!(bench.decoder.kept().held_bytes, held, "after {seconds} s");
+    }
+    bench.decoder.tick(at(NOW + age + 61));
+    assert_eq!(bench.decoder.kept().held_bytes, 0);
+    assert_eq!((bench.counts().held_bytes, bench.counts().refused(Reason::MissingTemplate).items), (0, 1));
+    assert_eq!(bench.counts().unaccounted(), 0);
+}
+
+#[test]
 fn a_bomb_of_templates_costs_its_sender_only() {
     let mut bench = bench();
     let victim: SocketAddr = "198.51.100.9:1".parse().expect("an address");

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
 
@@ -86,18 +86,21 @@ impl Drop for Started {
     }
 }
 
-/// Looks again and again until there is something, within bounds.
+/// Looks again and again until there is something, for so long by a clock that nobody sets.
 pub(super) fn until<T>(
     runtime: &Runtime,
     what: &str,
     patience: Duration,
     mut look: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
-    for _ in 0..patience.as_millis() / PAUSE.as_millis() {
+    // Looking takes long itself where memory is searched. What is there at the last look has come in time.
+    let deadline = Instant::now() + patience;
+    loop {
+        let is_last = Instant::now() >= deadline;
         if let Some(found) = look()? {
             return Ok(found);
         }
+        ensure!(!is_last, "{what}: not within {} s", patience.as_secs());
         runtime.block_on(async { tokio::time::sleep(PAUSE).await });
     }
-    bail!("{what}: not within {} s", patience.as_secs())
 }

@@ -48,13 +48,16 @@ mod unix {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::Path;
-    use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
     use std::time::Duration;
 
     use anyhow::{Context as _, Result, anyhow, ensure};
+    use hinomi_flow::FlowError;
     use hinomi_flow::ledger::Words;
-    use hinomi_flow::own::{Ask, Reply, Request};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use hinomi_flow::own::{Answer, Ask, Reply, Request};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 
     use super::{Door, MAX_REQUEST_BYTES};
 
@@ -62,7 +65,7 @@ mod unix {
     const TALK: Duration = Duration::from_secs(10);
     /// How long the collector may be busy with other things before it answers.
     pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
-    /// Between two tries.
+    /// Between two tries, and two looks whether the answer is there.
     const PAUSE: Duration = Duration::from_millis(100);
 
     impl Door {
@@ -111,24 +114,77 @@ mod unix {
         let who = stream.peer_cred()?.uid();
         let mut text = Vec::new();
         tokio::time::timeout(TALK, (&mut *stream).take(MAX_REQUEST_BYTES).read_to_end(&mut text)).await??;
-        let reply = answer(&text, who, asks).unwrap_or_else(|error| Reply::Refused(format!("{error:#}")));
+        let reply = answer(stream, &text, who, asks).await.unwrap_or_else(|error| Reply::Refused(format!("{error:#}")));
         let mut line = serde_json::to_vec(&reply)?;
         line.push(b'\n');
         Ok(tokio::time::timeout(TALK, stream.write_all(&line)).await??)
     }
 
-    /// Asks the desk, and waits: this thread has nothing else to do.
-    fn answer(text: &[u8], who: u32, asks: &SyncSender<Ask>) -> Result<Reply> {
+    /// Set when it goes: whatever ends the wait, nothing more is done for it.
+    struct Waits(Arc<AtomicBool>);
+
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    /// Asks the desk, and waits as long as the asker does: this thread has nothing else to do.
+    async fn answer(stream: &tokio::net::UnixStream, text: &[u8], who: u32, asks: &SyncSender<Ask>) -> Result<Reply> {
         let mut request: Request = serde_json::from_slice(text).context("not a request")?;
         // Whatever name was said, the number is the system's own.
         request.by = Words::new(&format!("{} (uid {who})", request.by)).context("who asks")?;
         let (reply, answer) = sync_channel(1);
-        asks.try_send(Ask { request, reply }).map_err(|error| match error {
+        let waits = Waits(Arc::default());
+        asks.try_send(Ask { request, reply, cancelled: Arc::clone(&waits.0) }).map_err(|error| match error {
             TrySendError::Full(_) => anyhow!("the collector is busy with other requests; ask again"),
             TrySendError::Disconnected(_) => anyhow!("the collector is ending, and its keys with it"),
         })?;
         let late = "the collector did not answer in time, or has ended; the ledger tells whether it still did";
-        let answer = answer.recv_timeout(PATIENCE).ok().context(late)?;
+        let answer = tokio::time::timeout(PATIENCE, heard(stream, &answer)).await.context(late)??;
         Ok(answer.map_or_else(|error| Reply::Refused(error.to_string()), Reply::Answer))
+    }
+
+    /// The desk's answer, as long as the other end of the stream is there to hear it.
+    async fn heard(
+        stream: &tokio::net::UnixStream,
+        answer: &Receiver<Result<Answer, FlowError>>,
+    ) -> Result<Result<Answer, FlowError>> {
+        loop {
+            match answer.try_recv() {
+                Ok(answer) => return Ok(answer),
+                Err(TryRecvError::Disconnected) => anyhow::bail!("the collector is ending, and its keys with it"),
+                Err(TryRecvError::Empty) => tokio::time::sleep(PAUSE).await,
+            }
+            // An asker has said all and closes that half; one that closes the other half has gone.
+            ensure!(!stream.ready(Interest::WRITABLE).await?.is_write_closed(), "who asked has gone");
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::io::Write as _;
+        use std::net::Shutdown;
+
+        use super::*;
+
+        #[test]
+        fn a_request_is_cancelled_when_its_asker_goes_before_a_slow_desk_comes_to_it() {
+            let flow = tempfile::tempdir().expect("a folder");
+            let (asks, desk) = sync_channel(1);
+            let _door = Door::open(flow.path(), asks).expect("a door");
+            let mut asker = knock(flow.path()).expect("open");
+            asker.write_all(br#"{"by":"T. Ester","reason":"a reason in words","ask":"counts"}"#).expect("said");
+            asker.shutdown(Shutdown::Write).expect("all said");
+            let ask = desk.recv_timeout(Duration::from_mins(1)).expect("a request");
+            assert!(!ask.cancelled.load(Ordering::Acquire), "it waits: only its half is closed");
+            drop(asker);
+            // The next one is heard when the door has done with the first.
+            let mut next = knock(flow.path()).expect("open");
+            next.write_all(br#"{"by":"N. Ext","reason":"a reason in words","ask":"counts"}"#).expect("said");
+            next.shutdown(Shutdown::Write).expect("all said");
+            let second = desk.recv_timeout(Duration::from_mins(1)).expect("a request");
+            assert!(ask.cancelled.load(Ordering::Acquire) && !second.cancelled.load(Ordering::Acquire));
+        }
     }
 }

@@ -120,15 +120,21 @@ fn lines(status: &CollectorStatus) -> Vec<String> {
         lines.push(format!("{} ({}): {} records{}", file.name, file.kind, file.records, rest(&file.left_out)));
     }
     let (received, decoded, inlet) = (&status.received, &status.decoded, &status.inlet);
-    if received.frames > 0 {
-        lines.push(format!("frames    {}; {} dropped by the system", received.frames, received.kernel_drops));
+    let is_watching = status.files.iter().any(|file| file.kind == "interface");
+    let is_listening = received.datagrams > 0 || !status.listening.is_empty() || status.files.is_empty();
+    if is_watching {
+        lines.push(format!("frames    {}", received.frames));
     }
-    if received.datagrams > 0 || status.files.is_empty() {
+    if is_watching || is_listening {
+        // One sum of all receivers and interfaces.
+        let (drops, errors) = (received.kernel_drops, received.errors);
+        lines.push(format!("system    {drops} dropped by the system, {errors} errors at receiving"));
+    }
+    if is_listening {
         lines.push(format!(
-            "received  {} datagrams and messages, {} bytes; {} dropped by the system{}",
+            "received  {} datagrams and messages, {} bytes{}",
             received.datagrams,
             received.bytes,
-            received.kernel_drops,
             rest(&received.streams)
         ));
         lines.push(format!("  bytes   {}", all(&decoded.parts)));
