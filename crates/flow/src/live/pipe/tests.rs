@@ -191,7 +191,7 @@ fn a_conversation_ends_while_its_pipe_is_silent() {
     let (told, end) = channel();
     let (mut live, mut order) = (live(), Order::default().with_patience(Duration::from_secs(60)));
     let source = Silent { line: io::Cursor::new(capture()), end };
-    let read = live.read_pipe("-", source, &mut order, &hurried(100), &mut Watcher(told));
+    let read = live.read_pipe("-", source, &mut order, &hurried(200_000), &mut Mourner(told));
     let (file, _) = read.expect("read");
     assert_eq!((file.kind.as_str(), file.records, file.ended), ("pcap", 1, None), "it was still in the table");
     assert!(order.is_empty());
