@@ -36,6 +36,7 @@ mod scoring;
 mod scrub;
 mod sockets;
 mod stream;
+mod turn;
 mod watch;
 
 pub use analysis::{Analysis, AnalysisConfig, Scored};
