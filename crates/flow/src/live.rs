@@ -37,6 +37,7 @@ mod scrub;
 mod silence;
 mod sockets;
 mod stream;
+mod turn;
 mod watch;
 
 pub use analysis::{Analysis, AnalysisConfig, Scored};

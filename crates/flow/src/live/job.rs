@@ -1,7 +1,7 @@
 //! The job with sockets: threads, the queue between them, and the clock that moves keys, ages and scorings.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,8 +19,10 @@ use super::scoring::{Outcome, Scorer};
 use super::scrub::scrub_stack;
 use super::sockets::Sockets;
 use super::stream::{self, Streams};
+use super::turn::record;
+pub(super) use super::turn::turn;
 use super::{loss, receive, watch};
-use crate::epoch::{EpochLength, KeyEvent, Keys, LegalBasis};
+use crate::epoch::{EpochLength, KeyEvent, LegalBasis};
 use crate::error::FlowError;
 use crate::finding::Endpoint;
 use crate::inlet::Inlet;
@@ -361,51 +363,6 @@ impl Centre<'_> {
         part.tell(&mut status, &self.subscribers);
         tell_analysis(&self.analysis, &mut status);
         status
-    }
-}
-
-/// Moves keys to this moment and tells a new one which lines are infected. Records what happened to keys, and gives the
-/// epoch that runs.
-pub(super) fn turn(keys: &mut Keys, now: Timestamp, recorder: &mut dyn Recorder) -> Result<u32, FlowError> {
-    let events = keys.advance(now)?;
-    if let Some(infected) = record(&events, now, recorder)? {
-        infected.tell(keys);
-    }
-    Ok(keys.current_epoch())
-}
-
-/// Records what happened to keys; gives the infected lines that a new one is to be told of.
-fn record(events: &[KeyEvent], now: Timestamp, recorder: &mut dyn Recorder) -> Result<Option<Infected>, FlowError> {
-    if events.is_empty() {
-        return Ok(None);
-    }
-    // What a destroyed key left on the stack goes with it.
-    scrub_stack();
-    recorder.keys(now, events).map_err(FlowError::recorder)?;
-    if !events.iter().any(|event| matches!(event, KeyEvent::Born { .. })) {
-        return Ok(None);
-    }
-    let infected = recorder.infected().map_err(FlowError::recorder)?;
-    Ok(infected.map(|(lines, basis)| Infected { lines, basis }))
-}
-
-/// Infected lines on their way to the keys; wiped when they go.
-struct Infected {
-    lines: Vec<IpAddr>,
-    basis: LegalBasis,
-}
-
-impl Infected {
-    fn tell(self, keys: &mut Keys) {
-        keys.tell_infected(&self.lines, &self.basis);
-    }
-}
-
-impl Drop for Infected {
-    fn drop(&mut self) {
-        self.lines.fill(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        std::hint::black_box(&mut self.lines);
-        scrub_stack();
     }
 }
 
