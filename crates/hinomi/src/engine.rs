@@ -111,13 +111,7 @@ impl EngineOptions {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn frames(
-        &self,
-        _: &State,
-        _: &Arc<Door>,
-        _: &Arc<Pace>,
-        _: &Config,
-    ) -> Result<Option<Arc<dyn Engine>>> {
+    fn frames(&self, _: &State, _: &Arc<Door>, _: &Arc<Pace>, _: &Config) -> Result<Option<Arc<dyn Engine>>> {
         anyhow::ensure!(matches!(self.engine, Choice::Auto | Choice::Connect), "frames are sent on Linux only");
         Ok(None)
     }

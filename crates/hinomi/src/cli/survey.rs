@@ -105,7 +105,8 @@ pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choi
     let base = if near { Config::near() } else { Config::default() };
     let contact = &authorised.scope().contact;
     let contact = if contact.page.is_empty() { &contact.email } else { &contact.page };
-    let config = choice.engine.configured(Config { concurrency: limits::connections(), contact: contact.clone(), ..base });
+    let config =
+        choice.engine.configured(Config { concurrency: limits::connections(), contact: contact.clone(), ..base });
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
     let opt_out = state.opt_out()?;

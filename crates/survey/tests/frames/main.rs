@@ -7,11 +7,15 @@ mod net;
 mod shelf;
 mod world;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hinomi_model::CampaignId;
 use hinomi_survey::{Authorised, Backend, Campaign, Config, Coverage, Door, Engine, FrameEngine, Frames, Metrics};
-use hinomi_survey::{OptOut, Order, Pace, PrivateKey, Report, Share, Survey, Trust};
+use hinomi_survey::{OptOut, Order, Pace, PrivateKey, Report, Share, Survey, SurveyError, Trust};
 use tokio::sync::watch;
 
 use net::{RANGE, RANGE6, inside_a_namespace, ip, pair};
@@ -28,7 +32,8 @@ fn authorised(ranges: &[&str], tcp_ports: &str, rate_pps: u32) -> Authorised {
          tcp_ports = \"{tcp_ports}\"\nudp_ports = \"\"\nprobes = [\"connect\"]\n[rate]\ntotal_pps = {rate_pps}\n\
          per_prefix_pps = {rate_pps}\nper_host_pps = {rate_pps}\nper_host_connections = 4\n"
     );
-    let key = PrivateKey::generate().expect("a key");
+    // The same signature each time: another scope would be another job.
+    let key = PrivateKey::from_text(&"7".repeat(64)).expect("a key");
     let signed = hinomi_survey::scope::sign(text.as_bytes(), &key).expect("signed");
     let trust = Trust::default().signer(key.public(), "tester");
     let now = "2026-11-22T00:00:00Z".parse().expect("a time");
@@ -42,50 +47,113 @@ struct Run {
     rate_pps: u32,
     backend: Option<Backend>,
     passes: u32,
+    answer_wait_ms: u64,
 }
 
-const SMALL: Run = Run { ranges: &["198.19.0.0/20"], ports: "80", rate_pps: 20_000, backend: None, passes: 2 };
+const SMALL: Run =
+    Run { ranges: &["198.19.0.0/20"], ports: "80", rate_pps: 20_000, backend: None, passes: 2, answer_wait_ms: 700 };
 
 /// Surveys without a grab; gives the report, what was stored, and the list of those who asked not to be probed.
-fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>, watch::Sender<bool>) + Send + 'static) -> (Report, Shelf) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>) + Send + 'static) -> (Report, Shelf) {
     let notes = tempfile::tempdir().expect("a folder");
+    let list = Arc::new(OptOut::default());
+    let shelf = Shelf::default();
+    let beside = std::thread::spawn({
+        let list = Arc::clone(&list);
+        move || while_running(list)
+    });
+    let report = run_with(run, list, shelf.clone(), notes.path()).expect("surveyed");
+    beside.join().expect("ended well");
+    (report, shelf)
+}
+
+fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let authorised = authorised(run.ranges, run.ports, run.rate_pps);
         let rate = authorised.scope().rate;
-        let (list, metrics) = (Arc::new(OptOut::default()), Arc::new(Metrics::default()));
         let clock = Arc::new(hinomi_model::SystemClock);
-        let door = Arc::new(Door::new(authorised, Arc::clone(&list), clock.clone(), metrics));
+        let door = Arc::new(Door::new(authorised, list, clock.clone(), Arc::new(Metrics::default())));
         let pace = Arc::new(Pace::new(rate));
-        let config = Config { grab: false, answer_wait: Duration::from_millis(700), ..Config::near() };
-        let frames = Frames { only: run.backend, passes: run.passes, notes: notes.path().to_owned() };
+        let config = Config { grab: false, answer_wait: Duration::from_millis(run.answer_wait_ms), ..Config::near() };
+        let frames = Frames { only: run.backend, passes: run.passes, notes: notes.to_owned() };
         let engine = FrameEngine::open(Arc::clone(&door), Arc::clone(&pace), &config, frames).expect("an engine");
         eprintln!("{}", engine.name());
         let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(engine)];
         let order = Order { ports: None, seed: 7, share: Share::WHOLE };
-        let campaign = Campaign::new("frames-1".parse().expect("a name"), &door, &order, &engines).expect("a campaign");
-        let shelf = Shelf::default();
+        let campaign = Campaign::new(campaign(), &door, &order, &engines).expect("a campaign");
         let survey = Survey {
             door,
             engines,
             pace,
-            sink: Arc::new(shelf.clone()),
+            sink: Arc::new(shelf),
             clock,
             sensor: "survey".parse().expect("a name"),
             marking: hinomi_model::Marking::own(hinomi_model::Purpose::ExposureReduction),
             config,
         };
-        let (stop_sender, stop) = watch::channel(false);
-        let beside = std::thread::spawn(move || while_running(list, stop_sender));
-        let report = survey.run(campaign, stop).await.expect("surveyed");
-        beside.join().expect("ended well");
-        (report, shelf)
+        let (_stop_sender, stop) = watch::channel(false);
+        survey.run(campaign, stop).await
     })
 }
 
-fn nothing(_: Arc<OptOut>, stop: watch::Sender<bool>) {
-    // Dropped only at the end of the survey would need more; a sender that is gone leaves the last word standing.
-    drop(stop);
+fn campaign() -> CampaignId {
+    "frames-1".parse().expect("a name")
+}
+
+fn nothing(_: Arc<OptOut>) {}
+
+/// Where a survey that is to be killed keeps what it keeps.
+const KILLED: &str = "HINOMI_FRAMES_KILLED";
+const KILLED_RUN: Run = Run { ranges: &["198.19.0.0/18"], rate_pps: 2_500, passes: 1, answer_wait_ms: 200, ..SMALL };
+
+/// Not a test but what the next one starts and kills; alone it does nothing.
+#[test]
+fn a_survey_to_be_killed() {
+    let Some(folder) = std::env::var_os(KILLED).map(PathBuf::from) else { return };
+    let shelf = Shelf::at(&folder, &campaign());
+    let report = run_with(&KILLED_RUN, Arc::default(), shelf, &folder).expect("surveyed");
+    assert!(report.finished);
+}
+
+#[test]
+fn killed_fifty_times_each_probe_leaves_once_or_twice_and_all_answers_are_kept() {
+    if !inside_a_namespace("killed_fifty_times_each_probe_leaves_once_or_twice_and_all_answers_are_kept") {
+        return;
+    }
+    let (left, right) = pair();
+    let world = World::new(&left, &right, |_| Reply::Open);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "a_survey_to_be_killed", "--nocapture"]).env(KILLED, folder.path());
+    let mut kills = 0;
+    for round in 0..50_u64 {
+        let mut child = command.spawn().expect("starts");
+        // Before it sends, while it sends, and when the first answers are settled.
+        std::thread::park_timeout(Duration::from_millis(40 + round * 97 % 640));
+        if child.try_wait().expect("asked").is_some() {
+            break;
+        }
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        kills += 1;
+    }
+    assert!(command.status().expect("starts").success());
+    let (seen, dropped) = world.end();
+    assert_eq!(dropped, 0);
+    let mut times = BTreeMap::new();
+    seen.probes.values().for_each(|count| *times.entry(*count).or_insert(0) += 1);
+    eprintln!("{kills} kills; targets by how often they were asked: {times:?}");
+    assert!(kills >= 20, "{kills}");
+    assert_eq!(seen.probes.len(), 16_383, "none never");
+    let stored = std::fs::read_to_string(folder.path().join("subjects")).expect("stored");
+    let kept = stored.lines().collect::<BTreeSet<_>>().len();
+    eprintln!("{kept} of 16383 answers kept");
+    // A probe that was sent twice is not sent again; what was under way at both kills is lost, and counted as unheard.
+    assert!(kept + 10 * kills >= 16_383, "{kept}");
+    // Canaries are asked now and then besides.
+    let often = times.range(3..).map(|(_, targets)| targets).sum::<u32>();
+    assert!(often <= 64, "{times:?}");
 }
 
 #[test]
@@ -110,7 +178,10 @@ fn every_open_host_is_found_and_taken_back_by_every_backend() {
         assert_eq!((counts.open, counts.closed, counts.silent), (4_095, 4_095, 4_095), "{backend}: {counts:?}");
         assert_eq!(counts.targets_done, report.targets, "{backend}");
         assert_eq!(shelf.subjects().len(), 4_095);
-        assert!(seen.probes.values().all(|times| *times >= 2), "{backend}: each target was asked twice, canaries more often");
+        assert!(
+            seen.probes.values().all(|times| *times >= 2),
+            "{backend}: each target was asked twice, canaries more often"
+        );
         assert_eq!(seen.probes.len(), 3 * 4_095);
         assert!(!seen.probes.keys().any(|(address, _)| address.to_string() == "198.19.0.13"), "excluded");
         assert!(seen.probes.keys().filter(|(_, port)| *port == 80).all(|name| seen.resets.contains_key(name)));
@@ -200,7 +271,7 @@ fn who_opts_out_while_frames_are_sent_gets_no_more() {
     let world = World::new(&left, &right, |_| Reply::Silent);
     // Eight seconds' worth, so that the list changes in the middle.
     let run = Run { ranges: &[RANGE], rate_pps: 16_000, passes: 2, ..SMALL };
-    let (report, _) = survey(&run, |list, _stop| {
+    let (report, _) = survey(&run, |list| {
         std::thread::park_timeout(Duration::from_secs(2));
         list.replace(vec!["198.19.128.0/17".parse().expect("a prefix")]);
         std::thread::park_timeout(Duration::from_secs(5));
@@ -227,40 +298,15 @@ fn an_interface_that_goes_down_ends_the_run_with_its_reason() {
     }
     let (left, right) = pair();
     let world = World::new(&left, &right, |_| Reply::Silent);
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let beside = std::thread::spawn(|| {
         std::thread::park_timeout(Duration::from_secs(1));
         ip("link set left down");
     });
-    let said = runtime.block_on(failing_survey());
+    let notes = tempfile::tempdir().expect("a folder");
+    let run = Run { ranges: &[RANGE], rate_pps: 5_000, passes: 1, ..SMALL };
+    let ended = run_with(&run, Arc::default(), Shelf::default(), notes.path());
+    let said = ended.expect_err("the interface is down").to_string();
     beside.join().expect("ended well");
     drop(world);
     assert!(said.contains("interface"), "{said}");
-}
-
-async fn failing_survey() -> String {
-    let notes = tempfile::tempdir().expect("a folder");
-    let authorised = authorised(&[RANGE], "80", 5_000);
-    let rate = authorised.scope().rate;
-    let clock = Arc::new(hinomi_model::SystemClock);
-    let door = Arc::new(Door::new(authorised, Arc::default(), clock.clone(), Arc::default()));
-    let pace = Arc::new(Pace::new(rate));
-    let config = Config { grab: false, ..Config::near() };
-    let frames = Frames { only: None, passes: 1, notes: notes.path().to_owned() };
-    let engine = FrameEngine::open(Arc::clone(&door), Arc::clone(&pace), &config, frames).expect("an engine");
-    let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(engine)];
-    let order = Order { ports: None, seed: 7, share: Share::WHOLE };
-    let campaign = Campaign::new("frames-1".parse().expect("a name"), &door, &order, &engines).expect("a campaign");
-    let survey = Survey {
-        door,
-        engines,
-        pace,
-        sink: Arc::new(Shelf::default()),
-        clock,
-        sensor: "survey".parse().expect("a name"),
-        marking: hinomi_model::Marking::own(hinomi_model::Purpose::ExposureReduction),
-        config,
-    };
-    let (_stop_sender, stop) = watch::channel(false);
-    survey.run(campaign, stop).await.expect_err("the interface is down").to_string()
 }

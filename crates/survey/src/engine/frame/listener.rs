@@ -65,7 +65,7 @@ struct FirstPass {
 }
 
 impl Listener {
-    pub(super) fn new(work: &Work, noted: Noted, parts: Parts) -> Self {
+    pub(super) fn new(work: &Work, noted: &Noted, parts: Parts) -> Self {
         let leg = Arc::clone(&work.leg);
         let ladder = leg.ladder();
         let told = work.start();
@@ -80,7 +80,12 @@ impl Listener {
             first_pass: FirstPass::default(),
         };
         listener.remember(&noted.answers, &work.done);
-        listener.known.lost(0, listener.parts.shared.unheard);
+        let unheard = listener.parts.shared.unheard;
+        listener.known.lost(0, unheard);
+        listener
+            .parts
+            .metrics
+            .reasons("probes to whose answers nobody may have listened, for a run was killed", unheard);
         listener
     }
 
@@ -103,6 +108,7 @@ impl Listener {
             for receiver in &mut receivers {
                 receiver.receive(wait, |packet| self.hear(packet.network)).map_err(|error| error.to_string())?;
             }
+            self.parts.notes.write_answers().map_err(|error| not_noted(&error))?;
             let now = Instant::now();
             let heard_all = self.parts.shared.is_over() || self.parts.tell.is_closed();
             if now < tick && !heard_all {
@@ -129,8 +135,7 @@ impl Listener {
         else {
             return Ok(());
         };
-        let noted = self.parts.notes.heard(mark.upto);
-        noted.map_err(|error| format!("the notes of the campaign cannot be written: {error}"))?;
+        self.parts.notes.heard(mark.upto).map_err(|error| not_noted(&error))?;
         let upto = mark.upto.max(self.told);
         let later = self.open.split_off(&upto);
         let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
@@ -316,4 +321,8 @@ impl Listener {
         // Nobody takes it: seen at the next turn.
         let _ = self.parts.tell.send(tidings);
     }
+}
+
+fn not_noted(error: &std::io::Error) -> String {
+    format!("the notes of the campaign cannot be written: {error}")
 }

@@ -3,7 +3,7 @@
 //! - `cursor`: up to which position probes were sent, up to which answers were listened for, and how far those in
 //!   between were sent a second time. Written in place, a few bytes a batch; a process that is killed loses nothing of it.
 //!   `sent` is noted before the frames leave and `twice` after, so a probe is never counted as sent that was not.
-//! - `answers`: the positions that answered, eight bytes each, appended before `heard` moves past them.
+//! - `answers`: the positions that answered, eight bytes each, appended within a moment and before `heard` moves past.
 //!
 //! When the machine itself went down, what was written last may be missing: the files then belong to another boot and
 //! are not believed. The walk goes on from what the store has, which is always right, if further back.
@@ -113,12 +113,18 @@ impl HeardNotes {
         self.unwritten.extend(position.to_le_bytes());
     }
 
-    /// Writes what answered, and then that answers to every position below this were listened for.
-    pub(super) fn heard(&mut self, upto: u64) -> io::Result<()> {
+    /// Writes what answered since this was last asked.
+    pub(super) fn write_answers(&mut self) -> io::Result<()> {
         if !self.unwritten.is_empty() {
             self.answers.write_all(&self.unwritten)?;
             self.unwritten.clear();
         }
+        Ok(())
+    }
+
+    /// Writes what answered, and then that answers to every position below this were listened for.
+    pub(super) fn heard(&mut self, upto: u64) -> io::Result<()> {
+        self.write_answers()?;
         self.cursor.write_all_at(&upto.to_le_bytes(), NUMBERS_AT + 8)
     }
 }
@@ -138,16 +144,18 @@ mod tests {
         heard.answered(9);
         heard.heard(10).expect("written");
         heard.answered(11);
+        heard.write_answers().expect("written");
+        heard.answered(14);
         drop((sent, heard));
         let answers = folder.path().join("answers");
         let bytes = std::fs::read(&answers).expect("read");
         std::fs::write(&answers, [bytes, vec![1, 2, 3]].concat()).expect("a record cut in two");
         let (noted, _sent, mut heard) = open(folder.path(), "a").expect("open");
         assert_eq!(noted.cursor, Some(Cursor { sent: 500, heard: 10, twice: 20 }));
-        assert_eq!(noted.answers, [7, 9], "what was not yet written before the kill was not heard either");
+        assert_eq!(noted.answers, [7, 9, 11], "what was not yet written before the kill is asked again");
         heard.answered(12);
         heard.heard(13).expect("written");
-        assert_eq!(open(folder.path(), "a").expect("open").0.answers, [7, 9, 12]);
+        assert_eq!(open(folder.path(), "a").expect("open").0.answers, [7, 9, 11, 12]);
         assert_eq!(open(folder.path(), "b").expect("open").0, Noted::default());
         assert_eq!(open(folder.path(), "a").expect("open").0, Noted::default(), "begun anew by the other");
     }

@@ -55,7 +55,19 @@ impl Sender {
     ) -> Self {
         let pace = course.pace();
         let noted = shared.sent_before;
-        Self { door, course, notes, resets, shared, stop, pace, canaries_next: Instant::now(), canary: 0, noted, refused: 0 }
+        Self {
+            door,
+            course,
+            notes,
+            resets,
+            shared,
+            stop,
+            pace,
+            canaries_next: Instant::now(),
+            canary: 0,
+            noted,
+            refused: 0,
+        }
     }
 
     /// Sends until the course is done or somebody says stop, and then what has to be taken back.
