@@ -135,8 +135,8 @@ def main():
             "bare AF_PACKET": [FLOOD, "left", "AF_PACKET", "4000000000"],
             "hinomi AF_XDP": [*hinomi, "xdp-copy"],
             "hinomi AF_PACKET": [*hinomi, "packet"],
-            "zmap -T1": ["zmap", "-p", "80", "-i", "left", "-G", gateway, "-S", "198.18.0.1", "-T", "1", "-R", rate,
-                         "-r", rate, "-P", "100000", "-b", "/dev/null", "-o", "/dev/null", "-q", RANGE],
+            "zmap -T1": ["zmap", "-p", "80", "-i", "left", "-G", gateway, "-S", "198.18.0.1", "-T", "1",
+                         "-r", rate, "-P", "1000", "-b", "/dev/null", "-o", "/dev/null", "-q", RANGE],
             "masscan": ["masscan", "--interface", "left", "--router-mac", gateway.replace(":", "-"), "--source-ip",
                         "198.18.0.1", "-p", PORTS, "--rate", rate, "--wait", "0", "-oL", "/dev/null", RANGE],
         }

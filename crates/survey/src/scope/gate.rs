@@ -89,7 +89,7 @@ fn within<T: Ord + Copy>(stretches: &[(T, T)], address: T) -> bool {
 fn permitted(scope: &Scope) -> Vec<(u128, u128)> {
     let ranges: Vec<(u128, u128)> = merged(scope.ranges.iter().copied());
     let prefixes = scope.ranges.iter().chain(&scope.exclude).copied().chain(reserved_blocks());
-    let mut edges: Vec<u128> = prefixes.flat_map(|prefix| edges(bounds(prefix))).collect();
+    let mut edges: Vec<u128> = prefixes.map(bounds).chain([FOUR]).flat_map(edges).collect();
     edges.sort_unstable();
     edges.dedup();
     let mut stretches: Vec<(u128, u128)> = Vec::new();
@@ -107,6 +107,13 @@ fn permitted(scope: &Scope) -> Vec<(u128, u128)> {
     stretches
 }
 
+/// The numbers of IPv4 addresses. No prefix of IPv6 speaks of them, though it may span their numbers.
+const FOUR: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
+
+const fn is_four(number: u128) -> bool {
+    FOUR.0 <= number && number <= FOUR.1
+}
+
 /// Where something may change: at the first address, and behind the last.
 fn edges((first, last): (u128, u128)) -> impl Iterator<Item = u128> {
     [Some(first), last.checked_add(1)].into_iter().flatten()
@@ -114,9 +121,8 @@ fn edges((first, last): (u128, u128)) -> impl Iterator<Item = u128> {
 
 /// Adds a stretch behind the others, joined to the last where they touch. IPv4 and IPv6 never are.
 fn append(stretches: &mut Vec<(u128, u128)>, next: (u128, u128)) {
-    let family = |address: u128| from_u128(address).is_ipv4();
     match stretches.last_mut() {
-        Some((first, last)) if last.checked_add(1) == Some(next.0) && family(*first) == family(next.0) => {
+        Some((first, last)) if last.checked_add(1) == Some(next.0) && is_four(*first) == is_four(next.0) => {
             *last = next.1
         }
         _ => stretches.push(next),
@@ -138,9 +144,11 @@ fn merged(prefixes: impl Iterator<Item = IpNet>) -> Vec<(u128, u128)> {
 
 /// Takes the opt-outs out.
 fn without(stretches: Vec<(u128, u128)>, opt_out: &[IpNet]) -> Vec<(u128, u128)> {
-    let holes = merged(opt_out.iter().copied());
+    let of_family = |four: bool| merged(opt_out.iter().copied().filter(|prefix| prefix.addr().is_ipv4() == four));
+    let (holes4, holes6) = (of_family(true), of_family(false));
     let mut left = Vec::new();
     for (first, last) in stretches {
+        let holes = if is_four(first) { &holes4 } else { &holes6 };
         let mut from = Some(first);
         let start = holes.partition_point(|(_, end)| *end < first);
         for (hole, end) in holes.iter().skip(start).take_while(|(hole, _)| *hole <= last) {
@@ -179,6 +187,14 @@ mod tests {
             let length = (f64::from(longest) * (1.0 - share * share)) as u8;
             IpNet::new(address, length).expect("a prefix").trunc()
         })
+    }
+
+    #[test]
+    fn a_prefix_of_ipv6_says_nothing_of_ipv4() {
+        let prefix = |text: &str| text.parse::<IpNet>().expect("a prefix");
+        let gate = Gate::new(&scope_of(vec![prefix("9.0.0.0/10"), prefix("2001::/16")], vec![]), &[prefix("::/2")]);
+        assert!(gate.permits("9.1.1.1".parse().expect("an address"), Transport::Tcp, 80));
+        assert!(!gate.permits("2001:4::1".parse().expect("an address"), Transport::Tcp, 80));
     }
 
     proptest! {
