@@ -126,7 +126,7 @@ fn survey(
     std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
     let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
     let choice = Choice { named: None, new: false, ports: None, seed: 1 };
-    let plan = plan(state, lake, authorised, &choice)?;
+    let plan = plan(state, lake, (authorised, signed.as_bytes()), &choice)?;
     Ok(tokio::spawn(async move {
         match plan.run(&watched, stop).await {
             Ok(report) => {

@@ -11,6 +11,7 @@
 //! - [`scope`] is the door through which packets leave, and the only one.
 //! - [`campaign`] runs a job and resumes it; [`engine`] finds who answers; [`grab`] asks what it is, in at most five
 //!   handshakes, without trusting port numbers.
+//! - [`ledger`] writes down what left and under which scope, and proves afterwards that nothing else did.
 //! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
 //!
 //! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
@@ -21,16 +22,18 @@ pub mod engine;
 pub mod error;
 pub mod grab;
 pub mod import;
+pub mod ledger;
 pub mod metrics;
 pub mod pace;
 pub mod scope;
 pub mod sweep;
 
-pub use campaign::{Account, Campaign, Report, Survey, Told};
+pub use campaign::{Account, Campaign, Forecast, Report, Survey, Told};
 pub use config::Config;
 pub use engine::{ConnectEngine, Engine};
 pub use error::SurveyError;
 pub use import::{ImportReport, import};
+pub use ledger::Ledger;
 pub use metrics::{Counts, Metrics};
 pub use pace::Pace;
 pub use scope::{Authorised, Door, OptOut, PrivateKey, PublicKey, Trust};

@@ -1,5 +1,6 @@
 //! The command line: noun, then verb. One file a command.
 
+mod campaign;
 mod export;
 mod flow;
 mod host;
@@ -69,6 +70,9 @@ enum Command {
     Scope(scope::Verb),
     /// Survey an authorised range.
     Survey(survey::Options),
+    /// Campaigns: plan, run, pause, and prove what was sent.
+    #[command(subcommand)]
+    Campaign(campaign::Verb),
     /// Search services.
     Search(search::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
@@ -105,6 +109,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         None => block_on(demo::run(&common, &arguments.rules, arguments.flows_until)),
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
+        Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Search(options)) => search::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),
         Some(Command::Import(options)) => import::run(&common, &options),

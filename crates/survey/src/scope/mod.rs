@@ -14,11 +14,13 @@ pub mod document;
 pub mod door;
 pub mod opt_out;
 pub mod signature;
+pub mod tally;
 
 pub use document::{Document, DocumentError};
 pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
 pub use opt_out::OptOut;
-pub use signature::{Authorised, PrivateKey, PublicKey, Trust, VerifyError, sign, verify};
+pub use signature::{Authorised, PrivateKey, PublicKey, Signed, Trust, VerifyError, read_signed, sign, verify};
+pub use tally::Tally;
 
 #[cfg(test)]
 mod tests;
