@@ -114,7 +114,9 @@ impl Shelf {
     pub(crate) fn plan(&self, campaign: &CampaignId) -> Result<PlanFile> {
         let path = self.of_campaign(campaign, "plan.json");
         if !path.exists() {
-            bail!("no campaign {campaign} is planned here; hinomi campaign new plans one, hinomi campaign status lists them");
+            bail!(
+                "no campaign {campaign} is planned here; hinomi campaign new plans one, hinomi campaign status lists them"
+            );
         }
         let read = || -> Result<PlanFile> { Ok(serde_json::from_slice(&read_short(&path)?)?) };
         let plan = read().with_context(|| format!("the plan {} cannot be read", path.display()))?;
@@ -126,18 +128,26 @@ impl Shelf {
 
     /// Every campaign that is planned.
     pub(crate) fn planned(&self) -> Result<Vec<CampaignId>> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(_) => return Ok(Vec::new()),
-        };
-        let mut planned = Vec::new();
+        self.named(".plan.json")
+    }
+
+    /// Every run that goes on right now.
+    pub(crate) fn all_running(&self) -> Result<Vec<Running>> {
+        let campaigns = self.named(".run")?;
+        let running = campaigns.iter().map(|campaign| self.running(campaign));
+        Ok(running.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// The campaigns of which there is a file of this kind.
+    fn named(&self, suffix: &str) -> Result<Vec<CampaignId>> {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return Ok(Vec::new()) };
+        let mut named: Vec<CampaignId> = Vec::new();
         for entry in entries.take(MAX_PLANS) {
             let name = entry?.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(".plan.json")).and_then(|id| id.parse().ok());
-            planned.extend(id);
+            named.extend(name.to_str().and_then(|name| name.strip_suffix(suffix)).and_then(|id| id.parse().ok()));
         }
-        planned.sort();
-        Ok(planned)
+        named.sort();
+        Ok(named)
     }
 
     /// Which run of this campaign goes on right now, if one does.
@@ -167,6 +177,8 @@ const MAX_PLANS: usize = 100_000;
 pub(crate) struct Running {
     pub(crate) process: u32,
     pub(crate) since: Timestamp,
+    /// Digest of the scope it runs under.
+    pub(crate) digest: String,
 }
 
 /// Held while a campaign runs.
@@ -182,7 +194,7 @@ impl Drop for Held {
     }
 }
 
-fn hold(shelf: &Shelf, campaign: &CampaignId) -> Result<(Held, Running)> {
+fn hold(shelf: &Shelf, campaign: &CampaignId, digest: &str) -> Result<(Held, Running)> {
     let path = shelf.of_campaign(campaign, "run");
     let context = || format!("{}", path.display());
     let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
@@ -190,7 +202,7 @@ fn hold(shelf: &Shelf, campaign: &CampaignId) -> Result<(Held, Running)> {
     if file.try_lock().is_err() {
         bail!("campaign {campaign} runs already; hinomi campaign pause {campaign} stops it");
     }
-    let running = Running { process: std::process::id(), since: SystemClock.now() };
+    let running = Running { process: std::process::id(), since: SystemClock.now(), digest: digest.to_owned() };
     file.set_len(0).with_context(context)?;
     file.write_all(serde_json::to_string(&running)?.as_bytes()).with_context(context)?;
     file.flush().with_context(context)?;
@@ -226,14 +238,9 @@ impl Books {
     }
 
     /// Writes that a run begins. Nothing is sent before this has returned.
-    pub(crate) fn open(
-        self,
-        survey: &Survey,
-        campaign: &Campaign,
-        stopping: Arc<watch::Sender<bool>>,
-    ) -> Result<Kept> {
+    pub(crate) fn open(self, survey: &Survey, campaign: &Campaign, stopping: Arc<watch::Sender<bool>>) -> Result<Kept> {
         let digest = self.shelf.keep_scope(&self.signed)?;
-        let (held, running) = hold(&self.shelf, &campaign.id)?;
+        let (held, running) = hold(&self.shelf, &campaign.id, &digest)?;
         let pause = held.pause.clone();
         let asked_to_pause = move || asked(&pause, &running);
         let watched = Watched {

@@ -9,6 +9,7 @@ mod cli;
 mod demo;
 mod identifier;
 mod limits;
+mod optout;
 mod output;
 mod router;
 mod state;

@@ -12,6 +12,7 @@
 //! - [`campaign`] runs a job and resumes it; [`engine`] finds who answers; [`grab`] asks what it is, in at most five
 //!   handshakes, without trusting port numbers.
 //! - [`ledger`] writes down what left and under which scope, and proves afterwards that nothing else did.
+//! - [`outward`] clears scopes of public addresses: page, contact and reverse names must answer first.
 //! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
 //!
 //! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
@@ -24,6 +25,7 @@ pub mod grab;
 pub mod import;
 pub mod ledger;
 pub mod metrics;
+pub mod outward;
 pub mod pace;
 pub mod scope;
 pub mod sweep;

@@ -1,6 +1,7 @@
 //! `hinomi campaign`: what would be sent, sending it, and the proof of what was.
 
 mod ledger;
+mod page;
 mod status;
 mod told;
 
@@ -16,6 +17,7 @@ use hinomi_survey::{Authorised, Forecast, Told};
 use serde_json::json;
 
 use super::Common;
+use super::outward::Outward;
 use super::rules::Folders;
 use super::survey::{self, Choice, config, run_plan, wanted_ports};
 use crate::books::{PlanFile, Shelf};
@@ -45,6 +47,8 @@ pub(crate) enum Verb {
     },
     /// What was sent under which scope, and the proof that nothing else was.
     Ledger(ledger::Options),
+    /// Serve the page that says who surveys and how to stop it, for everybody.
+    Page(page::Options),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +75,8 @@ pub(crate) struct Run {
     /// Which campaign, as `campaign new` named it.
     campaign: CampaignId,
     #[command(flatten)]
+    outward: Outward,
+    #[command(flatten)]
     rules: Folders,
 }
 
@@ -82,6 +88,7 @@ pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
         Verb::Pause { campaign, wait } => pause(common, &campaign, Duration::from_secs(wait)).await,
         Verb::Status { campaign } => status::show(common, campaign.as_ref()),
         Verb::Ledger(options) => ledger::run(common, &options),
+        Verb::Page(options) => page::run(common, options).await,
     }
 }
 
@@ -102,12 +109,7 @@ fn plan(common: &Common, new: &New) -> Result<()> {
     told::show(common, &file.campaign, &authorised, &forecast)
 }
 
-fn reckon(
-    state: &State,
-    authorised: &Authorised,
-    tcp: Option<&PortSet>,
-    udp: Option<&PortSet>,
-) -> Result<Forecast> {
+fn reckon(state: &State, authorised: &Authorised, tcp: Option<&PortSet>, udp: Option<&PortSet>) -> Result<Forecast> {
     let scope = authorised.scope();
     let all = || {
         let tcp = scope.tcp.iter().map(|port| (Transport::Tcp, port));
@@ -143,6 +145,7 @@ async fn start(common: &Common, run: Run, only_resume: bool) -> Result<()> {
     let signed = std::fs::read(&path).with_context(|| format!("the plan's scope {}", path.display()))?;
     let authorised = verify(&signed, &state.trust()?, SystemClock.now())
         .with_context(|| format!("the scope {} of campaign {}", plan.scope, plan.campaign))?;
+    let cleared = run.outward.clear(&authorised).await?;
     let lake = state.open_lake()?;
     let stored = lake.checkpoint(&plan.campaign)?.map(|stored| Told::read(&stored.state)).transpose()?;
     match stored {
@@ -154,7 +157,7 @@ async fn start(common: &Common, run: Run, only_resume: bool) -> Result<()> {
     }
     let ports = wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref());
     let choice = Choice { named: Some(plan.campaign), new: false, ports, seed: plan.seed };
-    run_plan(common, survey::plan(&state, &lake, (authorised, &signed), &choice)?).await
+    run_plan(common, survey::plan(&state, &lake, (authorised, &signed), cleared, &choice)?).await
 }
 
 /// How often it is looked whether a campaign has stopped.

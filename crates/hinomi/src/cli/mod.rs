@@ -6,6 +6,8 @@ mod flow;
 mod host;
 mod identify;
 mod import;
+mod optout;
+pub(crate) mod outward;
 pub(crate) mod rules;
 mod scope;
 mod search;
@@ -73,6 +75,9 @@ enum Command {
     /// Campaigns: plan, run, pause, and prove what was sent.
     #[command(subcommand)]
     Campaign(campaign::Verb),
+    /// Those who asked not to be surveyed.
+    #[command(subcommand)]
+    Optout(optout::Verb),
     /// Search services.
     Search(search::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
@@ -110,6 +115,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
+        Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),
         Some(Command::Import(options)) => import::run(&common, &options),

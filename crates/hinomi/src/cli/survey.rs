@@ -9,11 +9,13 @@ use hinomi_lake::Lake;
 use hinomi_model::scope::{PortSet, Scope};
 use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
 use hinomi_survey::ledger::How;
+use hinomi_survey::outward::Cleared;
 use hinomi_survey::scope::Tally;
 use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, Pace, Report, Survey, Told};
 use tokio::sync::watch;
 
 use super::Common;
+use super::outward::Outward;
 use super::rules::Folders;
 use crate::books::Books;
 use crate::state::State;
@@ -41,16 +43,19 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
+    outward: Outward,
+    #[command(flatten)]
     rules: Folders,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let state = common.state()?.with_rules(&options.rules.folders);
     let (authorised, signed) = super::scope::load_signed(common, &options.scope)?;
+    let cleared = options.outward.clear(&authorised).await?;
     let lake = state.open_lake()?;
     let ports = wanted_ports(options.ports.as_ref(), options.udp_ports.as_ref());
     let choice = Choice { named: options.campaign, new: options.new, ports, seed: options.seed };
-    let plan = plan(&state, &lake, (authorised, &signed), &choice)?;
+    let plan = plan(&state, &lake, (authorised, &signed), cleared, &choice)?;
     run_plan(common, plan).await
 }
 
@@ -109,13 +114,16 @@ pub(crate) fn config(scope: &Scope) -> Config {
     Config { concurrency: limits::connections(), contact: contact.clone(), ..base }
 }
 
-/// Makes door, pace, engine and campaign for an authorised scope; `signed` are the bytes that authorise it.
+/// Makes door, pace, engine and campaign for an authorised scope that was cleared; `signed` are the bytes that authorise
+/// it.
 pub(crate) fn plan(
     state: &State,
     lake: &Arc<Lake>,
     (authorised, signed): (Authorised, &[u8]),
+    cleared: Cleared,
     choice: &Choice,
 ) -> Result<Plan> {
+    anyhow::ensure!(cleared.is_for(&authorised), "the scope was not cleared");
     let config = config(authorised.scope());
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));

@@ -6,6 +6,7 @@
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
 //! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
+//! - `campaign`: plans, pauses, kills and opt-outs; the ledger's sums beside system calls counted from outside.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
@@ -20,6 +21,7 @@
     reason = "what a test cannot do without it may stop at"
 )]
 
+mod campaign;
 mod daemons;
 mod findings;
 mod flow;

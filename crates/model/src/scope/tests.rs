@@ -122,13 +122,18 @@ fn modbus_goes_where_it_is_at_home_or_named() {
 #[test]
 fn hours_of_a_day_are_counted_once() {
     let minutes = |text: &str| text.parse::<Hours>().expect("hours").minutes_a_day();
-    assert_eq!((minutes("always"), minutes("22:00-06:00 +09:00"), minutes("01:00-03:00,02:00-04:00")), (1_440, 480, 180));
+    assert_eq!(
+        (minutes("always"), minutes("22:00-06:00 +09:00"), minutes("01:00-03:00,02:00-04:00")),
+        (1_440, 480, 180)
+    );
 }
 
 #[test]
 fn what_is_public_lies_in_no_special_block() {
     let public = |text: &str| is_public(text.parse().expect("a prefix"));
-    for inside in ["127.77.0.0/24", "10.0.0.0/8", "192.0.2.0/25", "198.18.0.0/15", "::1/128", "fd00::/8", "2001:db8::/32"] {
+    for inside in
+        ["127.77.0.0/24", "10.0.0.0/8", "192.0.2.0/25", "198.18.0.0/15", "::1/128", "fd00::/8", "2001:db8::/32"]
+    {
         assert!(!public(inside), "{inside}");
     }
     for outside in ["0.0.0.0/0", "9.9.9.0/24", "8.0.0.0/7", "10.0.0.0/7", "2400::/12", "::/0"] {

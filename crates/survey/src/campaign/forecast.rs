@@ -204,16 +204,17 @@ fn of_port(scope: &Scope, (transport, port): (Transport, u16), config: &Config) 
 /// Time for so many packets in total, to the fullest prefix, and to one host.
 fn time(scope: &Scope, (total, prefix, host): (u64, u64, u64)) -> Time {
     let Rate { total_pps, per_prefix_pps, per_host_pps, .. } = scope.rate;
-    let seconds = |packets: u64, pps: u32| packets.div_ceil(u64::from(pps.max(1)));
+    let micros = |packets: u64, pps: u32| u128::from(packets) * 1_000_000 / u128::from(pps.max(1));
     let each = [
-        (seconds(total, total_pps), Limit::Total),
-        (seconds(prefix, per_prefix_pps), Limit::Prefix),
-        (seconds(host, per_host_pps), Limit::Host),
+        (micros(total, total_pps), Limit::Total),
+        (micros(prefix, per_prefix_pps), Limit::Prefix),
+        (micros(host, per_host_pps), Limit::Host),
     ];
     let slowest = each.iter().fold((0, Limit::Total), |worst, next| if next.0 > worst.0 { *next } else { worst });
+    let sending_s = u64::try_from(slowest.0.div_ceil(1_000_000)).unwrap_or(u64::MAX);
     let minutes = u64::from(scope.hours.minutes_a_day().max(1));
-    let calendar_s = slowest.0.saturating_mul(24 * 60).div_ceil(minutes);
-    Time { sending_s: slowest.0, calendar_s, limit: slowest.1 }
+    let calendar_s = sending_s.saturating_mul(24 * 60).div_ceil(minutes);
+    Time { sending_s, calendar_s, limit: slowest.1 }
 }
 
 /// How many addresses each rule leaves, in the order the rules are asked, and which are left.

@@ -113,7 +113,18 @@ impl Books {
         let run = ledger.book().runs(&watched.campaign).len() as u64 + 1;
         let list = watched.opt_out.with(<[_]>::to_vec);
         let tallied = (Sum::default(), watched.clock.now());
-        Self { ledger, watched, tally, run, beaten: 0, tallied, refused: BTreeMap::new(), list, fresh: None, paused: false }
+        Self {
+            ledger,
+            watched,
+            tally,
+            run,
+            beaten: 0,
+            tallied,
+            refused: BTreeMap::new(),
+            list,
+            fresh: None,
+            paused: false,
+        }
     }
 
     fn begin(&mut self, start: Start) -> Result<(), SurveyError> {

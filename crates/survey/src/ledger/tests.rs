@@ -108,7 +108,8 @@ fn write(place: &Place, events: Vec<Event>) -> Ledger {
 #[test]
 fn a_run_that_kept_to_its_scope_is_proved() {
     let place = Place::new();
-    let noted = write(&place, vec![place.started(1), tally(1, &[("10.0.0.0/24", 5), ("10.0.1.0/24", 2)], 0)]).checkpoint();
+    let noted =
+        write(&place, vec![place.started(1), tally(1, &[("10.0.0.0/24", 5), ("10.0.1.0/24", 2)], 0)]).checkpoint();
     write(&place, vec![tally(1, &[("10.0.0.0/24", 1)], 0), ended(1, 8)]);
     let proof = prove(&place.path(), &[noted.clone()], &BTreeMap::from([(campaign(), 8)])).expect("a proof");
     assert_eq!(proof.objections, Vec::<String>::new());
@@ -141,7 +142,8 @@ fn the_scope_must_lie_beside_and_be_the_one_named() {
     let text = fs::read_to_string(&file).expect("a scope");
     fs::write(&file, text.replace("10.0.0.0/22", "10.0.0.0/21")).expect("written");
     assert!(place.prove(1).concat().contains("changed after it was signed"));
-    let other = sign(SCOPE.replace("office", "else").as_bytes(), &PrivateKey::generate().expect("a key")).expect("signed");
+    let other =
+        sign(SCOPE.replace("office", "else").as_bytes(), &PrivateKey::generate().expect("a key")).expect("signed");
     fs::write(&file, other).expect("written");
     assert!(place.prove(1).concat().contains("another one than the run names"));
     fs::remove_file(&file).expect("removed");
@@ -175,7 +177,10 @@ fn entries_that_do_not_fit_the_run_are_refused() {
         (vec![ended(1, 0)], "does not go on here"),
         (vec![tally(1, &[("10.0.0.0/24", 2)], 0), ended(1, 3)], "its tallies say 2"),
         (vec![ended(1, 0), tally(1, &[], 0)], "does not go on here"),
-        (vec![Event::Beat { campaign: campaign(), run: 1, packets: 5 }, tally(1, &[], 0), ended(1, 5)], "tallies say 0"),
+        (
+            vec![Event::Beat { campaign: campaign(), run: 1, packets: 5 }, tally(1, &[], 0), ended(1, 5)],
+            "tallies say 0",
+        ),
         (vec![opt_out(), tally(1, &[("10.0.1.0/24", 1)], 0)], "which had opted out"),
         (vec![tally(7, &[], 0)], "does not go on here"),
     ];

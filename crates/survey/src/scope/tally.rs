@@ -94,12 +94,15 @@ impl Tally {
     pub fn new(ranges: &[IpNet]) -> Self {
         let ranges = IpNet::aggregate(&ranges.to_vec());
         let coarser = (0..MAX_COARSER_BITS).find(|coarser| {
-            ranges.iter().try_fold(0_usize, |sum, range| sum.checked_add(cells_of(range, *coarser)?))
+            ranges
+                .iter()
+                .try_fold(0_usize, |sum, range| sum.checked_add(cells_of(range, *coarser)?))
                 .is_some_and(|cells| cells <= MAX_CELLS.max(ranges.len()))
         });
         let mut spans: Vec<Span> = Vec::with_capacity(ranges.len());
         let mut cells = 0;
-        let mut sorted: Vec<_> = ranges.iter().map(|range| (matches!(range, IpNet::V6(_)), bounds(*range), range)).collect();
+        let mut sorted: Vec<_> =
+            ranges.iter().map(|range| (matches!(range, IpNet::V6(_)), bounds(*range), range)).collect();
         sorted.sort_unstable_by_key(|(is_v6, (first, _), _)| (*is_v6, *first));
         for (is_v6, (first, last), range) in sorted {
             let coarser = coarser.unwrap_or(MAX_COARSER_BITS);
@@ -144,16 +147,15 @@ impl Tally {
             let cells = self.cells.get(span.cell..end).unwrap_or_default();
             for (place, count) in (0_u128..).zip(cells).map(|(place, cell)| (place, cell.load(Relaxed))) {
                 if count > 0 {
-                    prefixes.push((prefix_of(span.first.0, span.first.1 + place.checked_shl(span.shift).unwrap_or(0), span.shift), count));
+                    prefixes.push((
+                        prefix_of(span.first.0, span.first.1 + place.checked_shl(span.shift).unwrap_or(0), span.shift),
+                        count,
+                    ));
                 }
             }
         }
         let probes = self.probes.iter().map(|(probe, count)| (*probe, count.load(Relaxed)));
-        Sum {
-            prefixes,
-            probes: probes.filter(|(_, count)| *count > 0).collect(),
-            outside: self.outside.load(Relaxed),
-        }
+        Sum { prefixes, probes: probes.filter(|(_, count)| *count > 0).collect(), outside: self.outside.load(Relaxed) }
     }
 
     /// Lets the door send for so long from `now` on: what was sent until then is on disk.
@@ -212,7 +214,8 @@ mod tests {
     #[test]
     fn counts_by_prefix_and_probe_and_tells_what_is_outside() {
         let tally = Tally::new(&[net("10.0.0.0/23"), net("192.168.7.64/26"), net("fd00:1::/47")]);
-        for address in ["10.0.0.1", "10.0.0.200", "10.0.1.1", "192.168.7.65", "fd00:1:1::9", "192.168.7.1", "10.0.2.0"] {
+        for address in ["10.0.0.1", "10.0.0.200", "10.0.1.1", "192.168.7.65", "fd00:1:1::9", "192.168.7.1", "10.0.2.0"]
+        {
             tally.sent(ip(address), 1);
         }
         tally.with_probe(Probe::Connect, 7);

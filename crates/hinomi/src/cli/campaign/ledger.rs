@@ -85,7 +85,10 @@ fn prove(common: &Common, proof: &Proof, wanted: Option<&CampaignId>) -> Result<
                 output::line(&of_campaign(campaign, held))?;
             }
         }
-        proof.objections.iter().try_for_each(|why| output::line(&format!("DOES NOT HOLD: {}", output::clean_line(why, 400))))?;
+        proof
+            .objections
+            .iter()
+            .try_for_each(|why| output::line(&format!("DOES NOT HOLD: {}", output::clean_line(why, 400))))?;
     }
     if proof.torn_bytes > 0 {
         output::talk(&format!(

@@ -29,10 +29,16 @@ pub(super) fn show(common: &Common, campaign: &CampaignId, by: &Authorised, plan
         output::line(&format!("  {}", of_prefix(load)))?;
     }
     if plan.ports_refused > 0 {
-        output::talk(&format!("{} of the ports asked for are not in the scope: nothing is sent there", plan.ports_refused));
+        output::talk(&format!(
+            "{} of the ports asked for are not in the scope: nothing is sent there",
+            plan.ports_refused
+        ));
     }
     if !plan.fits {
-        output::talk(&format!("it cannot be over before the scope ends at {}: ask for less, or for more time", scope.valid_until));
+        output::talk(&format!(
+            "it cannot be over before the scope ends at {}: ask for less, or for more time",
+            scope.valid_until
+        ));
     }
     output::talk(&format!("nothing was sent; hinomi campaign start {campaign} runs it"));
     Ok(())
@@ -44,24 +50,38 @@ fn lines(campaign: &CampaignId, by: &Authorised, plan: &Forecast) -> Vec<(&'stat
     vec![
         ("campaign", campaign.to_string()),
         ("scope", format!("{}, signed by {}, {}", scope.name, by.signer(), by.digest())),
-        ("addresses", format!(
-            "{} left of {}: {} opted out, {} reserved, {} excluded",
-            addresses.left, addresses.named, addresses.opted_out, addresses.reserved, addresses.excluded
-        )),
+        (
+            "addresses",
+            format!(
+                "{} left of {}: {} opted out, {} reserved, {} excluded",
+                addresses.left, addresses.named, addresses.opted_out, addresses.reserved, addresses.excluded
+            ),
+        ),
         ("targets", format!("{} (address and port)", plan.targets)),
         ("packets", packets(&plan.packets)),
-        ("", format!(
-            "counted: connections and datagrams; {} attempts at a silent target, at most {} handshakes for a grab",
-            plan.attempts, plan.handshakes
-        )),
-        ("time", format!(
-            "{} if all refuse, {} if nothing answers, {} if everything is there",
-            time(plan.time_least), time(plan.time_silent), time(plan.time_most)
-        )),
-        ("rate", format!(
-            "{} a second in total, {} to a prefix, {} to a host",
-            scope.rate.total_pps, scope.rate.per_prefix_pps, scope.rate.per_host_pps
-        )),
+        (
+            "",
+            format!(
+                "counted: connections and datagrams; {} attempts at a silent target, at most {} handshakes for a grab",
+                plan.attempts, plan.handshakes
+            ),
+        ),
+        (
+            "time",
+            format!(
+                "{} if all refuse, {} if nothing answers, {} if everything is there",
+                time(plan.time_least),
+                time(plan.time_silent),
+                time(plan.time_most)
+            ),
+        ),
+        (
+            "rate",
+            format!(
+                "{} a second in total, {} to a prefix, {} to a host",
+                scope.rate.total_pps, scope.rate.per_prefix_pps, scope.rate.per_host_pps
+            ),
+        ),
         ("hours", scope.hours.to_string()),
         ("valid", format!("{} to {}", scope.valid_from, scope.valid_until)),
         ("prefixes", format!("{} (/24 or /48)", plan.prefixes)),
@@ -98,7 +118,11 @@ fn span(seconds: u64) -> String {
 fn of_prefix(load: &Load) -> String {
     format!(
         "{:<20} {} addresses, {} packets (at most {}), {:.1} a second on average, never more than {}",
-        load.prefix.to_string(), load.addresses, load.packets.silent, load.packets.most, load.average_pps,
+        load.prefix.to_string(),
+        load.addresses,
+        load.packets.silent,
+        load.packets.most,
+        load.average_pps,
         load.ceiling_pps
     )
 }

@@ -37,7 +37,7 @@ fn forecast(scope: &Scope, ports: &[(Transport, u16)], opt_out: &[&str]) -> Fore
 #[test]
 fn packets_time_and_load_of_a_small_range() {
     let scope = scope(&["10.0.0.0/23", "10.0.1.0/24"], &["10.0.0.0/25"]);
-    let told = forecast(&scope, &[TCP, &[(Transport::Tcp, 443)]].concat(), &["10.0.1.7", "11.0.0.0/8"]);
+    let told = forecast(&scope, &[TCP, &[(Transport::Tcp, 443)]].concat(), &["10.0.1.7/32", "11.0.0.0/8"]);
     let Addresses { named, opted_out, reserved, excluded, left } = told.addresses;
     assert_eq!((named, opted_out, reserved, excluded, left), (512, 1, 0, 128, 383));
     assert_eq!((told.targets, told.ports_refused, told.prefixes), (766, 1, 2));
