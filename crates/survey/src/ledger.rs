@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use book::{Book, Run};
 pub use event::{Doubt, Event, How, Start};
 pub use keeper::{Keeper, Watched};
-pub use proof::{Proof, prove};
+pub use proof::{Proof, Stored, prove};
 
 use crate::error::SurveyError;
 

@@ -58,6 +58,7 @@ impl Run {
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     campaigns: BTreeMap<CampaignId, Vec<Run>>,
+    begun: Option<Timestamp>,
 }
 
 impl Book {
@@ -71,6 +72,11 @@ impl Book {
         self.campaigns.iter().map(|(campaign, runs)| (campaign, runs.as_slice()))
     }
 
+    /// When the log was begun.
+    pub const fn begun(&self) -> Option<Timestamp> {
+        self.begun
+    }
+
     /// Whether an entry may stand next; says why if not.
     pub(super) fn check(&self, entry: &Entry) -> Result<(), String> {
         let Some(campaign) = entry.event.campaign() else { return Ok(()) };
@@ -79,11 +85,12 @@ impl Book {
             return check_number(campaign, run, runs.len());
         }
         let last = runs.last().into_iter().cloned().collect();
-        Self { campaigns: BTreeMap::from([(campaign.clone(), last)]) }.take(entry)
+        Self { campaigns: BTreeMap::from([(campaign.clone(), last)]), begun: self.begun }.take(entry)
     }
 
     /// Takes an entry in; says why if it may not stand there.
     pub(super) fn take(&mut self, entry: &Entry) -> Result<(), String> {
+        self.begun.get_or_insert(entry.time);
         match &entry.event {
             Event::Started { campaign, run, start } => self.begin(campaign, *run, start, entry.time),
             Event::Beat { campaign, run, packets } => {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use hinomi_model::CampaignId;
+use hinomi_model::{CampaignId, Timestamp};
 use ipnet::IpNet;
 use serde::Serialize;
 
@@ -29,10 +29,21 @@ pub struct Proof {
     pub torn_bytes: u64,
     /// Each campaign.
     pub campaigns: BTreeMap<CampaignId, Held>,
+    /// Campaigns that the store knows from before there was this ledger: nothing is said of them.
+    pub older: Vec<CampaignId>,
     /// What does not hold. Empty: everything does.
     pub objections: Vec<String>,
     /// Three lines to note down elsewhere.
     pub checkpoint: String,
+}
+
+/// What the store tells of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Attempts over all runs.
+    pub packets: u64,
+    /// When it told so.
+    pub time: Timestamp,
 }
 
 /// What was found of one campaign.
@@ -57,7 +68,7 @@ pub struct Held {
 ///
 /// # Errors
 /// When the log itself cannot be read or is broken. All else is an objection.
-pub fn prove(path: &Path, noted: &[Checkpoint], stored: &BTreeMap<CampaignId, u64>) -> Result<Proof, SurveyError> {
+pub fn prove(path: &Path, noted: &[Checkpoint], stored: &BTreeMap<CampaignId, Stored>) -> Result<Proof, SurveyError> {
     let verified = verify(path, noted)?;
     let scopes = path.parent().unwrap_or(Path::new(".")).join(SCOPES);
     let mut proof = Proof {
@@ -74,12 +85,17 @@ pub fn prove(path: &Path, noted: &[Checkpoint], stored: &BTreeMap<CampaignId, u6
             let objections = object(run, scope);
             proof.objections.extend(objections.into_iter().map(|why| format!("{campaign}, run {}: {why}", run.number)));
         }
-        let held = hold(runs, stored.get(campaign).copied());
+        let held = hold(runs, stored.get(campaign).map(|stored| stored.packets));
         proof.objections.extend(disagreement(&held).map(|why| format!("{campaign}: {why}")));
         proof.campaigns.insert(campaign.clone(), held);
     }
-    for campaign in stored.keys().filter(|campaign| !proof.campaigns.contains_key(campaign)) {
-        proof.objections.push(format!("{campaign}: the store knows it and the ledger does not"));
+    for (campaign, told) in stored.iter().filter(|(campaign, _)| verified.book.runs(campaign).is_empty()) {
+        match verified.book.begun() {
+            Some(begun) if told.time >= begun => {
+                proof.objections.push(format!("{campaign}: the store knows it and the ledger does not"));
+            }
+            _ => proof.older.push(campaign.clone()),
+        }
     }
     Ok(proof)
 }

@@ -78,12 +78,16 @@ impl Place {
     }
 
     fn prove(&self, stored: u64) -> Vec<String> {
-        prove(&self.path(), &[], &BTreeMap::from([(campaign(), stored)])).expect("a proof").objections
+        prove(&self.path(), &[], &stored_at(stored, NOW)).expect("a proof").objections
     }
 }
 
 fn campaign() -> CampaignId {
     "office-1".parse().expect("a name")
+}
+
+fn stored_at(packets: u64, time: Timestamp) -> BTreeMap<CampaignId, Stored> {
+    BTreeMap::from([(campaign(), Stored { packets, time })])
 }
 
 fn tally(run: u64, prefixes: &[(&str, u64)], outside: u64) -> Event {
@@ -111,12 +115,23 @@ fn a_run_that_kept_to_its_scope_is_proved() {
     let noted =
         write(&place, vec![place.started(1), tally(1, &[("10.0.0.0/24", 5), ("10.0.1.0/24", 2)], 0)]).checkpoint();
     write(&place, vec![tally(1, &[("10.0.0.0/24", 1)], 0), ended(1, 8)]);
-    let proof = prove(&place.path(), &[noted.clone()], &BTreeMap::from([(campaign(), 8)])).expect("a proof");
+    let proof = prove(&place.path(), std::slice::from_ref(&noted), &stored_at(8, NOW)).expect("a proof");
     assert_eq!(proof.objections, Vec::<String>::new());
     let held = proof.campaigns.get(&campaign()).expect("told of");
     assert_eq!((held.packets, held.in_doubt, held.open, held.prefixes), (8, 0, false, 2));
     assert_eq!(Checkpoint::read(&noted.to_text()), Some(noted));
     assert!(place.prove(9).concat().contains("8 packets, the store of 9; 0 at most"));
+}
+
+#[test]
+fn campaigns_that_the_ledger_does_not_know_are_older_or_an_objection() {
+    let place = Place::new();
+    let torn = Event::Mended { torn_bytes: 1 };
+    write(&place, vec![torn]);
+    let told = |time| prove(&place.path(), &[], &stored_at(8, time)).expect("a proof");
+    assert!(told(NOW).objections.concat().contains("the ledger does not"));
+    let before = told(Timestamp::from_micros(NOW.as_micros() - 1));
+    assert_eq!((before.objections.len(), before.older), (0, vec![campaign()]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use hinomi_model::CampaignId;
 use hinomi_survey::ledger::proof::Held;
-use hinomi_survey::ledger::{self, Checkpoint, Entry, Proof};
+use hinomi_survey::ledger::{self, Checkpoint, Entry, Proof, Stored};
 use serde_json::{Value, json};
 
 use super::super::Common;
@@ -56,7 +56,10 @@ pub(super) fn run(common: &Common, options: &Options) -> Result<()> {
         Some(_) => BTreeMap::new(),
         None => status::stored(&state)?
             .into_iter()
-            .filter_map(|(campaign, told)| Some((campaign, told.account?.counts.packets_sent)))
+            .filter_map(|(campaign, told)| {
+                let account = told.account?;
+                Some((campaign, Stored { packets: account.counts.packets_sent, time: account.time }))
+            })
             .collect(),
     };
     let proof = ledger::prove(&path, &read_checkpoints(&options.checkpoints)?, &stored)?;
@@ -89,6 +92,9 @@ fn prove(common: &Common, proof: &Proof, wanted: Option<&CampaignId>) -> Result<
             .objections
             .iter()
             .try_for_each(|why| output::line(&format!("DOES NOT HOLD: {}", output::clean_line(why, 400))))?;
+    }
+    if !proof.older.is_empty() {
+        output::talk(&format!("{} campaigns are older than this ledger; nothing is said of them", proof.older.len()));
     }
     if proof.torn_bytes > 0 {
         output::talk(&format!(
