@@ -106,12 +106,20 @@ pub(crate) struct Plan {
     books: Books,
 }
 
+/// Seconds' worth of packets that are worth having in flight.
+const USEFUL_S: usize = 8;
+
+/// The least that may be in flight: slow services must not hold up a slow survey.
+const LEAST: usize = 64;
+
 /// Patience and greed for a scope.
 pub(crate) fn config(scope: &Scope) -> Config {
     let near = scope.ranges.iter().all(|range| range.network().is_loopback());
     let base = if near { Config::near() } else { Config::default() };
     let contact = if scope.contact.page.is_empty() { &scope.contact.email } else { &scope.contact.page };
-    Config { concurrency: limits::connections(), contact: contact.clone(), ..base }
+    // More than the rates let start in the time that one takes only wait, and a pause waits for them.
+    let useful = usize::try_from(scope.rate.total_pps).unwrap_or(usize::MAX).saturating_mul(USEFUL_S).max(LEAST);
+    Config { concurrency: limits::connections().min(useful), contact: contact.clone(), ..base }
 }
 
 /// Makes door, pace, engine and campaign for an authorised scope that was cleared; `signed` are the bytes that authorise

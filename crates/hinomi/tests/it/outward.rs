@@ -10,8 +10,8 @@ use crate::program::{HINOMI, Installation, finish, stand_aside};
 /// How long a whole run may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A network of its own, which ends with everything in it.
-const NAMESPACE: [&str; 4] = ["-rn", "--pid", "--fork", "--kill-child"];
+/// A network of its own, which ends with everything in it. Without a user namespace: dnsmasq gives up groups, which one forbids.
+const NAMESPACE: [&str; 4] = ["-n", "--pid", "--fork", "--kill-child"];
 
 /// A namespace in which 9.9.9.0/24 is this machine. Each attempt to start the campaign leaves what it said in a file.
 const WITHIN: &str = r#"
@@ -23,7 +23,7 @@ attempt() { if "$HINOMI" campaign start public --resolver 127.0.0.1:5300 --state
     then echo started >>"$DIR/$1"; else echo refused >>"$DIR/$1"; fi; }
 names() {
     dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port=5300 --listen-address=127.0.0.1 \
-        --bind-interfaces --user="$(id -un)" --group="$(id -gn)" --pid-file= "$@" &
+        --bind-interfaces --user=root --group=root --pid-file= --log-facility=- "$@" >>"$DIR/dns" 2>&1 &
     dns=$!
     until ss -Hlun | grep -q :5300; do kill -0 "$dns"; done
 }
@@ -80,7 +80,7 @@ fn possible() -> bool {
 fn public_addresses_wait_for_page_and_reverse_name() {
     if !possible() {
         stand_aside(
-            "needs ip, ss, python3, dnsmasq (Debian package dnsmasq-base), and unshare with a network namespace",
+            "needs ip, ss, python3, dnsmasq (Debian package dnsmasq-base), and root to make a network namespace",
         );
         return;
     }
