@@ -274,7 +274,7 @@ fn start(survey: &Survey, campaign: &Campaign, digest: String) -> Result<Start> 
         rate: scope.rate,
         job: campaign.job.clone(),
         targets: campaign.targets(),
-        engine: survey.engine.name().to_owned(),
+        engine: survey.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(" + "),
         by: witness::user(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         opted_out: 0,

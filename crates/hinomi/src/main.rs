@@ -7,6 +7,7 @@ mod books;
 mod campaigns;
 mod cli;
 mod demo;
+mod engine;
 mod identifier;
 mod limits;
 mod optout;

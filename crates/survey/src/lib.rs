@@ -30,10 +30,14 @@ pub mod pace;
 pub mod scope;
 pub mod sweep;
 
-pub use campaign::{Account, Campaign, Forecast, Report, Survey, Told};
+pub use campaign::{Account, Campaign, Coverage, Forecast, Order, Report, Share, Survey, Told};
 pub use config::Config;
 pub use engine::{ConnectEngine, Engine};
+#[cfg(target_os = "linux")]
+pub use engine::{FrameEngine, Frames, NoWay};
 pub use error::SurveyError;
+#[cfg(target_os = "linux")]
+pub use hinomi_netio::Backend;
 pub use import::{ImportReport, import};
 pub use ledger::Ledger;
 pub use metrics::{Counts, Metrics};

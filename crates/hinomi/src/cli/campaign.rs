@@ -21,6 +21,7 @@ use super::outward::Outward;
 use super::rules::Folders;
 use super::survey::{self, Choice, config, run_plan, wanted_ports};
 use crate::books::{PlanFile, Shelf};
+use crate::engine::EngineOptions;
 use crate::output;
 use crate::state::State;
 
@@ -76,6 +77,8 @@ pub(crate) struct Run {
     campaign: CampaignId,
     #[command(flatten)]
     outward: Outward,
+    #[command(flatten)]
+    engine: EngineOptions,
     #[command(flatten)]
     rules: Folders,
 }
@@ -156,7 +159,7 @@ async fn start(common: &Common, run: Run, only_resume: bool) -> Result<()> {
         _ => {}
     }
     let ports = wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref());
-    let choice = Choice { named: Some(plan.campaign), new: false, ports, seed: plan.seed };
+    let choice = Choice { named: Some(plan.campaign), new: false, ports, seed: plan.seed, engine: run.engine };
     run_plan(common, survey::plan(&state, &lake, (authorised, &signed), cleared, &choice)?).await
 }
 

@@ -11,13 +11,14 @@ use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
 use hinomi_survey::ledger::How;
 use hinomi_survey::outward::Cleared;
 use hinomi_survey::scope::Tally;
-use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, Pace, Report, Survey, Told};
+use hinomi_survey::{Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Survey, Told};
 use tokio::sync::watch;
 
 use super::Common;
 use super::outward::Outward;
 use super::rules::Folders;
 use crate::books::Books;
+use crate::engine::EngineOptions;
 use crate::state::State;
 use crate::watch::{Watch, until_told_to_stop};
 use crate::{limits, output};
@@ -45,6 +46,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     outward: Outward,
     #[command(flatten)]
+    engine: EngineOptions,
+    #[command(flatten)]
     rules: Folders,
 }
 
@@ -54,7 +57,8 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let cleared = options.outward.clear(&authorised).await?;
     let lake = state.open_lake()?;
     let ports = wanted_ports(options.ports.as_ref(), options.udp_ports.as_ref());
-    let choice = Choice { named: options.campaign, new: options.new, ports, seed: options.seed };
+    let choice =
+        Choice { named: options.campaign, new: options.new, ports, seed: options.seed, engine: options.engine };
     let plan = plan(&state, &lake, (authorised, &signed), cleared, &choice)?;
     run_plan(common, plan).await
 }
@@ -97,6 +101,7 @@ pub(crate) struct Choice {
     pub(crate) new: bool,
     pub(crate) ports: Option<Vec<(Transport, u16)>>,
     pub(crate) seed: u64,
+    pub(crate) engine: EngineOptions,
 }
 
 /// A survey that is ready to run.
@@ -132,7 +137,7 @@ pub(crate) fn plan(
     choice: &Choice,
 ) -> Result<Plan> {
     anyhow::ensure!(cleared.is_for(&authorised), "the scope was not cleared");
-    let config = config(authorised.scope());
+    let config = choice.engine.configured(config(authorised.scope()));
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
     let opt_out = state.opt_out()?;
@@ -140,11 +145,11 @@ pub(crate) fn plan(
     let tally = Arc::new(Tally::new(&authorised.scope().ranges));
     let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default())).with_tally(tally);
     let door = Arc::new(door);
-    let campaign = choose(lake, &door, choice)?;
-    let engine = Arc::new(ConnectEngine::new(Arc::clone(&door), Arc::clone(&pace), &config));
+    let engines = choice.engine.engines(state, &door, &pace, &config)?;
+    let campaign = choose(lake, &door, &engines, choice)?;
     let survey = Survey {
         door,
-        engine,
+        engines,
         pace,
         sink: lake.clone(),
         clock,
@@ -159,8 +164,9 @@ pub(crate) fn plan(
 const MOST_CAMPAIGNS: u32 = 100_000;
 
 /// The campaign named; or the last of this scope if it is unfinished and the same job; or a new one.
-fn choose(lake: &Arc<Lake>, door: &Door, choice: &Choice) -> Result<Campaign> {
-    let make = |id| Campaign::new(id, door, choice.ports.as_deref(), choice.seed);
+fn choose(lake: &Arc<Lake>, door: &Door, engines: &[Arc<dyn Engine>], choice: &Choice) -> Result<Campaign> {
+    let order = Order { ports: choice.ports.as_deref(), seed: choice.seed, share: choice.engine.share };
+    let make = |id| Campaign::new(id, door, &order, engines);
     if let Some(id) = &choice.named {
         return Ok(make(id.clone())?);
     }
@@ -225,6 +231,12 @@ fn show(common: &Common, report: &Report) -> Result<()> {
         "campaign {} {state}: {} of {} targets, {} open, {} closed, {} silent, {} pseudo, {seconds:.1} s",
         report.campaign, counts.targets_done, report.targets, counts.open, counts.closed, counts.silent, counts.pseudo,
     ))?;
+    if let Some(missed) = report.coverage.as_ref().and_then(Coverage::missed) {
+        output::line(&format!(
+            "  missed: about {:.0} open targets ({:.0} to {:.0} with 95% confidence)",
+            missed.estimate, missed.low, missed.high
+        ))?;
+    }
     for (reason, count) in &counts.by_reason {
         output::line(&format!("  {count:>8}  {reason}"))?;
     }

@@ -71,6 +71,11 @@ fn v6_block(entry: &V6) -> Option<(IpNet, When, &'static str)> {
     Ipv6Net::new((*segments).into(), *length).ok().map(|net| (IpNet::V6(net), *when, *name))
 }
 
+/// Every reserved block.
+pub fn reserved_blocks() -> impl Iterator<Item = IpNet> {
+    blocks().map(|(prefix, _)| prefix)
+}
+
 fn blocks() -> impl Iterator<Item = (IpNet, When)> {
     let v4 = BLOCKS_V4.iter().filter_map(v4_block);
     v4.chain(BLOCKS_V6.iter().filter_map(v6_block)).map(|(prefix, when, _)| (prefix, when))

@@ -5,7 +5,8 @@
 //!
 //! - *least*: every target refuses at once, one attempt each;
 //! - *silent*: nothing answers, and every attempt is made;
-//! - *most*: everything is there, answers at the last attempt, and takes every handshake that a grab may make.
+//! - *most*: everything is there, answers at the last attempt, is taken back each time (frames answer with a reset), and
+//!   takes every handshake that a grab may make; a twentieth more is asked of hosts known to answer (canaries).
 //!
 //! A packet is what the ledger counts: one connection or one datagram.
 
@@ -170,7 +171,7 @@ impl Forecast {
             addresses,
             targets: addresses.left.saturating_mul(as_u64(each.len())),
             ports_refused: ports.len() - each.len(),
-            packets: of_address.times(addresses.left),
+            packets: with_canaries(of_address.times(addresses.left)),
             attempts: config.attempts,
             handshakes: config.handshakes,
             time_least,
@@ -183,6 +184,11 @@ impl Forecast {
     }
 }
 
+/// Engines of frames ask hosts that are known to answer again and again, a twentieth of what they send at most.
+const fn with_canaries(packets: Packets) -> Packets {
+    Packets { most: packets.most.saturating_add(packets.most / 20), ..packets }
+}
+
 /// What one address is sent for one port; `None` when the scope permits nothing there.
 fn of_port(scope: &Scope, (transport, port): (Transport, u16), config: &Config) -> Option<Packets> {
     let attempts = u64::from(config.attempts.max(1));
@@ -190,7 +196,7 @@ fn of_port(scope: &Scope, (transport, port): (Transport, u16), config: &Config) 
     match transport {
         Transport::Tcp => {
             let permitted = scope.tcp.contains(port) && scope.probes.contains(&Probe::Connect);
-            permitted.then_some(Packets { least: 1, silent: attempts, most: attempts + grab })
+            permitted.then_some(Packets { least: 1, silent: attempts, most: 2 * attempts + grab })
         }
         Transport::Udp => {
             let probes = as_u64(hints::udp(scope, port).len());

@@ -3,13 +3,17 @@
 mod account;
 mod checkpoint;
 mod commit;
+mod coverage;
 pub mod forecast;
+mod leg;
 mod pseudo;
 mod run;
 
 pub use account::{Account, Run, Told};
 pub use checkpoint::{CheckpointError, Progress};
 pub(crate) use commit::Seen;
+pub use coverage::Coverage;
 pub use forecast::Forecast;
+pub use leg::{Leg, Share};
 pub(crate) use pseudo::Standing;
-pub use run::{Campaign, Report, Survey};
+pub use run::{Campaign, Order, Report, Survey};

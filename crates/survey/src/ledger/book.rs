@@ -29,6 +29,8 @@ pub struct Run {
     pub tallied: u64,
     /// Attempts to addresses outside the scope.
     pub outside: u64,
+    /// Attempts that the interface did not take.
+    pub not_taken: u64,
     /// Attempts by prefix.
     pub prefixes: BTreeMap<IpNet, u64>,
     /// Attempts by probe.
@@ -129,6 +131,7 @@ impl Book {
             packets: 0,
             tallied: 0,
             outside: 0,
+            not_taken: 0,
             prefixes: BTreeMap::new(),
             probes: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -157,7 +160,9 @@ fn check_number(campaign: &CampaignId, number: u64, runs: usize) -> Result<(), S
 
 impl Run {
     fn tally(&mut self, event: &Event) -> Result<(), String> {
-        let Event::Tally { packets, outside, prefixes, probes, refused, to, .. } = event else { return Ok(()) };
+        let Event::Tally { packets, outside, not_taken, prefixes, probes, refused, to, .. } = event else {
+            return Ok(());
+        };
         let placed = prefixes.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
         if placed.saturating_add(*outside) != *packets {
             return Err(format!("{packets} packets, and {placed} by prefix"));
@@ -173,6 +178,7 @@ impl Run {
         refused.iter().for_each(|(rule, count)| add(&mut self.refused, rule.clone(), *count));
         self.tallied = self.tallied.saturating_add(*packets);
         self.outside = self.outside.saturating_add(*outside);
+        self.not_taken = self.not_taken.saturating_add(*not_taken);
         self.packets = self.packets.max(self.tallied);
         self.tallied_until = *to;
         Ok(())

@@ -127,6 +127,9 @@ pub enum Event {
         packets: u64,
         /// Of which to addresses outside the scope: 0.
         outside: u64,
+        /// Of which the interface did not take: counted and not sent.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        not_taken: u64,
         /// Attempts by prefix.
         prefixes: Vec<(IpNet, u64)>,
         /// Attempts by probe.

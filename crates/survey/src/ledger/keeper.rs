@@ -228,6 +228,7 @@ impl Books {
             to: now,
             packets: fresh.packets(),
             outside: fresh.outside,
+            not_taken: fresh.not_taken,
             prefixes: fresh.prefixes,
             probes: fresh.probes.into_iter().map(|(probe, count)| (probe.to_string(), count)).collect(),
             refused: refused

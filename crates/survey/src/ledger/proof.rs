@@ -53,6 +53,8 @@ pub struct Held {
     pub runs: u64,
     /// Attempts that the ledger tells of.
     pub packets: u64,
+    /// Attempts among them that the interface did not take, so that they were not sent.
+    pub not_taken: u64,
     /// Attempts in doubt because runs were killed, at most.
     pub in_doubt: u64,
     /// Attempts that the store tells of, if it knows the campaign.
@@ -148,6 +150,7 @@ fn hold(runs: &[Run], stored: Option<u64>) -> Held {
     Held {
         runs: runs.len() as u64,
         packets: runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.packets)),
+        not_taken: runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.not_taken)),
         in_doubt: doubts,
         stored,
         open: runs.last().is_some_and(|run| run.ended.is_none()),
@@ -158,7 +161,7 @@ fn hold(runs: &[Run], stored: Option<u64>) -> Held {
 /// Where ledger and store do not agree by more than what is in doubt.
 fn disagreement(held: &Held) -> Option<String> {
     let stored = held.stored.filter(|_| !held.open)?;
-    let apart = stored.abs_diff(held.packets);
+    let apart = stored.abs_diff(held.packets.saturating_sub(held.not_taken));
     (apart > held.in_doubt).then(|| {
         format!(
             "the ledger tells of {} packets, the store of {stored}; {} at most are in doubt",

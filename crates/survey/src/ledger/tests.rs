@@ -93,8 +93,19 @@ fn stored_at(packets: u64, time: Timestamp) -> BTreeMap<CampaignId, Stored> {
 fn tally(run: u64, prefixes: &[(&str, u64)], outside: u64) -> Event {
     let prefixes: Vec<_> = prefixes.iter().map(|(prefix, count)| (prefix.parse().expect("a prefix"), *count)).collect();
     let packets = outside + prefixes.iter().map(|(_, count)| count).sum::<u64>();
-    let (probes, refused) = (BTreeMap::from([("connect".to_owned(), packets)]), BTreeMap::new());
-    Event::Tally { campaign: campaign(), run, from: NOW, to: NOW, packets, outside, prefixes, probes, refused }
+    let (probes, refused, not_taken) = (BTreeMap::from([("connect".to_owned(), packets)]), BTreeMap::new(), 0);
+    Event::Tally {
+        campaign: campaign(),
+        run,
+        from: NOW,
+        to: NOW,
+        packets,
+        outside,
+        not_taken,
+        prefixes,
+        probes,
+        refused,
+    }
 }
 
 fn ended(run: u64, packets: u64) -> Event {

@@ -5,8 +5,8 @@
 //! search and one addition, no lock and no allocation, and what is counted lies inside the scope by construction; all
 //! else is counted as [`Sum::outside`], which must stay zero.
 //!
-//! What is counted is an attempt: one connection or one datagram. The frames that the kernel makes of a connection
-//! (repeated SYN, acknowledgements, data) are not.
+//! What is counted is an attempt: one connection, one datagram, or one frame of our own. The frames that the kernel makes
+//! of a connection (repeated SYN, acknowledgements, data) are not.
 //!
 //! A tally also holds a lease: who writes the ledger extends it after each entry that is on disk, and the door waits
 //! when it has run out. So what a killed process sent and no entry tells of has a bound.
@@ -31,6 +31,7 @@ pub struct Tally {
     spans: Vec<Span>,
     cells: Vec<AtomicU64>,
     outside: AtomicU64,
+    not_taken: AtomicU64,
     probes: Vec<(Probe, AtomicU64)>,
     born: Instant,
     lease_millis: AtomicU64,
@@ -57,6 +58,8 @@ pub struct Sum {
     pub probes: Vec<(Probe, u64)>,
     /// Attempts to addresses that no range of the scope contains.
     pub outside: u64,
+    /// Attempts among them that the interface did not take: they are counted and were not sent.
+    pub not_taken: u64,
 }
 
 impl Sum {
@@ -72,6 +75,7 @@ impl Sum {
             prefixes: less(&self.prefixes, &earlier.prefixes),
             probes: less(&self.probes, &earlier.probes),
             outside: self.outside.saturating_sub(earlier.outside),
+            not_taken: self.not_taken.saturating_sub(earlier.not_taken),
         }
     }
 }
@@ -113,6 +117,7 @@ impl Tally {
             spans,
             cells: (0..cells).map(|_| AtomicU64::new(0)).collect(),
             outside: AtomicU64::new(0),
+            not_taken: AtomicU64::new(0),
             probes: Probe::all().map(|probe| (probe, AtomicU64::new(0))).collect(),
             born: Instant::now(),
             lease_millis: AtomicU64::new(0),
@@ -129,6 +134,11 @@ impl Tally {
         if let Some((_, count)) = self.probes.iter().find(|(known, _)| *known == probe) {
             count.fetch_add(packets, Relaxed);
         }
+    }
+
+    /// Notes that the interface did not take so many of the attempts that were counted.
+    pub fn not_taken(&self, packets: u64) {
+        self.not_taken.fetch_add(packets, Relaxed);
     }
 
     fn cell(&self, address: IpAddr) -> Option<&AtomicU64> {
@@ -155,7 +165,12 @@ impl Tally {
             }
         }
         let probes = self.probes.iter().map(|(probe, count)| (*probe, count.load(Relaxed)));
-        Sum { prefixes, probes: probes.filter(|(_, count)| *count > 0).collect(), outside: self.outside.load(Relaxed) }
+        Sum {
+            prefixes,
+            probes: probes.filter(|(_, count)| *count > 0).collect(),
+            outside: self.outside.load(Relaxed),
+            not_taken: self.not_taken.load(Relaxed),
+        }
     }
 
     /// Lets the door send for so long from `now` on: what was sent until then is on disk.

@@ -62,7 +62,7 @@ fn lines(campaign: &CampaignId, by: &Authorised, plan: &Forecast) -> Vec<(&'stat
         (
             "",
             format!(
-                "counted: connections and datagrams; {} attempts at a silent target, at most {} handshakes for a grab",
+                "counted: connections, datagrams and frames; {} attempts at a silent target, at most {} handshakes for a grab",
                 plan.attempts, plan.handshakes
             ),
         ),
