@@ -19,7 +19,7 @@ set -eu
 ip link set lo up
 ip address add 9.9.9.1/32 dev lo
 ip route add local 9.9.9.0/24 dev lo src 9.9.9.1
-attempt() { if "$HINOMI" campaign start public --resolver 127.0.0.1:5300 --state "$STATE" >"$DIR/$1" 2>&1
+attempt() { if "$HINOMI" campaign start "${2:-public}" --resolver 127.0.0.1:5300 --state "$STATE" >"$DIR/$1" 2>&1
     then echo started >>"$DIR/$1"; else echo refused >>"$DIR/$1"; fi; }
 names() {
     dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port=5300 --listen-address=127.0.0.1 \
@@ -35,9 +35,35 @@ until grep -q http "$DIR/url"; do kill -0 "$page"; done
 names; attempt unnamed; forget
 names --ptr-record=1.9.9.9.in-addr.arpa,scan.example.test --host-record=scan.example.test,9.9.9.2; attempt elsewhere; forget
 python3 -c "$VISIT" >"$DIR/visits"
-names --host-record=scan.example.test,9.9.9.1; attempt named; forget
+names --host-record=scan.example.test,9.9.9.1; attempt named
+python3 -c "$SECURE" "$DIR" &
+secure=$!
+until ss -Hltn | grep -q :8443; do kill -0 "$secure"; done
+attempt untrusted secure
+SSL_CERT_FILE="$DIR/cert.pem" attempt trusted secure
+kill "$secure"
+forget
 kill -INT "$page"
 wait "$page"
+"#;
+
+/// Serves a page over TLS, with a certificate that nobody trusts who was not told to.
+const SECURE: &str = r#"
+import base64, http.server, ssl, sys
+folder = sys.argv[1]
+for name, what in (("cert", "CERTIFICATE"), ("key", "PRIVATE KEY")):
+    text = base64.encodebytes(open(f"{folder}/{name}.der", "rb").read()).decode()
+    open(f"{folder}/{name}.pem", "w").write(f"-----BEGIN {what}-----\n{text}-----END {what}-----\n")
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/who" else 302)
+        self.send_header("Location", "/who")
+        self.end_headers()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+server = http.server.HTTPServer(("9.9.9.1", 8443), Page)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
 "#;
 
 /// Visits the page from three addresses: looks, opts out twice, asks for others, and asks too much.
@@ -85,9 +111,14 @@ fn public_addresses_wait_for_page_and_reverse_name() {
         return;
     }
     let here = Installation::new();
-    plan_public(&here);
+    plan(&here, "public", "http://9.9.9.1:8421/scan");
+    plan(&here, "secure", "https://9.9.9.1:8443/");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = rcgen::CertificateParams::new(vec!["9.9.9.1".to_owned()]).expect("names").self_signed(&key);
+    std::fs::write(here.path("cert.der"), certificate.expect("a certificate").der()).expect("written");
+    std::fs::write(here.path("key.der"), key.serialize_der()).expect("written");
     let mut command = Command::new("unshare");
-    command.args(NAMESPACE).args(["sh", "-c", WITHIN]).env("HINOMI", HINOMI).env("VISIT", VISIT);
+    command.args(NAMESPACE).args(["sh", "-c", WITHIN]).env("HINOMI", HINOMI).env("VISIT", VISIT).env("SECURE", SECURE);
     command.env("STATE", here.state()).env("DIR", here.path(""));
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
@@ -106,6 +137,10 @@ fn public_addresses_wait_for_page_and_reverse_name() {
     let named = said("named");
     assert!(named.ends_with("started\n") && named.contains("finished"), "{named}");
 
+    let untrusted = said("untrusted");
+    assert!(untrusted.ends_with("refused\n") && untrusted.contains("certificate"), "{untrusted}");
+    assert!(said("trusted").ends_with("started\n"), "{}", said("trusted"));
+
     // What was refused has left no run in the ledger, and the one that ran left out who had opted out.
     let ledger = here.json(&["campaign", "ledger", "public"]);
     let events: Vec<_> = ledger.as_array().expect("a list").iter().map(|entry| &entry["event"]).collect();
@@ -118,18 +153,18 @@ fn public_addresses_wait_for_page_and_reverse_name() {
 }
 
 /// A plan for a public range, signed by a key that is trusted for all ranges.
-fn plan_public(here: &Installation) {
-    let file = here.path("public.toml");
-    let (file, key) = (file.to_str().expect("a path"), here.path("signer.key"));
+fn plan(here: &Installation, name: &str, page: &str) {
+    let file = here.path(&format!("{name}.toml"));
+    let (file, key) = (file.to_str().expect("a path"), here.path(&format!("{name}.key")));
     let key = key.to_str().expect("a path");
     let public = here.succeed(&["scope", "key", key]);
     here.succeed(&["scope", "trust", public.trim(), "--name", "the signer"]);
-    let new = ["scope", "new", "--name", "public", "--range", "9.9.9.0/28", "--tcp-ports", "9,10", "--udp-ports", ""];
+    let new = ["scope", "new", "--name", name, "--range", "9.9.9.0/28", "--tcp-ports", "9,10", "--udp-ports", ""];
     let by = ["--organisation", "T", "--person", "T", "--email", "noc@example.org", "--reference", "a test"];
-    let page = ["--page", "http://9.9.9.1:8421/scan", "--out", file];
+    let page = ["--page", page, "--out", file];
     here.succeed(&[&new[..], &by, &page].concat());
     here.succeed(&["scope", "sign", file, "--key", key]);
-    here.succeed(&["campaign", "new", "--scope", file, "--name", "public"]);
+    here.succeed(&["campaign", "new", "--scope", file, "--name", name]);
 }
 
 fn what_visitors_were_told(here: &Installation, visits: &str) {
