@@ -94,8 +94,8 @@ mod tests {
     /// An answer with these records, each named by a pointer to the question.
     fn answer(name: &str, kind: u16, records: &[(u16, &[u8])]) -> Vec<u8> {
         let mut message = question(7, name, kind).expect("a name");
-        message[2] = 0x81;
-        message[7] = u8::try_from(records.len()).expect("few");
+        message.splice(2..3, [0x81]);
+        message.splice(7..8, [u8::try_from(records.len()).expect("few")]);
         for (kind, data) in records {
             message.extend([0xc0, 12]);
             message.extend(kind.to_be_bytes());
@@ -140,7 +140,7 @@ mod tests {
         #[test]
         fn hostile_answers_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut message = answer("a.example", KIND_PTR, &[]);
-            message[7] = 3;
+            message.splice(7..8, [3]);
             message.extend(bytes);
             if let Ok(response) = Response::parse(&message) {
                 let _ = (response.names(&message), response.addresses());
