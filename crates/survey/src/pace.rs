@@ -86,17 +86,13 @@ impl Pace {
         }
     }
 
-    /// How many packets the total permits at this moment, up to `want`. Those that are sent are told with
-    /// [`Pace::spent`].
+    /// Whether the total permits a batch of this many packets at this moment; at least what it permits at once at all.
+    /// Those that are sent are told with [`Pace::spent`].
     ///
     /// # Errors
-    /// How long to wait, when it permits none.
-    pub fn allowance(&self, want: u32) -> Result<u32, Duration> {
-        let now = self.now_ns();
-        match self.total.room(now) {
-            0 => Err(Duration::from_nanos(self.total.start(now).saturating_sub(now).max(1))),
-            room => Ok(room.min(want)),
-        }
+    /// How long to wait, when it does not.
+    pub fn allowance(&self, batch: u32) -> Result<u32, Duration> {
+        self.total.batch(batch, self.now_ns()).map_err(Duration::from_nanos)
     }
 
     /// These packets of the allowance were sent.

@@ -27,16 +27,15 @@ impl Bucket {
         self.place().take(packets, now_ns)
     }
 
-    /// When the next packet may be sent.
-    pub(super) fn start(&self, now_ns: u64) -> u64 {
-        self.place().start(now_ns)
-    }
-
-    /// How many packets may be sent now.
-    pub(super) fn room(&self, now_ns: u64) -> u32 {
+    /// A batch of this many packets, or of as many as fit into a full bucket; else how long until it may be sent.
+    pub(super) fn batch(&self, want: u32, now_ns: u64) -> Result<u32, u64> {
         let place = self.place();
+        let most = u32::try_from(place.burst_ns() / place.interval_ns).unwrap_or(u32::MAX).max(1);
+        let batch = want.min(most);
+        let needed = place.interval_ns.saturating_mul(u64::from(batch));
         let used = place.full_at_ns.load(Relaxed).saturating_sub(now_ns);
-        u32::try_from(place.burst_ns().saturating_sub(used) / place.interval_ns).unwrap_or(u32::MAX)
+        let room = place.burst_ns().saturating_sub(used);
+        if room >= needed { Ok(batch) } else { Err(used + needed - place.burst_ns().min(used + needed)) }
     }
 
     fn place(&self) -> Place<'_> {

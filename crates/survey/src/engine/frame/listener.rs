@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::{Discovery, Found, Job, Opened, Passed, Tidings, Work};
-use super::cookie::{Cookie, Mark, position};
+use super::cookie::{self, Cookie, position};
 use super::governor::Governor;
 use super::known::{Answer, Known};
 use super::notebook::{HeardNotes, Noted};
 use super::probe::Segment;
-use super::shared::Shared;
+use super::shared::{Mark, Shared};
 use crate::campaign::{Leg, Progress};
 use crate::metrics::Metrics;
 use crate::sweep::Ladder;
@@ -57,10 +57,9 @@ pub(super) struct Listener {
     first_pass: FirstPass,
 }
 
-/// Of the first pass: how many were visited, answered, said no, and are counted as silent.
+/// Of the first pass: how many answered, and how many are counted as silent.
 #[derive(Default)]
 struct FirstPass {
-    visits: u64,
     answered: u64,
     silent: u64,
 }
@@ -135,8 +134,8 @@ impl Listener {
         let upto = mark.upto.max(self.told);
         let later = self.open.split_off(&upto);
         let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
-        let visits = mark.visits - std::mem::replace(&mut self.visits, mark.visits);
-        self.count_silent(upto, visits);
+        let visits = mark.visits.saturating_sub(std::mem::replace(&mut self.visits, mark.visits));
+        self.count_silent(upto, mark);
         // What an earlier run had visited and not told counts like what this one visits.
         let earlier = self.parts.shared.start.min(upto).saturating_sub(self.told);
         let visits = (visits + earlier).saturating_sub(except.len() as u64);
@@ -146,12 +145,11 @@ impl Listener {
     }
 
     /// Those who say nothing are counted in the first pass.
-    fn count_silent(&mut self, upto: u64, visits: u64) {
+    fn count_silent(&mut self, upto: u64, mark: Mark) {
         if self.leg.pass_of(upto.saturating_sub(1)) != 0 {
             return;
         }
-        self.first_pass.visits += visits;
-        let silent = self.first_pass.visits.saturating_sub(self.first_pass.answered);
+        let silent = mark.visits.saturating_sub(mark.refused).saturating_sub(self.first_pass.answered);
         self.parts.metrics.silent(silent.saturating_sub(self.first_pass.silent));
         self.first_pass.silent = silent.max(self.first_pass.silent);
     }
@@ -262,7 +260,7 @@ impl Listener {
 
     /// A connection that we began and do not want is taken back.
     fn take_back(&self, key: ServiceKey, tcp: Tcp, port: u16) {
-        let mark = Mark { source_port: port, sequence: tcp.acknowledgement };
+        let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
         let reset = Segment { to: key.address, port: key.port, mark, reset: true };
         if self.parts.resets.try_send(reset).is_err() {
             self.parts.metrics.reason("connections that were not taken back, for too many were open");

@@ -40,6 +40,8 @@ pub(super) struct Sender {
     canaries_next: Instant,
     canary: usize,
     noted: u64,
+    /// Frames that the door refused.
+    refused: u64,
 }
 
 impl Sender {
@@ -53,7 +55,7 @@ impl Sender {
     ) -> Self {
         let pace = course.pace();
         let noted = shared.sent_before;
-        Self { door, course, notes, resets, shared, stop, pace, canaries_next: Instant::now(), canary: 0, noted }
+        Self { door, course, notes, resets, shared, stop, pace, canaries_next: Instant::now(), canary: 0, noted, refused: 0 }
     }
 
     /// Sends until the course is done or somebody says stop, and then what has to be taken back.
@@ -101,12 +103,13 @@ impl Sender {
             Err(FrameError::NotNow) => return Ok(Some(CLOSED_WAIT)),
             other => other.map_err(|error| error.to_string())?,
         };
-        self.flush(batch)?;
+        self.refused += u64::try_from(batch.refused).unwrap_or(0);
+        self.flush(batch, walk)?;
         let idle = batch == Batch::default();
         Ok(self.course.take_wait().or_else(|| idle.then_some(LONGEST_WAIT)))
     }
 
-    fn flush(&mut self, batch: Batch) -> Result<(), String> {
+    fn flush(&mut self, batch: Batch, walk: bool) -> Result<(), String> {
         let next = self.course.next();
         self.shared.sending(next);
         if next > self.noted {
@@ -119,12 +122,14 @@ impl Sender {
         if upto.min(self.shared.sent_before) > self.shared.start {
             self.notes.twice(upto.min(self.shared.sent_before)).map_err(not_noted)?;
         }
-        self.shared.mark(self.mark(), false);
+        if walk {
+            self.shared.mark(self.mark(), false);
+        }
         Ok(())
     }
 
     fn mark(&self) -> Mark {
-        Mark { at: Instant::now(), upto: self.course.upto(), visits: self.course.visits() }
+        Mark { at: Instant::now(), upto: self.course.upto(), visits: self.course.visits(), refused: self.refused }
     }
 
     /// Puts resets and canaries in front, fewer than are sent at once.

@@ -25,6 +25,8 @@ pub(super) struct Mark {
     pub(super) at: Instant,
     pub(super) upto: u64,
     pub(super) visits: u64,
+    /// How many of them the door refused.
+    pub(super) refused: u64,
 }
 
 /// See the module.
