@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::cli::Common;
+use crate::cli::outward::Outward;
 use crate::cli::rules::Folders;
 use crate::cli::serve::USUAL_PORT;
 use crate::cli::survey::{Choice, plan};
@@ -62,7 +63,7 @@ pub(crate) async fn run(common: &Common, rules: &Folders, flows_until: Option<Ti
     output::talk(&format!("day {day} of a simulated town of {TOWN_SIZE} devices on this machine is being surveyed"));
     let telescope = flows::start(&state, &TownPlan::new(config(0))?, flows_until).await?;
     let (stop_sender, stop) = watch::channel(false);
-    let survey = survey(&state, &lake, &town.plan(), watched, stop)?;
+    let survey = survey(&state, &lake, &town.plan(), watched, stop).await?;
     let served = bound.run(async move {
         told_to_stop.await;
         // Nobody receives only when the survey has ended already.
@@ -115,7 +116,7 @@ fn next_day(lake: &Arc<Lake>) -> Result<u32> {
     Ok(days)
 }
 
-fn survey(
+async fn survey(
     state: &State,
     lake: &Arc<Lake>,
     town: &TownPlan,
@@ -127,7 +128,8 @@ fn survey(
     std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
     let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
     let choice = Choice { named: None, new: false, ports: None, seed: 1, engine: EngineOptions::default() };
-    let plan = plan(state, lake, authorised, &choice)?;
+    let cleared = Outward::default().clear(&authorised).await?;
+    let plan = plan(state, lake, (authorised, signed.as_bytes()), cleared, &choice)?;
     Ok(tokio::spawn(async move {
         match plan.run(&watched, stop).await {
             Ok(report) => {

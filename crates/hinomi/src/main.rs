@@ -3,12 +3,14 @@
 //! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong, 3 a scope bears a
 //! good signature and is not valid yet.
 
+mod books;
 mod campaigns;
 mod cli;
 mod demo;
 mod engine;
 mod identifier;
 mod limits;
+mod optout;
 mod output;
 mod router;
 mod state;

@@ -7,6 +7,7 @@
 //!   own.key      the installation's own signing key: authorises loopback only
 //!   trust.txt    keys whose scopes are believed, one `key name` a line
 //!   opt-out.txt  those who asked not to be probed, one prefix a line
+//!   campaigns/   plans, the scopes they name, the ledger of what was sent (back this up)
 //!   places.csv   optional table of prefixes: AS number, operator, country, prefecture
 //!   flow/        findings of C&C servers: journal, ledger, status of the collector (back this up)
 //!   town.json    which simulated town is up

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use hours::{Hours, HoursError};
 pub use ports::{PortSet, PortsError};
 pub use probe::{Probe, UnknownProbe};
-pub use reserved::{Reserved, reserved, reserved_blocks};
+pub use reserved::{Reserved, is_public, reserved, reserved_blocks, reserved_in};
 
 use crate::address::Transport;
 use crate::time::Timestamp;

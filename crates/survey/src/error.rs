@@ -1,5 +1,7 @@
 //! Why a survey could not start or go on. What single targets did is counted, not an error.
 
+use std::path::{Path, PathBuf};
+
 use hinomi_model::SinkError;
 
 use crate::campaign::CheckpointError;
@@ -22,6 +24,24 @@ pub enum SurveyError {
     /// What a campaign left behind cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A file cannot be used.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The ledger does not prove what it says, or says what may not be.
+    #[error("the ledger {}, entry {entry}: {reason}", path.display())]
+    Ledger {
+        /// Which file.
+        path: PathBuf,
+        /// Which entry, counted from 0.
+        entry: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// The engine cannot work here.
     #[error("engine {engine}: {reason}")]
     Engine {
@@ -30,4 +50,11 @@ pub enum SurveyError {
         /// Why.
         reason: String,
     },
+}
+
+impl SurveyError {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        |source| Self::File { path, source }
+    }
 }

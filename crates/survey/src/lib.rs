@@ -11,6 +11,8 @@
 //! - [`scope`] is the door through which packets leave, and the only one.
 //! - [`campaign`] runs a job and resumes it; [`engine`] finds who answers; [`grab`] asks what it is, in at most five
 //!   handshakes, without trusting port numbers.
+//! - [`ledger`] writes down what left and under which scope, and proves afterwards that nothing else did.
+//! - [`outward`] clears scopes of public addresses: page, contact and reverse names must answer first.
 //! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
 //!
 //! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
@@ -21,12 +23,14 @@ pub mod engine;
 pub mod error;
 pub mod grab;
 pub mod import;
+pub mod ledger;
 pub mod metrics;
+pub mod outward;
 pub mod pace;
 pub mod scope;
 pub mod sweep;
 
-pub use campaign::{Account, Campaign, Coverage, Order, Report, Share, Survey, Told};
+pub use campaign::{Account, Campaign, Coverage, Forecast, Order, Report, Share, Survey, Told};
 pub use config::Config;
 pub use engine::{ConnectEngine, Engine};
 #[cfg(target_os = "linux")]
@@ -35,6 +39,7 @@ pub use error::SurveyError;
 #[cfg(target_os = "linux")]
 pub use hinomi_netio::Backend;
 pub use import::{ImportReport, import};
+pub use ledger::Ledger;
 pub use metrics::{Counts, Metrics};
 pub use pace::Pace;
 pub use scope::{Authorised, Door, OptOut, PrivateKey, PublicKey, Trust};

@@ -46,6 +46,12 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/assets/{name}", get(serve)).route("/favicon.ico", get(favicon))
 }
 
+/// An asset for servers that have no pages of faults.
+pub(crate) fn give(name: &str, headers: &HeaderMap, uri: &Uri) -> Response {
+    let asset = ASSETS.iter().find(|asset| asset.name == name);
+    asset.map_or(StatusCode::NOT_FOUND.into_response(), |asset| deliver(asset, headers, uri))
+}
+
 async fn favicon(headers: HeaderMap, uri: Uri) -> Response {
     ASSETS
         .iter()

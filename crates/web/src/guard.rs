@@ -46,10 +46,15 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
             Err(_) => answer(&app, &uri, &headers, &Fault::new(StatusCode::GATEWAY_TIMEOUT, "timeout")),
         },
     };
+    harden(&mut response);
+    response
+}
+
+/// What every answer carries.
+pub(crate) fn harden(response: &mut Response) {
     for (name, value) in FIXED {
         response.headers_mut().insert(name, value);
     }
-    response
 }
 
 fn objection(uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
@@ -84,7 +89,7 @@ fn is_own_name(authority: &str) -> bool {
 
 /// Whether a browser says that a page of another site asks, and not to open a page (Fetch Metadata Request Headers, W3C).
 /// Other ports of this machine are another site too. Programs that are no browsers say nothing and may ask.
-fn is_fetched_by_another_site(headers: &HeaderMap) -> bool {
+pub(crate) fn is_fetched_by_another_site(headers: &HeaderMap) -> bool {
     let says =
         |name: HeaderName, value: &str| headers.get_all(name).iter().any(|said| said.as_bytes() == value.as_bytes());
     let is_other = ["cross-site", "same-site"].iter().any(|site| says(FETCH_SITE, site));

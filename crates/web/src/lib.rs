@@ -13,6 +13,7 @@
 //! - Pages are rendered here, complete without JavaScript, in Japanese or English. Nothing is fetched from elsewhere.
 //! - What a scanned host said reaches a page only as [`seen::Seen`].
 //! - The API under `/api/v1/` is described by `openapi.json`, which a test holds against the real answers.
+//! - [`scan`] is another server, for everybody: the page that says who surveys and how to stop it, and nothing else.
 //! - Surveys report through [`Progress`], which the binary implements.
 
 pub mod api;
@@ -27,6 +28,7 @@ pub mod link;
 pub mod moment;
 mod page;
 mod read;
+pub mod scan;
 pub mod seen;
 pub mod server;
 pub mod tags;
@@ -35,5 +37,6 @@ pub mod watch;
 pub mod words;
 
 pub use error::WebError;
+pub use scan::{ScanDesk, ScanServer};
 pub use server::{Bound, Server, Simulated};
 pub use watch::{NoSurveys, Progress, SurveyState, SurveyStatus, Surveys};

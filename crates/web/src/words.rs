@@ -28,6 +28,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/devices.ftl")),
             include_str!(concat!("../locales/", $language, "/guide.ftl")),
             include_str!(concat!("../locales/", $language, "/flow.ftl")),
+            include_str!(concat!("../locales/", $language, "/scan.ftl")),
         ]
     };
 }

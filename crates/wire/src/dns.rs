@@ -3,6 +3,10 @@
 //! Follows RFC 1035 (section 4, messages and compression) and RFC 4892 (server identification). Evidence is one
 //! response without the length that stands before it over TCP ([`tcp_message`]).
 
+mod names;
+
+pub use names::{KIND_A, KIND_AAAA, KIND_PTR, question, reverse_name};
+
 use crate::{Field, Malformed, Reader};
 
 /// The longest name, in the form on the wire (RFC 1035 section 2.3.4).
@@ -19,7 +23,6 @@ pub const OWN_NAME: &str = "localhost";
 pub const MAX_RECORDS: usize = 128;
 
 const HEADER_BYTES: usize = 12;
-const TYPE_A: u16 = 1;
 const TYPE_TXT: u16 = 16;
 const TYPE_OPT: u16 = 41;
 const CLASS_IN: u16 = 1;
@@ -43,19 +46,7 @@ pub fn version_query(id: u16) -> Vec<u8> {
 /// # Errors
 /// When `name` is no domain name: a label empty or over 63 bytes, or more than [`MAX_NAME_BYTES`].
 pub fn recursion_query(id: u16, name: &str) -> Result<Vec<u8>, Malformed> {
-    let mut message = header(id, RECURSION_DESIRED);
-    for label in name.trim_end_matches('.').split('.') {
-        let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length));
-        message.push(length.ok_or(Malformed::Invalid { what: "domain name", at: 0 })?);
-        message.extend(label.bytes());
-    }
-    message.push(0);
-    if message.len() - HEADER_BYTES > MAX_NAME_BYTES {
-        return Err(Malformed::TooMuch { what: "domain name", at: 0, limit: MAX_NAME_BYTES });
-    }
-    message.extend(TYPE_A.to_be_bytes());
-    message.extend(CLASS_IN.to_be_bytes());
-    Ok(message)
+    question(id, name, KIND_A)
 }
 
 /// Id, flags, one question.

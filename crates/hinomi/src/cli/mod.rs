@@ -1,10 +1,13 @@
 //! The command line: noun, then verb. One file a command.
 
+mod campaign;
 mod export;
 mod flow;
 mod host;
 mod identify;
 mod import;
+mod optout;
+pub(crate) mod outward;
 pub(crate) mod rules;
 mod scope;
 mod search;
@@ -69,6 +72,12 @@ enum Command {
     Scope(scope::Verb),
     /// Survey an authorised range.
     Survey(survey::Options),
+    /// Campaigns: plan, run, pause, and prove what was sent.
+    #[command(subcommand)]
+    Campaign(campaign::Verb),
+    /// Those who asked not to be surveyed.
+    #[command(subcommand)]
+    Optout(optout::Verb),
     /// Search services.
     Search(search::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
@@ -105,6 +114,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         None => block_on(demo::run(&common, &arguments.rules, arguments.flows_until)),
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
+        Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
+        Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),
         Some(Command::Import(options)) => import::run(&common, &options),

@@ -182,15 +182,22 @@ fn trust(common: &Common, key: &str, name: &str) -> Result<()> {
 
 /// Reads and verifies a scope file with the state folder's trust.
 pub(crate) fn load(common: &Common, file: &Path) -> Result<Authorised> {
+    load_signed(common, file).map(|(authorised, _)| authorised)
+}
+
+/// The same with the bytes of the file, for those who keep them.
+pub(crate) fn load_signed(common: &Common, file: &Path) -> Result<(Authorised, Vec<u8>)> {
+    let bytes = read(file)?;
     let trust = common.state()?.trust()?;
-    let verified = verify(&read(file)?, &trust, SystemClock.now());
+    let verified = verify(&bytes, &trust, SystemClock.now());
     if let (Err(VerifyError::Unknown { .. }), Some(state)) = (&verified, &common.state) {
         output::talk(&format!(
             "keys are trusted in a state folder: say --state {} with scope trust too",
             state.display()
         ));
     }
-    verified.with_context(|| format!("{}", file.display()))
+    let authorised = verified.with_context(|| format!("{}", file.display()))?;
+    Ok((authorised, bytes))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

@@ -1,21 +1,23 @@
 //! `hinomi survey`: an authorised range, surveyed.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use hinomi_lake::Lake;
-use hinomi_model::scope::PortSet;
+use hinomi_model::scope::{PortSet, Scope};
 use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
-use hinomi_survey::{
-    Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, OptOut, Order, Pace, Report, Survey, Told,
-};
+use hinomi_survey::ledger::How;
+use hinomi_survey::outward::Cleared;
+use hinomi_survey::scope::Tally;
+use hinomi_survey::{Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Survey, Told};
 use tokio::sync::watch;
 
 use super::Common;
+use super::outward::Outward;
 use super::rules::Folders;
+use crate::books::Books;
 use crate::engine::EngineOptions;
 use crate::state::State;
 use crate::watch::{Watch, until_told_to_stop};
@@ -42,6 +44,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
+    outward: Outward,
+    #[command(flatten)]
     engine: EngineOptions,
     #[command(flatten)]
     rules: Folders,
@@ -49,12 +53,18 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let state = common.state()?.with_rules(&options.rules.folders);
-    let authorised = super::scope::load(common, &options.scope)?;
+    let (authorised, signed) = super::scope::load_signed(common, &options.scope)?;
+    let cleared = options.outward.clear(&authorised).await?;
     let lake = state.open_lake()?;
-    let ports = wanted_ports(&options);
+    let ports = wanted_ports(options.ports.as_ref(), options.udp_ports.as_ref());
     let choice =
         Choice { named: options.campaign, new: options.new, ports, seed: options.seed, engine: options.engine };
-    let plan = plan(&state, &lake, authorised, &choice)?;
+    let plan = plan(&state, &lake, (authorised, &signed), cleared, &choice)?;
+    run_plan(common, plan).await
+}
+
+/// Runs a plan until it is finished, paused, or the program is told to stop, and shows what came of it.
+pub(crate) async fn run_plan(common: &Common, plan: Plan) -> Result<()> {
     output::talk(&format!(
         "campaign {}: {} targets on {} addresses, authorised by {} ({})",
         plan.campaign.id,
@@ -74,14 +84,15 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     show(common, &report)
 }
 
-fn wanted_ports(options: &Options) -> Option<Vec<(Transport, u16)>> {
-    if options.ports.is_none() && options.udp_ports.is_none() {
+/// The ports asked for; `None` for all that the scope permits.
+pub(crate) fn wanted_ports(tcp: Option<&PortSet>, udp: Option<&PortSet>) -> Option<Vec<(Transport, u16)>> {
+    if tcp.is_none() && udp.is_none() {
         return None;
     }
-    let of = |set: &Option<PortSet>, transport| {
-        set.iter().flat_map(PortSet::iter).map(move |port| (transport, port)).collect::<Vec<_>>()
+    let of = |set: Option<&PortSet>, transport| {
+        set.into_iter().flat_map(PortSet::iter).map(move |port| (transport, port)).collect::<Vec<_>>()
     };
-    Some([of(&options.ports, Transport::Tcp), of(&options.udp_ports, Transport::Udp)].concat())
+    Some([of(tcp, Transport::Tcp), of(udp, Transport::Udp)].concat())
 }
 
 /// Which campaign is wanted.
@@ -97,21 +108,42 @@ pub(crate) struct Choice {
 pub(crate) struct Plan {
     pub(crate) survey: Survey,
     pub(crate) campaign: Campaign,
+    books: Books,
 }
 
-/// Makes door, pace, engine and campaign for an authorised scope.
-pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choice: &Choice) -> Result<Plan> {
-    let near = authorised.scope().ranges.iter().all(|range| range.network().is_loopback());
+/// Seconds' worth of packets that are worth having in flight.
+const USEFUL_S: usize = 8;
+
+/// The least that may be in flight: slow services must not hold up a slow survey.
+const LEAST: usize = 64;
+
+/// Patience and greed for a scope.
+pub(crate) fn config(scope: &Scope) -> Config {
+    let near = scope.ranges.iter().all(|range| range.network().is_loopback());
     let base = if near { Config::near() } else { Config::default() };
-    let contact = &authorised.scope().contact;
-    let contact = if contact.page.is_empty() { &contact.email } else { &contact.page };
-    let config =
-        choice.engine.configured(Config { concurrency: limits::connections(), contact: contact.clone(), ..base });
+    let contact = if scope.contact.page.is_empty() { &scope.contact.email } else { &scope.contact.page };
+    // More than the rates let start in the time that one takes only wait, and a pause waits for them.
+    let useful = usize::try_from(scope.rate.total_pps).unwrap_or(usize::MAX).saturating_mul(USEFUL_S).max(LEAST);
+    Config { concurrency: limits::connections().min(useful), contact: contact.clone(), ..base }
+}
+
+/// Makes door, pace, engine and campaign for an authorised scope that was cleared; `signed` are the bytes that authorise
+/// it.
+pub(crate) fn plan(
+    state: &State,
+    lake: &Arc<Lake>,
+    (authorised, signed): (Authorised, &[u8]),
+    cleared: Cleared,
+    choice: &Choice,
+) -> Result<Plan> {
+    anyhow::ensure!(cleared.is_for(&authorised), "the scope was not cleared");
+    let config = choice.engine.configured(config(authorised.scope()));
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
     let opt_out = state.opt_out()?;
-    tokio::spawn(keep_reading(Arc::downgrade(&opt_out), state.opt_out_path()));
-    let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default()));
+    let books = Books::new(state, Arc::clone(&opt_out), signed);
+    let tally = Arc::new(Tally::new(&authorised.scope().ranges));
+    let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default())).with_tally(tally);
     let door = Arc::new(door);
     let engines = choice.engine.engines(state, &door, &pace, &config)?;
     let campaign = choose(lake, &door, &engines, choice)?;
@@ -125,22 +157,7 @@ pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choi
         marking: Marking::own(Purpose::ExposureReduction),
         config,
     };
-    Ok(Plan { survey, campaign })
-}
-
-/// How soon a new entry of the opt-out list takes effect.
-const OPT_OUT_EVERY: Duration = Duration::from_secs(10);
-
-/// Reads the opt-out list again and again, as long as somebody goes by it.
-async fn keep_reading(list: Weak<OptOut>, path: PathBuf) {
-    let mut tick = tokio::time::interval(OPT_OUT_EVERY);
-    loop {
-        tick.tick().await;
-        let Some(list) = list.upgrade() else { return };
-        if let Err(error) = list.reload(&path) {
-            output::talk(&format!("hinomi: {error}; the list read before stays in force"));
-        }
-    }
+    Ok(Plan { survey, campaign, books })
 }
 
 /// The most campaigns of one scope that are looked through for a free number.
@@ -171,15 +188,35 @@ fn choose(lake: &Arc<Lake>, door: &Door, engines: &[Arc<dyn Engine>], choice: &C
 }
 
 impl Plan {
-    /// Runs to the end or until told to stop, with progress on the terminal.
+    /// Runs to the end or until told to stop, with progress on the terminal and every packet in the ledger.
     pub(crate) async fn run(self, watched: &Watch, stop: watch::Receiver<bool>) -> Result<Report> {
-        let entry = watched.add(&self.survey.door, &self.campaign);
+        let Self { survey, campaign, books } = self;
+        let (stopping, stop_here) = watch::channel(false);
+        let stopping = Arc::new(stopping);
+        tokio::spawn(pass_on(stop, Arc::clone(&stopping)));
+        let kept = books.open(&survey, &campaign, stopping)?;
+        let entry = watched.add(&survey.door, &campaign);
         let drawing = tokio::spawn(Arc::clone(&entry).draw());
-        let result = self.survey.run(self.campaign, stop).await;
+        let result = survey.run(campaign, stop_here).await;
+        let how = match &result {
+            Ok(report) if report.finished => How::Finished,
+            Ok(_) => How::Stopped,
+            Err(_) => How::Failed,
+        };
+        let written = tokio::task::spawn_blocking(move || kept.end(how)).await.context("the ledger")?;
         entry.end(result.as_ref().err().map(ToString::to_string));
         // Drawing ends with the survey; a failed picture is no failure.
         let _ = drawing.await;
-        Ok(result?)
+        let report = result?;
+        written.context("the survey is over and its last entries of the ledger are missing")?;
+        Ok(report)
+    }
+}
+
+/// Passes on that the survey should stop. Who asks may be gone without having asked.
+async fn pass_on(mut stop: watch::Receiver<bool>, stopping: Arc<watch::Sender<bool>>) {
+    if stop.wait_for(|told| *told).await.is_ok() {
+        stopping.send_replace(true);
     }
 }
 

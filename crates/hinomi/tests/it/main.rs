@@ -6,8 +6,10 @@
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
 //! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
+//! - `campaign`: plans, pauses, kills and opt-outs; the ledger's sums beside system calls counted from outside.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
+//! - `outward`: public addresses wait for page and reverse names; the scan page and its opt-out.
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
@@ -20,6 +22,7 @@
     reason = "what a test cannot do without it may stop at"
 )]
 
+mod campaign;
 mod daemons;
 mod findings;
 mod flow;
@@ -27,6 +30,7 @@ mod imports;
 mod interface;
 mod newcomer;
 mod nodes;
+mod outward;
 #[cfg(unix)]
 mod own;
 mod packets;

@@ -34,7 +34,16 @@ impl Hours {
     /// Whether the time falls into a window. The start belongs to it, the end does not.
     pub fn contains(&self, time: Timestamp) -> bool {
         let minutes = time.as_micros().div_euclid(60_000_000) + self.offset_minutes;
-        let minute = minutes.rem_euclid(DAY_MINUTES);
+        self.holds(minutes.rem_euclid(DAY_MINUTES))
+    }
+
+    /// How many minutes of a day they are.
+    pub fn minutes_a_day(&self) -> u32 {
+        u32::try_from((0..DAY_MINUTES).filter(|minute| self.holds(*minute)).count()).unwrap_or(0)
+    }
+
+    /// Whether this minute after local midnight falls into a window.
+    fn holds(&self, minute: i64) -> bool {
         self.windows.iter().any(|(start, end)| match start <= end {
             true => (*start..*end).contains(&minute),
             false => minute >= *start || minute < *end,

@@ -73,8 +73,23 @@ fn v6_block(entry: &V6) -> Option<(IpNet, When, &'static str)> {
 
 /// Every reserved block.
 pub fn reserved_blocks() -> impl Iterator<Item = IpNet> {
-    let four = BLOCKS_V4.iter().filter_map(v4_block).map(|(net, ..)| net);
-    four.chain(BLOCKS_V6.iter().filter_map(v6_block).map(|(net, ..)| net))
+    blocks().map(|(prefix, _)| prefix)
+}
+
+fn blocks() -> impl Iterator<Item = (IpNet, When)> {
+    let v4 = BLOCKS_V4.iter().filter_map(v4_block);
+    v4.chain(BLOCKS_V6.iter().filter_map(v6_block)).map(|(prefix, when, _)| (prefix, when))
+}
+
+/// The blocks that forbid addresses of this range of a scope: what [`reserved`] says, for all of them at once.
+pub fn reserved_in(range: IpNet) -> Vec<IpNet> {
+    let forbids = |(prefix, when): &(IpNet, When)| *when == When::Never || !prefix.contains(&range);
+    blocks().filter(forbids).map(|(prefix, _)| prefix).collect()
+}
+
+/// Whether a range reaches into the public network: it lies in no special-purpose block.
+pub fn is_public(range: IpNet) -> bool {
+    !blocks().any(|(prefix, _)| prefix.contains(&range))
 }
 
 /// The reserved block that forbids this address, if one does. `range` is the range of the scope that holds it.

@@ -118,3 +118,40 @@ fn modbus_goes_where_it_is_at_home_or_named() {
     plant.probes = vec![Probe::Http];
     assert_eq!(ask(&plant, 1502), "probe", "a port alone permits nothing");
 }
+
+#[test]
+fn hours_of_a_day_are_counted_once() {
+    let minutes = |text: &str| text.parse::<Hours>().expect("hours").minutes_a_day();
+    assert_eq!(
+        (minutes("always"), minutes("22:00-06:00 +09:00"), minutes("01:00-03:00,02:00-04:00")),
+        (1_440, 480, 180)
+    );
+}
+
+#[test]
+fn what_is_public_lies_in_no_special_block() {
+    let public = |text: &str| is_public(text.parse().expect("a prefix"));
+    for inside in
+        ["127.77.0.0/24", "10.0.0.0/8", "192.0.2.0/25", "198.18.0.0/15", "::1/128", "fd00::/8", "2001:db8::/32"]
+    {
+        assert!(!public(inside), "{inside}");
+    }
+    for outside in ["0.0.0.0/0", "9.9.9.0/24", "8.0.0.0/7", "10.0.0.0/7", "2400::/12", "::/0"] {
+        assert!(public(outside), "{outside}");
+    }
+}
+
+#[test]
+fn blocks_within_a_range_are_those_that_refuse_its_addresses() {
+    for range in ["0.0.0.0/0", "10.0.0.0/7", "10.1.0.0/16", "127.0.0.0/8", "192.0.0.0/16", "::/0", "fc00::/8"] {
+        let range: IpNet = range.parse().expect("a prefix");
+        let blocks = reserved_in(range);
+        for text in ["10.1.0.1", "127.0.0.1", "192.0.2.1", "11.0.0.1", "192.0.1.1", "fd00::1", "2001:db8::1", "::1"] {
+            let address: IpAddr = text.parse().expect("an address");
+            if range.contains(&address) {
+                let blocked = blocks.iter().any(|block| block.contains(&address));
+                assert_eq!(blocked, reserved(address, Some(range)).is_some(), "{address} in {range}");
+            }
+        }
+    }
+}

@@ -19,6 +19,7 @@ use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use super::gate::Gate;
 use super::opt_out::OptOut;
 use super::signature::Authorised;
+use super::tally::Tally;
 use crate::metrics::Metrics;
 
 /// A door for one scope.
@@ -27,7 +28,14 @@ pub struct Door {
     opt_out: Arc<OptOut>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    tally: Option<Arc<Tally>>,
 }
+
+/// How long the door waits for the ledger before it gives a packet up.
+const LEDGER_WAIT: Duration = Duration::from_secs(60);
+
+/// How often it looks meanwhile.
+const LEDGER_LOOK: Duration = Duration::from_millis(20);
 
 /// Leave to send one probe to one service. Made by [`Door::permit`] only, used up by sending.
 #[derive(Debug)]
@@ -86,7 +94,42 @@ impl Door {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { authorised, opt_out, clock, metrics }
+        Self { authorised, opt_out, clock, metrics, tally: None }
+    }
+
+    /// The same door, which tells this tally of everything that leaves, and holds it back while the tally's lease has run
+    /// out.
+    #[must_use]
+    pub fn with_tally(self, tally: Arc<Tally>) -> Self {
+        Self { tally: Some(tally), ..self }
+    }
+
+    /// Who counts what leaves, if somebody does.
+    pub const fn tally(&self) -> Option<&Arc<Tally>> {
+        self.tally.as_ref()
+    }
+
+    /// Waits until the ledger is so far that more may leave.
+    async fn wait_for_ledger(&self) -> Result<(), DoorError> {
+        let Some(tally) = &self.tally else { return Ok(()) };
+        let mut looks = LEDGER_WAIT.as_millis() / LEDGER_LOOK.as_millis();
+        while !tally.may_send() {
+            looks -= 1;
+            if looks == 0 {
+                return Err(DoorError::Failed(io::Error::other("the ledger of what is sent is not written")));
+            }
+            tokio::time::sleep(LEDGER_LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Counts what is about to leave. Nothing is waited for between leave to send and this.
+    fn count(&self, key: ServiceKey, probe: Probe) {
+        self.metrics.sent(1);
+        if let Some(tally) = &self.tally {
+            tally.sent(key.address, 1);
+            tally.with_probe(probe, 1);
+        }
     }
 
     /// The scope that this door guards.
@@ -153,12 +196,13 @@ impl Door {
     /// # Errors
     /// When the permit no longer holds, nothing answers, or the host refuses.
     pub async fn connect(&self, permit: Permit, timeout: Duration) -> Result<Connection, DoorError> {
+        self.wait_for_ledger().await?;
         let Permit { key, probe } = self.permit(permit.key, permit.probe)?;
         let transport = Transport::Tcp;
         if key.transport != transport {
             return Err(Refused { key, probe, rule: Rule::Port }.into());
         }
-        self.metrics.sent(1);
+        self.count(key, probe);
         let socket = self.tcp_socket(key.address).map_err(DoorError::Failed)?;
         let attempt = tokio::time::timeout(timeout, open(socket, key.socket()));
         match attempt.await {
@@ -191,8 +235,9 @@ impl Door {
     /// # Errors
     /// When a rule forbids it, or the host or the network says no.
     pub async fn send(&self, socket: &Datagrams, probe: Probe, payload: &[u8]) -> Result<(), DoorError> {
+        self.wait_for_ledger().await?;
         self.permit(socket.key, probe)?;
-        self.metrics.sent(1);
+        self.count(socket.key, probe);
         socket.socket.send(payload).await.map(drop).map_err(read_refusal)
     }
 

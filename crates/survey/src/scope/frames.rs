@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use hinomi_model::Transport;
+use hinomi_model::scope::Probe;
 use hinomi_netio::{Backend, Interface, OpenError, Sent, Transmitter};
 
 use super::door::Door;
@@ -80,6 +81,10 @@ impl FrameDoor {
     /// When nothing may be sent at this moment.
     pub fn fill(&mut self, want: usize, mut each: impl FnMut(&mut [u8]) -> Option<usize>) -> Result<Batch, FrameError> {
         self.look_again();
+        let tally = self.door.tally().cloned();
+        if tally.as_ref().is_some_and(|tally| !tally.may_send()) {
+            return Err(FrameError::NotNow); // Until the ledger is so far.
+        }
         let now = self.door.now();
         if !is_open(self.door.scope(), now) {
             let is_over = now >= self.door.scope().valid_until;
@@ -92,7 +97,11 @@ impl FrameDoor {
             while refused < want {
                 let len = each(slot)?;
                 let frame = slot.get(..len)?;
-                if read(frame, link).is_some_and(|asked| asked.is_permitted(gate, sources)) {
+                if let Some(asked) = read(frame, link).filter(|asked| asked.is_permitted(gate, sources)) {
+                    if let Some(tally) = &tally {
+                        tally.sent(asked.destination.to_canonical(), 1);
+                        tally.with_probe(Probe::Connect, 1);
+                    }
                     return Some(len);
                 }
                 refused += 1;
@@ -108,8 +117,13 @@ impl FrameDoor {
     /// # Errors
     /// When the interface does not take frames.
     pub fn flush(&mut self, batch: Batch) -> Result<Sent, FrameError> {
-        let met = self.transmitter.flush()?;
-        self.door.metrics().sent(u64::try_from(batch.written).unwrap_or(0).saturating_sub(met.dropped));
+        let written = u64::try_from(batch.written).unwrap_or(0);
+        let met = self.transmitter.flush();
+        if let Some(tally) = self.door.tally() {
+            tally.not_taken(met.as_ref().map_or(written, |met| met.dropped.min(written)));
+        }
+        let met = met?;
+        self.door.metrics().sent(written.saturating_sub(met.dropped));
         Ok(met)
     }
 

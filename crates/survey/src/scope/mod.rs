@@ -17,6 +17,7 @@ pub mod frames;
 pub mod gate;
 pub mod opt_out;
 pub mod signature;
+pub mod tally;
 
 pub use document::{Document, DocumentError};
 pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
@@ -24,7 +25,8 @@ pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
 pub use frames::{Batch, FrameDoor, FrameError};
 pub use gate::Gate;
 pub use opt_out::OptOut;
-pub use signature::{Authorised, PrivateKey, PublicKey, Trust, VerifyError, sign, verify};
+pub use signature::{Authorised, PrivateKey, PublicKey, Signed, Trust, VerifyError, read_signed, sign, verify};
+pub use tally::Tally;
 
 #[cfg(test)]
 mod tests;

@@ -222,6 +222,32 @@ pub fn verify(bytes: &[u8], trust: &Trust, now: Timestamp) -> Result<Authorised,
     Ok(Authorised { scope, signer, digest: ContentHash::of(body) })
 }
 
+/// A document whose signature fits, whoever signed it and however long ago: what an auditor reads.
+/// It authorises nothing.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// What the document permits.
+    pub scope: Scope,
+    /// The key that signed it.
+    pub key: PublicKey,
+    /// Hash of the signed bytes.
+    pub digest: ContentHash,
+}
+
+/// Reads a signed file and checks nothing but that the signature fits.
+///
+/// # Errors
+/// When it is not signed, damaged or changed.
+pub fn read_signed(bytes: &[u8]) -> Result<Signed, VerifyError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(DocumentError::TooLong.into());
+    }
+    let (body, seal) = split(bytes).ok_or(VerifyError::Unsigned)?;
+    let (key, signature) = read_seal(seal)?;
+    UnparsedPublicKey::new(&ED25519, key.0).verify(body, &signature).map_err(|_| VerifyError::Tampered)?;
+    Ok(Signed { scope: Document::read(body)?.check()?, key, digest: ContentHash::of(body) })
+}
+
 /// The signed part and the lines after the marker.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let marker = format!("{MARKER}\n");

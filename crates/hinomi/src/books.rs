@@ -1,0 +1,330 @@
+//! What is kept of campaigns beside the lake: plans, the scopes they stand on, the ledger, and who runs right now.
+//!
+//! ```text
+//!   campaigns/ledger.jsonl       what was sent, over all campaigns
+//!   campaigns/scopes/DIGEST.toml the signed scopes that the ledger names
+//!   campaigns/ID.plan.json       a plan
+//!   campaigns/ID.run             locked while ID runs; names the run
+//!   campaigns/ID.pause           asks the run that it names to pause
+//! ```
+//!
+//! A request to pause names one run. One that is left behind names a run that is over, and nobody obeys it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use hinomi_model::scope::PortSet;
+use hinomi_model::{CampaignId, Clock, SystemClock, Timestamp};
+use hinomi_survey::ledger::{self, How, Keeper, Ledger, Start, Watched};
+use hinomi_survey::scope::read_signed;
+use hinomi_survey::{Campaign, OptOut, Survey, Told};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::state::State;
+use crate::witness;
+
+/// Version of a plan's form.
+const FORMAT: u32 = 1;
+
+/// Longest file of a plan, run or request that is read.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// A campaign as planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanFile {
+    format: u32,
+    pub(crate) campaign: CampaignId,
+    /// Name of the scope.
+    pub(crate) scope: String,
+    /// Hash of its signed bytes, in hex.
+    pub(crate) digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tcp_ports: Option<PortSet>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) udp_ports: Option<PortSet>,
+    pub(crate) seed: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) by: String,
+}
+
+/// The folder `campaigns/` of a state folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Shelf {
+    dir: PathBuf,
+}
+
+impl Shelf {
+    pub(crate) fn of(state: &State) -> Self {
+        Self { dir: state.dir().join("campaigns") }
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.dir.join(ledger::FILE_NAME)
+    }
+
+    fn make(&self) -> Result<()> {
+        let scopes = self.dir.join(ledger::SCOPES);
+        fs::create_dir_all(&scopes).with_context(|| format!("cannot make the folder {}", scopes.display()))
+    }
+
+    /// Opens the ledger; begins one if there is none.
+    pub(crate) fn open_ledger(&self) -> Result<Ledger> {
+        self.make()?;
+        Ok(Ledger::open(&self.ledger(), SystemClock.now())?)
+    }
+
+    /// Keeps a signed scope under its digest. What lies there is not replaced unless it is no longer what it should be.
+    pub(crate) fn keep_scope(&self, signed: &[u8]) -> Result<String> {
+        self.make()?;
+        let digest = read_signed(signed)?.digest.to_string();
+        let file = self.scope(&digest);
+        let whole = fs::read(&file).ok().and_then(|bytes| read_signed(&bytes).ok());
+        if whole.is_none_or(|kept| kept.digest.to_string() != digest) {
+            write_whole(&file, signed)?;
+        }
+        Ok(digest)
+    }
+
+    pub(crate) fn scope(&self, digest: &str) -> PathBuf {
+        self.dir.join(ledger::SCOPES).join(format!("{digest}.toml"))
+    }
+
+    fn of_campaign(&self, campaign: &CampaignId, kind: &str) -> PathBuf {
+        self.dir.join(format!("{campaign}.{kind}"))
+    }
+
+    /// Stores a new plan.
+    pub(crate) fn add_plan(&self, plan: &PlanFile) -> Result<PathBuf> {
+        self.make()?;
+        let path = self.of_campaign(&plan.campaign, "plan.json");
+        if path.exists() {
+            bail!("there is a campaign {} already; choose another --name", plan.campaign);
+        }
+        let text = serde_json::to_string_pretty(plan)?;
+        write_whole(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// A plan by its name.
+    pub(crate) fn plan(&self, campaign: &CampaignId) -> Result<PlanFile> {
+        let path = self.of_campaign(campaign, "plan.json");
+        if !path.exists() {
+            bail!(
+                "no campaign {campaign} is planned here; hinomi campaign new plans one, hinomi campaign status lists them"
+            );
+        }
+        let read = || -> Result<PlanFile> { Ok(serde_json::from_slice(&read_short(&path)?)?) };
+        let plan = read().with_context(|| format!("the plan {} cannot be read", path.display()))?;
+        if plan.format > FORMAT {
+            bail!("the plan {} has format {}; use a newer hinomi", path.display(), plan.format);
+        }
+        Ok(plan)
+    }
+
+    /// Every campaign that is planned.
+    pub(crate) fn planned(&self) -> Result<Vec<CampaignId>> {
+        self.named(".plan.json")
+    }
+
+    /// Every run that goes on right now.
+    pub(crate) fn all_running(&self) -> Result<Vec<Running>> {
+        let campaigns = self.named(".run")?;
+        let running = campaigns.iter().map(|campaign| self.running(campaign));
+        Ok(running.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// The campaigns of which there is a file of this kind.
+    fn named(&self, suffix: &str) -> Result<Vec<CampaignId>> {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return Ok(Vec::new()) };
+        let mut named: Vec<CampaignId> = Vec::new();
+        for entry in entries.take(MAX_PLANS) {
+            let name = entry?.file_name();
+            named.extend(name.to_str().and_then(|name| name.strip_suffix(suffix)).and_then(|id| id.parse().ok()));
+        }
+        named.sort();
+        Ok(named)
+    }
+
+    /// Which run of this campaign goes on right now, if one does.
+    pub(crate) fn running(&self, campaign: &CampaignId) -> Result<Option<Running>> {
+        let path = self.of_campaign(campaign, "run");
+        let Ok(file) = File::open(&path) else { return Ok(None) };
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {}
+            // Nobody holds it: the run that wrote it is over.
+            _ => return Ok(None),
+        }
+        let told = read_short(&path)?;
+        Ok(serde_json::from_slice(&told).ok())
+    }
+
+    /// Asks a run to pause.
+    pub(crate) fn ask_to_pause(&self, campaign: &CampaignId, running: &Running) -> Result<()> {
+        write_whole(&self.of_campaign(campaign, "pause"), serde_json::to_string(running)?.as_bytes())
+    }
+}
+
+/// The most files of the folder that are looked at.
+const MAX_PLANS: usize = 100_000;
+
+/// Who runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) process: u32,
+    pub(crate) since: Timestamp,
+    /// Digest of the scope it runs under.
+    pub(crate) digest: String,
+}
+
+/// Held while a campaign runs.
+struct Held {
+    _file: File,
+    pause: PathBuf,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A request that stays names a run that is over.
+        let _ = fs::remove_file(&self.pause);
+    }
+}
+
+fn hold(shelf: &Shelf, campaign: &CampaignId, digest: &str) -> Result<(Held, Running)> {
+    let path = shelf.of_campaign(campaign, "run");
+    let context = || format!("{}", path.display());
+    let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+    let mut file = open.with_context(context)?;
+    if file.try_lock().is_err() {
+        bail!("campaign {campaign} runs already; hinomi campaign pause {campaign} stops it");
+    }
+    let running = Running { process: std::process::id(), since: SystemClock.now(), digest: digest.to_owned() };
+    file.set_len(0).with_context(context)?;
+    file.write_all(serde_json::to_string(&running)?.as_bytes()).with_context(context)?;
+    file.flush().with_context(context)?;
+    Ok((Held { _file: file, pause: shelf.of_campaign(campaign, "pause") }, running))
+}
+
+/// What a run needs to keep books.
+pub(crate) struct Books {
+    shelf: Shelf,
+    opt_out: Arc<OptOut>,
+    opt_out_path: PathBuf,
+    signed: Vec<u8>,
+}
+
+/// Books that are open.
+pub(crate) struct Kept {
+    keeper: Keeper,
+    held: Held,
+}
+
+impl Kept {
+    /// Writes how the run ended.
+    pub(crate) fn end(self, how: How) -> Result<()> {
+        let written = self.keeper.end(how);
+        drop(self.held);
+        Ok(written?)
+    }
+}
+
+impl Books {
+    pub(crate) fn new(state: &State, opt_out: Arc<OptOut>, signed: &[u8]) -> Self {
+        Self { shelf: Shelf::of(state), opt_out, opt_out_path: state.opt_out_path(), signed: signed.to_vec() }
+    }
+
+    /// Writes that a run begins. Nothing is sent before this has returned.
+    pub(crate) fn open(self, survey: &Survey, campaign: &Campaign, stopping: Arc<watch::Sender<bool>>) -> Result<Kept> {
+        let digest = self.shelf.keep_scope(&self.signed)?;
+        let (held, running) = hold(&self.shelf, &campaign.id, &digest)?;
+        let pause = held.pause.clone();
+        let asked_to_pause = move || asked(&pause, &running);
+        let watched = Watched {
+            campaign: campaign.id.clone(),
+            door: Arc::clone(&survey.door),
+            opt_out: self.opt_out,
+            opt_out_path: self.opt_out_path,
+            clock: Arc::clone(&survey.clock),
+            asked_to_pause: Box::new(asked_to_pause),
+            stop: Box::new(move || {
+                stopping.send_replace(true);
+            }),
+        };
+        let start = start(survey, campaign, digest)?;
+        let keeper = Keeper::start(self.shelf.open_ledger()?, watched, start)?;
+        Ok(Kept { keeper, held })
+    }
+}
+
+fn start(survey: &Survey, campaign: &Campaign, digest: String) -> Result<Start> {
+    let authorised = survey.door.authorised();
+    let scope = authorised.scope();
+    let stored = survey.sink.checkpoint(&campaign.id)?;
+    let told = stored.map(|checkpoint| Told::read(&checkpoint.state)).transpose()?;
+    let account = told.and_then(|told| told.account);
+    Ok(Start {
+        scope: scope.name.clone(),
+        digest,
+        signer: authorised.signer().to_owned(),
+        contact: scope.contact.clone(),
+        rate: scope.rate,
+        job: campaign.job.clone(),
+        targets: campaign.targets(),
+        engine: survey.engines.iter().map(|engine| engine.name()).collect::<Vec<_>>().join(" + "),
+        by: witness::user(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        opted_out: 0,
+        opt_out_digest: String::new(),
+        lease_s: 0,
+        stored_before: account.map_or(0, |account| account.counts.packets_sent),
+        doubt: None,
+    })
+}
+
+/// Whether somebody asks this very run to pause.
+fn asked(path: &Path, running: &Running) -> bool {
+    let Ok(told) = read_short(path) else { return false };
+    serde_json::from_slice::<Running>(&told).is_ok_and(|named| named == *running)
+}
+
+fn read_short(path: &Path) -> Result<Vec<u8>> {
+    let length = fs::metadata(path)?.len();
+    if length > MAX_BYTES {
+        bail!("{} is longer than {MAX_BYTES} bytes", path.display());
+    }
+    Ok(fs::read(path)?)
+}
+
+/// Writes a file that others see whole or not at all, and that a crash does not tear.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+impl PlanFile {
+    pub(crate) fn new(campaign: CampaignId, scope: &str, digest: String, seed: u64) -> Self {
+        Self {
+            format: FORMAT,
+            campaign,
+            scope: scope.to_owned(),
+            digest,
+            tcp_ports: None,
+            udp_ports: None,
+            seed,
+            created: SystemClock.now(),
+            by: witness::user(),
+        }
+    }
+}
