@@ -51,6 +51,13 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::Reply, &["memcached.version", "postgresql.message", "ldap.object-class", "ldap.vendor-version"]),
     (EvidenceKind::Reply, &["smb.dialect", "smb.guid", "irc.version", "xmpp.from", "sip.status", "sip.server"]),
     (EvidenceKind::Reply, &["beanstalkd.version", "nut.version", "amqp.product", "amqp.version"]),
+    (EvidenceKind::Reply, &["enip.product", "enip.revision", "s7.order-number", "s7.firmware", "s7.module-type"]),
+    (EvidenceKind::Reply, &["bacnet.vendor", "bacnet.model", "bacnet.firmware", "opcua.application-name"]),
+    (
+        EvidenceKind::Reply,
+        &["opcua.product-uri", "fins.model", "fins.version", "slmp.model", "knx.name", "knx.address"],
+    ),
+    (EvidenceKind::Reply, &["dnp3.station", "iec104.confirmation", "fins.end-code", "slmp.end-code"]),
     (EvidenceKind::Reply, &["reply"]),
     (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
     (EvidenceKind::MasscanRecord, &["claim.banner"]),

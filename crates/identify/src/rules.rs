@@ -28,6 +28,7 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("messaging.toml", include_str!("../rules/messaging.toml")),
     ("name-time.toml", include_str!("../rules/name-time.toml")),
     ("nas.toml", include_str!("../rules/nas.toml")),
+    ("plant.toml", include_str!("../rules/plant.toml")),
     ("printer.toml", include_str!("../rules/printer.toml")),
     ("router.toml", include_str!("../rules/router.toml")),
     ("security.toml", include_str!("../rules/security.toml")),

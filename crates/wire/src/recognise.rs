@@ -4,7 +4,7 @@
 //! belong to one protocol; where two share it (`220`), words decide, and without a word the answer is none.
 
 use crate::text::{find_ignore_case, first_line, get, starts_with_ignore_case};
-use crate::{mysql, reply, telnet};
+use crate::{mysql, plant, reply, telnet};
 
 /// How much of the input is looked at.
 const MAX_LOOK_BYTES: usize = 2048;
@@ -74,7 +74,7 @@ fn binary(input: &[u8]) -> Option<&'static str> {
         _ if reply::ldap::is_reply(input) => Some("ldap"),
         _ if reply::postgresql::is_reply(input) => Some("postgresql"),
         _ if mysql::is_greeting(input) => Some("mysql"),
-        _ => None,
+        _ => plant::language(input),
     }
 }
 

@@ -9,6 +9,7 @@ use std::ops::Range;
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::greeting;
+use crate::plant;
 use crate::recognise::recognise;
 use crate::text::blank;
 
@@ -44,7 +45,7 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
         "sip" => sip::push_fields(list, input),
         "beanstalkd" => beanstalk::push_fields(list, input),
         "nut" => nut::push_fields(list, input),
-        _ => {}
+        other => plant::push_fields(list, input, other),
     }
 }
 
@@ -52,14 +53,16 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
 ///
 /// A hostile answer may have a field read from those very bytes; then it is left as it is.
 pub fn mask(bytes: &mut [u8]) {
-    let protocol = recognise(bytes);
-    let binary = protocol == Some("smb");
-    let ranges = match protocol {
-        Some("smb") => smb::volatile(bytes),
-        Some("irc") => irc::volatile(bytes),
-        Some("xmpp") => xmpp::volatile(bytes),
-        Some("sip") => sip::volatile(bytes),
-        Some("beanstalkd") => beanstalk::volatile(bytes),
+    let Some(protocol) = recognise(bytes) else { return };
+    let of_plant = plant::volatile(bytes, protocol);
+    let binary = protocol == "smb" || of_plant.is_some();
+    let ranges = match (protocol, of_plant) {
+        (_, Some(ranges)) => ranges,
+        ("smb", _) => smb::volatile(bytes),
+        ("irc", _) => irc::volatile(bytes),
+        ("xmpp", _) => xmpp::volatile(bytes),
+        ("sip", _) => sip::volatile(bytes),
+        ("beanstalkd", _) => beanstalk::volatile(bytes),
         _ => return,
     };
     let mut masked = bytes.to_vec();

@@ -8,6 +8,7 @@
 pub mod hints;
 mod listen;
 mod plan;
+mod plant;
 mod postgresql;
 mod put;
 pub mod requests;

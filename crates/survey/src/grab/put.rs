@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use hinomi_model::EvidenceKind;
+use hinomi_wire::plant::{dnp3, enip, iec104, slmp};
 use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, sip, smb, xmpp};
 use hinomi_wire::{Reader, dns, modbus, mqtt, redis, rtsp};
 
@@ -10,7 +11,7 @@ use super::hints::Question;
 use super::listen::{Talk, ask, say};
 use super::session::Session;
 use super::tcp::{Answer, nothing, reply_bounds};
-use super::{postgresql, requests, web};
+use super::{plant, postgresql, requests, web};
 
 /// A question that is one request and one answer.
 struct Exchange {
@@ -37,6 +38,9 @@ pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stre
         Question::Http => return web::grab_over(session, stream).await,
         Question::Postgresql => return postgresql::start_up(session, stream, Vec::new()).await,
         Question::Dns => return ask_names(session, stream).await,
+        Question::S7 => return plant::s7(session, stream).await,
+        Question::OpcUa => return plant::opcua(session, stream).await,
+        Question::Fins => return plant::fins(session, stream).await,
         _ => {}
     }
     let Some(exchange) = exchange(session, question) else { return Answer::Silent };
@@ -68,6 +72,10 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
         Question::Nut => Exchange::plain(nut::VERSION, nut::complete, Reply),
         Question::Amqp => Exchange::plain(amqp::HEADER, amqp::complete, Reply),
         Question::Smb => Exchange::plain(smb::NEGOTIATE, smb::complete, Reply),
+        Question::Iec104 => Exchange::plain(iec104::TEST, iec104::complete, Reply),
+        Question::Slmp => Exchange::plain(slmp::READ_TYPE_NAME, slmp::complete, Reply),
+        Question::Dnp3 => Exchange::made(dnp3::request_link_status(), dnp3::complete, Reply),
+        Question::Enip => Exchange::made(enip::list_identity(mark).to_vec(), enip::complete, Reply),
         Question::Ldap => Exchange::made(ldap::root_search(), ldap::complete, Reply),
         Question::Rtsp => {
             let request = rtsp::options_request(&host, contact).ok()?;
@@ -94,6 +102,7 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
             Exchange { farewell: xmpp::CLOSE, ..Exchange::made(request, xmpp::complete, Reply) }
         }
         Question::Tls | Question::Http | Question::Dns | Question::Postgresql => return None,
+        Question::S7 | Question::OpcUa | Question::Fins => return None,
     })
 }
 
