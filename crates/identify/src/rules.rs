@@ -30,6 +30,7 @@ pub(crate) const BUILTIN: &[(&str, &str)] = &[
     ("nas.toml", include_str!("../rules/nas.toml")),
     ("plant.toml", include_str!("../rules/plant.toml")),
     ("printer.toml", include_str!("../rules/printer.toml")),
+    ("remote.toml", include_str!("../rules/remote.toml")),
     ("router.toml", include_str!("../rules/router.toml")),
     ("security.toml", include_str!("../rules/security.toml")),
     ("ssh.toml", include_str!("../rules/ssh.toml")),

@@ -1,5 +1,5 @@
 //! Answers to small read-only requests that need no kind of evidence of their own: memcached, PostgreSQL, LDAP, SMB,
-//! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools.
+//! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools, RDP, VNC, IPMI, PPTP, L2TP, mDNS.
 //!
 //! A protocol is a module with the request that we send, `complete` (more bytes would add nothing to the answer), the
 //! fields, and what changes at every look. None logs in, none writes.
@@ -15,13 +15,19 @@ use crate::text::blank;
 
 pub mod amqp;
 pub mod beanstalk;
+pub mod ipmi;
 pub mod irc;
+pub mod l2tp;
 pub mod ldap;
+pub mod mdns;
 pub mod memcached;
 pub mod nut;
 pub mod postgresql;
+pub mod pptp;
+pub mod rdp;
 pub mod sip;
 pub mod smb;
+pub mod vnc;
 pub mod xmpp;
 
 /// The parts of an answer: `reply`, and what the recognised protocol adds.
@@ -45,6 +51,11 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
         "sip" => sip::push_fields(list, input),
         "beanstalkd" => beanstalk::push_fields(list, input),
         "nut" => nut::push_fields(list, input),
+        "rdp" => rdp::push_fields(list, input),
+        "ipmi" => ipmi::push_fields(list, input),
+        "pptp" => pptp::push_fields(list, input),
+        "l2tp" => l2tp::push_fields(list, input),
+        "mdns" => mdns::push_fields(list, input),
         other => plant::push_fields(list, input, other),
     }
 }
@@ -55,10 +66,13 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
 pub fn mask(bytes: &mut [u8]) {
     let Some(protocol) = recognise(bytes) else { return };
     let of_plant = plant::volatile(bytes, protocol);
-    let binary = protocol == "smb" || of_plant.is_some();
+    let binary = matches!(protocol, "smb" | "rdp" | "l2tp" | "mdns") || of_plant.is_some();
     let ranges = match (protocol, of_plant) {
         (_, Some(ranges)) => ranges,
         ("smb", _) => smb::volatile(bytes),
+        ("rdp", _) => rdp::volatile(bytes),
+        ("l2tp", _) => l2tp::volatile(bytes),
+        ("mdns", _) => mdns::volatile(bytes),
         ("irc", _) => irc::volatile(bytes),
         ("xmpp", _) => xmpp::volatile(bytes),
         ("sip", _) => sip::volatile(bytes),

@@ -30,6 +30,7 @@ mod nodes;
 #[cfg(unix)]
 mod own;
 mod packets;
+mod plant;
 mod program;
 mod real_servers;
 mod refusals;

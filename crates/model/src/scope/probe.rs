@@ -78,6 +78,18 @@ pub enum Probe {
     Slmp,
     /// KNXnet/IP description request; no tunnel; at home ports like Modbus.
     Knx,
+    /// RDP connection request; a TLS handshake where the server wants one, no session.
+    Rdp,
+    /// VNC: the version that a server offered, so that it tells its kinds of security; none is chosen.
+    Vnc,
+    /// IPMI Get Channel Authentication Capabilities; no session.
+    Ipmi,
+    /// PPTP Start-Control-Connection and its end; no call.
+    Pptp,
+    /// L2TP Start-Control-Connection and its end; no call.
+    L2tp,
+    /// mDNS, by unicast: which kinds of services there are.
+    Mdns,
 }
 
 /// Every probe with its name in documents.
@@ -116,6 +128,12 @@ const PROBES: &[(Probe, &str)] = &[
     (Probe::Fins, "fins"),
     (Probe::Slmp, "slmp"),
     (Probe::Knx, "knx"),
+    (Probe::Rdp, "rdp"),
+    (Probe::Vnc, "vnc"),
+    (Probe::Ipmi, "ipmi"),
+    (Probe::Pptp, "pptp"),
+    (Probe::L2tp, "l2tp"),
+    (Probe::Mdns, "mdns"),
 ];
 
 impl Probe {

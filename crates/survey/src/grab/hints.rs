@@ -54,6 +54,10 @@ pub enum Question {
     Fins,
     /// SLMP read type name.
     Slmp,
+    /// RDP connection request.
+    Rdp,
+    /// PPTP Start-Control-Connection.
+    Pptp,
 }
 
 /// Every question, the probe that a scope must permit for it, and the protocol whose name an answer has.
@@ -82,6 +86,8 @@ const QUESTIONS: &[(Question, Probe, &str)] = &[
     (Question::Dnp3, Probe::Dnp3, "dnp3"),
     (Question::Fins, Probe::Fins, "fins"),
     (Question::Slmp, Probe::Slmp, "slmp"),
+    (Question::Rdp, Probe::Rdp, "rdp"),
+    (Question::Pptp, Probe::Pptp, "pptp"),
 ];
 
 /// How servers of line protocols refuse a line that is not theirs, an HTTP request for instance. Too little to name
@@ -171,6 +177,8 @@ fn usual(port: u16) -> Option<Question> {
         20000 => Question::Dnp3,
         44818 => Question::Enip,
         389 | 3268 => Question::Ldap,
+        1723 => Question::Pptp,
+        3389 => Question::Rdp,
         445 => Question::Smb,
         3493 => Question::Nut,
         5060 => Question::Sip,
@@ -238,7 +246,8 @@ const UDP_ANYWHERE: [Probe; 7] =
     [Probe::Dns, Probe::Snmp, Probe::Ssdp, Probe::Ntp, Probe::Coap, Probe::EchonetLite, Probe::Sip];
 
 /// The UDP probes for ports where their language is usual or named by the scope, and for no other.
-const UDP_AT_HOME: [Probe; 5] = [Probe::Enip, Probe::Bacnet, Probe::Fins, Probe::Slmp, Probe::Knx];
+const UDP_AT_HOME: [Probe; 8] =
+    [Probe::Enip, Probe::Bacnet, Probe::Fins, Probe::Slmp, Probe::Knx, Probe::Ipmi, Probe::L2tp, Probe::Mdns];
 
 /// The permitted probes for a UDP port, in the order to be asked: those the scope names for it or the usual one, else
 /// every one that may be sent anywhere.
@@ -263,11 +272,14 @@ const fn usual_udp(port: u16) -> Option<Probe> {
         53 => Some(Probe::Dns),
         123 => Some(Probe::Ntp),
         161 => Some(Probe::Snmp),
+        623 => Some(Probe::Ipmi),
+        1701 => Some(Probe::L2tp),
         1900 => Some(Probe::Ssdp),
         3610 => Some(Probe::EchonetLite),
         3671 => Some(Probe::Knx),
         5060 => Some(Probe::Sip),
         5006 | 5007 => Some(Probe::Slmp),
+        5353 => Some(Probe::Mdns),
         5683 => Some(Probe::Coap),
         9600 => Some(Probe::Fins),
         44818 => Some(Probe::Enip),

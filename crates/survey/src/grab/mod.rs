@@ -11,6 +11,7 @@ mod plan;
 mod plant;
 mod postgresql;
 mod put;
+mod rdp;
 pub mod requests;
 mod session;
 mod ssh;

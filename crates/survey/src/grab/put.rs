@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hinomi_model::EvidenceKind;
 use hinomi_wire::plant::{dnp3, enip, iec104, slmp};
-use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, sip, smb, xmpp};
+use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, pptp, sip, smb, xmpp};
 use hinomi_wire::{Reader, dns, modbus, mqtt, redis, rtsp};
 
 use super::hints::Question;
@@ -93,6 +93,9 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
             farewell: &mqtt::DISCONNECT,
             ..Exchange::made(mqtt::connect("hinomi"), mqtt::complete, EvidenceKind::Mqtt)
         },
+        Question::Pptp => {
+            Exchange { farewell: pptp::STOP, ..Exchange::made(pptp::start().to_vec(), pptp::complete, Reply) }
+        }
         Question::Irc => {
             let request = irc::register(&format!("hnm{mark:04x}")).ok()?;
             Exchange { farewell: irc::QUIT, ..Exchange::made(request, irc::complete, Reply) }
@@ -102,7 +105,7 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
             Exchange { farewell: xmpp::CLOSE, ..Exchange::made(request, xmpp::complete, Reply) }
         }
         Question::Tls | Question::Http | Question::Dns | Question::Postgresql => return None,
-        Question::S7 | Question::OpcUa | Question::Fins => return None,
+        Question::S7 | Question::OpcUa | Question::Fins | Question::Rdp => return None,
     })
 }
 

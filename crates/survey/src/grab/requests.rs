@@ -5,7 +5,7 @@
 use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;
 use hinomi_wire::plant::{bacnet, enip, fins, knx, slmp};
-use hinomi_wire::reply::sip;
+use hinomi_wire::reply::{ipmi, l2tp, mdns, sip};
 use hinomi_wire::{coap, dns, echonet, ntp, snmp, ssdp};
 
 /// Sixteen bits that belong to this target.
@@ -49,6 +49,9 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
         Probe::Fins => fins::controller_data_read(short_number(key)).to_vec(),
         Probe::Slmp => slmp::READ_TYPE_NAME.to_vec(),
         Probe::Knx => knx::DESCRIBE.to_vec(),
+        Probe::Ipmi => ipmi::ASK.to_vec(),
+        Probe::L2tp => l2tp::start(contact),
+        Probe::Mdns => mdns::enumerate(id),
         _ => Vec::new(),
     }
 }

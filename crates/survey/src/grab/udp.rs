@@ -3,6 +3,7 @@
 use hinomi_model::scope::Probe;
 use hinomi_model::{EvidenceKind, ServiceKey, Transport, parse_address};
 use hinomi_wire::http::Afterwards;
+use hinomi_wire::reply::l2tp;
 use hinomi_wire::{coap, dns, echonet, http, ntp, snmp, ssdp};
 
 use super::listen::ask;
@@ -34,6 +35,7 @@ pub(super) async fn grab(
         Probe::Ssdp => describe(session, &answer, turn).await,
         Probe::Coap => acknowledge(session, &answer, socket).await,
         Probe::Dns => ask_to_resolve(session, socket, turn).await,
+        Probe::L2tp => hang_up(session, &answer, socket).await,
         _ => {}
     }
     Sense::Spoke
@@ -61,9 +63,14 @@ pub(crate) fn understood(probe: Probe, answer: &[u8]) -> bool {
         Probe::Coap => coap::Message::parse(answer).is_ok(),
         Probe::EchonetLite => echonet::Frame::parse(answer).is_ok(),
         Probe::Sip => answer.starts_with(b"SIP/2.0 "),
-        Probe::Enip | Probe::Bacnet | Probe::Fins | Probe::Slmp | Probe::Knx => {
-            hinomi_wire::recognise(answer) == Some(probe.name())
-        }
+        Probe::Enip
+        | Probe::Bacnet
+        | Probe::Fins
+        | Probe::Slmp
+        | Probe::Knx
+        | Probe::Ipmi
+        | Probe::L2tp
+        | Probe::Mdns => hinomi_wire::recognise(answer) == Some(probe.name()),
         _ => false,
     }
 }
@@ -97,6 +104,13 @@ async fn ask_to_resolve(session: &mut Session<'_>, socket: &Datagrams, turn: &Ho
     let Some(answer) = ask_again(session, Probe::Dns, &query, socket, turn).await else { return };
     if dns::Response::parse(&answer).is_ok_and(|response| response.id == id) {
         session.remember(EvidenceKind::Dns, answer);
+    }
+}
+
+/// Ends the control connection that an L2TP server began for our request, or it would wait and repeat its answer.
+async fn hang_up(session: &Session<'_>, answer: &[u8], socket: &Datagrams) {
+    if let Ok(stop) = l2tp::stop(answer) {
+        let _ = session.door().send(socket, Probe::L2tp, &stop).await;
     }
 }
 
