@@ -3,10 +3,11 @@
 
 use hinomi_model::evidence::EvidenceKind;
 use hinomi_wire::recognise;
-use hinomi_wire::reply::{amqp, beanstalk, irc, l2tp, ldap, memcached, nut, postgresql, pptp, rdp, sip, smb, vnc, xmpp};
+use hinomi_wire::reply::{adb, amqp, beanstalk, irc, l2tp, ldap, memcached, nut, postgresql, pptp, rdp, sip, smb, vnc, xmpp};
 use libfuzzer_sys::fuzz_target;
 
-const COMPLETE: [fn(&[u8]) -> bool; 12] = [
+const COMPLETE: [fn(&[u8]) -> bool; 13] = [
+    adb::complete,
     amqp::complete,
     beanstalk::complete,
     irc::complete,

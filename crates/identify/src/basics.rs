@@ -60,7 +60,7 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     ),
     (EvidenceKind::Reply, &["dnp3.station", "iec104.confirmation", "fins.end-code", "slmp.end-code"]),
     (EvidenceKind::Reply, &["rdp.security", "rdp.failure", "ipmi.version", "ipmi.authentication", "mdns.services"]),
-    (EvidenceKind::Reply, &["pptp.host", "pptp.vendor", "l2tp.host", "l2tp.vendor"]),
+    (EvidenceKind::Reply, &["pptp.host", "pptp.vendor", "l2tp.host", "l2tp.vendor", "adb.access", "adb.model"]),
     (EvidenceKind::Reply, &["reply"]),
     (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
     (EvidenceKind::MasscanRecord, &["claim.banner"]),
@@ -199,8 +199,11 @@ fn tag(views: &[View<'_>], facts: &mut Facts) {
     let old_tls = facts.tls_version.as_deref().is_some_and(|version| matches!(version, "ssl3" | "1.0" | "1.1"));
     let open_screen =
         field(views, "vnc.security").is_some_and(|field| field.text().split(',').any(|kind| kind == "none"));
-    let anonymous =
-        is("mqtt.code", b"0") || field(views, "redis.version").is_some() || open_screen || is("ipmi.anonymous", b"yes");
+    let anonymous = is("mqtt.code", b"0")
+        || field(views, "redis.version").is_some()
+        || open_screen
+        || is("ipmi.anonymous", b"yes")
+        || is("adb.access", b"open");
     let tags = [
         ("telnet-open", spoken == "telnet"),
         ("anonymous", anonymous),

@@ -37,7 +37,8 @@ impl Interface {
             return Err(io::Error::last_os_error());
         }
         let odd = |_| io::Error::from(io::ErrorKind::InvalidData);
-        let name = std::ffi::CStr::from_bytes_until_nul(&name).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        let name =
+            std::ffi::CStr::from_bytes_until_nul(&name).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
         Self::named(name.to_str().map_err(odd)?)
     }
 

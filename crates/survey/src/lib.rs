@@ -30,10 +30,10 @@ pub use campaign::{Account, Campaign, Coverage, Order, Report, Share, Survey, To
 pub use config::Config;
 pub use engine::{ConnectEngine, Engine};
 #[cfg(target_os = "linux")]
-pub use hinomi_netio::Backend;
-#[cfg(target_os = "linux")]
 pub use engine::{FrameEngine, Frames, NoWay};
 pub use error::SurveyError;
+#[cfg(target_os = "linux")]
+pub use hinomi_netio::Backend;
 pub use import::{ImportReport, import};
 pub use metrics::{Counts, Metrics};
 pub use pace::Pace;

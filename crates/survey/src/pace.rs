@@ -65,7 +65,8 @@ impl Pace {
     /// Waits until one more connection to this host is permitted.
     pub async fn turn(&self, address: IpAddr) -> Option<HostTurn> {
         let limit = usize::from(self.rate.per_host_connections);
-        let of_host = Arc::clone(lock(&self.connections).entry(address).or_insert_with(|| Arc::new(Semaphore::new(limit))));
+        let of_host =
+            Arc::clone(lock(&self.connections).entry(address).or_insert_with(|| Arc::new(Semaphore::new(limit))));
         let connection = of_host.acquire_owned().await.ok()?;
         Some(HostTurn { _connection: connection, address })
     }

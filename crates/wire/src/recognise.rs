@@ -74,6 +74,7 @@ fn binary(input: &[u8]) -> Option<&'static str> {
         _ if reply::ldap::is_reply(input) => Some("ldap"),
         _ if reply::postgresql::is_reply(input) => Some("postgresql"),
         _ if mysql::is_greeting(input) => Some("mysql"),
+        _ if reply::adb::is_answer(input) => Some("adb"),
         _ if reply::ipmi::is_answer(input) => Some("ipmi"),
         _ if reply::pptp::is_answer(input) => Some("pptp"),
         _ if reply::l2tp::is_answer(input) => Some("l2tp"),

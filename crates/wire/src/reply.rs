@@ -1,5 +1,6 @@
 //! Answers to small read-only requests that need no kind of evidence of their own: memcached, PostgreSQL, LDAP, SMB,
-//! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools, RDP, VNC, IPMI, PPTP, L2TP, mDNS.
+//! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools, RDP, VNC, IPMI, PPTP, L2TP,
+//! mDNS, ADB.
 //!
 //! A protocol is a module with the request that we send, `complete` (more bytes would add nothing to the answer), the
 //! fields, and what changes at every look. None logs in, none writes.
@@ -13,6 +14,7 @@ use crate::plant;
 use crate::recognise::recognise;
 use crate::text::blank;
 
+pub mod adb;
 pub mod amqp;
 pub mod beanstalk;
 pub mod ipmi;
@@ -51,6 +53,7 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
         "sip" => sip::push_fields(list, input),
         "beanstalkd" => beanstalk::push_fields(list, input),
         "nut" => nut::push_fields(list, input),
+        "adb" => adb::push_fields(list, input),
         "rdp" => rdp::push_fields(list, input),
         "ipmi" => ipmi::push_fields(list, input),
         "pptp" => pptp::push_fields(list, input),
@@ -66,10 +69,11 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
 pub fn mask(bytes: &mut [u8]) {
     let Some(protocol) = recognise(bytes) else { return };
     let of_plant = plant::volatile(bytes, protocol);
-    let binary = matches!(protocol, "smb" | "rdp" | "l2tp" | "mdns") || of_plant.is_some();
+    let binary = matches!(protocol, "smb" | "rdp" | "l2tp" | "mdns" | "adb") || of_plant.is_some();
     let ranges = match (protocol, of_plant) {
         (_, Some(ranges)) => ranges,
         ("smb", _) => smb::volatile(bytes),
+        ("adb", _) => adb::volatile(bytes),
         ("rdp", _) => rdp::volatile(bytes),
         ("l2tp", _) => l2tp::volatile(bytes),
         ("mdns", _) => mdns::volatile(bytes),

@@ -90,6 +90,8 @@ pub enum Probe {
     L2tp,
     /// mDNS, by unicast: which kinds of services there are.
     Mdns,
+    /// Android Debug Bridge connection message; no key, no stream.
+    Adb,
 }
 
 /// Every probe with its name in documents.
@@ -134,6 +136,7 @@ const PROBES: &[(Probe, &str)] = &[
     (Probe::Pptp, "pptp"),
     (Probe::L2tp, "l2tp"),
     (Probe::Mdns, "mdns"),
+    (Probe::Adb, "adb"),
 ];
 
 impl Probe {

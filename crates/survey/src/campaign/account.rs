@@ -90,13 +90,7 @@ pub(crate) struct Teller {
 
 impl Teller {
     /// For a run that begins now and goes on from what was stored.
-    pub(crate) fn new(
-        by: &Authorised,
-        engine: String,
-        targets: u64,
-        before: Option<Account>,
-        now: Timestamp,
-    ) -> Self {
+    pub(crate) fn new(by: &Authorised, engine: String, targets: u64, before: Option<Account>, now: Timestamp) -> Self {
         let scope = by.scope();
         let run = Run { started: now, packets_sent: 0, ended: false };
         let started = before.as_ref().map_or(now, |account| account.started);

@@ -62,7 +62,11 @@ impl Coverage {
         if estimate < 0.5 {
             // Too few for the logarithm below: how many could be missed at the rate that was seen.
             let rate = (only_first.max(only_second) + NONE_SEEN) / (both + only_first + only_second);
-            return Some(Missed { estimate, low: 0.0, high: (rate * NONE_SEEN.max(only_first + only_second)).max(estimate) });
+            return Some(Missed {
+                estimate,
+                low: 0.0,
+                high: (rate * NONE_SEEN.max(only_first + only_second)).max(estimate),
+            });
         }
         let spread = (Z * (1.0 + variance / estimate.powi(2)).ln().sqrt()).exp();
         Some(Missed { estimate, low: estimate / spread, high: estimate * spread })
@@ -113,7 +117,8 @@ mod tests {
 
     #[test]
     fn without_loss_next_to_nothing_is_missed() {
-        let missed = Coverage { first: 65_536, second: 65_536, both: 65_536, ..Coverage::default() }.missed().expect("seen");
+        let missed =
+            Coverage { first: 65_536, second: 65_536, both: 65_536, ..Coverage::default() }.missed().expect("seen");
         assert!(missed.estimate == 0.0 && missed.low == 0.0 && missed.high < 0.001, "{missed:?}");
         assert_eq!(Coverage { first: 4, second: 3, ..Coverage::default() }.missed(), None, "nobody twice: no saying");
     }

@@ -10,8 +10,8 @@ mod run;
 
 pub use account::{Account, Run, Told};
 pub use checkpoint::{CheckpointError, Progress};
+pub(crate) use commit::Seen;
 pub use coverage::Coverage;
 pub use leg::{Leg, Share};
-pub(crate) use commit::Seen;
 pub(crate) use pseudo::Standing;
 pub use run::{Campaign, Order, Report, Survey};

@@ -116,8 +116,8 @@ impl FrameEngine {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
         let opened = opened.ok_or_else(|| failed("was used already".to_owned()))?;
         let folder = notes_of(&self.frames.notes, &work);
-        let (noted, sent_notes, heard_notes) =
-            notebook::open(&folder, &work.job).map_err(|error| failed(format!("notes in {}: {error}", folder.display())))?;
+        let (noted, sent_notes, heard_notes) = notebook::open(&folder, &work.job)
+            .map_err(|error| failed(format!("notes in {}: {error}", folder.display())))?;
         let passes = u16::try_from(work.leg.passes()).unwrap_or(1);
         let cookie = Arc::new(Cookie::new(self.key, opened.first_port, passes));
         let shared = Arc::new(Shared::new(&work, noted.cursor.unwrap_or_default()));
@@ -126,20 +126,25 @@ impl FrameEngine {
         let metrics = Arc::clone(self.door.metrics());
         let sources = opened.way.sources();
         let templates = opened.way.templates(opened.frame_door.backend());
-        let course = Course::new(&work, &shared, Arc::clone(&self.pace), Arc::clone(&cookie), templates, self.config.spacing);
+        let course =
+            Course::new(&work, &shared, Arc::clone(&self.pace), Arc::clone(&cookie), templates, self.config.spacing);
         let sender = Sender::new(opened.frame_door, course, sent_notes, resets, Arc::clone(&shared), work.stop.clone());
         let governor = Governor::new(Arc::clone(&self.pace), Arc::clone(&metrics), Arc::clone(&shared));
-        let listener = Listener::new(&work, noted, listener::Parts {
-            cookie,
-            shared: Arc::clone(&shared),
-            notes: heard_notes,
-            resets: reset_sender,
-            tell,
-            metrics,
-            governor,
-            sources,
-            answer_wait: self.config.answer_wait,
-        });
+        let listener = Listener::new(
+            &work,
+            noted,
+            listener::Parts {
+                cookie,
+                shared: Arc::clone(&shared),
+                notes: heard_notes,
+                resets: reset_sender,
+                tell,
+                metrics,
+                governor,
+                sources,
+                answer_wait: self.config.answer_wait,
+            },
+        );
         let sending = spawn("frames out", move || sender.run()).map_err(|error| failed(error.to_string()))?;
         let receivers = opened.receivers;
         let hearing = spawn("frames in", move || listener.run(receivers)).map_err(|error| failed(error.to_string()))?;

@@ -58,6 +58,8 @@ pub enum Question {
     Rdp,
     /// PPTP Start-Control-Connection.
     Pptp,
+    /// Android Debug Bridge connection message.
+    Adb,
 }
 
 /// Every question, the probe that a scope must permit for it, and the protocol whose name an answer has.
@@ -88,6 +90,7 @@ const QUESTIONS: &[(Question, Probe, &str)] = &[
     (Question::Slmp, Probe::Slmp, "slmp"),
     (Question::Rdp, Probe::Rdp, "rdp"),
     (Question::Pptp, Probe::Pptp, "pptp"),
+    (Question::Adb, Probe::Adb, "adb"),
 ];
 
 /// How servers of line protocols refuse a line that is not theirs, an HTTP request for instance. Too little to name
@@ -184,6 +187,7 @@ fn usual(port: u16) -> Option<Question> {
         5060 => Question::Sip,
         5222 | 5269 => Question::Xmpp,
         5432 => Question::Postgresql,
+        5555 => Question::Adb,
         5672 => Question::Amqp,
         6665..=6669 => Question::Irc,
         11211 => Question::Memcached,

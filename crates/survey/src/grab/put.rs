@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hinomi_model::EvidenceKind;
 use hinomi_wire::plant::{dnp3, enip, iec104, slmp};
-use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, pptp, sip, smb, xmpp};
+use hinomi_wire::reply::{adb, amqp, beanstalk, irc, ldap, memcached, nut, pptp, sip, smb, xmpp};
 use hinomi_wire::{Reader, dns, modbus, mqtt, redis, rtsp};
 
 use super::hints::Question;
@@ -71,6 +71,7 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
         Question::Beanstalk => Exchange::plain(beanstalk::STATS, beanstalk::complete, Reply),
         Question::Nut => Exchange::plain(nut::VERSION, nut::complete, Reply),
         Question::Amqp => Exchange::plain(amqp::HEADER, amqp::complete, Reply),
+        Question::Adb => Exchange::plain(adb::CONNECT, adb::complete, Reply),
         Question::Smb => Exchange::plain(smb::NEGOTIATE, smb::complete, Reply),
         Question::Iec104 => Exchange::plain(iec104::TEST, iec104::complete, Reply),
         Question::Slmp => Exchange::plain(slmp::READ_TYPE_NAME, slmp::complete, Reply),

@@ -19,7 +19,7 @@ const MAX_PACKETS: usize = 4;
 const MAX_RECORDS: usize = 32;
 
 /// COTP connection request, class 0: source TSAP 01.00, destination TSAP 01.02 (a programming device's connection to
-/// rack 0, slot 2, which CPUs of every generation take), TPDUs of 1,024 bytes.
+/// rack 0, slot 2: where the CPU of an S7-300 sits, and what others are asked under first), TPDUs of 1,024 bytes.
 pub const CONNECT: &[u8; 22] = b"\x03\0\0\x16\x11\xe0\0\0\0\x01\0\xc0\x01\x0a\xc1\x02\x01\0\xc2\x02\x01\x02";
 
 /// Setup communication: one job at a time each way, data units of 480 bytes.

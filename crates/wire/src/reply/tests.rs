@@ -270,3 +270,32 @@ fn kinds_of_services_are_enumerated() {
     mask(&mut two);
     assert_eq!(one, two);
 }
+
+/// A message of adb, laid out after `protocol.txt` of AOSP's sources.
+fn bridge(command: &[u8; 4], argument: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let check: u32 = data.iter().map(|byte| u32::from(*byte)).sum();
+    let length = u32::try_from(data.len()).unwrap_or(0).to_le_bytes();
+    let magic = command.map(|byte| !byte);
+    [&command[..], &argument, &[0, 0x10, 0, 0], &length, &check.to_le_bytes(), &magic, data].concat()
+}
+
+#[test]
+fn a_debug_bridge_says_whom_it_lets_in() {
+    assert_eq!(adb::CONNECT.as_slice(), bridge(b"CNXN", [0, 0, 0, 1], b"host::\0"));
+    let banner = b"device::ro.product.name=x96;ro.product.model=TV BOX X96;ro.product.device=x96;features=cmd\0";
+    let open = bridge(b"CNXN", [1, 0, 0, 1], banner);
+    assert_eq!(recognise(&open), Some("adb"));
+    assert_eq!(value(&open, "adb.access").as_deref(), Some("open"));
+    assert_eq!(value(&open, "adb.model").as_deref(), Some("TV BOX X96"));
+    assert_complete(adb::complete, &open);
+    let mut locked = bridge(b"AUTH", [1, 0, 0, 0], b"01234567890123456789");
+    assert_eq!(value(&locked, "adb.access").as_deref(), Some("key"));
+    mask(&mut locked);
+    let mut again = bridge(b"AUTH", [1, 0, 0, 0], b"98765432109876543210");
+    mask(&mut again);
+    assert_eq!(locked, again, "two looks are the same evidence");
+    assert_eq!(value(&bridge(b"STLS", [0, 0, 0, 1], b""), "adb.access").as_deref(), Some("tls"));
+    let mut broken = open;
+    broken.get_mut(20..21).unwrap_or_default().fill(0);
+    assert!(adb::parse(&broken).is_err() && adb::complete(b"HTTP/1.1"));
+}

@@ -43,10 +43,7 @@ impl Cookie {
         let hash = self.hash(address, port, pass);
         let [a, b, c, d, e, f, ..] = hash.to_le_bytes();
         let offset = pass * PORTS_A_PASS + u16::from_le_bytes([e, f]) % PORTS_A_PASS;
-        Mark {
-            source_port: self.first_port.wrapping_add(offset),
-            sequence: u32::from_le_bytes([a, b, c, d]) ^ number,
-        }
+        Mark { source_port: self.first_port.wrapping_add(offset), sequence: u32::from_le_bytes([a, b, c, d]) ^ number }
     }
 
     /// The pass and the number that an answer tells back, when it went to the right port.

@@ -50,9 +50,16 @@ pub(super) struct Segment {
 impl Template {
     pub(super) fn new(source: IpAddr, link: Option<Link>) -> Self {
         let address = sum(&octets(source));
-        let header_sum = 0x4500 + 20 + u32::try_from(TCP_BYTES).unwrap_or(0) + 0x4000 + u32::from(HOPS) * 256 + 6 + address;
+        let header_sum =
+            0x4500 + 20 + u32::try_from(TCP_BYTES).unwrap_or(0) + 0x4000 + u32::from(HOPS) * 256 + 6 + address;
         let offset = u32::try_from(TCP_BYTES / 4).unwrap_or(0) << 12;
-        let syn_sum = address + 6 + u32::try_from(TCP_BYTES).unwrap_or(0) + offset + u32::from(SYN) + u32::from(WINDOW) + sum(&OPTIONS);
+        let syn_sum = address
+            + 6
+            + u32::try_from(TCP_BYTES).unwrap_or(0)
+            + offset
+            + u32::from(SYN)
+            + u32::from(WINDOW)
+            + sum(&OPTIONS);
         Self { source, link, header_sum, syn_sum }
     }
 
@@ -228,7 +235,8 @@ mod tests {
     #[test]
     fn the_other_family_and_a_short_slot_are_refused() {
         let template = Template::new(address(1, true), None);
-        let segment = |four| Segment { to: address(2, four), port: 80, mark: Mark { source_port: 1, sequence: 1 }, reset: false };
+        let segment =
+            |four| Segment { to: address(2, four), port: 80, mark: Mark { source_port: 1, sequence: 1 }, reset: false };
         assert_eq!(template.write(&mut [0; 128], &segment(false)), None);
         assert_eq!(template.write(&mut [0; 20], &segment(true)), None);
         assert_eq!(template.write(&mut [0; 128], &segment(true)), Some(52));
