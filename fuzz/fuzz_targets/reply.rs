@@ -3,10 +3,11 @@
 
 use hinomi_model::evidence::EvidenceKind;
 use hinomi_wire::recognise;
-use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, postgresql, sip, smb, xmpp};
+use hinomi_wire::reply::{adb, amqp, beanstalk, irc, l2tp, ldap, memcached, nut, postgresql, pptp, rdp, sip, smb, vnc, xmpp};
 use libfuzzer_sys::fuzz_target;
 
-const COMPLETE: [fn(&[u8]) -> bool; 10] = [
+const COMPLETE: [fn(&[u8]) -> bool; 13] = [
+    adb::complete,
     amqp::complete,
     beanstalk::complete,
     irc::complete,
@@ -14,6 +15,8 @@ const COMPLETE: [fn(&[u8]) -> bool; 10] = [
     memcached::complete,
     nut::complete,
     postgresql::complete,
+    pptp::complete,
+    rdp::complete,
     sip::complete,
     smb::complete,
     xmpp::complete,
@@ -26,6 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
     let welcome = irc::welcome(bytes);
     assert!(bytes.starts_with(welcome) && irc::welcome(welcome) == welcome);
     assert!(recognise(bytes) != Some("irc") || recognise(welcome) == Some("irc"));
+    let _ = (vnc::version(bytes), vnc::complete(true, bytes), vnc::complete(false, bytes), rdp::wants_tls(bytes));
+    if let Ok(stop) = l2tp::stop(bytes) {
+        assert!(l2tp::stop(&stop).is_err(), "an end is not answered with an end");
+    }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     // What somebody else wrote does not become a line or an element of ours.
     if let Ok(request) = sip::options_request(text, text, sip::Over::Udp, 0) {

@@ -36,6 +36,7 @@ const PARTS: &[(EvidenceKind, &str)] = &[
 const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::Http, &["http.status", "http.reason", "http.server"]),
     (EvidenceKind::Rtsp, &["rtsp.status", "rtsp.server", "rtsp.realm"]),
+    (EvidenceKind::Banner, &["vnc.version", "vnc.security", "vnc.refusal"]),
     (EvidenceKind::Banner, &["line"]),
     (EvidenceKind::Banner, &["telnet.options"]),
     (EvidenceKind::Mqtt, &["mqtt.version", "mqtt.code"]),
@@ -51,6 +52,15 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::Reply, &["memcached.version", "postgresql.message", "ldap.object-class", "ldap.vendor-version"]),
     (EvidenceKind::Reply, &["smb.dialect", "smb.guid", "irc.version", "xmpp.from", "sip.status", "sip.server"]),
     (EvidenceKind::Reply, &["beanstalkd.version", "nut.version", "amqp.product", "amqp.version"]),
+    (EvidenceKind::Reply, &["enip.product", "enip.revision", "s7.order-number", "s7.firmware", "s7.module-type"]),
+    (EvidenceKind::Reply, &["bacnet.vendor", "bacnet.model", "bacnet.firmware", "opcua.application-name"]),
+    (
+        EvidenceKind::Reply,
+        &["opcua.product-uri", "fins.model", "fins.version", "slmp.model", "knx.name", "knx.address"],
+    ),
+    (EvidenceKind::Reply, &["dnp3.station", "iec104.confirmation", "fins.end-code", "slmp.end-code"]),
+    (EvidenceKind::Reply, &["rdp.security", "rdp.failure", "ipmi.version", "ipmi.authentication", "mdns.services"]),
+    (EvidenceKind::Reply, &["pptp.host", "pptp.vendor", "l2tp.host", "l2tp.vendor", "adb.access", "adb.model"]),
     (EvidenceKind::Reply, &["reply"]),
     (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
     (EvidenceKind::MasscanRecord, &["claim.banner"]),
@@ -187,7 +197,13 @@ fn tag(views: &[View<'_>], facts: &mut Facts) {
     let is = |name: &str, value: &[u8]| field(views, name).is_some_and(|field| field.value.as_ref() == value);
     let spoken = facts.protocol.as_ref().map_or("", Protocol::as_str);
     let old_tls = facts.tls_version.as_deref().is_some_and(|version| matches!(version, "ssl3" | "1.0" | "1.1"));
-    let anonymous = is("mqtt.code", b"0") || field(views, "redis.version").is_some();
+    let open_screen =
+        field(views, "vnc.security").is_some_and(|field| field.text().split(',').any(|kind| kind == "none"));
+    let anonymous = is("mqtt.code", b"0")
+        || field(views, "redis.version").is_some()
+        || open_screen
+        || is("ipmi.anonymous", b"yes")
+        || is("adb.access", b"open");
     let tags = [
         ("telnet-open", spoken == "telnet"),
         ("anonymous", anonymous),

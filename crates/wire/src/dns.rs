@@ -181,7 +181,7 @@ fn read_record<'a>(message: &'a [u8], reader: &mut Reader<'a>) -> Result<Record<
 }
 
 /// Reads a name that may be compressed and leaves the reader behind it.
-fn read_name<'a>(message: &'a [u8], reader: &mut Reader<'a>) -> Result<String, Malformed> {
+pub(crate) fn read_name<'a>(message: &'a [u8], reader: &mut Reader<'a>) -> Result<String, Malformed> {
     let mut name = String::new();
     let mut wire_bytes = 0;
     // Once a pointer was followed, `elsewhere` reads and `reader` stays behind the pointer.

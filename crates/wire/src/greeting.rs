@@ -51,7 +51,10 @@ pub(crate) fn push_protocol<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
         Some("nntp") => push_coded(list, input, "nntp.banner"),
         Some("pop3") => push_after(list, input, "pop3.banner", b"+OK"),
         Some("imap") => push_after(list, input, "imap.banner", b"* OK"),
-        Some("vnc") => list.span("vnc.version", trim(input, 4..12.min(input.len()))),
+        Some("vnc") => {
+            list.span("vnc.version", trim(input, 4..12.min(input.len())));
+            reply::vnc::push_fields(list, input);
+        }
         Some("rsync") => push_after(list, input, "rsync.version", b"@RSYNCD:"),
         Some("telnet") => telnet::push_fields(list, input),
         Some("mysql") => mysql::push_fields(list, input),

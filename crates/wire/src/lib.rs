@@ -22,6 +22,7 @@ pub mod mqtt;
 pub mod mysql;
 pub mod ntp;
 pub mod packet;
+pub mod plant;
 pub mod redis;
 pub mod reply;
 pub mod rtsp;

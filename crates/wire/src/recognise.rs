@@ -4,7 +4,7 @@
 //! belong to one protocol; where two share it (`220`), words decide, and without a word the answer is none.
 
 use crate::text::{find_ignore_case, first_line, get, starts_with_ignore_case};
-use crate::{mysql, reply, telnet};
+use crate::{mysql, plant, reply, telnet};
 
 /// How much of the input is looked at.
 const MAX_LOOK_BYTES: usize = 2048;
@@ -74,7 +74,12 @@ fn binary(input: &[u8]) -> Option<&'static str> {
         _ if reply::ldap::is_reply(input) => Some("ldap"),
         _ if reply::postgresql::is_reply(input) => Some("postgresql"),
         _ if mysql::is_greeting(input) => Some("mysql"),
-        _ => None,
+        _ if reply::adb::is_answer(input) => Some("adb"),
+        _ if reply::ipmi::is_answer(input) => Some("ipmi"),
+        _ if reply::pptp::is_answer(input) => Some("pptp"),
+        _ if reply::l2tp::is_answer(input) => Some("l2tp"),
+        _ if reply::mdns::is_answer(input) => Some("mdns"),
+        _ => plant::language(input),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers to small read-only requests that need no kind of evidence of their own: memcached, PostgreSQL, LDAP, SMB,
-//! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools.
+//! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools, RDP, VNC, IPMI, PPTP, L2TP,
+//! mDNS, ADB.
 //!
 //! A protocol is a module with the request that we send, `complete` (more bytes would add nothing to the answer), the
 //! fields, and what changes at every look. None logs in, none writes.
@@ -9,18 +10,26 @@ use std::ops::Range;
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::greeting;
+use crate::plant;
 use crate::recognise::recognise;
 use crate::text::blank;
 
+pub mod adb;
 pub mod amqp;
 pub mod beanstalk;
+pub mod ipmi;
 pub mod irc;
+pub mod l2tp;
 pub mod ldap;
+pub mod mdns;
 pub mod memcached;
 pub mod nut;
 pub mod postgresql;
+pub mod pptp;
+pub mod rdp;
 pub mod sip;
 pub mod smb;
+pub mod vnc;
 pub mod xmpp;
 
 /// The parts of an answer: `reply`, and what the recognised protocol adds.
@@ -44,7 +53,13 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
         "sip" => sip::push_fields(list, input),
         "beanstalkd" => beanstalk::push_fields(list, input),
         "nut" => nut::push_fields(list, input),
-        _ => {}
+        "adb" => adb::push_fields(list, input),
+        "rdp" => rdp::push_fields(list, input),
+        "ipmi" => ipmi::push_fields(list, input),
+        "pptp" => pptp::push_fields(list, input),
+        "l2tp" => l2tp::push_fields(list, input),
+        "mdns" => mdns::push_fields(list, input),
+        other => plant::push_fields(list, input, other),
     }
 }
 
@@ -52,14 +67,20 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
 ///
 /// A hostile answer may have a field read from those very bytes; then it is left as it is.
 pub fn mask(bytes: &mut [u8]) {
-    let protocol = recognise(bytes);
-    let binary = protocol == Some("smb");
-    let ranges = match protocol {
-        Some("smb") => smb::volatile(bytes),
-        Some("irc") => irc::volatile(bytes),
-        Some("xmpp") => xmpp::volatile(bytes),
-        Some("sip") => sip::volatile(bytes),
-        Some("beanstalkd") => beanstalk::volatile(bytes),
+    let Some(protocol) = recognise(bytes) else { return };
+    let of_plant = plant::volatile(bytes, protocol);
+    let binary = matches!(protocol, "smb" | "rdp" | "l2tp" | "mdns" | "adb") || of_plant.is_some();
+    let ranges = match (protocol, of_plant) {
+        (_, Some(ranges)) => ranges,
+        ("smb", _) => smb::volatile(bytes),
+        ("adb", _) => adb::volatile(bytes),
+        ("rdp", _) => rdp::volatile(bytes),
+        ("l2tp", _) => l2tp::volatile(bytes),
+        ("mdns", _) => mdns::volatile(bytes),
+        ("irc", _) => irc::volatile(bytes),
+        ("xmpp", _) => xmpp::volatile(bytes),
+        ("sip", _) => sip::volatile(bytes),
+        ("beanstalkd", _) => beanstalk::volatile(bytes),
         _ => return,
     };
     let mut masked = bytes.to_vec();

@@ -28,6 +28,19 @@ const SEEDS: &[&[u8]] = &[
     b"\0\0\0\x80\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
       \x41\0\x01\0\x11\x03\x01\0yagura\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x99\x88\x77\x66\x55\x44\x33\x22\0\0\0\0\0\0\0\0\
       \x80\0\0\0\x80\0\0\0\x01\0\x0a\0\0\0\0\0\x01\0\x04\0\x01\0salt",
+    b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x01\x08\0\x01\0\0\0",
+    b"RFB 003.008\n\x02\x01\x02",
+    include_bytes!("../testdata/ipmi-sim.bin"),
+    include_bytes!("../testdata/pptpd.bin"),
+    include_bytes!("../testdata/xl2tpd.bin"),
+    include_bytes!("../testdata/avahi.bin"),
+    include_bytes!("../testdata/enip-identity.bin"),
+    include_bytes!("../testdata/bacnet-all.bin"),
+    include_bytes!("../testdata/bacnet-one.bin"),
+    include_bytes!("../testdata/s7-lists.bin"),
+    include_bytes!("../testdata/opcua-endpoints.bin"),
+    b"\xc0\0\x02\0\xfd\0\0\x01\0\x07\x05\x01\0\0CJ2M-CPU31          02.01               ",
+    b"\xd0\0\0\xff\xff\x03\0\x14\0\0\0R04CPU          \x00\x48",
 ];
 
 fn evidence() -> impl Strategy<Value = Vec<u8>> {

@@ -34,6 +34,7 @@ mod outward;
 #[cfg(unix)]
 mod own;
 mod packets;
+mod plant;
 mod program;
 mod real_servers;
 mod refusals;

@@ -13,14 +13,17 @@ const AT_LEAST: usize = 40;
 
 /// Servers that say nothing of themselves and answer neither TLS nor HTTP: found on odd ports all the same, each by the
 /// question that its manner of refusing the others leads to.
-const ASKED_IN_THEIR_LANGUAGE: [&str; 7] =
-    ["memcached", "postgresql", "slapd", "beanstalkd", "ngircd", "nut", "kamailio"];
+const ASKED_IN_THEIR_LANGUAGE: [&str; 9] =
+    ["memcached", "postgresql", "slapd", "beanstalkd", "ngircd", "nut", "kamailio", "xl2tpd", "pptpd"];
 
 /// Identifications below this confidence are guesses and may be wrong.
 const CONFIDENT: u64 = 60;
 
 /// What the survey asks over UDP; who speaks something else keeps silent and cannot be seen.
-const UDP_PROTOCOLS: [&str; 6] = ["dns", "ntp", "snmp", "ssdp", "coap", "sip"];
+const UDP_PROTOCOLS: [&str; 10] = ["dns", "ntp", "snmp", "ssdp", "coap", "sip", "knx", "ipmi", "l2tp", "mdns"];
+
+/// What is asked at its usual port, and at another only where the scope names it: protocols that are probes' names.
+const NAMED_BY_SCOPE: [&str; 7] = ["modbus", "knx", "ipmi", "l2tp", "mdns", "pptp", "rdp"];
 
 /// A port that nobody has, in the middle of nowhere.
 fn free_port(transport: Transport) -> u16 {
@@ -93,6 +96,9 @@ fn judge(server: &Running, seen: Option<&Value>) -> Verdict {
     let confident = service["confidence"].as_u64().unwrap_or(0) >= CONFIDENT;
     if product.is_empty() {
         let summary = &service["summary"];
+        if NAMED_BY_SCOPE.contains(&daemon.truth.protocol) && service["protocol"] != daemon.truth.protocol {
+            return Verdict::Wrong(format!("{name}: speaks {}, {summary}", service["protocol"]));
+        }
         return Verdict::Silent(format!("{name}: not named; protocol {}, {summary}", service["protocol"]));
     }
     if !same_name(&product, daemon.truth.product) {
@@ -119,9 +125,10 @@ fn real_servers_are_named_right_or_not_at_all() {
         let of = running.iter().filter(|server| server.daemon().transport == transport);
         of.map(|server| server.address().port().to_string()).collect::<Vec<_>>().join(",")
     };
-    let plant = running.iter().find(|server| server.daemon().truth.protocol == "modbus");
-    let named = plant.map(|server| format!("modbus:{}", server.address().port()));
-    let probes: Vec<&str> = ["all"].into_iter().chain(named.as_deref()).collect();
+    let known = |server: &&Running| NAMED_BY_SCOPE.contains(&server.daemon().truth.protocol);
+    let at_its_port = |server: &Running| format!("{}:{}", server.daemon().truth.protocol, server.address().port());
+    let named: Vec<String> = running.iter().filter(known).map(at_its_port).collect();
+    let probes: Vec<&str> = ["all"].into_iter().chain(named.iter().map(String::as_str)).collect();
     let (tcp, udp) = (ports(Transport::Tcp), ports(Transport::Udp));
     let scope = here.scope_for(&probes, "daemons", &["127.0.0.1/32"], &tcp, &udp);
     let report = here.json(&["survey", "--scope", scope.to_str().expect("a path")]);

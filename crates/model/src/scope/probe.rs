@@ -60,6 +60,38 @@ pub enum Probe {
     Beanstalk,
     /// Network UPS Tools `VER`.
     Nut,
+    /// EtherNet/IP ListIdentity, without a session; at home ports like Modbus.
+    Enip,
+    /// BACnet/IP ReadProperty of the device object's names and revisions; at home ports like Modbus.
+    Bacnet,
+    /// S7 communication: the system status lists that identify modules and components; at home ports like Modbus.
+    S7,
+    /// OPC UA GetEndpoints over a channel without security, no session; at home ports like Modbus.
+    OpcUa,
+    /// IEC 60870-5-104 TESTFR; no STARTDT; at home ports like Modbus.
+    Iec104,
+    /// DNP3 request of the link status; at home ports like Modbus.
+    Dnp3,
+    /// OMRON FINS controller data read; at home ports like Modbus.
+    Fins,
+    /// SLMP (MELSEC) read type name; at home ports like Modbus.
+    Slmp,
+    /// KNXnet/IP description request; no tunnel; at home ports like Modbus.
+    Knx,
+    /// RDP connection request; a TLS handshake where the server wants one, no session.
+    Rdp,
+    /// VNC: the version that a server offered, so that it tells its kinds of security; none is chosen.
+    Vnc,
+    /// IPMI Get Channel Authentication Capabilities; no session.
+    Ipmi,
+    /// PPTP Start-Control-Connection and its end; no call.
+    Pptp,
+    /// L2TP Start-Control-Connection and its end; no call.
+    L2tp,
+    /// mDNS, by unicast: which kinds of services there are.
+    Mdns,
+    /// Android Debug Bridge connection message; no key, no stream.
+    Adb,
 }
 
 /// Every probe with its name in documents.
@@ -89,6 +121,22 @@ const PROBES: &[(Probe, &str)] = &[
     (Probe::Sip, "sip"),
     (Probe::Beanstalk, "beanstalk"),
     (Probe::Nut, "nut"),
+    (Probe::Enip, "enip"),
+    (Probe::Bacnet, "bacnet"),
+    (Probe::S7, "s7"),
+    (Probe::OpcUa, "opc-ua"),
+    (Probe::Iec104, "iec104"),
+    (Probe::Dnp3, "dnp3"),
+    (Probe::Fins, "fins"),
+    (Probe::Slmp, "slmp"),
+    (Probe::Knx, "knx"),
+    (Probe::Rdp, "rdp"),
+    (Probe::Vnc, "vnc"),
+    (Probe::Ipmi, "ipmi"),
+    (Probe::Pptp, "pptp"),
+    (Probe::L2tp, "l2tp"),
+    (Probe::Mdns, "mdns"),
+    (Probe::Adb, "adb"),
 ];
 
 impl Probe {
@@ -107,9 +155,19 @@ impl Probe {
     /// Modbus has no way of saying "that is not me". A gateway passes what it gets on to a serial line, and many a
     /// controller has room for one connection, which is then missing where the work is done. Who does not speak it gets
     /// eleven bytes of nonsense. So it is asked where it is at home and where somebody who knows the devices says so.
+    /// The same holds for every other language of plant, building and energy control.
     pub const fn home_ports(self) -> Option<&'static [u16]> {
         match self {
             Self::Modbus => Some(&[502]),
+            Self::Enip => Some(&[44818]),
+            Self::Bacnet => Some(&[47808]),
+            Self::S7 => Some(&[102]),
+            Self::OpcUa => Some(&[4840]),
+            Self::Iec104 => Some(&[2404]),
+            Self::Dnp3 => Some(&[20000]),
+            Self::Fins => Some(&[9600]),
+            Self::Slmp => Some(&[5006, 5007]),
+            Self::Knx => Some(&[3671]),
             _ => None,
         }
     }

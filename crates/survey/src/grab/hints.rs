@@ -40,6 +40,26 @@ pub enum Question {
     Beanstalk,
     /// Network UPS Tools VER.
     Nut,
+    /// EtherNet/IP ListIdentity.
+    Enip,
+    /// S7 system status lists.
+    S7,
+    /// OPC UA GetEndpoints.
+    OpcUa,
+    /// IEC 60870-5-104 TESTFR.
+    Iec104,
+    /// DNP3 link status.
+    Dnp3,
+    /// OMRON FINS controller data read.
+    Fins,
+    /// SLMP read type name.
+    Slmp,
+    /// RDP connection request.
+    Rdp,
+    /// PPTP Start-Control-Connection.
+    Pptp,
+    /// Android Debug Bridge connection message.
+    Adb,
 }
 
 /// Every question, the probe that a scope must permit for it, and the protocol whose name an answer has.
@@ -61,6 +81,16 @@ const QUESTIONS: &[(Question, Probe, &str)] = &[
     (Question::Sip, Probe::Sip, "sip"),
     (Question::Beanstalk, Probe::Beanstalk, "beanstalkd"),
     (Question::Nut, Probe::Nut, "nut"),
+    (Question::Enip, Probe::Enip, "enip"),
+    (Question::S7, Probe::S7, "s7"),
+    (Question::OpcUa, Probe::OpcUa, "opcua"),
+    (Question::Iec104, Probe::Iec104, "iec104"),
+    (Question::Dnp3, Probe::Dnp3, "dnp3"),
+    (Question::Fins, Probe::Fins, "fins"),
+    (Question::Slmp, Probe::Slmp, "slmp"),
+    (Question::Rdp, Probe::Rdp, "rdp"),
+    (Question::Pptp, Probe::Pptp, "pptp"),
+    (Question::Adb, Probe::Adb, "adb"),
 ];
 
 /// How servers of line protocols refuse a line that is not theirs, an HTTP request for instance. Too little to name
@@ -85,6 +115,11 @@ impl Question {
     /// The protocol whose name an answer to it has.
     pub fn protocol(self) -> &'static str {
         QUESTIONS.iter().find(|(question, ..)| *question == self).map_or("", |(.., name)| name)
+    }
+
+    /// Whether it is of a language of plant equipment, which is asked at its home ports and by name alone.
+    pub fn is_of_plant(self) -> bool {
+        self.probe().home_ports().is_some()
     }
 
     /// The question that a probe puts over TCP.
@@ -136,13 +171,23 @@ fn usual(port: u16) -> Option<Question> {
         1883 => Question::Mqtt,
         6379 => Question::Redis,
         53 => Question::Dns,
+        102 => Question::S7,
         502 => Question::Modbus,
+        2404 => Question::Iec104,
+        4840 => Question::OpcUa,
+        5006 | 5007 => Question::Slmp,
+        9600 => Question::Fins,
+        20000 => Question::Dnp3,
+        44818 => Question::Enip,
         389 | 3268 => Question::Ldap,
+        1723 => Question::Pptp,
+        3389 => Question::Rdp,
         445 => Question::Smb,
         3493 => Question::Nut,
         5060 => Question::Sip,
         5222 | 5269 => Question::Xmpp,
         5432 => Question::Postgresql,
+        5555 => Question::Adb,
         5672 => Question::Amqp,
         6665..=6669 => Question::Irc,
         11211 => Question::Memcached,
@@ -200,21 +245,30 @@ pub(crate) const fn speaks_first_inside_tls(port: u16) -> bool {
     matches!(port, 465 | 990 | 993 | 995)
 }
 
-/// The UDP probes, in the order in which a port that suggests nothing is asked.
-const UDP_PROBES: [Probe; 7] =
+/// The UDP probes for a port that suggests nothing, in the order in which it is asked.
+const UDP_ANYWHERE: [Probe; 7] =
     [Probe::Dns, Probe::Snmp, Probe::Ssdp, Probe::Ntp, Probe::Coap, Probe::EchonetLite, Probe::Sip];
 
+/// The UDP probes for ports where their language is usual or named by the scope, and for no other.
+const UDP_AT_HOME: [Probe; 8] =
+    [Probe::Enip, Probe::Bacnet, Probe::Fins, Probe::Slmp, Probe::Knx, Probe::Ipmi, Probe::L2tp, Probe::Mdns];
+
 /// The permitted probes for a UDP port, in the order to be asked: those the scope names for it or the usual one, else
-/// every one.
+/// every one that may be sent anywhere.
 pub(crate) fn udp(scope: &Scope, port: u16) -> Vec<Probe> {
     let permitted = |probe: &Probe| scope.probes.contains(probe);
-    let named: Vec<Probe> = scope.named_at(port).filter(|probe| UDP_PROBES.contains(probe)).collect();
+    let named: Vec<Probe> = scope.named_at(port).filter(|probe| over_udp(*probe)).collect();
     let probes = match (named.is_empty(), usual_udp(port)) {
         (false, _) => named,
         (true, Some(probe)) => vec![probe],
-        (true, None) => UDP_PROBES.to_vec(),
+        (true, None) if only_its_own(port) => Vec::new(),
+        (true, None) => UDP_ANYWHERE.to_vec(),
     };
     probes.into_iter().filter(permitted).collect()
+}
+
+fn over_udp(probe: Probe) -> bool {
+    UDP_ANYWHERE.contains(&probe) || UDP_AT_HOME.contains(&probe)
 }
 
 const fn usual_udp(port: u16) -> Option<Probe> {
@@ -222,10 +276,18 @@ const fn usual_udp(port: u16) -> Option<Probe> {
         53 => Some(Probe::Dns),
         123 => Some(Probe::Ntp),
         161 => Some(Probe::Snmp),
+        623 => Some(Probe::Ipmi),
+        1701 => Some(Probe::L2tp),
         1900 => Some(Probe::Ssdp),
         3610 => Some(Probe::EchonetLite),
+        3671 => Some(Probe::Knx),
         5060 => Some(Probe::Sip),
+        5006 | 5007 => Some(Probe::Slmp),
+        5353 => Some(Probe::Mdns),
         5683 => Some(Probe::Coap),
+        9600 => Some(Probe::Fins),
+        44818 => Some(Probe::Enip),
+        47808 => Some(Probe::Bacnet),
         _ => None,
     }
 }
@@ -239,6 +301,23 @@ mod tests {
         for (question, probe, protocol) in QUESTIONS {
             assert_eq!((question.probe(), question.protocol()), (*probe, *protocol));
             assert_eq!(Question::of(*probe), Some(*question));
+        }
+    }
+
+    #[test]
+    fn plant_equipment_is_asked_at_home_in_its_own_language_alone() {
+        for probe in Probe::all().filter(|probe| probe.home_ports().is_some()) {
+            let homes = probe.home_ports().unwrap_or_default();
+            let asked = homes.iter().all(|port| usual(*port) == Question::of(probe) || usual_udp(*port) == Some(probe));
+            assert!(!homes.is_empty() && asked, "{probe}");
+            assert!(!UDP_ANYWHERE.contains(&probe), "{probe}");
+        }
+        for port in 1..=u16::MAX {
+            let question = usual(port).filter(|_| only_its_own(port));
+            let suggested = question.map(Question::probe).into_iter().chain(usual_udp(port));
+            for probe in suggested.filter(|probe| probe.home_ports().is_some()) {
+                assert!(probe.home_ports().is_some_and(|homes| homes.contains(&port)), "{probe} at {port}");
+            }
         }
     }
 

@@ -8,8 +8,10 @@
 pub mod hints;
 mod listen;
 mod plan;
+mod plant;
 mod postgresql;
 mod put;
+mod rdp;
 pub mod requests;
 mod session;
 mod ssh;

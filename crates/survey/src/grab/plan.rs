@@ -35,9 +35,9 @@ pub(super) struct Plan {
 impl Plan {
     /// For a service at this port, of which this is suggested.
     ///
-    /// At ports of plant equipment, and where Modbus is expected, the suggested question is the only one.
+    /// At ports of plant equipment, and where a language of such is expected, the suggested question is the only one.
     pub(super) fn new(port: u16, hint: Option<Question>) -> Self {
-        let alone = hints::only_its_own(port) || hint == Some(Question::Modbus);
+        let alone = hints::only_its_own(port) || hint.is_some_and(Question::is_of_plant);
         let rest: &[Question] = if alone { &[] } else { &FIRST };
         Self { goes_on: !alone, ..Self::of(hint, rest) }
     }
@@ -90,7 +90,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Question::{Http, Ldap, Modbus, Mqtt, Postgresql, Redis, Rtsp, Smb, Tls};
+    use Question::{Http, Ldap, Modbus, Mqtt, Postgresql, Redis, Rtsp, S7, Smb, Tls};
 
     fn all(mut plan: Plan, hung_up: bool) -> Vec<Question> {
         let mut questions = Vec::new();
@@ -112,8 +112,9 @@ mod tests {
     fn plant_equipment_hears_its_own_question_or_none() {
         assert_eq!(all(Plan::new(502, Some(Modbus)), true), [Modbus]);
         assert_eq!(all(Plan::new(1502, Some(Modbus)), true), [Modbus], "named by the scope");
-        assert_eq!(all(Plan::new(102, None), true), []);
-        assert!((1..=u16::MAX).all(|port| !all(Plan::new(port, None), true).contains(&Modbus)));
+        assert_eq!(all(Plan::new(789, None), true), []);
+        assert!((1..=u16::MAX).all(|port| !all(Plan::new(port, None), true).into_iter().any(Question::is_of_plant)));
+        assert_eq!(all(Plan::new(10_102, Some(S7)), true), [S7], "named by the scope");
     }
 
     #[test]

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use hinomi_model::EvidenceKind;
-use hinomi_wire::reply::{amqp, beanstalk, irc, ldap, memcached, nut, sip, smb, xmpp};
+use hinomi_wire::plant::{dnp3, enip, iec104, slmp};
+use hinomi_wire::reply::{adb, amqp, beanstalk, irc, ldap, memcached, nut, pptp, sip, smb, xmpp};
 use hinomi_wire::{Reader, dns, modbus, mqtt, redis, rtsp};
 
 use super::hints::Question;
 use super::listen::{Talk, ask, say};
 use super::session::Session;
 use super::tcp::{Answer, nothing, reply_bounds};
-use super::{postgresql, requests, web};
+use super::{plant, postgresql, requests, web};
 
 /// A question that is one request and one answer.
 struct Exchange {
@@ -37,6 +38,9 @@ pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stre
         Question::Http => return web::grab_over(session, stream).await,
         Question::Postgresql => return postgresql::start_up(session, stream, Vec::new()).await,
         Question::Dns => return ask_names(session, stream).await,
+        Question::S7 => return plant::s7(session, stream).await,
+        Question::OpcUa => return plant::opcua(session, stream).await,
+        Question::Fins => return plant::fins(session, stream).await,
         _ => {}
     }
     let Some(exchange) = exchange(session, question) else { return Answer::Silent };
@@ -67,7 +71,12 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
         Question::Beanstalk => Exchange::plain(beanstalk::STATS, beanstalk::complete, Reply),
         Question::Nut => Exchange::plain(nut::VERSION, nut::complete, Reply),
         Question::Amqp => Exchange::plain(amqp::HEADER, amqp::complete, Reply),
+        Question::Adb => Exchange::plain(adb::CONNECT, adb::complete, Reply),
         Question::Smb => Exchange::plain(smb::NEGOTIATE, smb::complete, Reply),
+        Question::Iec104 => Exchange::plain(iec104::TEST, iec104::complete, Reply),
+        Question::Slmp => Exchange::plain(slmp::READ_TYPE_NAME, slmp::complete, Reply),
+        Question::Dnp3 => Exchange::made(dnp3::request_link_status(), dnp3::complete, Reply),
+        Question::Enip => Exchange::made(enip::list_identity(mark).to_vec(), enip::complete, Reply),
         Question::Ldap => Exchange::made(ldap::root_search(), ldap::complete, Reply),
         Question::Rtsp => {
             let request = rtsp::options_request(&host, contact).ok()?;
@@ -85,6 +94,9 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
             farewell: &mqtt::DISCONNECT,
             ..Exchange::made(mqtt::connect("hinomi"), mqtt::complete, EvidenceKind::Mqtt)
         },
+        Question::Pptp => {
+            Exchange { farewell: pptp::STOP, ..Exchange::made(pptp::start().to_vec(), pptp::complete, Reply) }
+        }
         Question::Irc => {
             let request = irc::register(&format!("hnm{mark:04x}")).ok()?;
             Exchange { farewell: irc::QUIT, ..Exchange::made(request, irc::complete, Reply) }
@@ -94,6 +106,7 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
             Exchange { farewell: xmpp::CLOSE, ..Exchange::made(request, xmpp::complete, Reply) }
         }
         Question::Tls | Question::Http | Question::Dns | Question::Postgresql => return None,
+        Question::S7 | Question::OpcUa | Question::Fins | Question::Rdp => return None,
     })
 }
 

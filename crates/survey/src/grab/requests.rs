@@ -4,7 +4,8 @@
 
 use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;
-use hinomi_wire::reply::sip;
+use hinomi_wire::plant::{bacnet, enip, fins, knx, slmp};
+use hinomi_wire::reply::{ipmi, l2tp, mdns, sip};
 use hinomi_wire::{coap, dns, echonet, ntp, snmp, ssdp};
 
 /// Sixteen bits that belong to this target.
@@ -23,6 +24,12 @@ pub(crate) fn short_mark(key: ServiceKey) -> u16 {
     u16::from_be_bytes([first, second])
 }
 
+/// Eight bits of it, for protocols that have no room for more.
+pub(crate) fn short_number(key: ServiceKey) -> u8 {
+    let [first, ..] = mark(key);
+    first
+}
+
 /// The payload of a UDP probe to this target.
 pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
     let id = short_mark(key);
@@ -37,6 +44,14 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
             let host = key.socket().to_string();
             sip::options_request(&host, contact, sip::Over::Udp, id).unwrap_or_default()
         }
+        Probe::Enip => enip::list_identity(id).to_vec(),
+        Probe::Bacnet => bacnet::read_all(short_number(key)),
+        Probe::Fins => fins::controller_data_read(short_number(key)).to_vec(),
+        Probe::Slmp => slmp::READ_TYPE_NAME.to_vec(),
+        Probe::Knx => knx::DESCRIBE.to_vec(),
+        Probe::Ipmi => ipmi::ASK.to_vec(),
+        Probe::L2tp => l2tp::start(contact),
+        Probe::Mdns => mdns::enumerate(id),
         _ => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hinomi_model::EvidenceKind;
 use hinomi_model::remark::{DROPS, ENDLESS, RESET};
 use hinomi_model::scope::Probe;
+use hinomi_wire::reply::vnc;
 use hinomi_wire::telnet;
 
 use super::hints::{self, Question};
@@ -12,7 +13,7 @@ use super::listen::{Bounds, Heard, PAUSE, Said, ask, listen};
 use super::plan::Plan;
 use super::put::put_over;
 use super::session::{Sense, Session};
-use super::{postgresql, ssh, tls, web};
+use super::{postgresql, rdp, ssh, tls, web};
 use crate::pace::HostTurn;
 use crate::scope::Connection;
 
@@ -91,6 +92,11 @@ async fn greeting(session: &mut Session<'_>, mut connection: Connection, words: 
             session.remember(EvidenceKind::Http, words);
             Sense::Spoke
         }
+        Some("vnc") => {
+            let told = securities(session, &mut connection, words).await;
+            session.remember(EvidenceKind::Banner, told);
+            Sense::Spoke
+        }
         Some("irc") => {
             session.remember(EvidenceKind::Banner, words);
             if session.may_send(Probe::Irc) {
@@ -111,6 +117,15 @@ async fn greeting(session: &mut Session<'_>, mut connection: Connection, words: 
             Sense::Unknown
         }
     }
+}
+
+/// Answers a VNC server's version, so that it tells its kinds of security; all that it said.
+async fn securities(session: &Session<'_>, connection: &mut Connection, mut words: Vec<u8>) -> Vec<u8> {
+    let Some(version) = vnc::version(&words).filter(|_| session.may_send(Probe::Vnc)) else { return words };
+    let old = vnc::is_old(&words);
+    let complete = |seen: &[u8]| vnc::complete(old, seen);
+    words.extend(ask(connection, version, reply_bounds(session), complete, session.door().metrics()).await.bytes);
+    words
 }
 
 /// The most rounds of Telnet negotiation: we refuse every option, which leads to the login banner.
@@ -195,6 +210,7 @@ async fn put(session: &mut Session<'_>, question: Question, mut connection: Conn
         Question::Tls => tls::grab(session, connection, turn).await,
         Question::Http => web::grab(session, connection, turn).await,
         Question::Postgresql => postgresql::grab(session, connection).await,
+        Question::Rdp => rdp::grab(session, connection).await,
         other => put_over(session, other, &mut connection).await,
     }
 }

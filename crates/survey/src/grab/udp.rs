@@ -3,12 +3,13 @@
 use hinomi_model::scope::Probe;
 use hinomi_model::{EvidenceKind, ServiceKey, Transport, parse_address};
 use hinomi_wire::http::Afterwards;
+use hinomi_wire::reply::l2tp;
 use hinomi_wire::{coap, dns, echonet, http, ntp, snmp, ssdp};
 
 use super::listen::ask;
-use super::requests;
 use super::session::{Sense, Session};
 use super::tcp::reply_bounds;
+use super::{plant, requests};
 use crate::pace::HostTurn;
 use crate::scope::Datagrams;
 
@@ -24,11 +25,17 @@ pub(super) async fn grab(
         session.remember(EvidenceKind::Reply, answer);
         return Sense::Unknown;
     }
+    if probe == Probe::Bacnet {
+        let told = plant::bacnet(session, answer, socket, turn).await;
+        session.remember(EvidenceKind::Reply, told);
+        return Sense::Spoke;
+    }
     session.remember(kind_of(probe), answer.clone());
     match probe {
         Probe::Ssdp => describe(session, &answer, turn).await,
         Probe::Coap => acknowledge(session, &answer, socket).await,
         Probe::Dns => ask_to_resolve(session, socket, turn).await,
+        Probe::L2tp => hang_up(session, &answer, socket).await,
         _ => {}
     }
     Sense::Spoke
@@ -56,28 +63,54 @@ pub(crate) fn understood(probe: Probe, answer: &[u8]) -> bool {
         Probe::Coap => coap::Message::parse(answer).is_ok(),
         Probe::EchonetLite => echonet::Frame::parse(answer).is_ok(),
         Probe::Sip => answer.starts_with(b"SIP/2.0 "),
+        Probe::Enip
+        | Probe::Bacnet
+        | Probe::Fins
+        | Probe::Slmp
+        | Probe::Knx
+        | Probe::Ipmi
+        | Probe::L2tp
+        | Probe::Mdns => hinomi_wire::recognise(answer) == Some(probe.name()),
         _ => false,
     }
 }
 
-/// The longest answer to a question without EDNS (RFC 1035 section 4.2.1), and room for servers that forget that.
-const MAX_NAME_ANSWER: usize = 4 * 1024;
+/// The longest answer to a further question: that to one of DNS without EDNS is shorter (RFC 1035 section 4.2.1), with
+/// room for servers that forget that.
+const MAX_FURTHER_ANSWER: usize = 4 * 1024;
+
+/// One more question to a service that answered over this socket, and what it says to it.
+pub(super) async fn ask_again(
+    session: &Session<'_>,
+    probe: Probe,
+    request: &[u8],
+    socket: &Datagrams,
+    turn: &HostTurn,
+) -> Option<Vec<u8>> {
+    session.survey().pace.packet(turn).await;
+    session.door().send(socket, probe, request).await.ok()?;
+    let mut answer = vec![0; MAX_FURTHER_ANSWER];
+    let count = socket.receive(&mut answer, session.config().connect_timeout).await.ok()?;
+    session.door().metrics().received(count);
+    answer.truncate(count);
+    Some(answer)
+}
 
 /// Asks a name server for a name that it knows by itself: the flags of its answer tell whether it resolves for us.
 async fn ask_to_resolve(session: &mut Session<'_>, socket: &Datagrams, turn: &HostTurn) {
     // Another number than the first question's: answers to that one may come twice.
     let id = requests::short_mark(session.key()).wrapping_add(1);
     let Ok(query) = dns::recursion_query(id, dns::OWN_NAME) else { return };
-    session.survey().pace.packet(turn).await;
-    if session.door().send(socket, Probe::Dns, &query).await.is_err() {
-        return;
-    }
-    let mut answer = vec![0; MAX_NAME_ANSWER];
-    let Ok(count) = socket.receive(&mut answer, session.config().connect_timeout).await else { return };
-    session.door().metrics().received(count);
-    answer.truncate(count);
+    let Some(answer) = ask_again(session, Probe::Dns, &query, socket, turn).await else { return };
     if dns::Response::parse(&answer).is_ok_and(|response| response.id == id) {
         session.remember(EvidenceKind::Dns, answer);
+    }
+}
+
+/// Ends the control connection that an L2TP server began for our request, or it would wait and repeat its answer.
+async fn hang_up(session: &Session<'_>, answer: &[u8], socket: &Datagrams) {
+    if let Ok(stop) = l2tp::stop(answer) {
+        let _ = session.door().send(socket, Probe::L2tp, &stop).await;
     }
 }
 

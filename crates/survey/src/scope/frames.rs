@@ -99,8 +99,7 @@ impl FrameDoor {
                 let frame = slot.get(..len)?;
                 if let Some(asked) = read(frame, link).filter(|asked| asked.is_permitted(gate, sources)) {
                     if let Some(tally) = &tally {
-                        tally.sent(asked.destination.to_canonical(), 1);
-                        tally.with_probe(Probe::Connect, 1);
+                        tally.sent(asked.destination, 1);
                     }
                     return Some(len);
                 }
@@ -108,6 +107,9 @@ impl FrameDoor {
             }
             None
         });
+        if let Some(tally) = &tally {
+            tally.with_probe(Probe::Connect, u64::try_from(written).unwrap_or(0));
+        }
         self.door.metrics().refused_frames(u64::try_from(refused).unwrap_or(0));
         Ok(Batch { written, refused })
     }

@@ -179,3 +179,123 @@ fn a_telephone_server_says_what_it_runs() {
     assert!(request.ends_with(b"Content-Length: 0\r\n\r\n"));
     assert!(sip::options_request("h", "a b", sip::Over::Udp, 0).is_err());
 }
+
+/// What xrdp 0.9.21 answers.
+const CONFIRMED: &[u8] = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\x01\x08\0\x01\0\0\0";
+
+#[test]
+fn a_desktop_chooses_its_security() {
+    assert_eq!(recognise(CONFIRMED), Some("rdp"));
+    assert_eq!(value(CONFIRMED, "rdp.security").as_deref(), Some("tls"));
+    assert!(rdp::wants_tls(CONFIRMED));
+    assert_complete(rdp::complete, CONFIRMED);
+    let refused = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x05\0\0\0";
+    assert_eq!(value(refused, "rdp.failure").as_deref(), Some("5"));
+    let old = b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0";
+    assert_eq!(value(old, "rdp.security").as_deref(), Some("standard"));
+    assert!(!rdp::wants_tls(refused) && !rdp::wants_tls(old));
+    let mut masked = CONFIRMED.to_vec();
+    mask(&mut masked);
+    assert_eq!(get(&masked, 8..10), [0, 0]);
+    assert_eq!(rdp::CONNECT.get(3).copied().map(usize::from), Some(rdp::CONNECT.len()));
+}
+
+#[test]
+fn a_screen_offers_kinds_of_security() {
+    let read = |bytes: &[u8], name: &str| {
+        let found = greeting::fields(bytes).into_iter().find(|field| field.name == name);
+        found.map(|field| field.text().into_owned())
+    };
+    assert_eq!(vnc::version(b"RFB 003.008\n"), Some(b"RFB 003.008\n"));
+    assert_eq!(vnc::version(b"RFB 003.889\n"), Some(b"RFB 003.008\n"));
+    assert_eq!(vnc::version(b"RFB 003.005\n"), Some(b"RFB 003.003\n"));
+    assert!(vnc::version(b"RFB 003.008").is_none() && vnc::version(b"RFB 003.008\n\x01\x01").is_none());
+    // TigerVNC 1.12 with None and VncAuth; a server of version 3.3; a refusal (RFC 6143, 7.1.2).
+    let tiger = b"RFB 003.008\n\x02\x01\x02";
+    assert_eq!(read(tiger, "vnc.security").as_deref(), Some("none,vnc"));
+    assert_eq!(read(tiger, "vnc.version").as_deref(), Some("003.008"));
+    assert_eq!(read(b"RFB 003.003\n\0\0\0\x02", "vnc.security").as_deref(), Some("vnc"));
+    let refusal = b"RFB 003.008\n\0\0\0\0\x08too many";
+    assert_eq!(read(refusal, "vnc.refusal").as_deref(), Some("too many"));
+    assert_eq!(read(b"RFB 003.008\n", "vnc.security"), None);
+    assert_complete(|seen| vnc::complete(false, seen), b"\x02\x01\x02");
+    assert_complete(|seen| vnc::complete(false, seen), get(refusal, 12..refusal.len()));
+    assert_complete(|seen| vnc::complete(true, seen), b"\0\0\0\x02");
+}
+
+#[test]
+fn a_management_controller_says_how_it_would_be_logged_in_to() {
+    let bytes = include_bytes!("../../testdata/ipmi-sim.bin");
+    assert_eq!(recognise(bytes), Some("ipmi"));
+    assert_eq!(value(bytes, "ipmi.version").as_deref(), Some("2.0"));
+    assert_eq!(value(bytes, "ipmi.authentication").as_deref(), Some("md5"));
+    assert_eq!(value(bytes, "ipmi.anonymous").as_deref(), Some("yes"));
+    let mut broken = bytes.to_vec();
+    broken.get_mut(22..23).unwrap_or_default().fill(0);
+    assert!(ipmi::parse(&broken).is_err(), "a check is wrong");
+    assert_eq!(recognise(ipmi::ASK), None, "an echo is no answer");
+}
+
+#[test]
+fn gateways_of_tunnels_name_themselves() {
+    let bytes = include_bytes!("../../testdata/pptpd.bin");
+    assert_eq!(recognise(bytes), Some("pptp"));
+    assert_eq!(value(bytes, "pptp.host").as_deref(), Some("local"));
+    assert_eq!(value(bytes, "pptp.vendor").as_deref(), Some("linux"));
+    assert_eq!(value(bytes, "pptp.result").as_deref(), Some("1"));
+    assert_complete(pptp::complete, bytes);
+    assert_eq!(recognise(&pptp::start()), None, "an echo is no answer");
+
+    let bytes = include_bytes!("../../testdata/xl2tpd.bin");
+    assert_eq!(recognise(bytes), Some("l2tp"));
+    assert_eq!(value(bytes, "l2tp.host").as_deref(), Some("vm"));
+    assert_eq!(value(bytes, "l2tp.vendor").as_deref(), Some("xelerance.com"));
+    let stop = l2tp::stop(bytes).expect("a tunnel to stop");
+    assert_eq!(stop.get(3).copied().map(usize::from), Some(stop.len()));
+    let start = l2tp::start("https://example.org/survey");
+    assert_eq!(start.get(3).copied().map(usize::from), Some(start.len()));
+    assert!(start.len() >= bytes.len(), "the answer is no longer than the question: {} {}", start.len(), bytes.len());
+    assert!(l2tp::stop(&start).is_err() && recognise(&start).is_none(), "an echo is no answer");
+}
+
+#[test]
+fn kinds_of_services_are_enumerated() {
+    let bytes = include_bytes!("../../testdata/avahi.bin");
+    assert_eq!(recognise(bytes), Some("mdns"));
+    assert_eq!(value(bytes, "mdns.services").as_deref(), Some("_http._tcp"));
+    assert_eq!(recognise(&mdns::enumerate(7)), None, "an echo is no answer");
+    let (mut one, mut two) = (bytes.to_vec(), bytes.to_vec());
+    two.get_mut(0..2).unwrap_or_default().fill(9);
+    mask(&mut one);
+    mask(&mut two);
+    assert_eq!(one, two);
+}
+
+/// A message of adb, laid out after `protocol.txt` of AOSP's sources.
+fn bridge(command: &[u8; 4], argument: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let check: u32 = data.iter().map(|byte| u32::from(*byte)).sum();
+    let length = u32::try_from(data.len()).unwrap_or(0).to_le_bytes();
+    let magic = command.map(|byte| !byte);
+    [&command[..], &argument, &[0, 0x10, 0, 0], &length, &check.to_le_bytes(), &magic, data].concat()
+}
+
+#[test]
+fn a_debug_bridge_says_whom_it_lets_in() {
+    assert_eq!(adb::CONNECT.as_slice(), bridge(b"CNXN", [0, 0, 0, 1], b"host::\0"));
+    let banner = b"device::ro.product.name=x96;ro.product.model=TV BOX X96;ro.product.device=x96;features=cmd\0";
+    let open = bridge(b"CNXN", [1, 0, 0, 1], banner);
+    assert_eq!(recognise(&open), Some("adb"));
+    assert_eq!(value(&open, "adb.access").as_deref(), Some("open"));
+    assert_eq!(value(&open, "adb.model").as_deref(), Some("TV BOX X96"));
+    assert_complete(adb::complete, &open);
+    let mut locked = bridge(b"AUTH", [1, 0, 0, 0], b"01234567890123456789");
+    assert_eq!(value(&locked, "adb.access").as_deref(), Some("key"));
+    mask(&mut locked);
+    let mut again = bridge(b"AUTH", [1, 0, 0, 0], b"98765432109876543210");
+    mask(&mut again);
+    assert_eq!(locked, again, "two looks are the same evidence");
+    assert_eq!(value(&bridge(b"STLS", [0, 0, 0, 1], b""), "adb.access").as_deref(), Some("tls"));
+    let mut broken = open;
+    broken.get_mut(20..21).unwrap_or_default().fill(0);
+    assert!(adb::parse(&broken).is_err() && adb::complete(b"HTTP/1.1"));
+}
