@@ -1,4 +1,4 @@
-//! masscan JSON, whole and broken.
+//! masscan JSON, whole and broken, and its lists.
 #![no_main]
 
 use hinomi_model::evidence::EvidenceKind;
@@ -8,4 +8,5 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     hinomi_fuzz::evidence(EvidenceKind::MasscanRecord, bytes);
     hinomi_fuzz::scan(Format::MasscanJson, bytes);
+    hinomi_fuzz::scan(Format::MasscanList, bytes);
 });

@@ -188,7 +188,8 @@ fn empty(start: &[u8], path: &Path) -> Option<Format> {
 
 fn named_format(name: &str) -> Result<Format> {
     if let Some(which) = name.strip_prefix("shadowserver:") {
-        let report = report::named(which).with_context(|| format!("{which:?} is no report of Shadowserver known here"))?;
+        let report =
+            report::named(which).with_context(|| format!("{which:?} is no report of Shadowserver known here"))?;
         return Ok(Format::Shadowserver(Some(report)));
     }
     let names = || FORMATS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");

@@ -25,7 +25,7 @@ pub fn detect(start: &[u8]) -> Option<Format> {
 
 fn json(start: &[u8]) -> Option<Format> {
     let names = names(start);
-    let has = |name: &str| names.iter().any(|found| *found == name.as_bytes());
+    let has = |name: &str| names.contains(&name.as_bytes());
     if has("_shodan") || has("ip_str") || has("transport") && has("port") && has("data") {
         return Some(Format::Shodan);
     }

@@ -136,8 +136,10 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nServer: x\r\n\r\n";
         let whole = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\n<p>";
         assert_eq!(bytes(answer(head, "<p>")).as_deref(), Some(whole));
-        assert_eq!(bytes(answer(&head[..head.len() - 2], "<p>")).as_deref(), Some(whole));
-        assert_eq!(bytes(answer(&head[..head.len() - 4], "<p>")).as_deref(), Some(whole));
+        for cut in [2, 4] {
+            let short = head.get(..head.len() - cut).expect("a header");
+            assert_eq!(bytes(answer(short, "<p>")).as_deref(), Some(whole));
+        }
         assert_eq!(bytes(answer(whole.as_bytes(), "other")).as_deref(), Some(whole));
         assert_eq!(answer(b"\r\n\r\n", ""), None);
     }

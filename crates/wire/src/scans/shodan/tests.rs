@@ -63,7 +63,7 @@ fn a_banner_is_words_and_what_was_seen() {
 fn the_same_service_elsewhere_and_later_has_the_same_words() {
     let mut other = web();
     for (name, value) in [("ip_str", "192.0.2.2"), ("timestamp", "2026-10-03T00:00:00.000001"), ("org", "Other")] {
-        other[name] = value.into();
+        *other.get_mut(name).expect("a member") = value.into();
     }
     let (records, _) = read(&format!("{}\n{other}\n", web()));
     let [a, b] = &*records else { panic!("two records") };
