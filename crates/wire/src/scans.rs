@@ -1,4 +1,4 @@
-//! Files that other scanners wrote: nmap XML, masscan JSON, XML and lists, ZGrab2 JSON lines, exports of Shodan and
+//! Files that other scanners wrote: nmap XML, masscan JSON, XML, lists and binary files, ZGrab2 JSON lines, exports of Shodan and
 //! Censys, reports of Shadowserver.
 //!
 //! ```text
@@ -73,6 +73,8 @@ pub enum Format {
     MasscanJson,
     /// `masscan -oL`.
     MasscanList,
+    /// `masscan -oB`.
+    MasscanBinary,
     /// `zgrab2`, one JSON object a line.
     Zgrab,
     /// `shodan download`, one JSON object a line.
@@ -92,6 +94,7 @@ pub fn read<'a, R: BufRead + Send + 'a>(
         Format::Xml => Box::new(nmap::Records::new(source)),
         Format::MasscanJson => Box::new(masscan::Records::new(source)),
         Format::MasscanList => Box::new(masscan::list::Records::new(source)),
+        Format::MasscanBinary => Box::new(masscan::binary::Records::new(source)),
         Format::Zgrab => Box::new(zgrab::Records::new(source, None)),
         Format::Shodan => Box::new(shodan::Records::new(source)),
         Format::Censys => Box::new(censys::Records::new(source)),

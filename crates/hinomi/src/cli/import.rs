@@ -19,12 +19,12 @@ use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// nmap XML (-oX), masscan JSON, XML or lists (-oJ, -oX, -oL), ZGrab2 JSON lines, downloads of Shodan, hosts of
-    /// Censys, or reports of Shadowserver (CSV), also packed with zstd; the format is recognised. - reads from stdin.
+    /// nmap XML (-oX), masscan JSON, XML, lists or binary files (-oJ, -oX, -oL, -oB), ZGrab2 JSON lines, downloads of
+    /// Shodan, hosts of Censys, or reports of Shadowserver (CSV), also packed with zstd; the format is recognised. - reads from stdin.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The format, where it is not recognised: xml, masscan-json, masscan-list, zgrab, shodan, censys, shadowserver,
-    /// or shadowserver:REPORT, where the name of the file does not say which report it is.
+    /// The format, where it is not recognised: xml, masscan-json, masscan-list, masscan-binary, zgrab, shodan, censys,
+    /// shadowserver, or shadowserver:REPORT, where the name of the file does not say which report it is.
     #[arg(long)]
     format: Option<String>,
     /// The time of records that carry none [default: when the file was last changed; from stdin there is none].
@@ -47,6 +47,7 @@ const FORMATS: &[(&str, Format)] = &[
     ("xml", Format::Xml),
     ("masscan-json", Format::MasscanJson),
     ("masscan-list", Format::MasscanList),
+    ("masscan-binary", Format::MasscanBinary),
     ("zgrab", Format::Zgrab),
     ("shodan", Format::Shodan),
     ("censys", Format::Censys),
@@ -107,7 +108,7 @@ fn prepare(path: &Path, options: &Options) -> Result<Source> {
     let format = match &options.format {
         Some(name) => named_format(name)?,
         None => detect(&start).or(empty(&start, path)).context(
-            "is not recognised: nmap XML, masscan JSON, XML or lists, ZGrab2 JSON lines, downloads of Shodan, hosts of \
+            "is not recognised: nmap XML, masscan JSON, XML, lists or binary files, ZGrab2 JSON lines, downloads of Shodan, hosts of \
              Censys and reports of Shadowserver are read; say which with --format",
         )?,
     };

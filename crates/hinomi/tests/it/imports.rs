@@ -175,7 +175,7 @@ fn others() -> Vec<(&'static str, String, &'static str, &'static str, &'static s
     }]}});
     let http = format!(
         "\u{feff}{REPORT_HEAD}http,http_code,http_reason,server,device_vendor,device_model\r\n{}",
-        report_row("192.0.2.23", 81, "HTTP/1.1,200,OK,Boa/0.94.13,Shadowsaid,\"C \"\"1\"\",\nx\"")
+        report_row("192.0.2.23", 81, "HTTP/1.1,200,OK,Exampled/1.0,Shadowsaid,\"C \"\"1\"\",\nx\"")
     );
     let list = "#masscan\nopen tcp 24 192.0.2.24 1790000000\nbanner tcp 24 192.0.2.24 1790000001 ssh SSH-2.0-Masscansaid\\x0d\\x0a\n# end\n";
     vec![

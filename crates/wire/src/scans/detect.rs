@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::Format;
 use super::censys::WRAPPERS;
-use super::masscan::list;
+use super::masscan::{binary, list};
 
 /// The most names that are looked at.
 const MAX_NAMES: usize = 256;
@@ -84,10 +84,13 @@ fn string_end(start: &[u8], begin: usize) -> Option<usize> {
     }
 }
 
-/// Formats of lines: a list of masscan, or the first row of a report.
+/// Formats that are neither XML nor JSON: lists and binary files of masscan, and reports with their first row.
 fn lines(start: &[u8]) -> Option<Format> {
     if start.starts_with(list::MARK) {
         return Some(Format::MasscanList);
+    }
+    if start.starts_with(binary::MARK) {
+        return Some(Format::MasscanBinary);
     }
     let end = memchr(b'\n', start).unwrap_or(start.len());
     let line = start.get(..end).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! masscan's JSON lists (`-oJ`), also in the broken forms that its versions really write, and its plain lists (`-oL`, in
-//! [`list`]). Its XML is read by [`super::nmap`].
+//! masscan's JSON lists (`-oJ`), also in the broken forms that its versions really write, its plain lists (`-oL`, in
+//! [`list`]) and its binary files (`-oB`, in [`binary`]). Its XML is read by [`super::nmap`].
 //!
 //! The evidence of a service is its element of `ports`, byte for byte, or its line without address and time: these are
 //! parts of the sighting, and without them a million equal answers are one piece of evidence. Where a record carries a
@@ -24,6 +24,7 @@ use crate::fields::Fields;
 use crate::malformed::Malformed;
 use crate::{recognise, text};
 
+pub mod binary;
 pub mod list;
 
 /// The longest object of a list.
@@ -129,7 +130,8 @@ impl Service {
             return Some(Evidence::new(EvidenceKind::Certificate, der));
         }
         // Names with a dot, and others, are masscan's extracts and not what the server sent.
-        let whole = ["ssh", "ftp", "smtp", "pop3", "imap", "imap4", "telnet", "vnc", "http"].contains(&&*self.name);
+        let whole =
+            ["ssh", "ftp", "smtp", "pop", "pop3", "imap", "imap4", "telnet", "vnc", "http"].contains(&&*self.name);
         let bytes = whole.then(|| bytes_of(&self.banner)).flatten()?;
         match recognise(&bytes) {
             Some("http") => Some(Evidence::new(EvidenceKind::Http, bytes)),
@@ -171,8 +173,15 @@ impl<R: BufRead> Iterator for Records<R> {
 }
 
 /// Protocols behind masscan's names for what it extracted.
-const PROTOCOLS: &[(&str, &str)] =
-    &[("X509", "tls"), ("X509CA", "tls"), ("ssl", "tls"), ("title", "http"), ("html", "http"), ("imap4", "imap")];
+const PROTOCOLS: &[(&str, &str)] = &[
+    ("X509", "tls"),
+    ("X509CA", "tls"),
+    ("ssl", "tls"),
+    ("title", "http"),
+    ("html", "http"),
+    ("imap4", "imap"),
+    ("pop", "pop3"),
+];
 
 /// The claims in an element of `ports`, in JSON or in XML, or in a line of a plain list.
 pub fn fields(input: &[u8]) -> Vec<Field<'_>> {

@@ -242,6 +242,7 @@ proptest! {
             Format::Xml,
             Format::MasscanJson,
             Format::MasscanList,
+            Format::MasscanBinary,
             Format::Zgrab,
             Format::Shodan,
             Format::Censys,

@@ -6,9 +6,11 @@
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::net::IpAddr;
 
 use hinomi_model::address::parse_address;
 use hinomi_model::evidence::{Evidence, EvidenceKind};
+use hinomi_model::time::Timestamp;
 
 use super::Service;
 use crate::scans::error::ScanError;
@@ -58,6 +60,17 @@ pub(in crate::scans) fn is_line(line: &[u8]) -> bool {
     record(line.trim_ascii()).is_ok()
 }
 
+/// The parts of a line.
+pub(super) struct Line<'a> {
+    pub(super) status: &'a str,
+    pub(super) protocol: &'a str,
+    pub(super) port: u16,
+    pub(super) address: IpAddr,
+    pub(super) time: Option<Timestamp>,
+    /// Empty, or a blank, what was extracted, a blank, and the text.
+    pub(super) rest: &'a str,
+}
+
 fn record(line: &[u8]) -> Result<Record, String> {
     let line = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     let mut words = line.splitn(6, ' ');
@@ -65,20 +78,26 @@ fn record(line: &[u8]) -> Result<Record, String> {
         |name: &str| words.next().filter(|word| !word.is_empty()).ok_or(format!("it ends before its {name}"));
     let (status, protocol, port) = (word("status")?, word("protocol")?, word("port")?);
     let (address, time) = (word("address")?, word("time")?);
-    let state = match status {
-        "open" | "banner" => State::Open,
-        "closed" => State::Closed,
-        _ => return Err("it says neither open nor closed nor banner".to_owned()),
-    };
-    let transport = protocol.parse().map_err(|error| format!("{error}"))?;
-    let number = port.parse().map_err(|_| format!("{:?} is no port number", port.get(..40).unwrap_or(port)))?;
+    let port = port.parse().map_err(|_| format!("{:?} is no port number", port.get(..40).unwrap_or(port)))?;
     let address = parse_address(address).map_err(|error| error.to_string())?;
     let rest = words.next().map_or_else(String::new, |rest| format!(" {rest}"));
-    let kept = format!("{status} {protocol} {port}{rest}");
-    let seen = service(kept.as_bytes()).as_ref().and_then(Service::seen);
-    let mut evidence = vec![Evidence::new(EvidenceKind::MasscanRecord, kept)];
-    evidence.extend(seen);
-    Ok(Record { address, port: number, transport, state, time: epoch(time), evidence })
+    Line { status, protocol, port, address, time: epoch(time), rest: &rest }.record()
+}
+
+impl Line<'_> {
+    pub(super) fn record(&self) -> Result<Record, String> {
+        let state = match self.status {
+            "open" | "banner" => State::Open,
+            "closed" => State::Closed,
+            _ => return Err("it says neither open nor closed nor banner".to_owned()),
+        };
+        let transport = self.protocol.parse().map_err(|error| format!("{error}"))?;
+        let kept = format!("{} {} {}{}", self.status, self.protocol, self.port, self.rest);
+        let seen = service(kept.as_bytes()).as_ref().and_then(Service::seen);
+        let mut evidence = vec![Evidence::new(EvidenceKind::MasscanRecord, kept)];
+        evidence.extend(seen);
+        Ok(Record { address: self.address, port: self.port, transport, state, time: self.time, evidence })
+    }
 }
 
 /// What a line without address and time says of the service.
@@ -102,6 +121,19 @@ fn plain(banner: &str) -> String {
         rest = digits.map_or(after, |digits| after.get(digits.len()..).unwrap_or_default());
     }
     text + rest
+}
+
+/// The text of a banner, as masscan writes it.
+pub(super) fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'<' | b'>' | b'&' | b'\\' | b'"' | b'\'' => text.push_str(&format!("\\x{byte:02x}")),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -162,11 +194,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_banner_of_any_bytes_reads_back(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
-            let escaped: String = bytes.iter().map(|byte| match byte {
-                b'<' | b'>' | b'&' | b'\\' | b'"' | b'\'' => format!("\\x{byte:02x}"),
-                b' '..=b'~' => char::from(*byte).to_string(),
-                _ => format!("\\x{byte:02x}"),
-            }).collect();
+            let escaped = escaped(&bytes);
             let read = service(format!("banner tcp 1 ssh {escaped}").as_bytes()).expect("a service");
             let back: Vec<u8> = read.banner.chars().filter_map(|one| u8::try_from(u32::from(one)).ok()).collect();
             prop_assert_eq!(back, bytes);
