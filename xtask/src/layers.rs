@@ -10,10 +10,11 @@ use serde_json::Value;
 /// Every crate with those it may use. What is not here may not be.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("hinomi-model", &[]),
+    ("hinomi-netio", &[]),
     ("hinomi-wire", &["hinomi-model"]),
     ("hinomi-identify", &["hinomi-model", "hinomi-wire"]),
     ("hinomi-town", &["hinomi-model"]),
-    ("hinomi-survey", &["hinomi-model", "hinomi-wire"]),
+    ("hinomi-survey", &["hinomi-model", "hinomi-wire", "hinomi-netio"]),
     ("hinomi-flow", &["hinomi-model", "hinomi-wire"]),
     ("hinomi-lake", &["hinomi-model"]),
     ("hinomi-share", &["hinomi-model", "hinomi-lake"]),

@@ -29,6 +29,7 @@ use crate::cli::rules::Folders;
 use crate::cli::serve::USUAL_PORT;
 use crate::cli::survey::{Choice, plan};
 use crate::cli::town::tell_notes;
+use crate::engine::EngineOptions;
 use crate::output;
 use crate::state::State;
 use crate::townfile;
@@ -125,7 +126,7 @@ fn survey(
     let signed = sign(scope(town, SystemClock.now()).write()?.as_bytes(), &key)?;
     std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
     let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
-    let choice = Choice { named: None, new: false, ports: None, seed: 1 };
+    let choice = Choice { named: None, new: false, ports: None, seed: 1, engine: EngineOptions::default() };
     let plan = plan(state, lake, authorised, &choice)?;
     Ok(tokio::spawn(async move {
         match plan.run(&watched, stop).await {

@@ -6,6 +6,7 @@
 mod campaigns;
 mod cli;
 mod demo;
+mod engine;
 mod identifier;
 mod limits;
 mod output;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use hours::{Hours, HoursError};
 pub use ports::{PortSet, PortsError};
 pub use probe::{Probe, UnknownProbe};
-pub use reserved::{Reserved, reserved};
+pub use reserved::{Reserved, reserved, reserved_blocks};
 
 use crate::address::Transport;
 use crate::time::Timestamp;

@@ -25,6 +25,12 @@ pub struct Config {
     pub handshakes: u32,
     /// How many services of one host must be without sense before all of them are taken for none.
     pub pseudo_ports: usize,
+    /// Whether what answers is asked what it is.
+    pub grab: bool,
+    /// How long answers to bare frames are waited for.
+    pub answer_wait: Duration,
+    /// Shortest time between two bare frames to the same target.
+    pub spacing: Duration,
     /// Sightings handed to the store in one step, at most.
     pub batch_sightings: usize,
     /// Longest time a sighting waits to be stored.
@@ -46,6 +52,9 @@ impl Default for Config {
             connection_bytes: 64 * 1024,
             handshakes: 5,
             pseudo_ports: 12,
+            grab: true,
+            answer_wait: Duration::from_secs(8),
+            spacing: Duration::from_secs(10),
             batch_sightings: 2_000,
             batch_time: Duration::from_millis(700),
             contact: String::new(),
@@ -72,6 +81,8 @@ impl Config {
             banner_wait: Duration::from_millis(1_000),
             reply_wait: Duration::from_secs(3),
             connection_time: Duration::from_secs(8),
+            answer_wait: Duration::from_millis(1_000),
+            spacing: Duration::from_millis(1_000),
             ..Self::default()
         }
     }

@@ -1,31 +1,86 @@
 //! Engines find out which targets answer. All fit behind one trait, chosen by what the machine allows.
 //!
-//! An engine takes [`Job`]s and gives a [`Found`] for each, in any order. The engine here opens ordinary connections and
-//! needs no privilege: its discovery is at the same time the first handshake of the grab. An engine that sends bare
-//! frames answers [`Opened::Known`], and the grab connects on its own; it asks the same [`Door`] for a permit a frame.
+//! An engine takes [`Work`], a leg of a campaign from where it was left, and sends [`Tidings`]: what it found, target by
+//! target or, where nothing answered, range by range. [`ConnectEngine`] opens ordinary connections and needs no
+//! privilege: its discovery is at the same time the first handshake of the grab. [`FrameEngine`] sends bare frames and
+//! answers [`Opened::Known`]; the grab then connects on its own. Both ask the same door for every packet.
 
 mod connect;
+#[cfg(target_os = "linux")]
+mod frame;
 mod patience;
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use hinomi_model::{CampaignId, ServiceKey, Transport};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 pub use connect::ConnectEngine;
+#[cfg(target_os = "linux")]
+pub use frame::{FrameEngine, Frames, NoWay};
 
+use crate::campaign::{Coverage, Leg, Progress};
 use crate::error::SurveyError;
 use crate::pace::HostTurn;
 use crate::scope::{Connection, Datagrams, Refused};
 
+/// What is left to do of a leg.
+pub struct Work {
+    /// The campaign it belongs to.
+    pub campaign: CampaignId,
+    /// Which job: another scope, other ports or another seed is another job.
+    pub job: String,
+    /// The leg.
+    pub leg: Arc<Leg>,
+    /// What is done already, of the whole campaign.
+    pub done: Progress,
+    /// Becomes true when the survey is told to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Work {
+    /// Whether the survey was told to stop.
+    pub fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// The first position that is not done.
+    pub fn start(&self) -> u64 {
+        let positions = self.leg.positions();
+        self.done.watermark().clamp(positions.start, positions.end)
+    }
+}
+
+/// What engines tell.
+pub enum Tidings {
+    /// What came of one target.
+    Found(Found),
+    /// Positions that are settled.
+    Passed(Passed),
+    /// What is known of those who were missed.
+    Coverage(Coverage),
+}
+
+/// Positions that are settled: nothing answered, or it was found at another position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Which positions.
+    pub positions: Range<u64>,
+    /// Those among them that were [`Found`], which speak for themselves.
+    pub except: Vec<u64>,
+    /// How many of the rest are visits to a target.
+    pub visits: u64,
+}
+
 /// One target to visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Its step in the walk.
-    pub step: u64,
+    /// Its position in the campaign.
+    pub position: u64,
     /// What to visit.
     pub key: ServiceKey,
 }
@@ -79,8 +134,15 @@ pub type Running = Pin<Box<dyn Future<Output = Result<(), SurveyError>> + Send>>
 /// Finds out which targets answer.
 pub trait Engine: Send + Sync {
     /// Its name, as users see it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> String;
 
-    /// Works until `jobs` ends and every job has its [`Found`]. Waits when `found` is full: who stores sets the pace.
-    fn discover(self: Arc<Self>, jobs: mpsc::Receiver<Job>, found: mpsc::Sender<Found>) -> Running;
+    /// Whether it can visit targets of this transport.
+    fn takes(&self, transport: Transport) -> bool;
+
+    /// How often it visits each target; twice and spaced, where it estimates how many it missed.
+    fn passes(&self) -> u32;
+
+    /// Works until every position of the leg is told of, or until told to stop. Waits when `tidings` is full: who stores
+    /// sets the pace.
+    fn discover(self: Arc<Self>, work: Work, tidings: mpsc::Sender<Tidings>) -> Running;
 }

@@ -26,9 +26,13 @@ pub mod pace;
 pub mod scope;
 pub mod sweep;
 
-pub use campaign::{Account, Campaign, Report, Survey, Told};
+pub use campaign::{Account, Campaign, Coverage, Order, Report, Share, Survey, Told};
 pub use config::Config;
 pub use engine::{ConnectEngine, Engine};
+#[cfg(target_os = "linux")]
+pub use hinomi_netio::Backend;
+#[cfg(target_os = "linux")]
+pub use engine::{FrameEngine, Frames, NoWay};
 pub use error::SurveyError;
 pub use import::{ImportReport, import};
 pub use metrics::{Counts, Metrics};

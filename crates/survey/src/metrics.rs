@@ -58,14 +58,26 @@ impl Metrics {
         self.reason(&format!("refused: {}", text.split(':').next().unwrap_or("other")));
     }
 
+    /// Frames that a door did not let out.
+    pub(crate) fn refused_frames(&self, frames: u64) {
+        self.reasons("refused: frame", frames);
+    }
+
     /// Something went wrong for this reason. Reasons are fixed texts, never what a host said.
     pub fn reason(&self, reason: &str) {
+        self.reasons(reason, 1);
+    }
+
+    pub(crate) fn reasons(&self, reason: &str, times: u64) {
+        if times == 0 {
+            return;
+        }
         let mut reasons = match self.by_reason.lock() {
             Ok(reasons) => reasons,
             Err(poisoned) => poisoned.into_inner(),
         };
         let known = reasons.len() < MAX_REASONS || reasons.contains_key(reason);
-        *reasons.entry(if known { reason.to_owned() } else { "other".to_owned() }).or_default() += 1;
+        *reasons.entry(if known { reason.to_owned() } else { "other".to_owned() }).or_default() += times;
     }
 
     pub(crate) fn sent(&self, packets: u64) {
@@ -76,8 +88,8 @@ impl Metrics {
         self.bytes_received.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(crate) fn target_done(&self) {
-        self.targets_done.fetch_add(1, Relaxed);
+    pub(crate) fn targets_done(&self, targets: u64) {
+        self.targets_done.fetch_add(targets, Relaxed);
     }
 
     pub(crate) fn resumed(&self, targets: u64) {
@@ -89,12 +101,18 @@ impl Metrics {
         self.open.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn closed(&self) {
-        self.closed.fetch_add(1, Relaxed);
+    pub(crate) fn closed(&self, targets: u64) {
+        self.closed.fetch_add(targets, Relaxed);
     }
 
-    pub(crate) fn silent(&self) {
-        self.silent.fetch_add(1, Relaxed);
+    pub(crate) fn silent(&self, targets: u64) {
+        self.silent.fetch_add(targets, Relaxed);
+    }
+
+    /// One that was counted as silent answered after all.
+    pub(crate) fn not_silent(&self) {
+        // Never below zero: it may have been counted by an earlier run.
+        let _ = self.silent.fetch_update(Relaxed, Relaxed, |silent| silent.checked_sub(1));
     }
 
     pub(crate) fn pseudo(&self) {

@@ -1,121 +1,170 @@
 //! How fast: token buckets in total, per prefix and per host, and a limit on connections to one host.
 //!
 //! A bucket holds at most a tenth of a second's worth, so bursts stay short. Waiting is by timer, never by spinning.
-//! State is kept for hosts and prefixes that are being worked on, and dropped when they are not: memory follows the
-//! number of probes in flight, not the size of the range.
+//! Everything that a survey sends takes from the same buckets: connections and datagrams wait for their turn
+//! ([`Pace::packet`]), a sender of frames asks whether it may go now ([`Pace::allowance`], [`Pace::may_send`]).
+//!
+//! Buckets of prefixes and hosts lie in tables of fixed size, found by a hash. Two that fall into one place share its
+//! budget: that slows a survey down a little and never makes it faster than its scope permits.
+
+mod bucket;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hinomi_model::address::to_u128;
 use hinomi_model::scope::Rate;
-use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use bucket::{Bucket, Table};
+
+/// Places for prefixes and for hosts.
+const PREFIXES: usize = 1 << 16;
+const HOSTS: usize = 1 << 20;
+/// The pace of a survey that was not slowed down.
+const FULL: u32 = 1_000;
+
 /// Keeps a survey within the rates of its scope.
 pub struct Pace {
-    total: Bucket,
+    began: Instant,
     rate: Rate,
-    prefixes: Mutex<HashMap<IpNet, Arc<Bucket>>>,
-    hosts: Mutex<HashMap<IpAddr, Arc<HostPace>>>,
-}
-
-struct HostPace {
-    bucket: Bucket,
-    connections: Arc<Semaphore>,
+    total: Bucket,
+    /// None where the total is the narrower limit anyway.
+    prefixes: Option<Table>,
+    hosts: Option<Table>,
+    connections: Mutex<HashMap<IpAddr, Arc<Semaphore>>>,
+    /// Thousandths of the permitted total that are made use of.
+    share: AtomicU32,
 }
 
 /// The right to work on one host. Connections stay within the limit as long as each is made under one of these.
 pub struct HostTurn {
     _connection: OwnedSemaphorePermit,
-    host: Arc<HostPace>,
-    prefix: Arc<Bucket>,
+    address: IpAddr,
 }
 
 impl Pace {
     /// A pace for these rates.
     pub fn new(rate: Rate) -> Self {
-        let total = Bucket::new(rate.total_pps);
-        Self { total, rate, prefixes: Mutex::new(HashMap::new()), hosts: Mutex::new(HashMap::new()) }
+        let table = |rate_pps: u32, places| (rate_pps < rate.total_pps).then(|| Table::new(rate_pps, places));
+        Self {
+            began: Instant::now(),
+            rate,
+            total: Bucket::new(rate.total_pps),
+            prefixes: table(rate.per_prefix_pps, PREFIXES),
+            hosts: table(rate.per_host_pps, HOSTS),
+            connections: Mutex::default(),
+            share: AtomicU32::new(FULL),
+        }
     }
 
     /// Waits until one more connection to this host is permitted.
     pub async fn turn(&self, address: IpAddr) -> Option<HostTurn> {
-        let host = self.host(address);
-        let prefix = self.prefix(address);
-        let connection = Arc::clone(&host.connections).acquire_owned().await.ok()?;
-        Some(HostTurn { _connection: connection, host, prefix })
+        let limit = usize::from(self.rate.per_host_connections);
+        let of_host = Arc::clone(lock(&self.connections).entry(address).or_insert_with(|| Arc::new(Semaphore::new(limit))));
+        let connection = of_host.acquire_owned().await.ok()?;
+        Some(HostTurn { _connection: connection, address })
     }
 
     /// Waits until one more packet may be sent under this turn.
     pub async fn packet(&self, turn: &HostTurn) {
-        turn.host.bucket.take().await;
-        turn.prefix.take().await;
-        self.total.take().await;
+        let (host, prefix) = names(turn.address);
+        let now = self.now_ns();
+        let starts = [
+            self.hosts.as_ref().map_or(0, |table| table.of(host).take(1, now)),
+            self.prefixes.as_ref().map_or(0, |table| table.of(prefix).take(1, now)),
+            self.total.take(1, now),
+        ];
+        let start = starts.into_iter().max().unwrap_or(0);
+        if start > now {
+            tokio::time::sleep_until(self.began + Duration::from_nanos(start)).await;
+        }
     }
 
-    /// Forgets hosts and prefixes that nobody works on and whose buckets are full again.
+    /// How many packets the total permits at this moment, up to `want`. Those that are sent are told with
+    /// [`Pace::spent`].
+    ///
+    /// # Errors
+    /// How long to wait, when it permits none.
+    pub fn allowance(&self, want: u32) -> Result<u32, Duration> {
+        let now = self.now_ns();
+        match self.total.room(now) {
+            0 => Err(Duration::from_nanos(self.total.start(now).saturating_sub(now).max(1))),
+            room => Ok(room.min(want)),
+        }
+    }
+
+    /// These packets of the allowance were sent.
+    pub fn spent(&self, packets: u32) {
+        self.total.take(packets, self.now_ns());
+    }
+
+    /// Whether prefix and host permit one more packet to this address now; it is taken from their budgets if so.
+    ///
+    /// # Errors
+    /// How long to wait, when they do not.
+    pub fn may_send(&self, address: IpAddr) -> Result<(), Duration> {
+        if self.hosts.is_none() && self.prefixes.is_none() {
+            return Ok(());
+        }
+        let (host, prefix) = names(address);
+        let now = self.now_ns();
+        let of_host = self.hosts.as_ref().map(|table| table.of(host));
+        let of_prefix = self.prefixes.as_ref().map(|table| table.of(prefix));
+        let both = || [of_host.as_ref(), of_prefix.as_ref()].into_iter().flatten();
+        let start = both().map(|bucket| bucket.start(now)).max().unwrap_or(0);
+        if start > now {
+            return Err(Duration::from_nanos(start - now));
+        }
+        both().for_each(|bucket| {
+            bucket.take(1, now);
+        });
+        Ok(())
+    }
+
+    /// Makes use of a share of what is permitted, from now on.
+    pub fn slow_to(&self, share: f64) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 1000")]
+        let thousandths = (share * f64::from(FULL)).clamp(1.0, f64::from(FULL)) as u32;
+        self.share.store(thousandths, Relaxed);
+        let rate = u64::from(self.rate.total_pps) * u64::from(thousandths) / u64::from(FULL);
+        self.total.set_rate(u32::try_from(rate).unwrap_or(u32::MAX));
+    }
+
+    /// The total that is made use of at this moment, in packets a second.
+    pub fn total_pps(&self) -> u32 {
+        let rate = u64::from(self.rate.total_pps) * u64::from(self.share.load(Relaxed)) / u64::from(FULL);
+        u32::try_from(rate).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Forgets hosts that nobody is connected to.
     pub fn sweep(&self) {
-        let now = Instant::now();
-        lock(&self.hosts).retain(|_, host| Arc::strong_count(host) > 1 || !host.bucket.is_full(now));
-        lock(&self.prefixes).retain(|_, bucket| Arc::strong_count(bucket) > 1 || !bucket.is_full(now));
+        lock(&self.connections).retain(|_, host| Arc::strong_count(host) > 1);
     }
 
-    fn host(&self, address: IpAddr) -> Arc<HostPace> {
-        let make = || {
-            Arc::new(HostPace {
-                bucket: Bucket::new(self.rate.per_host_pps),
-                connections: Arc::new(Semaphore::new(usize::from(self.rate.per_host_connections))),
-            })
-        };
-        Arc::clone(lock(&self.hosts).entry(address).or_insert_with(make))
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
 
-    fn prefix(&self, address: IpAddr) -> Arc<Bucket> {
-        let length = if address.is_ipv4() { 24 } else { 48 };
-        let prefix = IpNet::new(address, length).map_or(IpNet::from(address), |prefix| prefix.trunc());
-        let make = || Arc::new(Bucket::new(self.rate.per_prefix_pps));
-        Arc::clone(lock(&self.prefixes).entry(prefix).or_insert_with(make))
+/// The numbers under which a host and its prefix (/24 or /48) have their buckets.
+fn names(address: IpAddr) -> (u64, u64) {
+    match address {
+        IpAddr::V4(four) => (u64::from(u32::from(four)), u64::from(u32::from(four) >> 8) | 1 << 40),
+        IpAddr::V6(_) => {
+            let bits = to_u128(address);
+            let (high, low) = ((bits >> 64) as u64, (bits & u128::from(u64::MAX)) as u64);
+            (high.rotate_left(29) ^ low, high >> 16 | 1 << 63)
+        }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A token bucket, kept as the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371).
-struct Bucket {
-    interval: Duration,
-    burst: Duration,
-    full_at: Mutex<Instant>,
-}
-
-/// The longest burst: a tenth of a second's worth, at least one packet.
-const BURST: Duration = Duration::from_millis(100);
-
-impl Bucket {
-    fn new(rate_pps: u32) -> Self {
-        let interval = Duration::from_secs(1) / rate_pps.max(1);
-        Self { interval, burst: BURST.max(interval), full_at: Mutex::new(Instant::now()) }
-    }
-
-    async fn take(&self) {
-        let wait_until = {
-            let now = Instant::now();
-            let mut full_at = lock(&self.full_at);
-            *full_at = (*full_at).max(now) + self.interval;
-            full_at.checked_sub(self.burst).filter(|start| *start > now)
-        };
-        if let Some(moment) = wait_until {
-            tokio::time::sleep_until(moment).await;
-        }
-    }
-
-    fn is_full(&self, now: Instant) -> bool {
-        *lock(&self.full_at) <= now
-    }
 }
 
 #[cfg(test)]
@@ -137,15 +186,53 @@ mod tests {
         start.elapsed()
     }
 
+    fn near(spent: Duration, seconds: f64) -> bool {
+        (spent.as_secs_f64() - seconds).abs() < 0.15
+    }
+
     #[tokio::test(start_paused = true)]
     async fn each_budget_holds() {
-        let near = |spent: Duration, seconds: f64| (spent.as_secs_f64() - seconds).abs() < 0.15;
         let by_host = Pace::new(rate(1_000_000, 1_000_000, 10));
         assert!(near(spent(&by_host, &["10.0.0.1"], 100).await, 10.0));
         let by_prefix = Pace::new(rate(1_000_000, 10, 1_000_000));
         assert!(near(spent(&by_prefix, &["10.0.0.1", "10.0.0.2"], 50).await, 10.0));
         let by_total = Pace::new(rate(10, 1_000_000, 1_000_000));
         assert!(near(spent(&by_total, &["10.0.0.1", "10.9.0.2"], 50).await, 10.0));
+    }
+
+    /// Sends frames as fast as every budget allows, for so many addresses in turn; gives how long it took.
+    async fn framed(pace: &Pace, addresses: &[&str], packets: usize) -> Duration {
+        let start = Instant::now();
+        let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        for address in addresses.iter().cycle().take(packets) {
+            while let Err(wait) = pace.allowance(1) {
+                tokio::time::advance(wait).await;
+            }
+            while let Err(wait) = pace.may_send(*address) {
+                tokio::time::advance(wait).await;
+            }
+            pace.spent(1);
+        }
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_keep_the_same_budgets() {
+        assert!(near(framed(&Pace::new(rate(1_000_000, 1_000_000, 10)), &["10.0.0.1"], 100).await, 10.0));
+        assert!(near(framed(&Pace::new(rate(1_000_000, 10, 1_000_000)), &["10.0.0.1", "10.0.0.2"], 100).await, 10.0));
+        assert!(near(framed(&Pace::new(rate(10, 1_000_000, 1_000_000)), &["10.0.0.1", "10.9.0.2"], 100).await, 10.0));
+        let six = ["2001:db8::1", "2001:db8:0:1::2"];
+        assert!(near(framed(&Pace::new(rate(1_000_000, 10, 1_000_000)), &six, 100).await, 10.0), "one /48");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_of_the_total_is_made_use_of() {
+        let pace = Pace::new(rate(1_000, 1_000, 1_000));
+        pace.slow_to(0.1);
+        assert_eq!(pace.total_pps(), 100);
+        assert!(near(framed(&pace, &["10.0.0.1"], 1_000).await, 10.0));
+        pace.slow_to(1.0);
+        assert!(near(framed(&pace, &["10.0.0.1"], 1_000).await, 1.0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -157,8 +244,7 @@ mod tests {
         assert!(second.is_err(), "the second connection waits");
         drop(first);
         assert!(pace.turn(address).await.is_some());
-        tokio::time::advance(Duration::from_secs(5)).await;
         pace.sweep();
-        assert!(lock(&pace.hosts).is_empty() && lock(&pace.prefixes).is_empty());
+        assert!(lock(&pace.connections).is_empty());
     }
 }

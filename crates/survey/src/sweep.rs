@@ -5,11 +5,15 @@
 //! (there are few: `p` is the very next prime). Position `k` is `g^k`, so to stop, resume or share a walk is to
 //! remember or divide a range of exponents. The generator is drawn from the seed and is not small.
 
+mod walk;
+
 use std::net::IpAddr;
 
 use hinomi_model::address::{bounds, from_u128};
 use hinomi_model::{ServiceKey, Transport};
 use ipnet::IpNet;
+
+pub use walk::{Ladder, Steps, Walk};
 
 /// The most targets of one job.
 pub const MAX_TARGETS: u64 = 1 << 44;
@@ -78,6 +82,11 @@ impl Targets {
         self.addresses
     }
 
+    /// The ports, each with its transport.
+    pub fn ports(&self) -> &[(Transport, u16)] {
+        &self.ports
+    }
+
     /// The target of this number, counted from 0: all addresses for the first port, then all for the second.
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
         let place = index % self.addresses;
@@ -88,138 +97,6 @@ impl Targets {
         let address: IpAddr = from_u128(first + u128::from(place - before));
         Some(ServiceKey { address, port, transport })
     }
-}
-
-/// A walk over the numbers `0..n`, each once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Walk {
-    n: u64,
-    prime: u64,
-    generator: u64,
-}
-
-impl Walk {
-    /// A walk over `0..n` in the order that the seed gives. `n` is at most [`MAX_TARGETS`].
-    pub fn new(n: u64, seed: u64) -> Self {
-        let prime = next_prime(n.clamp(2, MAX_TARGETS));
-        Self { n, prime, generator: generator(prime, seed) }
-    }
-
-    /// How many steps the walk has; a few of them yield nothing.
-    pub const fn steps(&self) -> u64 {
-        self.prime - 1
-    }
-
-    /// The steps from `from` on, each with its number.
-    pub fn from(&self, from: u64) -> Steps {
-        Steps { walk: *self, step: from, value: power(self.generator, from + 1, self.prime) }
-    }
-}
-
-/// An iterator over the steps of a walk: the step's number, and the index it yields if any.
-#[derive(Clone, Copy, Debug)]
-pub struct Steps {
-    walk: Walk,
-    step: u64,
-    value: u64,
-}
-
-impl Iterator for Steps {
-    type Item = (u64, Option<u64>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.step >= self.walk.steps() {
-            return None;
-        }
-        let step = self.step;
-        let index = (self.value <= self.walk.n).then(|| self.value - 1);
-        self.step += 1;
-        self.value = times(self.value, self.walk.generator, self.walk.prime);
-        Some((step, index))
-    }
-}
-
-fn times(a: u64, b: u64, modulus: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b) % u128::from(modulus);
-    u64::try_from(product).unwrap_or(0)
-}
-
-fn power(base: u64, exponent: u64, modulus: u64) -> u64 {
-    let (mut result, mut square, mut rest) = (1, base % modulus, exponent);
-    while rest > 0 {
-        if rest & 1 == 1 {
-            result = times(result, square, modulus);
-        }
-        square = times(square, square, modulus);
-        rest >>= 1;
-    }
-    result
-}
-
-/// Miller-Rabin with bases that decide every number below 2^64 (Sorenson and Webster, 2015).
-fn is_prime(n: u64) -> bool {
-    const BASES: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
-    if n < 2 || BASES.iter().any(|base| n != *base && n.is_multiple_of(*base)) {
-        return false;
-    }
-    if BASES.contains(&n) {
-        return true;
-    }
-    let shift = (n - 1).trailing_zeros();
-    let odd = (n - 1) >> shift;
-    BASES.iter().all(|base| {
-        let mut value = power(*base, odd, n);
-        if value == 1 || value == n - 1 {
-            return true;
-        }
-        (1..shift).any(|_| {
-            value = times(value, value, n);
-            value == n - 1
-        })
-    })
-}
-
-fn next_prime(n: u64) -> u64 {
-    (n + 1..).find(|candidate| is_prime(*candidate)).unwrap_or(2)
-}
-
-/// The prime factors of a number, by trial division: at most a few million steps for [`MAX_TARGETS`].
-fn prime_factors(number: u64) -> Vec<u64> {
-    let (mut rest, mut factors, mut divisor) = (number, Vec::new(), 2);
-    while divisor * divisor <= rest {
-        if rest.is_multiple_of(divisor) {
-            factors.push(divisor);
-            while rest.is_multiple_of(divisor) {
-                rest /= divisor;
-            }
-        }
-        divisor += 1;
-    }
-    if rest > 1 {
-        factors.push(rest);
-    }
-    factors
-}
-
-/// A generator of the multiplicative group modulo `prime`, chosen by the seed.
-fn generator(prime: u64, seed: u64) -> u64 {
-    let factors = prime_factors(prime - 1);
-    let mut state = seed;
-    loop {
-        state = mix(state);
-        let candidate = 1 + state % (prime - 1);
-        if factors.iter().all(|factor| power(candidate, (prime - 1) / factor, prime) != 1) {
-            return candidate;
-        }
-    }
-}
-
-/// One step of SplitMix64 (Steele, Lea and Flood, 2014).
-fn mix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -260,6 +137,19 @@ mod tests {
             let mut seen: Vec<u64> = first.chain(walk.from(cut)).filter_map(|(_, index)| index).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..n).collect::<Vec<_>>());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_ladder_yields_what_the_walk_yields(n in 1u64..MAX_TARGETS, seed: u64, from: u64) {
+            let walk = Walk::new(n, seed);
+            let ladder = walk.ladder();
+            for (step, index) in walk.from(from % walk.steps()).take(20) {
+                prop_assert_eq!(ladder.at(step), index);
+            }
+            prop_assert_eq!(ladder.at(walk.steps()), None);
         }
     }
 

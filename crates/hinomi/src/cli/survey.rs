@@ -9,11 +9,14 @@ use clap::Args;
 use hinomi_lake::Lake;
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
-use hinomi_survey::{Authorised, Campaign, Config, ConnectEngine, Door, Metrics, OptOut, Pace, Report, Survey, Told};
+use hinomi_survey::{
+    Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, OptOut, Order, Pace, Report, Survey, Told,
+};
 use tokio::sync::watch;
 
 use super::Common;
 use super::rules::Folders;
+use crate::engine::EngineOptions;
 use crate::state::State;
 use crate::watch::{Watch, until_told_to_stop};
 use crate::{limits, output};
@@ -39,6 +42,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
+    engine: EngineOptions,
+    #[command(flatten)]
     rules: Folders,
 }
 
@@ -47,7 +52,8 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let authorised = super::scope::load(common, &options.scope)?;
     let lake = state.open_lake()?;
     let ports = wanted_ports(&options);
-    let choice = Choice { named: options.campaign, new: options.new, ports, seed: options.seed };
+    let choice =
+        Choice { named: options.campaign, new: options.new, ports, seed: options.seed, engine: options.engine };
     let plan = plan(&state, &lake, authorised, &choice)?;
     output::talk(&format!(
         "campaign {}: {} targets on {} addresses, authorised by {} ({})",
@@ -84,6 +90,7 @@ pub(crate) struct Choice {
     pub(crate) new: bool,
     pub(crate) ports: Option<Vec<(Transport, u16)>>,
     pub(crate) seed: u64,
+    pub(crate) engine: EngineOptions,
 }
 
 /// A survey that is ready to run.
@@ -98,18 +105,18 @@ pub(crate) fn plan(state: &State, lake: &Arc<Lake>, authorised: Authorised, choi
     let base = if near { Config::near() } else { Config::default() };
     let contact = &authorised.scope().contact;
     let contact = if contact.page.is_empty() { &contact.email } else { &contact.page };
-    let config = Config { concurrency: limits::connections(), contact: contact.clone(), ..base };
+    let config = choice.engine.configured(Config { concurrency: limits::connections(), contact: contact.clone(), ..base });
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
     let opt_out = state.opt_out()?;
     tokio::spawn(keep_reading(Arc::downgrade(&opt_out), state.opt_out_path()));
     let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default()));
     let door = Arc::new(door);
-    let campaign = choose(lake, &door, choice)?;
-    let engine = Arc::new(ConnectEngine::new(Arc::clone(&door), Arc::clone(&pace), &config));
+    let engines = choice.engine.engines(state, &door, &pace, &config)?;
+    let campaign = choose(lake, &door, &engines, choice)?;
     let survey = Survey {
         door,
-        engine,
+        engines,
         pace,
         sink: lake.clone(),
         clock,
@@ -139,8 +146,9 @@ async fn keep_reading(list: Weak<OptOut>, path: PathBuf) {
 const MOST_CAMPAIGNS: u32 = 100_000;
 
 /// The campaign named; or the last of this scope if it is unfinished and the same job; or a new one.
-fn choose(lake: &Arc<Lake>, door: &Door, choice: &Choice) -> Result<Campaign> {
-    let make = |id| Campaign::new(id, door, choice.ports.as_deref(), choice.seed);
+fn choose(lake: &Arc<Lake>, door: &Door, engines: &[Arc<dyn Engine>], choice: &Choice) -> Result<Campaign> {
+    let order = Order { ports: choice.ports.as_deref(), seed: choice.seed, share: choice.engine.share };
+    let make = |id| Campaign::new(id, door, &order, engines);
     if let Some(id) = &choice.named {
         return Ok(make(id.clone())?);
     }
@@ -185,6 +193,12 @@ fn show(common: &Common, report: &Report) -> Result<()> {
         "campaign {} {state}: {} of {} targets, {} open, {} closed, {} silent, {} pseudo, {seconds:.1} s",
         report.campaign, counts.targets_done, report.targets, counts.open, counts.closed, counts.silent, counts.pseudo,
     ))?;
+    if let Some(missed) = report.coverage.as_ref().and_then(Coverage::missed) {
+        output::line(&format!(
+            "  missed: about {:.0} open targets ({:.0} to {:.0} with 95% confidence)",
+            missed.estimate, missed.low, missed.high
+        ))?;
+    }
     for (reason, count) in &counts.by_reason {
         output::line(&format!("  {count:>8}  {reason}"))?;
     }

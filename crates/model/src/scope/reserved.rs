@@ -71,6 +71,12 @@ fn v6_block(entry: &V6) -> Option<(IpNet, When, &'static str)> {
     Ipv6Net::new((*segments).into(), *length).ok().map(|net| (IpNet::V6(net), *when, *name))
 }
 
+/// Every reserved block.
+pub fn reserved_blocks() -> impl Iterator<Item = IpNet> {
+    let four = BLOCKS_V4.iter().filter_map(v4_block).map(|(net, ..)| net);
+    four.chain(BLOCKS_V6.iter().filter_map(v6_block).map(|(net, ..)| net))
+}
+
 /// The reserved block that forbids this address, if one does. `range` is the range of the scope that holds it.
 pub fn reserved(address: IpAddr, range: Option<IpNet>) -> Option<Reserved> {
     let found = match address {

@@ -9,6 +9,7 @@ use hinomi_model::scope::{Authority, Contact};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{CheckpointError, Stored};
+use super::coverage::Coverage;
 use crate::metrics::Counts;
 use crate::scope::Authorised;
 
@@ -36,6 +37,12 @@ pub struct Account {
     pub run: Run,
     /// What was counted over all runs.
     pub counts: Counts,
+    /// What is known of those who were missed, where targets are visited twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// What sends, as users see it.
+    #[serde(default)]
+    pub engine: String,
 }
 
 /// One run of a campaign: from a start to a stop.
@@ -83,7 +90,13 @@ pub(crate) struct Teller {
 
 impl Teller {
     /// For a run that begins now and goes on from what was stored.
-    pub(crate) fn new(by: &Authorised, targets: u64, before: Option<Account>, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        by: &Authorised,
+        engine: String,
+        targets: u64,
+        before: Option<Account>,
+        now: Timestamp,
+    ) -> Self {
         let scope = by.scope();
         let run = Run { started: now, packets_sent: 0, ended: false };
         let started = before.as_ref().map_or(now, |account| account.started);
@@ -97,6 +110,8 @@ impl Teller {
             time: now,
             run,
             counts: Counts::default(),
+            coverage: before.as_ref().and_then(|account| account.coverage.clone()),
+            engine,
         };
         Self { first, before: before.map_or_else(Counts::default, |account| account.counts) }
     }
@@ -144,6 +159,8 @@ mod tests {
             time: "2026-11-01T00:01:00Z".parse().expect("a time"),
             run: Run { started: Timestamp::from_micros(0), packets_sent: 9, ended: true },
             counts,
+            coverage: None,
+            engine: "connect".into(),
         }
     }
 

@@ -98,17 +98,24 @@ impl Progress {
 
     /// Notes that a step is done.
     pub fn finish(&mut self, step: u64) {
-        if self.contains(step) {
+        self.finish_range(step, step + 1);
+    }
+
+    /// Notes that every step from the first to before the second is done.
+    pub fn finish_range(&mut self, first: u64, end: u64) {
+        let (mut from, mut to) = (first.max(self.watermark), end);
+        if from >= to {
             return;
         }
-        let (mut from, mut to) = (step, step + 1);
-        let before = self.beyond.range(..step).next_back().map(|(a, b)| (*a, *b));
-        if let Some((left, _)) = before.filter(|(_, end)| *end == step) {
-            self.beyond.remove(&left);
-            from = left;
+        if let Some((left, reach)) = self.beyond.range(..=from).next_back().map(|(a, b)| (*a, *b))
+            && reach >= from
+        {
+            (from, to) = (left, to.max(reach));
         }
-        if let Some(end) = self.beyond.remove(&to) {
-            to = end;
+        // What begins inside or right behind is taken in.
+        while let Some((left, reach)) = self.beyond.range(from..=to).next().map(|(a, b)| (*a, *b)) {
+            self.beyond.remove(&left);
+            to = to.max(reach);
         }
         match from == self.watermark {
             true => self.watermark = to,
@@ -153,16 +160,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_a_plain_set(steps in proptest::collection::vec(0u64..60, 0..120)) {
+        fn equals_a_plain_set(steps in proptest::collection::vec((0u64..60, 1u64..9), 0..60)) {
             let (mut progress, mut plain) = (Progress::default(), BTreeSet::new());
-            for step in steps {
-                progress.finish(step);
-                plain.insert(step);
+            for (step, count) in steps {
+                match count {
+                    1 => progress.finish(step),
+                    _ => progress.finish_range(step, step + count),
+                }
+                plain.extend(step..step + count);
             }
-            for step in 0..60 {
+            for step in 0..70 {
                 prop_assert_eq!(progress.contains(step), plain.contains(&step));
             }
             prop_assert_eq!(progress.done(), u64::try_from(plain.len()).expect("small"));
+            prop_assert!(progress.beyond.iter().zip(progress.beyond.iter().skip(1)).all(|((_, end), (from, _))| end < from));
             let read = Progress::from_text(&progress.to_text("j", 60, Vec::new(), None), "j").expect("readable");
             prop_assert_eq!(read.progress, progress);
         }

@@ -6,29 +6,26 @@
 
 use std::sync::Arc;
 
-use hinomi_model::{Batch, CampaignId, Checkpoint, Clock, Evidence, Outcome, Sighting, Sink, SinkError};
+use hinomi_model::{Batch, Checkpoint, Clock, Evidence, Outcome, Sighting, Sink, SinkError};
 use tokio::sync::mpsc;
 
-use super::account::Teller;
+use super::account::{Account, Teller};
 use super::checkpoint::Progress;
+use super::coverage::Coverage;
 use super::pseudo::Judge;
+use super::run::Campaign;
 use crate::config::Config;
+use crate::engine::Passed;
 use crate::metrics::Metrics;
 
-/// What one target yielded.
-pub(crate) struct Finished {
-    pub(crate) step: u64,
-    pub(crate) came_to: CameTo,
-}
-
-/// What a step came to.
-pub(crate) enum CameTo {
-    /// It is one of the few steps that no target belongs to.
-    NoTarget,
-    /// Nothing answered that would be a sighting.
-    NoSighting,
-    /// Something answered.
-    Sighting(Seen),
+/// What is settled.
+pub(crate) enum Finished {
+    /// A target, with the sighting if something answered that is one.
+    Target(u64, Option<Box<Seen>>),
+    /// Positions at which nothing answered.
+    Passed(Passed),
+    /// What is known of those who were missed.
+    Coverage(Coverage),
 }
 
 /// A sighting with its evidence, and whether the service made any sense.
@@ -42,18 +39,23 @@ pub(crate) struct Committer {
     pub(crate) sink: Arc<dyn Sink>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) config: Config,
-    pub(crate) campaign: CampaignId,
-    pub(crate) job: String,
-    pub(crate) steps: u64,
+    pub(crate) campaign: Campaign,
     pub(crate) progress: Progress,
     pub(crate) judge: Arc<Judge>,
     pub(crate) teller: Teller,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) coverage: Option<Coverage>,
+    /// Visits that do not yet make a whole target.
+    pub(crate) visits: u64,
 }
 
 impl Committer {
-    /// Stores until the channel ends; gives the final progress.
-    pub(crate) async fn run(mut self, mut finished: mpsc::Receiver<Finished>) -> Result<Progress, SinkError> {
+    /// Stores until the channel ends; gives the final progress and what is
+    /// known of those who were missed.
+    pub(crate) async fn run(
+        mut self,
+        mut finished: mpsc::Receiver<Finished>,
+    ) -> Result<(Progress, Option<Coverage>), SinkError> {
         let mut batch = Batch::default();
         let mut tick = tokio::time::interval(self.config.batch_time);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -76,17 +78,42 @@ impl Committer {
             }
         }
         self.store(batch, true).await?;
-        Ok(self.progress)
+        Ok((self.progress, self.coverage))
     }
 
-    fn take(&mut self, target: Finished, batch: &mut Batch) {
-        self.progress.finish(target.step);
-        let seen = match target.came_to {
-            CameTo::NoTarget => return,
-            CameTo::NoSighting => return self.metrics.target_done(),
-            CameTo::Sighting(seen) => seen,
-        };
-        self.metrics.target_done();
+    fn take(&mut self, finished: Finished, batch: &mut Batch) {
+        match finished {
+            Finished::Target(position, seen) => {
+                self.progress.finish(position);
+                self.visited(position, 1);
+                if let Some(seen) = seen {
+                    self.take_sighting(*seen, batch);
+                }
+            }
+            Finished::Passed(passed) => self.pass(&passed),
+            Finished::Coverage(coverage) => self.coverage = Some(coverage),
+        }
+    }
+
+    fn pass(&mut self, passed: &Passed) {
+        let mut from = passed.positions.start;
+        for position in &passed.except {
+            self.progress.finish_range(from, *position);
+            from = position + 1;
+        }
+        self.progress.finish_range(from, passed.positions.end);
+        self.visited(passed.positions.start, passed.visits);
+    }
+
+    /// A target is done when it was visited as often as its leg says; until then its visits count in parts.
+    fn visited(&mut self, position: u64, visits: u64) {
+        let passes = self.campaign.passes_at(position);
+        self.visits += visits;
+        self.metrics.targets_done(self.visits / passes);
+        self.visits %= passes;
+    }
+
+    fn take_sighting(&mut self, seen: Seen, batch: &mut Batch) {
         batch.evidence.extend(seen.evidence);
         // What behaves like no service (a reset without a word, a tarpit) speaks against its host as silence does.
         let alone = seen.sighting.outcome == Outcome::Pseudo;
@@ -103,9 +130,12 @@ impl Committer {
 
     /// Stores a batch with the checkpoint; `ended` with the last of this run.
     async fn store(&self, mut batch: Batch, ended: bool) -> Result<(), SinkError> {
-        let account = self.teller.tell(self.metrics.counts(), self.progress.done(), ended, self.clock.now());
-        let state = self.progress.to_text(&self.job, self.steps, self.judge.suspects(), Some(account));
-        batch.checkpoint = Some(Checkpoint { campaign: self.campaign.clone(), state });
+        let done = self.campaign.targets_done(self.progress.done());
+        let account = self.teller.tell(self.metrics.counts(), done, ended, self.clock.now());
+        let account = Account { coverage: self.coverage.clone().or(account.coverage), ..account };
+        let state =
+            self.progress.to_text(&self.campaign.job, self.campaign.positions(), self.judge.suspects(), Some(account));
+        batch.checkpoint = Some(Checkpoint { campaign: self.campaign.id.clone(), state });
         let sink = Arc::clone(&self.sink);
         let stored = tokio::task::spawn_blocking(move || sink.append(batch)).await;
         let receipt = stored.map_err(|error| SinkError::Failed(error.to_string()))??;

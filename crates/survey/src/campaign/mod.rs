@@ -3,11 +3,15 @@
 mod account;
 mod checkpoint;
 mod commit;
+mod coverage;
+mod leg;
 mod pseudo;
 mod run;
 
 pub use account::{Account, Run, Told};
 pub use checkpoint::{CheckpointError, Progress};
+pub use coverage::Coverage;
+pub use leg::{Leg, Share};
 pub(crate) use commit::Seen;
 pub(crate) use pseudo::Standing;
-pub use run::{Campaign, Report, Survey};
+pub use run::{Campaign, Order, Report, Survey};

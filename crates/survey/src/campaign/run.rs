@@ -10,16 +10,18 @@ use tokio::task::JoinSet;
 
 use super::account::Teller;
 use super::checkpoint::{Progress, Resumed};
-use super::commit::{CameTo, Committer, Finished};
+use super::commit::{Committer, Finished, Seen};
+use super::coverage::Coverage;
+use super::leg::{Leg, Share};
 use super::pseudo::Judge;
 use crate::config::Config;
-use crate::engine::{Discovery, Engine, Found, Job, Opened};
+use crate::engine::{Discovery, Engine, Found, Job, Opened, Tidings, Work};
 use crate::error::SurveyError;
 use crate::grab::Grabber;
 use crate::metrics::Counts;
 use crate::pace::Pace;
 use crate::scope::Door;
-use crate::sweep::{Steps, SweepError, Targets, Walk};
+use crate::sweep::{SweepError, Targets};
 
 /// How many targets wait between two stages.
 const QUEUE: usize = 1_024;
@@ -31,49 +33,96 @@ pub struct Campaign {
     pub id: CampaignId,
     /// Identifies the job: another scope, other ports or another seed is another job.
     pub job: String,
-    targets: Targets,
-    walk: Walk,
+    /// One for each engine that has something to do, with the engine's number.
+    legs: Vec<(usize, Arc<Leg>)>,
+}
+
+/// What is asked of a campaign.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Ports, or all that the scope permits.
+    pub ports: Option<&'a [(Transport, u16)]>,
+    /// Gives the order of targets.
+    pub seed: u64,
+    /// Which part of the job.
+    pub share: Share,
 }
 
 impl Campaign {
-    /// Every address of the scope that may be probed at all, with these ports or all that the scope permits.
+    /// Every address of the scope that may be probed at all, with the ports asked for. Each is visited by the first of
+    /// the engines that takes its transport.
     ///
     /// # Errors
     /// When nothing is left or it is too much.
     pub fn new(
         id: CampaignId,
         door: &Door,
-        ports: Option<&[(Transport, u16)]>,
-        seed: u64,
+        order: &Order<'_>,
+        engines: &[Arc<dyn Engine>],
     ) -> Result<Self, SurveyError> {
         let scope = door.scope();
         let permitted = || {
             let tcp = scope.tcp.iter().map(|port| (Transport::Tcp, port));
             tcp.chain(scope.udp.iter().map(|port| (Transport::Udp, port))).collect()
         };
-        let ports: Vec<_> = ports.map_or_else(permitted, <[_]>::to_vec);
-        let targets = Targets::new(&scope.ranges, ports.clone())?;
-        refuse_if_nothing_is_permitted(door, &targets)?;
-        let job = format!("{}:{seed:x}:{ports:?}", door.authorised().digest());
+        let Order { seed, share, .. } = *order;
+        let ports: Vec<_> = order.ports.map_or_else(permitted, <[_]>::to_vec);
+        let mut job = format!("{}:{seed:x}:{ports:?}", door.authorised().digest());
+        let (mut legs, mut first) = (Vec::new(), 0);
+        for (number, engine) in engines.iter().enumerate() {
+            let is_first = |transport| engines.iter().position(|engine| engine.takes(transport)) == Some(number);
+            let of_engine: Vec<_> = ports.iter().copied().filter(|(transport, _)| is_first(*transport)).collect();
+            if of_engine.is_empty() {
+                continue;
+            }
+            let leg = Leg::new(first, Targets::new(&scope.ranges, of_engine)?, seed, share, engine.passes())?;
+            first = leg.positions().end;
+            if (engine.passes(), share) != (1, Share::WHOLE) {
+                job += &format!(":{}x{}:{share}", engine.passes(), leg.targets());
+            }
+            legs.push((number, Arc::new(leg)));
+        }
+        let start = legs.first().and_then(|(_, leg)| leg.target(0));
+        refuse_if_nothing_is_permitted(door, start.ok_or(SweepError::Empty)?)?;
         let job = hinomi_model::ContentHash::of(job.as_bytes()).to_string();
-        let walk = Walk::new(targets.len(), seed);
-        Ok(Self { id, job, targets, walk })
+        Ok(Self { id, job, legs })
     }
 
     /// How many targets.
     pub fn targets(&self) -> u64 {
-        self.targets.len()
+        self.legs.iter().map(|(_, leg)| leg.targets()).sum()
     }
 
     /// How many addresses.
     pub fn addresses(&self) -> u64 {
-        self.targets.addresses()
+        self.legs.iter().map(|(_, leg)| leg.addresses()).max().unwrap_or(0)
+    }
+
+    /// How many positions.
+    pub(crate) fn positions(&self) -> u64 {
+        self.legs.last().map_or(0, |(_, leg)| leg.positions().end)
+    }
+
+    /// How often the targets of a position are visited.
+    pub(crate) fn passes_at(&self, position: u64) -> u64 {
+        let leg = self.legs.iter().find(|(_, leg)| leg.positions().contains(&position));
+        leg.map_or(1, |(_, leg)| u64::from(leg.passes()))
+    }
+
+    /// How many targets are done when so many positions are: about, for a few positions have no target.
+    pub(crate) fn targets_done(&self, positions: u64) -> u64 {
+        let done = self.legs.iter().map(|(_, leg)| {
+            let all = leg.positions();
+            let here = positions.clamp(all.start, all.end) - all.start;
+            let share = u128::from(leg.targets()) * u128::from(here) / u128::from((all.end - all.start).max(1));
+            u64::try_from(share).unwrap_or(u64::MAX)
+        });
+        done.sum()
     }
 }
 
 /// A job of which the very first target is refused for a reason that concerns them all should say so at once.
-fn refuse_if_nothing_is_permitted(door: &Door, targets: &Targets) -> Result<(), SurveyError> {
-    let Some(first) = targets.get(0) else { return Err(SweepError::Empty.into()) };
+fn refuse_if_nothing_is_permitted(door: &Door, first: ServiceKey) -> Result<(), SurveyError> {
     match door.ask(first, Probe::Connect) {
         Err(refused) if matches!(refused.rule, Rule::NotYetValid | Rule::Expired | Rule::Hours) => {
             Err(SurveyError::NothingPermitted(refused))
@@ -86,9 +135,9 @@ fn refuse_if_nothing_is_permitted(door: &Door, targets: &Targets) -> Result<(), 
 pub struct Survey {
     /// The door its packets leave through.
     pub door: Arc<Door>,
-    /// What finds out who answers.
-    pub engine: Arc<dyn Engine>,
-    /// How fast; the same that the engine keeps.
+    /// What finds out who answers; those that the campaign was made for.
+    pub engines: Vec<Arc<dyn Engine>>,
+    /// How fast; the same that the engines keep.
     pub pace: Arc<Pace>,
     /// Where sightings go.
     pub sink: Arc<dyn Sink>,
@@ -117,6 +166,8 @@ pub struct Report {
     pub ended: Timestamp,
     /// What was counted.
     pub counts: Counts,
+    /// What is known of those who were missed, where targets were visited twice.
+    pub coverage: Option<Coverage>,
 }
 
 impl Survey {
@@ -127,24 +178,54 @@ impl Survey {
     pub async fn run(self, campaign: Campaign, stop: watch::Receiver<bool>) -> Result<Report, SurveyError> {
         let started = self.clock.now();
         let Resumed { progress, suspects, account } = self.resume(&campaign)?;
-        self.door.metrics().resumed(self.targets_of(&campaign, &progress));
-        let teller = Teller::new(self.door.authorised(), campaign.targets(), account, started);
+        self.door.metrics().resumed(campaign.targets_done(progress.done()));
+        let teller =
+            Teller::new(self.door.authorised(), self.engine_names(&campaign), campaign.targets(), account, started);
         let survey = Arc::new(self);
-        let (job_sender, jobs) = mpsc::channel(QUEUE);
-        let (found_sender, found) = mpsc::channel(QUEUE);
+        let (tidings_sender, tidings) = mpsc::channel(QUEUE);
         let (finished_sender, finished) = mpsc::channel(QUEUE);
         let judge = Arc::new(Judge::new(survey.config.pseudo_ports));
         judge.remember(suspects, |key| Sighting { campaign: Some(campaign.id.clone()), ..survey.seen_at(key) });
         let committer = survey.committer(&campaign, progress.clone(), Arc::clone(&judge), teller);
         let committer = tokio::spawn(committer.run(finished));
-        let discovery = tokio::spawn(Arc::clone(&survey.engine).discover(jobs, found_sender));
         let grabs = Grabs { survey: Arc::clone(&survey), campaign: campaign.id.clone(), judge };
-        let receive = tokio::spawn(grabs.receive(found, finished_sender.clone()));
-        survey.feed(&campaign, &progress, job_sender, finished_sender, stop).await;
-        joined(discovery, "discovery").await??;
+        let receive = tokio::spawn(grabs.receive(tidings, finished_sender));
+        let discovered = survey.discover(&campaign, progress, tidings_sender, stop).await;
         joined(receive, "grab").await?;
-        let done = joined(committer, "store").await??;
-        survey.report(&campaign, started, done.watermark() >= campaign.walk.steps())
+        let (done, coverage) = joined(committer, "store").await??;
+        // What was found before an engine failed is stored all the same.
+        discovered?;
+        survey.report(&campaign, started, done.watermark() >= campaign.positions(), coverage)
+    }
+
+    /// Leg by leg, so that what is settled stays one number and a few ranges.
+    async fn discover(
+        &self,
+        campaign: &Campaign,
+        done: Progress,
+        tidings: mpsc::Sender<Tidings>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), SurveyError> {
+        for (number, leg) in &campaign.legs {
+            let Some(engine) = self.engines.get(*number).cloned() else { continue };
+            if done.watermark() >= leg.positions().end || *stop.borrow() {
+                continue;
+            }
+            let work = Work {
+                campaign: campaign.id.clone(),
+                job: campaign.job.clone(),
+                leg: Arc::clone(leg),
+                done: done.clone(),
+                stop: stop.clone(),
+            };
+            joined(tokio::spawn(engine.discover(work, tidings.clone())), "discovery").await??;
+        }
+        Ok(())
+    }
+
+    fn engine_names(&self, campaign: &Campaign) -> String {
+        let names = campaign.legs.iter().filter_map(|(number, _)| self.engines.get(*number));
+        names.map(|engine| engine.name()).collect::<Vec<_>>().join(" + ")
     }
 
     fn resume(&self, campaign: &Campaign) -> Result<Resumed, SurveyError> {
@@ -154,55 +235,30 @@ impl Survey {
         }
     }
 
-    /// Steps that yield no target are few; the number is for progress bars.
-    fn targets_of(&self, campaign: &Campaign, progress: &Progress) -> u64 {
-        progress.done().min(campaign.targets())
-    }
-
     fn committer(&self, campaign: &Campaign, progress: Progress, judge: Arc<Judge>, teller: Teller) -> Committer {
         Committer {
             sink: Arc::clone(&self.sink),
             metrics: Arc::clone(self.door.metrics()),
             config: self.config.clone(),
-            campaign: campaign.id.clone(),
-            job: campaign.job.clone(),
-            steps: campaign.walk.steps(),
+            campaign: campaign.clone(),
             progress,
             judge,
             teller,
             clock: Arc::clone(&self.clock),
+            coverage: None,
+            visits: 0,
         }
     }
 
-    /// Hands out every target that is not done. Ends early when told to stop or when nobody takes jobs any more.
-    async fn feed(
+    fn report(
         &self,
         campaign: &Campaign,
-        progress: &Progress,
-        jobs: mpsc::Sender<Job>,
-        finished: mpsc::Sender<Finished>,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let steps: Steps = campaign.walk.from(progress.watermark());
-        for (position, (step, index)) in steps.filter(|(step, _)| !progress.contains(*step)).enumerate() {
-            if *stop.borrow_and_update() {
-                return;
-            }
-            if position % QUEUE == 0 {
-                self.pace.sweep();
-            }
-            let handed = match index.and_then(|index| campaign.targets.get(index)) {
-                Some(key) => jobs.send(Job { step, key }).await.is_ok(),
-                None => finished.send(Finished { step, came_to: CameTo::NoTarget }).await.is_ok(),
-            };
-            if !handed {
-                return;
-            }
-        }
-    }
-
-    fn report(&self, campaign: &Campaign, started: Timestamp, finished: bool) -> Result<Report, SurveyError> {
+        started: Timestamp,
+        finished: bool,
+        coverage: Option<Coverage>,
+    ) -> Result<Report, SurveyError> {
         Ok(Report {
+            coverage,
             campaign: campaign.id.clone(),
             targets: campaign.targets(),
             finished,
@@ -239,28 +295,49 @@ struct Grabs {
 
 impl Grabs {
     /// Takes what was found, grabs what is open, and passes everything on to be stored.
-    async fn receive(self, mut found: mpsc::Receiver<Found>, finished: mpsc::Sender<Finished>) {
+    async fn receive(self, mut tidings: mpsc::Receiver<Tidings>, finished: mpsc::Sender<Finished>) {
         let mut grabs = JoinSet::new();
-        while let Some(one) = found.recv().await {
+        while let Some(one) = tidings.recv().await {
             while grabs.try_join_next().is_some() {}
-            let metrics = self.survey.door.metrics();
-            match one.discovery {
-                Discovery::Open(opened) => {
-                    metrics.open();
-                    grabs.spawn(self.grab(one.job, opened, one.slot, finished.clone()));
-                    continue;
+            let settled = match one {
+                Tidings::Found(Found { job, discovery: Discovery::Open(opened), slot }) => {
+                    self.survey.door.metrics().open();
+                    match self.survey.config.grab {
+                        true => {
+                            grabs.spawn(self.grab(job, opened, slot, finished.clone()));
+                            continue;
+                        }
+                        false => Finished::Target(job.position, Some(Box::new(self.only_open(job.key)))),
+                    }
                 }
-                Discovery::Closed => metrics.closed(),
-                Discovery::Silent => metrics.silent(),
-                Discovery::Refused(_) => {}
-                Discovery::Failed(reason) => metrics.reason(&reason),
-            }
-            let done = Finished { step: one.job.step, came_to: CameTo::NoSighting };
-            if finished.send(done).await.is_err() {
+                Tidings::Found(found) => {
+                    self.count(&found.discovery);
+                    Finished::Target(found.job.position, None)
+                }
+                Tidings::Passed(passed) => Finished::Passed(passed),
+                Tidings::Coverage(coverage) => Finished::Coverage(coverage),
+            };
+            if finished.send(settled).await.is_err() {
                 break;
             }
         }
         while grabs.join_next().await.is_some() {}
+    }
+
+    fn count(&self, discovery: &Discovery) {
+        let metrics = self.survey.door.metrics();
+        match discovery {
+            Discovery::Closed => metrics.closed(1),
+            Discovery::Silent => metrics.silent(1),
+            Discovery::Failed(reason) => metrics.reason(reason),
+            Discovery::Open(_) | Discovery::Refused(_) => {}
+        }
+    }
+
+    /// A target that answers, and was not asked what it is.
+    fn only_open(&self, key: ServiceKey) -> Seen {
+        let sighting = Sighting { campaign: Some(self.campaign.clone()), ..self.survey.seen_at(key) };
+        Seen { sighting, evidence: Vec::new(), senseless: false }
     }
 
     fn grab(
@@ -275,7 +352,7 @@ impl Grabs {
         async move {
             let seen = grabber.grab(opened).await;
             // Nobody takes it only when the store failed: the target is visited again on resuming.
-            let _ = finished.send(Finished { step: job.step, came_to: CameTo::Sighting(seen) }).await;
+            let _ = finished.send(Finished::Target(job.position, Some(Box::new(seen)))).await;
             drop(slot);
         }
     }

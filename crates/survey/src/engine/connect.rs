@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::patience::Patience;
-use super::{Discovery, Engine, Found, Job, Opened, Running};
+use super::{Discovery, Engine, Found, Job, Opened, Passed, Running, Tidings, Work};
 use crate::config::Config;
 use crate::grab::{hints, requests, understood};
 use crate::pace::{HostTurn, Pace};
@@ -138,27 +138,62 @@ impl ConnectEngine {
     }
 }
 
+/// Hosts that nobody is connected to are forgotten after so many targets.
+const SWEEP_EVERY: u64 = 1_024;
+
+impl ConnectEngine {
+    async fn work(self: Arc<Self>, mut work: Work, tidings: mpsc::Sender<Tidings>) {
+        let leg = Arc::clone(&work.leg);
+        let mut at = work.start();
+        while at < leg.positions().end {
+            for (position, index) in leg.walk_from(at) {
+                at = position + 1;
+                if work.done.contains(position) {
+                    continue;
+                }
+                // Nobody takes tidings any more: stop sending.
+                if *work.stop.borrow_and_update() || tidings.is_closed() {
+                    return;
+                }
+                if position % SWEEP_EVERY == 0 {
+                    self.pace.sweep();
+                }
+                let Some(key) = index.and_then(|index| leg.target(index)) else {
+                    let passed = Passed { positions: position..at, except: Vec::new(), visits: 0 };
+                    // Nobody takes it: seen at the next turn.
+                    let _ = tidings.send(Tidings::Passed(passed)).await;
+                    continue;
+                };
+                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+                tokio::spawn(visit_one(Arc::clone(&self), Job { position, key }, slot, tidings.clone()));
+            }
+        }
+    }
+}
+
 impl Engine for ConnectEngine {
-    fn name(&self) -> &'static str {
-        "connect"
+    fn name(&self) -> String {
+        "connect".to_owned()
     }
 
-    fn discover(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>, found: mpsc::Sender<Found>) -> Running {
+    fn takes(&self, _: Transport) -> bool {
+        true
+    }
+
+    fn passes(&self) -> u32 {
+        1
+    }
+
+    fn discover(self: Arc<Self>, work: Work, tidings: mpsc::Sender<Tidings>) -> Running {
         Box::pin(async move {
-            while let Some(job) = jobs.recv().await {
-                if found.is_closed() {
-                    break; // Nobody takes results any more: stop sending.
-                }
-                let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { break };
-                tokio::spawn(visit_one(Arc::clone(&self), job, slot, found.clone()));
-            }
+            self.work(work, tidings).await;
             Ok(())
         })
     }
 }
 
-async fn visit_one(engine: Arc<ConnectEngine>, job: Job, slot: OwnedSemaphorePermit, found: mpsc::Sender<Found>) {
+async fn visit_one(engine: Arc<ConnectEngine>, job: Job, slot: OwnedSemaphorePermit, tidings: mpsc::Sender<Tidings>) {
     let discovery = engine.visit(job.key).await;
     // Nobody listens any more only when the survey stops; the target is then visited again on resuming.
-    let _ = found.send(Found { job, discovery, slot: Some(slot) }).await;
+    let _ = tidings.send(Tidings::Found(Found { job, discovery, slot: Some(slot) })).await;
 }

@@ -12,10 +12,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hinomi_model::scope::{Probe, Request, Rule, Scope, Verdict};
-use hinomi_model::{Clock, ServiceKey, Transport};
+use hinomi_model::{Clock, ServiceKey, Timestamp, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
+use super::gate::Gate;
 use super::opt_out::OptOut;
 use super::signature::Authorised;
 use crate::metrics::Metrics;
@@ -96,6 +97,20 @@ impl Door {
     /// The authorisation that this door stands on.
     pub const fn authorised(&self) -> &Authorised {
         &self.authorised
+    }
+
+    /// The scope compiled with the opt-out list as it is now, and the list's version.
+    pub(crate) fn gate(&self) -> (u64, Gate) {
+        self.opt_out.with_version(|version, list| (version, Gate::new(self.scope(), list)))
+    }
+
+    /// Changes whenever the opt-out list does.
+    pub(crate) fn opt_out_version(&self) -> u64 {
+        self.opt_out.version()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// What has been sent, refused and failed through this door.

@@ -12,11 +12,17 @@
 
 pub mod document;
 pub mod door;
+#[cfg(target_os = "linux")]
+pub mod frames;
+pub mod gate;
 pub mod opt_out;
 pub mod signature;
 
 pub use document::{Document, DocumentError};
 pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
+#[cfg(target_os = "linux")]
+pub use frames::{Batch, FrameDoor, FrameError};
+pub use gate::Gate;
 pub use opt_out::OptOut;
 pub use signature::{Authorised, PrivateKey, PublicKey, Trust, VerifyError, sign, verify};
 

@@ -1,7 +1,8 @@
 //! Those who asked not to be probed. Always wins, over every scope.
 
 use std::path::Path;
-use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use hinomi_model::address::{AddressError, parse_prefix};
 use ipnet::IpNet;
@@ -13,6 +14,7 @@ pub const MAX_ENTRIES: usize = 1_000_000;
 #[derive(Debug, Default)]
 pub struct OptOut {
     entries: RwLock<Vec<IpNet>>,
+    version: AtomicU64,
 }
 
 /// Why an opt-out list cannot be used. Sending is refused then: a list that cannot be read might name anyone.
@@ -68,18 +70,26 @@ impl OptOut {
 
     /// Puts another list in its place, at once, also for running surveys.
     pub fn replace(&self, entries: Vec<IpNet>) {
-        match self.entries.write() {
-            Ok(mut current) => *current = entries,
-            Err(poisoned) => *poisoned.into_inner() = entries,
-        }
+        let mut current = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        *current = entries;
+        // Counted while nobody reads: a version always belongs to one list.
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Changes whenever the list does.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Calls `ask` with the current list and its version.
+    pub fn with_version<T>(&self, ask: impl FnOnce(u64, &[IpNet]) -> T) -> T {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        ask(self.version(), &entries)
     }
 
     /// Calls `ask` with the current list.
     pub fn with<T>(&self, ask: impl FnOnce(&[IpNet]) -> T) -> T {
-        match self.entries.read() {
-            Ok(entries) => ask(&entries),
-            Err(poisoned) => ask(&poisoned.into_inner()),
-        }
+        ask(&self.entries.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -207,3 +207,25 @@ fn ports_of_a_probe_are_read() {
         assert!(said.contains(reason), "{said}");
     }
 }
+
+/// A scope of these ranges for TCP and UDP port 80, as documents make them.
+pub(super) fn scope_of(ranges: Vec<ipnet::IpNet>, exclude: Vec<ipnet::IpNet>) -> hinomi_model::Scope {
+    use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Scope};
+    let ports = || "80".parse::<PortSet>().expect("a port");
+    let rate = Rate { total_pps: 1, per_prefix_pps: 1, per_host_pps: 1, per_host_connections: 1 };
+    Scope {
+        name: "gate".to_owned(),
+        authority: Authority { organisation: "o".to_owned(), person: "p".to_owned(), reference: String::new() },
+        contact: Contact { email: "a@b".to_owned(), phone: String::new(), page: String::new() },
+        ranges,
+        exclude,
+        tcp: ports(),
+        udp: ports(),
+        probes: Probe::all().collect(),
+        probe_ports: Vec::new(),
+        rate,
+        hours: Hours::always(),
+        valid_from: Timestamp::from_micros(0),
+        valid_until: Timestamp::from_micros(i64::MAX),
+    }
+}

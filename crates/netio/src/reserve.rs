@@ -1,0 +1,69 @@
+//! Ports that the kernel must leave to us.
+//!
+//! Half-open probes are answered with a SYN-ACK that no socket of the kernel asked for, and the kernel would reset the
+//! connection. Here a listening socket holds each of our source ports, with a filter that drops whatever arrives: the
+//! kernel finds the socket, the filter says no, and the packet is dropped without an answer (`tcp_filter` runs before
+//! the state of a listener is looked at). No packet-filter rule, no address of its own, and no other program can be
+//! given the port meanwhile. Receivers see the packet all the same: they stand in front of the protocol.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::ops::RangeInclusive;
+use std::os::fd::AsFd;
+
+use crate::map::set_option;
+
+/// Source ports held for as long as this lives.
+#[derive(Debug)]
+pub struct Reservation {
+    listeners: Vec<TcpListener>,
+    ports: RangeInclusive<u16>,
+}
+
+/// How many places are tried for a run of free ports.
+const TRIES: u16 = 64;
+
+impl Reservation {
+    /// Holds `count` ports in a row on an address of this machine, from `first` on or, where some are taken, further up.
+    ///
+    /// # Errors
+    /// When no such run of ports is free.
+    pub fn hold(address: IpAddr, first: u16, count: u16) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        for attempt in 0..TRIES {
+            let Some(from) = attempt.checked_mul(count).and_then(|offset| first.checked_add(offset)) else { break };
+            let Some(to) = from.checked_add(count.saturating_sub(1)) else { break };
+            match (from..=to).map(|port| silent(address, port)).collect() {
+                Ok(listeners) => return Ok(Self { listeners, ports: from..=to }),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// The ports held.
+    pub fn ports(&self) -> RangeInclusive<u16> {
+        self.ports.clone()
+    }
+
+    /// How many ports are held.
+    pub fn len(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.listeners.is_empty()
+    }
+}
+
+fn silent(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(SocketAddr::new(address, port))?;
+    let mut nothing = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
+    let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
+    set_option(listener.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
+    Ok(listener)
+}
+
+/// `BPF_RET | BPF_K`.
+const RETURN: u16 = 0x06;

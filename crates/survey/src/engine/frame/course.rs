@@ -1,0 +1,202 @@
+//! What is sent next: resets and canaries first, then those whose turn was put off, then the walk.
+//!
+//! Where prefix or host have no budget left for a target, its turn is put off and the walk goes on. Positions below
+//! [`Course::upto`] were all handed out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hinomi_model::ServiceKey;
+use tokio::time::Instant;
+
+use super::super::Work;
+use super::cookie::Cookie;
+use super::probe::{Segment, Template};
+use super::shared::Shared;
+use crate::campaign::Leg;
+use crate::pace::Pace;
+
+/// Turns that are put off at the same time, at most; then the walk waits.
+const MAX_LATE: usize = 4_096;
+
+type Steps = Box<dyn Iterator<Item = (u64, Option<u64>)> + Send>;
+
+/// See the module.
+pub(super) struct Course {
+    leg: Arc<Leg>,
+    pace: Arc<Pace>,
+    cookie: Arc<Cookie>,
+    templates: Vec<Template>,
+    steps: Steps,
+    next: u64,
+    end: u64,
+    /// When the second pass may begin.
+    pass_opens: Instant,
+    spacing: Duration,
+    late: Late,
+    first: Vec<Segment>,
+    visits: u64,
+    /// How long there is nothing to send.
+    wait: Option<Duration>,
+}
+
+/// Positions whose turn was put off, by when it comes.
+#[derive(Default)]
+struct Late {
+    by_time: BTreeMap<(Instant, u64), u64>,
+    positions: BTreeSet<u64>,
+}
+
+impl Course {
+    pub(super) fn new(
+        work: &Work,
+        shared: &Shared,
+        pace: Arc<Pace>,
+        cookie: Arc<Cookie>,
+        templates: Vec<Template>,
+        spacing: Duration,
+    ) -> Self {
+        let leg = Arc::clone(&work.leg);
+        let (next, end) = (shared.start, leg.positions().end);
+        let steps: Steps = Box::new(leg.walk_from(next));
+        let pass_opens = Instant::now() + spacing;
+        let (late, first) = (Late::default(), Vec::new());
+        Self { leg, pace, cookie, templates, steps, next, end, pass_opens, spacing, late, first, visits: 0, wait: None }
+    }
+
+    /// To be sent before anything else.
+    pub(super) fn first(&mut self, segment: Segment) {
+        self.first.push(segment);
+    }
+
+    /// A probe that is no part of the walk and tells `number` back.
+    pub(super) fn canary(&mut self, key: ServiceKey, number: u32) {
+        let pass = u16::try_from(self.leg.passes()).unwrap_or(1);
+        let mark = self.cookie.mark(key.address, key.port, pass, number);
+        self.first.push(Segment { to: key.address, port: key.port, mark, reset: false });
+    }
+
+    /// Everything below was handed out.
+    pub(super) fn upto(&self) -> u64 {
+        self.late.positions.first().copied().unwrap_or(self.next)
+    }
+
+    /// The walk stands here; some before it may be put off.
+    pub(super) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Targets that were written.
+    pub(super) const fn visits(&self) -> u64 {
+        self.visits
+    }
+
+    /// Whether the walk is at its end and nothing is put off.
+    pub(super) fn is_done(&self) -> bool {
+        self.next >= self.end && self.late.positions.is_empty()
+    }
+
+    /// How long there is nothing to send, where that is why less was written than was wanted.
+    pub(super) const fn take_wait(&mut self) -> Option<Duration> {
+        self.wait.take()
+    }
+
+    /// Writes what comes before the walk, if anything does.
+    pub(super) fn write_first(&mut self, slot: &mut [u8]) -> Option<usize> {
+        let segment = self.first.pop()?;
+        self.templates.iter().find_map(|template| template.write(slot, &segment))
+    }
+
+    /// How fast.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
+    }
+
+    /// Writes the next frame; gives its length, or nothing when there is none at this moment.
+    pub(super) fn write(&mut self, slot: &mut [u8]) -> Option<usize> {
+        loop {
+            let segment = match self.first.pop() {
+                Some(segment) => segment,
+                None => self.probe()?,
+            };
+            // A family without a way: no range of it is in the scope, so no target is either.
+            if let Some(len) = self.templates.iter().find_map(|template| template.write(slot, &segment)) {
+                return Some(len);
+            }
+        }
+    }
+
+    fn probe(&mut self) -> Option<Segment> {
+        loop {
+            let (position, index) = self.position()?;
+            let Some(key) = index.and_then(|index| self.leg.target(index)) else { continue };
+            if let Err(wait) = self.pace.may_send(key.address) {
+                self.late.put_off(position, index, Instant::now() + wait);
+                continue;
+            }
+            self.visits += 1;
+            return Some(self.segment(position, key));
+        }
+    }
+
+    fn segment(&self, position: u64, key: ServiceKey) -> Segment {
+        let pass = u16::try_from(self.leg.pass_of(position)).unwrap_or(0);
+        let number = u32::try_from(position & u64::from(u32::MAX)).unwrap_or(0);
+        let mark = self.cookie.mark(key.address, key.port, pass, number);
+        Segment { to: key.address, port: key.port, mark, reset: false }
+    }
+
+    /// The next position, those put off first.
+    fn position(&mut self) -> Option<(u64, Option<u64>)> {
+        if !self.late.positions.is_empty() {
+            if let Some((position, index)) = self.late.due(Instant::now()) {
+                return Some((position, Some(index)));
+            }
+            if self.late.positions.len() >= MAX_LATE || self.next >= self.end {
+                self.wait = self.late.wait(Instant::now());
+                return None;
+            }
+        }
+        if let Some((position, index)) = self.steps.next() {
+            self.next = position + 1;
+            return Some((position, index));
+        }
+        self.next_pass()
+    }
+
+    /// The first position of the next pass, when its time has come.
+    fn next_pass(&mut self) -> Option<(u64, Option<u64>)> {
+        if self.next >= self.end {
+            return None;
+        }
+        let now = Instant::now();
+        if now < self.pass_opens {
+            self.wait = Some(self.pass_opens - now);
+            return None;
+        }
+        self.pass_opens = now + self.spacing;
+        self.steps = Box::new(self.leg.walk_from(self.next));
+        let (position, index) = self.steps.next()?;
+        self.next = position + 1;
+        Some((position, index))
+    }
+}
+
+impl Late {
+    fn put_off(&mut self, position: u64, index: Option<u64>, until: Instant) {
+        self.by_time.insert((until, position), index.unwrap_or_default());
+        self.positions.insert(position);
+    }
+
+    fn due(&mut self, now: Instant) -> Option<(u64, u64)> {
+        let entry = self.by_time.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((_, position), index) = entry.remove_entry();
+        self.positions.remove(&position);
+        Some((position, index))
+    }
+
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        self.by_time.first_key_value().map(|((until, _), _)| until.saturating_duration_since(now))
+    }
+}

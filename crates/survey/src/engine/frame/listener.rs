@@ -1,0 +1,321 @@
+//! Listens: what comes in is checked, counted, and told on once.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use hinomi_model::{ServiceKey, Transport};
+use hinomi_netio::Receiver;
+use hinomi_wire::packet::{ICMP, ICMP6, Link, Packet, TCP, Tcp};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::super::{Discovery, Found, Job, Opened, Passed, Tidings, Work};
+use super::cookie::{Cookie, Mark, position};
+use super::governor::Governor;
+use super::known::{Answer, Known};
+use super::notebook::{HeardNotes, Noted};
+use super::probe::Segment;
+use super::shared::Shared;
+use crate::campaign::{Leg, Progress};
+use crate::metrics::Metrics;
+use crate::sweep::Ladder;
+
+/// How often notes are written and what is settled is told.
+const TICK: Duration = Duration::from_millis(50);
+/// How often canaries are judged and the estimate is told.
+const SECOND: Duration = Duration::from_secs(1);
+/// Longest wait for packets.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What a listener needs besides its work.
+pub(super) struct Parts {
+    pub(super) cookie: Arc<Cookie>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) notes: HeardNotes,
+    pub(super) resets: SyncSender<Segment>,
+    /// Bounded by [`Shared::is_full`]: the sender stops while too much waits.
+    pub(super) tell: mpsc::UnboundedSender<Tidings>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) governor: Governor,
+    pub(super) sources: Vec<IpAddr>,
+    pub(super) answer_wait: Duration,
+}
+
+/// See the module.
+pub(super) struct Listener {
+    parts: Parts,
+    leg: Arc<Leg>,
+    ladder: Ladder,
+    known: Known,
+    /// Found at positions that are not yet told as settled.
+    open: BTreeSet<u64>,
+    told: u64,
+    visits: u64,
+    first_pass: FirstPass,
+}
+
+/// Of the first pass: how many were visited, answered, said no, and are counted as silent.
+#[derive(Default)]
+struct FirstPass {
+    visits: u64,
+    answered: u64,
+    silent: u64,
+}
+
+impl Listener {
+    pub(super) fn new(work: &Work, noted: Noted, parts: Parts) -> Self {
+        let leg = Arc::clone(&work.leg);
+        let ladder = leg.ladder();
+        let told = work.start();
+        let mut listener = Self {
+            parts,
+            leg,
+            ladder,
+            known: Known::default(),
+            open: BTreeSet::new(),
+            told,
+            visits: 0,
+            first_pass: FirstPass::default(),
+        };
+        listener.remember(&noted.answers, &work.done);
+        listener.known.lost(0, listener.parts.shared.unheard);
+        listener
+    }
+
+    /// What earlier runs found; what of it was not grabbed is found again.
+    fn remember(&mut self, answers: &[u64], done: &Progress) {
+        for position in answers {
+            let Some((target, key)) = self.target_of(*position) else { continue };
+            let answer = self.known.answered(target, self.leg.pass_of(*position));
+            if answer == Answer::New && !done.contains(*position) {
+                self.tell_found(*position, key);
+            }
+        }
+    }
+
+    /// Listens until everything was heard, or nobody sends any more and patience is over.
+    pub(super) fn run(mut self, mut receivers: Vec<Receiver>) -> Result<(), String> {
+        let (mut tick, mut second) = (Instant::now() + TICK, Instant::now() + SECOND);
+        loop {
+            let wait = if receivers.len() > 1 { PATIENCE / 4 } else { PATIENCE };
+            for receiver in &mut receivers {
+                receiver.receive(wait, |packet| self.hear(packet.network)).map_err(|error| error.to_string())?;
+            }
+            let now = Instant::now();
+            let heard_all = self.parts.shared.is_over() || self.parts.tell.is_closed();
+            if now < tick && !heard_all {
+                continue;
+            }
+            tick = now + TICK;
+            self.settle(now)?;
+            let is_over = heard_all || self.parts.shared.all_heard();
+            if now >= second || is_over {
+                second = now + SECOND;
+                let dropped = receivers.iter().map(|receiver| receiver.dropped().unwrap_or(0)).sum();
+                self.look_around(dropped, now);
+            }
+            if is_over {
+                self.parts.shared.end();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells what is settled by now, after it is noted.
+    fn settle(&mut self, now: Instant) -> Result<(), String> {
+        let Some(mark) = now.checked_sub(self.parts.answer_wait).and_then(|then| self.parts.shared.mark_before(then))
+        else {
+            return Ok(());
+        };
+        let noted = self.parts.notes.heard(mark.upto);
+        noted.map_err(|error| format!("the notes of the campaign cannot be written: {error}"))?;
+        let upto = mark.upto.max(self.told);
+        let later = self.open.split_off(&upto);
+        let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
+        let visits = mark.visits - std::mem::replace(&mut self.visits, mark.visits);
+        self.count_silent(upto, visits);
+        // What an earlier run had visited and not told counts like what this one visits.
+        let earlier = self.parts.shared.start.min(upto).saturating_sub(self.told);
+        let visits = (visits + earlier).saturating_sub(except.len() as u64);
+        self.tell(Tidings::Passed(Passed { positions: self.told..upto, except, visits }));
+        self.told = upto;
+        Ok(())
+    }
+
+    /// Those who say nothing are counted in the first pass.
+    fn count_silent(&mut self, upto: u64, visits: u64) {
+        if self.leg.pass_of(upto.saturating_sub(1)) != 0 {
+            return;
+        }
+        self.first_pass.visits += visits;
+        let silent = self.first_pass.visits.saturating_sub(self.first_pass.answered);
+        self.parts.metrics.silent(silent.saturating_sub(self.first_pass.silent));
+        self.first_pass.silent = silent.max(self.first_pass.silent);
+    }
+
+    fn look_around(&mut self, dropped: u64, now: Instant) {
+        self.known.lost(dropped, 0);
+        self.parts.metrics.reasons("answers for which this machine had no room", dropped);
+        self.parts.governor.judge(dropped, now);
+        if self.leg.passes() > 1 {
+            self.tell(Tidings::Coverage(self.known.coverage().clone()));
+        }
+    }
+
+    fn hear(&mut self, network: &[u8]) {
+        let Ok(packet) = Packet::read(Link::Ip, network) else {
+            return self.parts.metrics.reason("a packet that cannot be read");
+        };
+        if !self.parts.sources.contains(&packet.destination) {
+            return; // The filter looks at ports only; ICMP comes for others too.
+        }
+        match (packet.protocol, packet.tcp) {
+            (TCP, Some(tcp)) => self.hear_tcp(&packet, tcp),
+            (ICMP | ICMP6, _) => self.hear_icmp(&packet, network),
+            _ => self.parts.metrics.reason("a packet that cannot be read"),
+        }
+    }
+
+    fn hear_tcp(&mut self, packet: &Packet, tcp: Tcp) {
+        const SYN_ACK: u8 = Tcp::SYN | Tcp::ACK;
+        let is_reset = tcp.flags & Tcp::RST != 0;
+        if !is_reset && tcp.flags & SYN_ACK != SYN_ACK {
+            return self.parts.metrics.reason("a packet that answers nothing");
+        }
+        let key = ServiceKey { address: packet.source, port: packet.source_port, transport: Transport::Tcp };
+        let asked = tcp.acknowledgement.wrapping_sub(1);
+        let Some((pass, number)) = self.parts.cookie.read(key.address, key.port, packet.destination_port, asked) else {
+            return self.spoofed();
+        };
+        if u32::from(pass) >= self.leg.passes() {
+            return self.hear_canary(number, key, tcp, packet.destination_port);
+        }
+        let Some((at, target)) = self.place(number, pass, key) else { return self.spoofed() };
+        self.parts.metrics.received(usize::try_from(packet.total_bytes).unwrap_or(0));
+        if is_reset {
+            return self.closed(pass);
+        }
+        self.take_back(key, tcp, packet.destination_port);
+        if tcp.window == 0 {
+            return self.parts.metrics.reason("answered with a window of zero: no service");
+        }
+        self.answered(at, target, key);
+    }
+
+    /// The position and target that an answer speaks of, when it is that target's.
+    fn place(&self, number: u32, pass: u16, key: ServiceKey) -> Option<(u64, u64)> {
+        let at = position(number, self.parts.shared.sent())?;
+        let (target, of) = self.target_of(at)?;
+        (of == key && self.leg.pass_of(at) == u32::from(pass)).then_some((at, target))
+    }
+
+    fn target_of(&self, position: u64) -> Option<(u64, ServiceKey)> {
+        if !self.leg.positions().contains(&position) {
+            return None;
+        }
+        let target = self.ladder.at(self.leg.step_of(position))?;
+        self.leg.target(target).map(|key| (target, key))
+    }
+
+    fn answered(&mut self, position: u64, target: u64, key: ServiceKey) {
+        let pass = self.leg.pass_of(position);
+        let answer = self.known.answered(target, pass);
+        if answer == Answer::Repeated {
+            return;
+        }
+        self.parts.notes.answered(position);
+        self.first_pass.answered += u64::from(pass == 0);
+        if answer == Answer::New {
+            if pass > 0 {
+                self.parts.metrics.not_silent();
+            }
+            self.parts.governor.offer(key);
+            self.tell_found(position, key);
+        }
+    }
+
+    fn closed(&mut self, pass: u16) {
+        if pass == 0 {
+            self.first_pass.answered += 1;
+            self.parts.metrics.closed(1);
+        }
+    }
+
+    fn tell_found(&mut self, position: u64, key: ServiceKey) {
+        self.open.insert(position);
+        self.parts.shared.found();
+        let job = Job { position, key };
+        self.tell(Tidings::Found(Found { job, discovery: Discovery::Open(Opened::Known), slot: None }));
+    }
+
+    fn hear_canary(&mut self, number: u32, key: ServiceKey, tcp: Tcp, port: u16) {
+        if !self.parts.governor.answered(number, key, Instant::now()) {
+            return self.spoofed();
+        }
+        if tcp.flags & Tcp::RST == 0 {
+            self.take_back(key, tcp, port);
+        }
+    }
+
+    /// A connection that we began and do not want is taken back.
+    fn take_back(&self, key: ServiceKey, tcp: Tcp, port: u16) {
+        let mark = Mark { source_port: port, sequence: tcp.acknowledgement };
+        let reset = Segment { to: key.address, port: key.port, mark, reset: true };
+        if self.parts.resets.try_send(reset).is_err() {
+            self.parts.metrics.reason("connections that were not taken back, for too many were open");
+        }
+    }
+
+    /// A router or the host itself says that a probe did not arrive; it quotes the probe.
+    fn hear_icmp(&mut self, packet: &Packet, network: &[u8]) {
+        let reason = match (packet.protocol, packet.icmp) {
+            (ICMP, Some((3, 9 | 10 | 13))) | (ICMP6, Some((1, 1 | 5 | 6))) => "told by ICMP: not permitted",
+            (ICMP, Some((3, _))) | (ICMP6, Some((1, _))) => "told by ICMP: not to be reached",
+            (ICMP, Some((11, _))) | (ICMP6, Some((3, _))) => "told by ICMP: too many hops",
+            _ => return, // Echo, neighbours and the like: not about us.
+        };
+        // Four bytes without meaning, then the packet it is about.
+        let quoted = packet.payload(network).get(4..).unwrap_or_default();
+        match self.quotes_a_probe(quoted) {
+            Some(true) => self.parts.metrics.reason(reason),
+            Some(false) => self.spoofed(),
+            None => {}
+        }
+    }
+
+    /// Whether it is a probe of this leg; none when it is nothing of ours to begin with.
+    fn quotes_a_probe(&self, quoted: &[u8]) -> Option<bool> {
+        let packet = Packet::read(Link::Ip, quoted).ok()?;
+        if packet.protocol != TCP || !self.parts.sources.contains(&packet.source) {
+            return None;
+        }
+        // Eight bytes of the segment are promised (RFC 792): ports and number, which is all that is needed.
+        let sequence = match packet.tcp {
+            Some(tcp) => tcp.sequence,
+            None => {
+                let at = packet.payload_at.checked_sub(4)?;
+                u32::from_be_bytes(quoted.get(at..at + 4)?.try_into().ok()?)
+            }
+        };
+        let (address, port) = (packet.destination, packet.destination_port);
+        let key = ServiceKey { address, port, transport: Transport::Tcp };
+        let read = self.parts.cookie.read(address, port, packet.source_port, sequence);
+        let (pass, number) = match read {
+            Some(read) => read,
+            None => return Some(false),
+        };
+        Some(u32::from(pass) >= self.leg.passes() || self.place(number, pass, key).is_some())
+    }
+
+    fn spoofed(&self) {
+        self.parts.metrics.reason("answers that are none of ours");
+    }
+
+    fn tell(&self, tidings: Tidings) {
+        // Nobody takes it: seen at the next turn.
+        let _ = self.parts.tell.send(tidings);
+    }
+}

@@ -1,0 +1,168 @@
+//! Sends, at the pace of the scope, and waits by timer when there is nothing to send.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::course::Course;
+use super::notebook::SentNotes;
+use super::probe::Segment;
+use super::shared::{Mark, Shared};
+use crate::pace::Pace;
+use crate::scope::{Batch, FrameDoor, FrameError};
+
+/// Frames a batch, at most; at lower rates a thousandth of the rate.
+const BATCH: u32 = 512;
+/// The longest time between two looks at whether to stop.
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
+/// How long to wait where the scope does not permit sending at this hour.
+const CLOSED_WAIT: Duration = Duration::from_secs(1);
+/// How long to wait for grabs to catch up.
+const FULL_WAIT: Duration = Duration::from_millis(5);
+/// How often canaries are asked, and how many at once.
+const CANARIES_EVERY: Duration = Duration::from_secs(1);
+const CANARIES: usize = 16;
+/// Canaries are at most this part of what is sent.
+const CANARY_SHARE: u32 = 20;
+
+/// See the module.
+pub(super) struct Sender {
+    door: FrameDoor,
+    course: Course,
+    notes: SentNotes,
+    resets: Receiver<Segment>,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<bool>,
+    pace: Arc<Pace>,
+    canaries_next: Instant,
+    canary: usize,
+    noted: u64,
+}
+
+impl Sender {
+    pub(super) fn new(
+        door: FrameDoor,
+        course: Course,
+        notes: SentNotes,
+        resets: Receiver<Segment>,
+        shared: Arc<Shared>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let pace = course.pace();
+        let noted = shared.sent_before;
+        Self { door, course, notes, resets, shared, stop, pace, canaries_next: Instant::now(), canary: 0, noted }
+    }
+
+    /// Sends until the course is done or somebody says stop, and then what has to be taken back.
+    pub(super) fn run(mut self) -> Result<(), String> {
+        let ended = self.send_all();
+        self.shared.mark(self.mark(), true);
+        self.shared.end_sending();
+        if ended.is_err() {
+            self.shared.end();
+        }
+        while ended.is_ok() && !self.shared.is_over() {
+            if let Some(wait) = self.step(false)? {
+                self.wait(wait);
+            }
+        }
+        ended
+    }
+
+    fn send_all(&mut self) -> Result<(), String> {
+        while !self.course.is_done() && !*self.stop.borrow() && !self.shared.is_over() {
+            if let Some(wait) = self.step(true)? {
+                self.wait(wait);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one batch; gives how long to wait before the next. Without `walk` only what comes before the walk.
+    fn step(&mut self, walk: bool) -> Result<Option<Duration>, String> {
+        if self.shared.is_full() && walk {
+            return Ok(Some(FULL_WAIT));
+        }
+        let batch = (self.pace.total_pps() / 1_000).clamp(1, BATCH);
+        let want = match self.pace.allowance(batch) {
+            Ok(want) => want,
+            Err(wait) => return Ok(Some(wait)),
+        };
+        self.come_first(want, walk);
+        let course = &mut self.course;
+        let filled = self.door.fill(usize::try_from(want).unwrap_or(1), |slot| match walk {
+            true => course.write(slot),
+            false => course.write_first(slot),
+        });
+        let batch = match filled {
+            Err(FrameError::NotNow) => return Ok(Some(CLOSED_WAIT)),
+            other => other.map_err(|error| error.to_string())?,
+        };
+        self.flush(batch)?;
+        let idle = batch == Batch::default();
+        Ok(self.course.take_wait().or_else(|| idle.then_some(LONGEST_WAIT)))
+    }
+
+    fn flush(&mut self, batch: Batch) -> Result<(), String> {
+        let next = self.course.next();
+        self.shared.sending(next);
+        if next > self.noted {
+            self.notes.sent(next).map_err(not_noted)?;
+            self.noted = next;
+        }
+        self.door.flush(batch).map_err(|error| error.to_string())?;
+        self.pace.spent(u32::try_from(batch.written).unwrap_or(0));
+        let upto = self.course.upto();
+        if upto.min(self.shared.sent_before) > self.shared.start {
+            self.notes.twice(upto.min(self.shared.sent_before)).map_err(not_noted)?;
+        }
+        self.shared.mark(self.mark(), false);
+        Ok(())
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { at: Instant::now(), upto: self.course.upto(), visits: self.course.visits() }
+    }
+
+    /// Puts resets and canaries in front, fewer than are sent at once.
+    fn come_first(&mut self, want: u32, walk: bool) {
+        let room = usize::try_from(want).unwrap_or(1).div_ceil(2);
+        for _ in 0..room {
+            let Ok(reset) = self.resets.try_recv() else { break };
+            self.course.first(reset);
+        }
+        let now = Instant::now();
+        if now < self.canaries_next || !walk {
+            return;
+        }
+        let canaries = self.shared.canaries();
+        let a_second = usize::try_from(self.pace.total_pps() / CANARY_SHARE).unwrap_or(CANARIES);
+        let count = CANARIES.min(canaries.len()).min(a_second.max(1));
+        for _ in 0..count {
+            self.canary = (self.canary + 1) % canaries.len();
+            if let (Some(key), Ok(number)) = (canaries.get(self.canary), u32::try_from(self.canary)) {
+                self.course.canary(*key, number);
+                self.shared.asked(self.canary, now);
+            }
+        }
+        self.canaries_next = now + CANARIES_EVERY;
+    }
+
+    /// Waits, but no longer than until something is to be taken back.
+    fn wait(&mut self, wait: Duration) {
+        match self.resets.recv_timeout(wait.min(LONGEST_WAIT)) {
+            Ok(reset) => self.course.first(reset),
+            Err(RecvTimeoutError::Timeout) => {}
+            // The listener is gone; its error is told by itself.
+            Err(RecvTimeoutError::Disconnected) => self.shared.end(),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form of map_err")]
+fn not_noted(error: std::io::Error) -> String {
+    format!("the notes of the campaign cannot be written: {error}")
+}

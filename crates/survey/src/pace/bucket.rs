@@ -1,0 +1,101 @@
+//! Token buckets without locks, each kept as the time at which it will be full again (the generic cell rate algorithm,
+//! ITU-T I.371). Times are nanoseconds since a moment of the owner's choice.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The longest burst: a tenth of a second's worth, at least one packet.
+const BURST_NS: u64 = 100_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// One bucket.
+pub(super) struct Bucket {
+    full_at_ns: AtomicU64,
+    interval_ns: AtomicU64,
+}
+
+impl Bucket {
+    pub(super) fn new(rate_pps: u32) -> Self {
+        Self { full_at_ns: AtomicU64::new(0), interval_ns: AtomicU64::new(interval_ns(rate_pps)) }
+    }
+
+    pub(super) fn set_rate(&self, rate_pps: u32) {
+        self.interval_ns.store(interval_ns(rate_pps), Relaxed);
+    }
+
+    /// Takes this many packets; gives from when on they may be sent.
+    pub(super) fn take(&self, packets: u32, now_ns: u64) -> u64 {
+        self.place().take(packets, now_ns)
+    }
+
+    /// When the next packet may be sent.
+    pub(super) fn start(&self, now_ns: u64) -> u64 {
+        self.place().start(now_ns)
+    }
+
+    /// How many packets may be sent now.
+    pub(super) fn room(&self, now_ns: u64) -> u32 {
+        let place = self.place();
+        let used = place.full_at_ns.load(Relaxed).saturating_sub(now_ns);
+        u32::try_from(place.burst_ns().saturating_sub(used) / place.interval_ns).unwrap_or(u32::MAX)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place { full_at_ns: &self.full_at_ns, interval_ns: self.interval_ns.load(Relaxed) }
+    }
+}
+
+/// Many buckets of one rate.
+pub(super) struct Table {
+    places: Box<[AtomicU64]>,
+    interval_ns: u64,
+}
+
+/// A bucket in a table.
+pub(super) struct Place<'a> {
+    full_at_ns: &'a AtomicU64,
+    interval_ns: u64,
+}
+
+/// Only a table without places would need it, and none is made.
+static NOWHERE: AtomicU64 = AtomicU64::new(u64::MAX);
+
+impl Table {
+    /// `places` is a power of two.
+    pub(super) fn new(rate_pps: u32, places: usize) -> Self {
+        Self { places: (0..places).map(|_| AtomicU64::new(0)).collect(), interval_ns: interval_ns(rate_pps) }
+    }
+
+    /// The bucket that belongs to a number.
+    pub(super) fn of(&self, number: u64) -> Place<'_> {
+        // Fibonacci hashing: the high bits of a product are well mixed.
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let at = usize::try_from(mixed).unwrap_or(0) & (self.places.len() - 1);
+        Place { full_at_ns: self.places.get(at).unwrap_or(&NOWHERE), interval_ns: self.interval_ns }
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn take(&self, packets: u32, now_ns: u64) -> u64 {
+        let more = self.interval_ns.saturating_mul(u64::from(packets));
+        let after = |full_at: u64| full_at.max(now_ns).saturating_add(more);
+        let before = match self.full_at_ns.fetch_update(Relaxed, Relaxed, |full_at| Some(after(full_at))) {
+            Ok(before) | Err(before) => before,
+        };
+        after(before).saturating_sub(self.burst_ns())
+    }
+
+    /// When the next packet may be sent.
+    pub(super) fn start(&self, now_ns: u64) -> u64 {
+        let after = self.full_at_ns.load(Relaxed).max(now_ns).saturating_add(self.interval_ns);
+        after.saturating_sub(self.burst_ns())
+    }
+
+    fn burst_ns(&self) -> u64 {
+        BURST_NS.max(self.interval_ns)
+    }
+}
+
+/// Rounded up: slower rather than faster than permitted.
+fn interval_ns(rate_pps: u32) -> u64 {
+    SECOND_NS.div_ceil(u64::from(rate_pps.max(1)))
+}

@@ -1,0 +1,181 @@
+//! The door for whole frames.
+//!
+//! Whoever holds a [`FrameDoor`] writes frames; none is handed to the interface before it was read back and found to be a
+//! SYN (or the reset that takes a SYN back) from our own address to an address and port that the scope permits now. What
+//! is not, is counted and never sent. The check reads the frame's own bytes: a mistake in whatever made the frame ends
+//! here.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use hinomi_model::Transport;
+use hinomi_netio::{Backend, Interface, OpenError, Sent, Transmitter};
+
+use super::door::Door;
+use super::gate::{Gate, is_open};
+
+/// Sends frames that the scope permits.
+pub struct FrameDoor {
+    door: Arc<Door>,
+    transmitter: Transmitter,
+    sources: Vec<IpAddr>,
+    gate: Gate,
+    /// Of the opt-out list that the gate was made with.
+    version: u64,
+}
+
+/// A batch of frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Frames to be sent.
+    pub written: usize,
+    /// Frames that the scope does not permit; they are gone.
+    pub refused: usize,
+}
+
+/// Why a batch was not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Outside the hours of the scope, or before it is valid.
+    #[error("the scope does not permit sending at this moment")]
+    NotNow,
+    /// After its end.
+    #[error("the scope has ended; a new one makes a new campaign")]
+    Expired,
+    /// The interface is gone or down.
+    #[error("the interface does not send: {0}; start the campaign again to resume")]
+    Interface(#[from] io::Error),
+}
+
+impl FrameDoor {
+    /// A door onto an interface, by the best way the machine allows; frames must come from one of `sources`. Gives
+    /// besides why better ways were not to be had.
+    ///
+    /// # Errors
+    /// When there is no way at all: each with its reason.
+    pub fn open(
+        door: Arc<Door>,
+        interface: &Interface,
+        sources: Vec<IpAddr>,
+        only: Option<Backend>,
+    ) -> Result<(Self, Vec<OpenError>), Vec<OpenError>> {
+        let (transmitter, refusals) = match only {
+            Some(backend) => (Transmitter::open(interface, backend, 0).map_err(|error| vec![error])?, Vec::new()),
+            None => Transmitter::best(interface, 0)?,
+        };
+        let (version, gate) = door.gate();
+        Ok((Self { door, transmitter, sources, gate, version }, refusals))
+    }
+
+    /// How frames are sent.
+    pub const fn backend(&self) -> Backend {
+        self.transmitter.backend()
+    }
+
+    /// Lets `each` write up to `want` frames, of which those stay that the scope permits. [`FrameDoor::flush`] sends them.
+    ///
+    /// # Errors
+    /// When nothing may be sent at this moment.
+    pub fn fill(&mut self, want: usize, mut each: impl FnMut(&mut [u8]) -> Option<usize>) -> Result<Batch, FrameError> {
+        self.look_again();
+        let now = self.door.now();
+        if !is_open(self.door.scope(), now) {
+            let is_over = now >= self.door.scope().valid_until;
+            return Err(if is_over { FrameError::Expired } else { FrameError::NotNow });
+        }
+        let (gate, sources, link) = (&self.gate, &self.sources, self.transmitter.backend().has_link_header());
+        let mut refused = 0;
+        let written = self.transmitter.fill(want, |slot| {
+            // Bounded: a caller that writes nothing but refused frames gets through its batch and no further.
+            while refused < want {
+                let len = each(slot)?;
+                let frame = slot.get(..len)?;
+                if read(frame, link).is_some_and(|asked| asked.is_permitted(gate, sources)) {
+                    return Some(len);
+                }
+                refused += 1;
+            }
+            None
+        });
+        self.door.metrics().refused_frames(u64::try_from(refused).unwrap_or(0));
+        Ok(Batch { written, refused })
+    }
+
+    /// Sends what was written.
+    ///
+    /// # Errors
+    /// When the interface does not take frames.
+    pub fn flush(&mut self, batch: Batch) -> Result<Sent, FrameError> {
+        let met = self.transmitter.flush()?;
+        self.door.metrics().sent(u64::try_from(batch.written).unwrap_or(0).saturating_sub(met.dropped));
+        Ok(met)
+    }
+
+    /// Takes up a changed opt-out list.
+    fn look_again(&mut self) {
+        if self.door.opt_out_version() != self.version {
+            (self.version, self.gate) = self.door.gate();
+        }
+    }
+}
+
+/// What a frame would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    source: IpAddr,
+    destination: IpAddr,
+    port: u16,
+}
+
+impl Asked {
+    fn is_permitted(&self, gate: &Gate, sources: &[IpAddr]) -> bool {
+        sources.contains(&self.source) && gate.permits(self.destination, Transport::Tcp, self.port)
+    }
+}
+
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const TCP: u8 = 6;
+
+/// Reads what a frame would do; none when it is anything but a SYN or a reset without data.
+fn read(frame: &[u8], link: bool) -> Option<Asked> {
+    let network = if link { frame.get(14..)? } else { frame };
+    let version = network.first()? >> 4;
+    let named = link.then(|| frame.get(12..14)).flatten();
+    match (version, named) {
+        (4, None | Some([0x08, 0x00])) => read_four(network),
+        (6, None | Some([0x86, 0xdd])) => read_six(network),
+        _ => None,
+    }
+}
+
+fn read_four(packet: &[u8]) -> Option<Asked> {
+    let header: &[u8; 20] = packet.first_chunk()?;
+    let [first, _, long, short, _, _, fragment, offset, _, protocol, _, _, a, b, c, d, e, f, g, h] = *header;
+    let len = usize::from(u16::from_be_bytes([long, short]));
+    let whole = first == 0x45 && fragment & 0x3f == 0 && offset == 0 && len == packet.len();
+    let port = tcp_port(packet.get(20..)?)?;
+    let (source, destination) = (Ipv4Addr::new(a, b, c, d).into(), Ipv4Addr::new(e, f, g, h).into());
+    (whole && protocol == TCP).then_some(Asked { source, destination, port })
+}
+
+fn read_six(packet: &[u8]) -> Option<Asked> {
+    let (header, rest): (&[u8; 40], _) = packet.split_first_chunk()?;
+    let [_, _, _, _, long, short, protocol, _, addresses @ ..] = header;
+    let (source, destination) = addresses.split_first_chunk::<16>()?;
+    let destination: [u8; 16] = destination.try_into().ok()?;
+    let whole = usize::from(u16::from_be_bytes([*long, *short])) == rest.len();
+    let port = tcp_port(rest)?;
+    let (source, destination) = (Ipv6Addr::from(*source).into(), Ipv6Addr::from(destination).into());
+    (whole && *protocol == TCP).then_some(Asked { source, destination, port })
+}
+
+/// The port of a TCP header that is a SYN or a reset and carries nothing.
+fn tcp_port(segment: &[u8]) -> Option<u16> {
+    let header: &[u8; 14] = segment.first_chunk()?;
+    let [_, _, high, low, .., offset, flags] = *header;
+    let plain = matches!(flags, SYN | RST) && usize::from(offset >> 4) * 4 == segment.len();
+    plain.then(|| u16::from_be_bytes([high, low]))
+}
