@@ -1,5 +1,5 @@
-//! Files that other scanners wrote: nmap XML, masscan JSON, XML, lists and binary files, ZGrab2 JSON lines, exports of Shodan and
-//! Censys, reports of Shadowserver.
+//! Files that other scanners wrote: nmap XML, masscan JSON, XML, lists and binary files, ZGrab2 JSON lines, exports of
+//! Shodan and Censys, reports of Shadowserver.
 //!
 //! ```text
 //!   a file of any size --- BufRead ---> Records --- one Result<Record, ScanError> a service ---> the import

@@ -20,7 +20,8 @@ use crate::output::{self, clean_line};
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// nmap XML (-oX), masscan JSON, XML, lists or binary files (-oJ, -oX, -oL, -oB), ZGrab2 JSON lines, downloads of
-    /// Shodan, hosts of Censys, or reports of Shadowserver (CSV), also packed with zstd; the format is recognised. - reads from stdin.
+    /// Shodan, hosts of Censys, or reports of Shadowserver (CSV), also packed with zstd; the format is recognised.
+    /// - reads from stdin.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The format, where it is not recognised: xml, masscan-json, masscan-list, masscan-binary, zgrab, shodan, censys,
@@ -108,8 +109,8 @@ fn prepare(path: &Path, options: &Options) -> Result<Source> {
     let format = match &options.format {
         Some(name) => named_format(name)?,
         None => detect(&start).or(empty(&start, path)).context(
-            "is not recognised: nmap XML, masscan JSON, XML, lists or binary files, ZGrab2 JSON lines, downloads of Shodan, hosts of \
-             Censys and reports of Shadowserver are read; say which with --format",
+            "is not recognised: nmap XML, masscan JSON, XML, lists or binary files, ZGrab2 JSON lines, downloads of \
+             Shodan, hosts of Censys and reports of Shadowserver are read; say which with --format",
         )?,
     };
     Ok(Source { start, bytes, format: with_report(format, path), bar, changed })

@@ -2,10 +2,12 @@
 //!
 //! The evidence of a service is its element of `services` in its own words, without address and times. Its banner, and
 //! the HTTP answer put together from header and body, become evidence of their own kind. Censys gives certificates only
-//! in parts, so they stay words. The members read: of Search v2 `services[]` with `service_name`, `extended_service_name`,
-//! `transport_protocol`, `observed_at`, `banner`, `banner_hex`, `http.response.body`, `software[]`; of the Platform
-//! `protocol`, `scan_time`, `endpoints[].http.body`, `software[]`, `hardware[]`, `operating_systems[]` (the models of its
-//! Python SDK 0.16, October 2026). The summaries that a search of v2 gives carry the time of the host.
+//! in parts, so they stay words.
+//!
+//! The members read: of Search v2 `services[]` with `service_name`, `extended_service_name`, `transport_protocol`,
+//! `observed_at`, `banner`, `banner_hex`, `http.response.body`, `software[]`; of the Platform `protocol`, `scan_time`,
+//! `endpoints[].http.body`, `software[]`, `hardware[]`, `operating_systems[]` (the models of its Python SDK 0.16 of
+//! October 2026). The summaries that a search of v2 gives carry the time of the host.
 
 use std::collections::VecDeque;
 use std::io::BufRead;

@@ -10,8 +10,9 @@
 //! first, without empty columns, address and time. An HTTP answer is put together again from its columns; greetings
 //! and certificates become evidence of their own kind. Times carry no zone: they are UTC.
 //!
-//! Sources: the schema that Shadowserver publishes (github.com/The-Shadowserver-Foundation/report_schema: `reports.json`
-//! and `intelmq.json` of September 2024, list of types as of 2026), and IntelMQ 3.2.1 for which report speaks which protocol.
+//! Sources: the schema that Shadowserver publishes (The-Shadowserver-Foundation/report_schema on GitHub: `reports.json`
+//! and `intelmq.json` of September 2024, `types.md` of 2025 or later), and IntelMQ 3.2.1 (2023) for which report speaks
+//! which protocol. Columns are in the table only where the schema at hand gave them whole.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

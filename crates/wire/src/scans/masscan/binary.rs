@@ -1,10 +1,10 @@
-//! masscan's binary files (`-oB`), as its own `--readscan` reads them (`in-binary.c`, compared with what version 1.3.2 says of
-//! the same bytes).
+//! masscan's binary files (`-oB`), as its own `--readscan` reads them (`in-binary.c`, compared with what version 1.3.2
+//! says of the same bytes).
 //!
-//! A file begins with a header of 99 bytes, `masscan/1.1` and zeroes. Records follow: a type, a length, both in groups of
-//! seven bits, and so many bytes. The evidence is the words that masscan's plain list ([`super::list`]) has for the same
-//! record, so both forms of a scan give the same evidence. Records of types that old versions wrote do not say which
-//! protocol they saw; masscan guesses it from the port, we leave them out.
+//! A file begins with a header of 99 bytes, `masscan/1.1` and zeroes. Records follow: a type, a length, both in groups
+//! of seven bits, and so many bytes. The evidence is the words that masscan's plain list ([`super::list`]) has for the
+//! same record, so both forms of a scan give the same evidence. Records of types that old versions wrote do not say
+//! which protocol they saw; masscan guesses it from the port, we leave them out.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};

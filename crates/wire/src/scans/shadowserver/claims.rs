@@ -17,7 +17,8 @@ const DEVICE: &[(&str, &str)] = &[
     ("device_type", "claim.device-type"),
 ];
 
-/// Columns about the program, by report without its IPv6 mark. In other reports columns of these names mean other things.
+/// Columns about the program, by report without its IPv6 mark. In other reports columns of these names may mean
+/// something else.
 const PROGRAM: &[(&str, &str, &str)] = &[
     ("scan_amqp", "product", "claim.product"),
     ("scan_amqp", "product_version", "claim.version"),
