@@ -1,4 +1,4 @@
-//! masscan JSON, whole and broken.
+//! masscan JSON, whole and broken, its lists and its binary files.
 #![no_main]
 
 use hinomi_model::evidence::EvidenceKind;
@@ -8,4 +8,6 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     hinomi_fuzz::evidence(EvidenceKind::MasscanRecord, bytes);
     hinomi_fuzz::scan(Format::MasscanJson, bytes);
+    hinomi_fuzz::scan(Format::MasscanList, bytes);
+    hinomi_fuzz::scan(Format::MasscanBinary, bytes);
 });

@@ -1,8 +1,9 @@
-//! `cargo xtask`: checks that keep the house in order. See CONTRIBUTING.md.
+//! `cargo xtask`: checks that keep the house in order, and tables written from others' schemas. See CONTRIBUTING.md.
 
 mod doors;
 mod layers;
 mod licences;
+mod shadowserver;
 mod words;
 
 use std::io::Write;
@@ -17,8 +18,11 @@ fn main() -> ExitCode {
         "doors" => doors::check(root),
         "licences" => licences::check(root),
         "words" => words::check(root),
+        "shadowserver" => shadowserver::write(root, &std::env::args().skip(2).collect::<Vec<_>>()),
         "all" => [layers::check, doors::check, words::check, licences::check].iter().try_for_each(|check| check(root)),
-        _ => Err(anyhow::anyhow!("usage: cargo xtask layers | doors | words | licences | all")),
+        _ => Err(anyhow::anyhow!(
+            "usage: cargo xtask layers | doors | words | licences | all | shadowserver SCHEMA.json..."
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

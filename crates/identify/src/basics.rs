@@ -65,6 +65,10 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
     (EvidenceKind::MasscanRecord, &["claim.banner"]),
     (EvidenceKind::ZgrabRecord, &["claim.banner", "claim.product", "claim.version"]),
+    (EvidenceKind::ShodanRecord, &["claim.banner", "claim.product", "claim.version"]),
+    (EvidenceKind::CensysRecord, &["claim.banner", "claim.product", "claim.version"]),
+    (EvidenceKind::ShadowserverRecord, &["claim.vendor", "claim.product", "claim.version"]),
+    (EvidenceKind::ShadowserverRecord, &["claim.banner"]),
     (EvidenceKind::Tls, &["tls.version", "tls.cipher"]),
 ];
 

@@ -61,6 +61,12 @@ pub enum EvidenceKind {
     MasscanRecord,
     /// One record of a ZGrab2 result.
     ZgrabRecord,
+    /// One banner of Shodan, in its words.
+    ShodanRecord,
+    /// One service of Censys, in its words.
+    CensysRecord,
+    /// One row of a report of Shadowserver, in its words.
+    ShadowserverRecord,
 }
 
 /// Every kind with its stored name, in one table.
@@ -88,6 +94,9 @@ const KINDS: &[(EvidenceKind, &str)] = &[
     (EvidenceKind::NmapService, "nmap-service"),
     (EvidenceKind::MasscanRecord, "masscan-record"),
     (EvidenceKind::ZgrabRecord, "zgrab-record"),
+    (EvidenceKind::ShodanRecord, "shodan-record"),
+    (EvidenceKind::CensysRecord, "censys-record"),
+    (EvidenceKind::ShadowserverRecord, "shadowserver-record"),
 ];
 
 impl EvidenceKind {

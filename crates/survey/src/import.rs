@@ -1,4 +1,5 @@
-//! Others' scans as equals: what nmap, masscan and ZGrab2 saw becomes sightings like our own, the source marked.
+//! Others' scans as equals: what nmap, masscan, ZGrab2, Shodan, Censys and Shadowserver saw becomes sightings like our
+//! own, the source marked.
 //!
 //! The file's own words are the evidence, so better rules improve imports too. A sighting takes its time from the file, so
 //! importing a file again changes nothing. Records stream through in batches: a file may be of any size, and memory is
@@ -36,6 +37,10 @@ pub struct ImportReport {
     pub unanswered: u64,
     /// Records that could not be read.
     pub unreadable: u64,
+    /// Records that tell of something else than a service.
+    pub other: u64,
+    /// Their number by what they tell.
+    pub other_by_reason: BTreeMap<String, u64>,
     /// Whether the file ended before it should.
     pub cut_short: bool,
     /// The first complaints, with line and offset.
@@ -96,6 +101,11 @@ fn gather(
 }
 
 fn complain(error: &ScanError, report: &mut ImportReport) {
+    if let ScanError::Other { reason, .. } = error {
+        report.other += 1;
+        *report.other_by_reason.entry((*reason).to_owned()).or_default() += 1;
+        return;
+    }
     report.cut_short |= error.ends_the_file();
     leave_out(error.to_string(), report);
 }
@@ -153,6 +163,9 @@ fn sensor_of(record: &Record) -> Option<SensorId> {
         Some(EvidenceKind::NmapService) => "import:nmap",
         Some(EvidenceKind::MasscanRecord) => "import:masscan",
         Some(EvidenceKind::ZgrabRecord) => "import:zgrab",
+        Some(EvidenceKind::ShodanRecord) => "import:shodan",
+        Some(EvidenceKind::CensysRecord) => "import:censys",
+        Some(EvidenceKind::ShadowserverRecord) => "import:shadowserver",
         _ => "import",
     };
     tool.parse().ok()
@@ -226,5 +239,18 @@ mod tests {
         let report = import(records(1).take(30), None, &marking, &shelf).expect("nothing to store");
         assert_eq!((report.records, report.unreadable, report.complaints.len()), (0, 30, MAX_COMPLAINTS));
         assert!(!report.cut_short);
+    }
+
+    #[test]
+    fn records_of_something_else_are_counted_by_what_they_tell() {
+        let marking = Marking::own(Purpose::ExposureReduction);
+        let shelf = Shelf { room: 1, batches: Mutex::default() };
+        let other = |reason| Err(ScanError::Other { line: 1, offset: 0, reason });
+        let all = vec![other("lists"), other("events"), other("lists")].into_iter().chain(records(1).take(1));
+        let report = import(all, Some(Timestamp::from_micros(1)), &marking, &shelf).expect("stored");
+        assert_eq!((report.records, report.unreadable, report.other), (1, 0, 3));
+        let reasons: Vec<_> = report.other_by_reason.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
+        assert_eq!(reasons, [("events", 1), ("lists", 2)]);
+        assert!(report.complaints.is_empty() && !report.cut_short);
     }
 }

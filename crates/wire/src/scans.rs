@@ -1,4 +1,5 @@
-//! Files that other scanners wrote: nmap XML, masscan JSON and XML, ZGrab2 JSON lines.
+//! Files that other scanners wrote: nmap XML, masscan JSON, XML, lists and binary files, ZGrab2 JSON lines, exports of
+//! Shodan and Censys, reports of Shadowserver.
 //!
 //! ```text
 //!   a file of any size --- BufRead ---> Records --- one Result<Record, ScanError> a service ---> the import
@@ -16,12 +17,20 @@ use hinomi_model::evidence::Evidence;
 use hinomi_model::time::Timestamp;
 
 mod bounded;
+pub mod censys;
+mod detect;
 mod error;
 mod json;
+mod lines;
 pub mod masscan;
 pub mod nmap;
+mod seen;
+pub mod shadowserver;
+pub mod shodan;
+mod words;
 pub mod zgrab;
 
+pub use detect::detect;
 pub use error::ScanError;
 
 /// The longest record that is read; what is longer is refused by that record's error.
@@ -62,22 +71,18 @@ pub enum Format {
     Xml,
     /// `masscan -oJ`.
     MasscanJson,
+    /// `masscan -oL`.
+    MasscanList,
+    /// `masscan -oB`.
+    MasscanBinary,
     /// `zgrab2`, one JSON object a line.
     Zgrab,
-}
-
-/// Which format a file has, by its first bytes (a few hundred are enough); none when it is none of them.
-pub fn detect(start: &[u8]) -> Option<Format> {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
-    let says = |word: &[u8]| memchr::memmem::find(start, word).is_some();
-    match start.first()? {
-        b'<' => Some(Format::Xml),
-        b'{' if says(b"\"data\"") => Some(Format::Zgrab),
-        b'[' | b'{' | b',' if says(b"\"ports\"") || says(b"finished") || start.first() == Some(&b'[') => {
-            Some(Format::MasscanJson)
-        }
-        _ => None,
-    }
+    /// `shodan download`, one JSON object a line.
+    Shodan,
+    /// Hosts of Censys's APIs.
+    Censys,
+    /// A report of Shadowserver in CSV, and which one, where that is known beforehand.
+    Shadowserver(Option<&'static shadowserver::Report>),
 }
 
 /// Reads a file of that format.
@@ -88,7 +93,12 @@ pub fn read<'a, R: BufRead + Send + 'a>(
     match format {
         Format::Xml => Box::new(nmap::Records::new(source)),
         Format::MasscanJson => Box::new(masscan::Records::new(source)),
+        Format::MasscanList => Box::new(masscan::list::Records::new(source)),
+        Format::MasscanBinary => Box::new(masscan::binary::Records::new(source)),
         Format::Zgrab => Box::new(zgrab::Records::new(source, None)),
+        Format::Shodan => Box::new(shodan::Records::new(source)),
+        Format::Censys => Box::new(censys::Records::new(source)),
+        Format::Shadowserver(report) => Box::new(shadowserver::Records::new(source, report)),
     }
 }
 
@@ -96,6 +106,15 @@ pub fn read<'a, R: BufRead + Send + 'a>(
 fn epoch(seconds: &str) -> Option<Timestamp> {
     let seconds: i64 = seconds.trim().parse().ok()?;
     seconds.checked_mul(1_000_000).map(Timestamp::from_micros)
+}
+
+/// A time as RFC 3339 has it, or one without a zone, which is in UTC, with a `T` or a blank before the hour.
+fn utc(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > 64 {
+        return None;
+    }
+    text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use hinomi_model::{Marking, Purpose, Timestamp};
 use hinomi_survey::{ImportReport, import};
+use hinomi_wire::scans::shadowserver::report;
 use hinomi_wire::scans::{Format, detect, read};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
@@ -18,11 +19,13 @@ use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// nmap XML (-oX), masscan JSON or XML (-oJ, -oX), or ZGrab2 JSON lines, also packed with zstd; the format is
-    /// recognised. - reads from stdin.
+    /// nmap XML (-oX), masscan JSON, XML, lists or binary files (-oJ, -oX, -oL, -oB), ZGrab2 JSON lines, downloads of
+    /// Shodan, hosts of Censys, or reports of Shadowserver (CSV), also packed with zstd; the format is recognised.
+    /// - reads from stdin.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The format, where it is not recognised: xml, masscan-json, zgrab.
+    /// The format, where it is not recognised: xml, masscan-json, masscan-list, masscan-binary, zgrab, shodan, censys,
+    /// shadowserver, or shadowserver:REPORT, where the name of the file does not say which report it is.
     #[arg(long)]
     format: Option<String>,
     /// The time of records that carry none [default: when the file was last changed; from stdin there is none].
@@ -38,7 +41,19 @@ type Bytes = Box<dyn BufRead + Send>;
 const BUFFER: usize = 256 * 1024;
 
 /// What the format is recognised from, in bytes.
-const START: u64 = 4 * 1024;
+const START: u64 = 64 * 1024;
+
+/// The formats that can be named.
+const FORMATS: &[(&str, Format)] = &[
+    ("xml", Format::Xml),
+    ("masscan-json", Format::MasscanJson),
+    ("masscan-list", Format::MasscanList),
+    ("masscan-binary", Format::MasscanBinary),
+    ("zgrab", Format::Zgrab),
+    ("shodan", Format::Shodan),
+    ("censys", Format::Censys),
+    ("shadowserver", Format::Shadowserver(None)),
+];
 
 /// The largest window of zstd that is unpacked, as a power of two: 128 MiB, what `zstd` itself takes without being told.
 const MAX_WINDOW_LOG: u32 = 27;
@@ -94,10 +109,22 @@ fn prepare(path: &Path, options: &Options) -> Result<Source> {
     let format = match &options.format {
         Some(name) => named_format(name)?,
         None => detect(&start).or(empty(&start, path)).context(
-            "is not recognised: nmap XML, masscan JSON or XML, or ZGrab2 JSON lines are read; say which with --format",
+            "is not recognised: nmap XML, masscan JSON, XML, lists or binary files, ZGrab2 JSON lines, downloads of \
+             Shodan, hosts of Censys and reports of Shadowserver are read; say which with --format",
         )?,
     };
-    Ok(Source { start, bytes, format, bar, changed })
+    Ok(Source { start, bytes, format: with_report(format, path), bar, changed })
+}
+
+/// Which report of Shadowserver it is stands in the name of the file.
+fn with_report(format: Format, path: &Path) -> Format {
+    match format {
+        Format::Shadowserver(None) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            Format::Shadowserver(report::of_file(&name))
+        }
+        other => other,
+    }
 }
 
 /// What is read, and what is known of it.
@@ -162,20 +189,23 @@ fn empty(start: &[u8], path: &Path) -> Option<Format> {
 }
 
 fn named_format(name: &str) -> Result<Format> {
-    match name {
-        "xml" => Ok(Format::Xml),
-        "masscan-json" => Ok(Format::MasscanJson),
-        "zgrab" => Ok(Format::Zgrab),
-        _ => bail!("{name:?} is not a format: xml, masscan-json, zgrab"),
+    if let Some(which) = name.strip_prefix("shadowserver:") {
+        let report =
+            report::named(which).with_context(|| format!("{which:?} is no report of Shadowserver known here"))?;
+        return Ok(Format::Shadowserver(Some(report)));
     }
+    let names = || FORMATS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+    let found = FORMATS.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
+    found.with_context(|| format!("{name:?} is not a format: {}, shadowserver:REPORT", names()))
 }
 
 fn show(common: &Common, path: &Path, report: &ImportReport) -> Result<()> {
     if common.json {
         return output::json(&json!({ "file": path, "report": report }));
     }
+    let other = if report.other == 0 { String::new() } else { format!(", {} of something else", report.other) };
     output::line(&format!(
-        "{}: {} records, {} sightings stored, {} known already, {} without an answer, {} unreadable",
+        "{}: {} records, {} sightings stored, {} known already, {} without an answer, {} unreadable{other}",
         path.display(),
         report.records,
         report.stored,
@@ -183,6 +213,8 @@ fn show(common: &Common, path: &Path, report: &ImportReport) -> Result<()> {
         report.unanswered,
         report.unreadable
     ))?;
+    let reasons = report.other_by_reason.iter();
+    reasons.for_each(|(reason, count)| output::talk(&format!("  {count} left out: {reason}")));
     report.complaints.iter().for_each(|complaint| output::talk(&format!("  {}", clean_line(complaint, 300))));
     Ok(())
 }

@@ -82,7 +82,7 @@ enum Command {
     Search(search::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
     Host(host::Options),
-    /// Take in scans of nmap, masscan and ZGrab2.
+    /// Take in scans of nmap, masscan, ZGrab2, Shodan, Censys and Shadowserver.
     Import(import::Options),
     /// Write services to a file or to stdout.
     Export(export::Options),

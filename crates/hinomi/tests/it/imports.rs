@@ -150,3 +150,96 @@ fn one_file_that_cannot_be_read_does_not_keep_the_others_out() {
     assert_eq!(here.services().len(), 3);
     assert!(here.fail(&["import", &text(&absent)]).contains("cannot be opened"));
 }
+
+/// A row of Shadowserver: the common columns of its reports, and one more.
+fn report_row(address: &str, port: u16, more: &str) -> String {
+    format!("\"2026-11-01 02:03:04\",medium,{address},tcp,{port},h.example,t,64500,JP,Tokyo,Chiyoda,0,ptr,,{more}\r\n")
+}
+
+const REPORT_HEAD: &str =
+    "\"timestamp\",severity,ip,protocol,port,hostname,tag,asn,geo,region,city,naics,hostname_source,sector,";
+
+/// Files of the shape that their makers write, about made-up services: name, bytes, sensor, address, words to search for.
+fn others() -> Vec<(&'static str, String, &'static str, &'static str, &'static str)> {
+    let shodan = serde_json::json!({
+        "ip_str": "192.0.2.21", "port": 8443, "transport": "tcp", "timestamp": "2026-10-02T03:04:05.678901",
+        "_shodan": {"module": "https"}, "product": "Shodansaid", "version": "9.1", "hash": 1, "org": "<script>",
+        "data": "HTTP/1.1 200 OK\r\nServer: lighttpd/1.4.69\r\n\r\n", "http": {"html": "<title>Pump \u{1b}[31m7</title>"},
+        "opts": {},
+    });
+    let censys = serde_json::json!({"code": 200, "status": "OK", "result": {"hits": [{
+        "ip": "2001:db8::22", "services": [{
+            "port": 2222, "transport_protocol": "TCP", "service_name": "SSH", "observed_at": "2026-10-02T03:04:05Z",
+            "banner": "SSH-2.0-dropbear_2022.83", "software": [{"vendor": "Censyssaid", "product": "dropbear"}],
+        }],
+    }]}});
+    let http = format!(
+        "\u{feff}{REPORT_HEAD}http,http_code,http_reason,server,device_vendor,device_model\r\n{}",
+        report_row("192.0.2.23", 81, "HTTP/1.1,200,OK,Exampled/1.0,Shadowsaid,\"C \"\"1\"\",\nx\"")
+    );
+    let list = "#masscan\nopen tcp 24 192.0.2.24 1790000000\nbanner tcp 24 192.0.2.24 1790000001 ssh SSH-2.0-Masscansaid\\x0d\\x0a\n# end\n";
+    vec![
+        ("shodan.json", format!("{shodan}\n"), "import:shodan", "192.0.2.21", "Pump"),
+        ("censys.json", censys.to_string(), "import:censys", "2001:db8::22", "dropbear"),
+        ("2026-11-01-scan_http-example-asn.csv", http, "import:shadowserver", "192.0.2.23", "vendor:Shadowsaid"),
+        ("masscan.txt", list.to_owned(), "import:masscan", "192.0.2.24", "Masscansaid"),
+    ]
+}
+
+#[test]
+fn what_search_engines_and_reports_saw_is_found_with_its_source() {
+    let here = Installation::new();
+    for (name, text, sensor, address, words) in others() {
+        let file = here.path(name);
+        std::fs::write(&file, text).expect("written");
+        let path = file.to_str().expect("a path");
+        let first = here.json(&["import", path]);
+        let report = &first["report"];
+        assert_eq!((&report["unreadable"], &report["other"]), (&0.into(), &0.into()), "{first}");
+        assert!(report["stored"].as_u64().is_some_and(|stored| stored > 0), "{first}");
+        assert_eq!(report["by_sensor"][sensor], report["stored"], "{first}");
+        let again = here.json(&["import", path]);
+        assert_eq!(
+            (&again["report"]["stored"], &again["report"]["repeated"]),
+            (&0.into(), &report["stored"]),
+            "{again}"
+        );
+        let found = here.json(&["search", &format!("sensor:{sensor} {words}")]);
+        assert_eq!(found["total"], 1, "{name}: {found}");
+        assert_eq!(found["matches"][0]["address"], address, "{found}");
+    }
+    let text = here.succeed(&["host", "192.0.2.21"]);
+    // What our own rules find in the answer goes before what Shodan says, and what a page says steers no terminal.
+    assert!(text.contains("lighttpd") && !text.contains('\u{1b}'), "{text}");
+    let host = here.json(&["host", "192.0.2.23"]).to_string();
+    assert!(host.contains("claim/shadowserver-record"), "what Shadowserver says is said by Shadowserver: {host}");
+}
+
+#[test]
+fn reports_of_something_else_are_counted_and_unknown_ones_are_asked_for() {
+    let here = Installation::new();
+    let events = "timestamp,protocol,src_ip,src_port,src_asn\n2026-11-01 00:00:00,tcp,192.0.2.1,1,64500\n";
+    let file = here.path("2026-11-01-event4_sinkhole-example.csv");
+    std::fs::write(&file, events).expect("written");
+    let path = file.to_str().expect("a path");
+    let report = here.json(&["import", path]);
+    assert_eq!((&report["report"]["other"], &report["report"]["records"]), (&1.into(), &0.into()), "{report}");
+    let output = here.run(&["import", path]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains(", 1 of something else"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 left out: the report tells of traffic"), "{output:?}");
+    // Nothing but the name of the file says what this report is.
+    let rows = format!("{REPORT_HEAD}what\r\n{}", report_row("192.0.2.31", 31, "x"));
+    let unnamed = from_stdin(&here, rows.as_bytes(), &[]);
+    let told = String::from_utf8_lossy(&unnamed.stdout).into_owned();
+    assert!(!unnamed.status.success() && told.contains("--format shadowserver:REPORT"), "{told}");
+    assert_eq!(here.services().len(), 0);
+    let named = from_stdin(&here, rows.as_bytes(), &["--format", "shadowserver:scan_telnet"]);
+    assert!(named.status.success(), "{named:?}");
+    let services = here.services();
+    assert_eq!(services.len(), 1);
+    assert_eq!(services[0]["protocol"], "telnet", "{services:?}");
+    for (format, reason) in [("shadowserver:x", "is no report of Shadowserver"), ("x", "is not a format: xml, ")] {
+        let refused = from_stdin(&here, b"x", &["--format", format]);
+        assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(reason), "{refused:?}");
+    }
+}

@@ -26,7 +26,7 @@ guide-step-trust = Trust the public key, once, on the machine that surveys. “o
 guide-step-check = Check signature, signer and dates.
 guide-step-survey = Survey. Ctrl-C stops it; the same command goes on where it stopped.
 guide-step-look = See the results in a browser, also while the survey runs.
-guide-own-import = What nmap, masscan or ZGrab2 found can be searched beside your own results:
+guide-own-import = What nmap, masscan, ZGrab2, Shodan, Censys or Shadowserver found can be searched beside your own results:
 
 guide-questions = Before you survey
 guide-gentle = Can it disturb a device?

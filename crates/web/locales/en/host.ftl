@@ -84,3 +84,6 @@ evidence-kind-reply = Reply
 evidence-kind-nmap-service = nmap record
 evidence-kind-masscan-record = masscan record
 evidence-kind-zgrab-record = ZGrab2 record
+evidence-kind-shodan-record = Shodan record
+evidence-kind-censys-record = Censys record
+evidence-kind-shadowserver-record = Shadowserver record

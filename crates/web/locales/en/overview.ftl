@@ -13,7 +13,7 @@ surveys-more = More about the surveys
 begin-title = How to begin
 begin-town = Try everything on a simulated town, in one step:
 begin-scope = To survey a network of your own, first write down who permits it:
-begin-import = Or bring in results of nmap, masscan or ZGrab2:
+begin-import = Or bring in results of nmap, masscan, ZGrab2, Shodan, Censys or Shadowserver:
 
 map-heading = Map of the town
 map-title = Map of { $it }

@@ -23,7 +23,7 @@ guide-step-trust = 調査するマシンで一度だけ、その公開鍵を信�
 guide-step-check = 署名、署名した人、期間を確かめます。
 guide-step-survey = 調査します。Ctrl-C で止まり、同じコマンドで続きから再開します。
 guide-step-look = 結果をブラウザーで見ます。調査の途中でも見られます。
-guide-own-import = nmap、masscan、ZGrab2 の結果も取り込んで、一緒に検索できます。
+guide-own-import = nmap、masscan、ZGrab2、Shodan、Censys、Shadowserver の結果も取り込んで、一緒に検索できます。
 
 guide-questions = 調べる前に
 guide-gentle = 機器に悪い影響はありませんか

@@ -84,3 +84,6 @@ evidence-kind-reply = 応答
 evidence-kind-nmap-service = nmap の記録
 evidence-kind-masscan-record = masscan の記録
 evidence-kind-zgrab-record = ZGrab2 の記録
+evidence-kind-shodan-record = Shodan の記録
+evidence-kind-censys-record = Censys の記録
+evidence-kind-shadowserver-record = Shadowserver の記録

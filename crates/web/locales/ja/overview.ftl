@@ -13,7 +13,7 @@ surveys-more = 調査の様子を詳しく見る
 begin-title = はじめ方
 begin-town = 模擬の町を立てて、調査まで一度に試すには:
 begin-scope = 自分のネットワークを調べるには、まずスコープ（調査の許可書）を書きます:
-begin-import = nmap、masscan、ZGrab2 の結果を取り込むこともできます:
+begin-import = nmap、masscan、ZGrab2、Shodan、Censys、Shadowserver の結果を取り込むこともできます:
 
 map-heading = 町の地図
 map-title = { $it } の地図

@@ -26,6 +26,16 @@ pub enum ScanError {
         /// What is wrong with it.
         reason: String,
     },
+    /// One record was read and tells of something else than a service. The next ones are read.
+    #[error("line {line} (byte {offset}): this record was left out: {reason}")]
+    Other {
+        /// Line, from 1.
+        line: u64,
+        /// Bytes before it.
+        offset: u64,
+        /// What it tells of; the same words for every record of that kind.
+        reason: &'static str,
+    },
     /// The file cannot be read beyond this point. Records before it are good.
     #[error("line {line} (byte {offset}): the file cannot be read further: {reason}")]
     File {

@@ -2,16 +2,14 @@
 //!
 //! masscan's lists have had trailing commas, missing brackets and end marks that are no JSON, and a killed scan leaves
 //! half an object in the middle when the next is appended. So objects are found by their braces, one by one; what lies
-//! between them is skipped when it is list punctuation and reported when it is not.
+//! between them is skipped when it is list punctuation and reported when it is not. Lists, lines and objects one behind
+//! the other read alike.
 
 use std::io::{self, BufRead};
 
 use memchr::memchr;
 
 use super::bounded::Bounded;
-
-/// The longest object of a masscan list.
-const MAX_OBJECT_BYTES: usize = 256 * 1024;
 
 /// What was found.
 #[derive(Debug)]
@@ -28,6 +26,8 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Objects<R> {
     source: Bounded<R>,
+    max_bytes: usize,
+    first_key: Option<&'static [u8]>,
     bytes: Vec<u8>,
     position: (u64, u64),
     scanner: Scanner,
@@ -38,6 +38,7 @@ pub(super) struct Objects<R> {
 /// Where in an object the last byte stood.
 #[derive(Debug, Default)]
 struct Scanner {
+    first_key: Option<&'static [u8]>,
     depth: usize,
     in_string: bool,
     escaped: bool,
@@ -57,9 +58,11 @@ enum Verdict {
 }
 
 impl<R: BufRead> Objects<R> {
-    pub(super) fn new(source: R) -> Self {
-        let scanner = Scanner::default();
-        Self { source: Bounded::new(source), bytes: Vec::new(), position: (1, 0), scanner, begun: false }
+    /// Objects of at most so many bytes. Where every record begins with the same key, in quotes, an object that begins
+    /// with it on a line of its own inside another is the next record: the other one was cut off.
+    pub(super) fn new(source: R, max_bytes: usize, first_key: Option<&'static [u8]>) -> Self {
+        let (source, scanner) = (Bounded::new(source), Scanner { first_key, ..Scanner::default() });
+        Self { source, max_bytes, first_key, bytes: Vec::new(), position: (1, 0), scanner, begun: false }
     }
 
     /// The object that was found last.
@@ -128,28 +131,28 @@ impl<R: BufRead> Objects<R> {
 
     fn begin(&mut self) {
         self.bytes.clear();
-        self.scanner = Scanner::default();
+        self.scanner = Scanner { first_key: self.first_key, ..Scanner::default() };
     }
 
     fn read_object(&mut self) -> io::Result<Found> {
         loop {
-            self.source.allow(MAX_OBJECT_BYTES);
+            self.source.allow(self.max_bytes);
             let available = self.source.fill_buf()?;
             if available.is_empty() {
                 return Ok(Found::Skipped("the file ends in the middle of a record: it was cut off"));
             }
-            let (count, verdict) = self.scanner.feed(&mut self.bytes, available);
+            let (count, verdict) = self.scanner.feed(&mut self.bytes, available, self.max_bytes);
             self.source.consume(count);
             match verdict {
                 Verdict::Complete => return Ok(Found::Object),
                 Verdict::Broken => return Ok(Found::Skipped("a line ends inside a text: the record was cut off")),
                 Verdict::Restart(at) => {
                     self.bytes.drain(..at);
-                    self.scanner = Scanner { depth: 1, ..Scanner::default() };
+                    self.scanner = Scanner { first_key: self.first_key, depth: 1, ..Scanner::default() };
                     self.begun = true;
                     return Ok(Found::Skipped("the next record begins inside this one: it was cut off"));
                 }
-                Verdict::More if self.bytes.len() > MAX_OBJECT_BYTES => {
+                Verdict::More if self.bytes.len() > self.max_bytes => {
                     self.skip_line()?;
                     return Ok(Found::Skipped("longer than any record of this scanner"));
                 }
@@ -161,7 +164,7 @@ impl<R: BufRead> Objects<R> {
 
 impl Scanner {
     /// Takes bytes into the object until something is decided; gives how many were taken.
-    fn feed(&mut self, object: &mut Vec<u8>, available: &[u8]) -> (usize, Verdict) {
+    fn feed(&mut self, object: &mut Vec<u8>, available: &[u8], max_bytes: usize) -> (usize, Verdict) {
         let before = object.len();
         for (index, byte) in available.iter().enumerate() {
             object.push(*byte);
@@ -169,7 +172,7 @@ impl Scanner {
             if !matches!(verdict, Verdict::More) {
                 return (index + 1, verdict);
             }
-            if object.len() - before > MAX_OBJECT_BYTES {
+            if object.len() - before > max_bytes {
                 return (index + 1, Verdict::More);
             }
         }
@@ -183,7 +186,8 @@ impl Scanner {
             b'\\' => self.escaped = true,
             b'"' => {
                 self.in_string = false;
-                if let Some(at) = self.restart.take().filter(|at| begins_record(object, *at)) {
+                let begun = self.restart.take().zip(self.first_key);
+                if let Some((at, _)) = begun.filter(|(at, key)| begins_record(object, *at, key)) {
                     return Verdict::Restart(at);
                 }
             }
@@ -212,8 +216,7 @@ impl Scanner {
     }
 }
 
-/// Every record of masscan begins with its address.
-fn begins_record(object: &[u8], at: usize) -> bool {
+fn begins_record(object: &[u8], at: usize, first_key: &[u8]) -> bool {
     let inside = object.get(at + 1..).unwrap_or_default();
-    inside.trim_ascii_start() == b"\"ip\""
+    inside.trim_ascii_start() == first_key
 }

@@ -1,9 +1,9 @@
-//! masscan's JSON lists (`-oJ`), also in the broken forms that its versions really write. Its XML is read by
-//! [`super::nmap`].
+//! masscan's JSON lists (`-oJ`), also in the broken forms that its versions really write, its plain lists (`-oL`, in
+//! [`list`]) and its binary files (`-oB`, in [`binary`]). Its XML is read by [`super::nmap`].
 //!
-//! The evidence of a service is its element of `ports`, byte for byte: address and time are parts of the sighting, and
-//! without them a million equal answers are one piece of evidence. Where a record carries a banner, the bytes of the
-//! banner become evidence of their own kind too.
+//! The evidence of a service is its element of `ports`, byte for byte, or its line without address and time: these are
+//! parts of the sighting, and without them a million equal answers are one piece of evidence. Where a record carries a
+//! banner, the bytes of the banner become evidence of their own kind too.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -23,6 +23,15 @@ use crate::field::Field;
 use crate::fields::Fields;
 use crate::malformed::Malformed;
 use crate::{recognise, text};
+
+pub mod binary;
+pub mod list;
+
+/// The longest object of a list.
+const MAX_OBJECT_BYTES: usize = 256 * 1024;
+
+/// Every record begins with its address.
+const FIRST_KEY: &[u8] = b"\"ip\"";
 
 /// The most ports of one record.
 const MAX_PORTS: usize = 65_536;
@@ -68,7 +77,8 @@ pub(super) struct Service {
 impl<R: BufRead> Records<R> {
     /// Starts reading. An empty file is a scan that found nothing.
     pub fn new(source: R) -> Self {
-        Self { objects: Objects::new(source), ready: VecDeque::new(), done: false }
+        let objects = Objects::new(source, MAX_OBJECT_BYTES, Some(FIRST_KEY));
+        Self { objects, ready: VecDeque::new(), done: false }
     }
 
     fn read_line(&mut self) {
@@ -120,7 +130,8 @@ impl Service {
             return Some(Evidence::new(EvidenceKind::Certificate, der));
         }
         // Names with a dot, and others, are masscan's extracts and not what the server sent.
-        let whole = ["ssh", "ftp", "smtp", "pop3", "imap", "imap4", "telnet", "vnc", "http"].contains(&&*self.name);
+        let whole =
+            ["ssh", "ftp", "smtp", "pop", "pop3", "imap", "imap4", "telnet", "vnc", "http"].contains(&&*self.name);
         let bytes = whole.then(|| bytes_of(&self.banner)).flatten()?;
         match recognise(&bytes) {
             Some("http") => Some(Evidence::new(EvidenceKind::Http, bytes)),
@@ -162,15 +173,29 @@ impl<R: BufRead> Iterator for Records<R> {
 }
 
 /// Protocols behind masscan's names for what it extracted.
-const PROTOCOLS: &[(&str, &str)] =
-    &[("X509", "tls"), ("X509CA", "tls"), ("ssl", "tls"), ("title", "http"), ("html", "http"), ("imap4", "imap")];
+const PROTOCOLS: &[(&str, &str)] = &[
+    ("X509", "tls"),
+    ("X509CA", "tls"),
+    ("ssl", "tls"),
+    ("title", "http"),
+    ("html", "http"),
+    ("imap4", "imap"),
+    ("pop", "pop3"),
+];
 
-/// The claims in an element of `ports`, in JSON or in XML.
+/// The claims in an element of `ports`, in JSON or in XML, or in a line of a plain list.
 pub fn fields(input: &[u8]) -> Vec<Field<'_>> {
-    if input.trim_ascii_start().first() == Some(&b'<') {
-        return super::nmap::fields(input);
-    }
     let mut list = Fields::new(input);
+    match input.trim_ascii_start().first() {
+        Some(b'<') => return super::nmap::fields(input),
+        Some(b'{') | None => {}
+        Some(_) => {
+            if let Some(service) = list::service(input) {
+                push_service(&mut list, input, &service);
+            }
+            return list.finish();
+        }
+    }
     match serde_json::from_slice::<Port>(input) {
         Ok(port) => {
             if let Some(service) = port.service {

@@ -237,7 +237,17 @@ fn zgrab_lines_give_a_record_a_module() {
 proptest! {
     #[test]
     fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        for format in [Format::Xml, Format::MasscanJson, Format::Zgrab] {
+        let report = shadowserver::report::named("scan_http");
+        for format in [
+            Format::Xml,
+            Format::MasscanJson,
+            Format::MasscanList,
+            Format::MasscanBinary,
+            Format::Zgrab,
+            Format::Shodan,
+            Format::Censys,
+            Format::Shadowserver(report),
+        ] {
             prop_assert!(read(format, Cursor::new(&bytes)).count() <= bytes.len() + 1);
         }
     }

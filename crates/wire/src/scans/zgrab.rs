@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use hinomi_model::address::{Transport, parse_address};
 use hinomi_model::evidence::{Evidence, EvidenceKind};
@@ -16,10 +16,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::bounded::Bounded;
 use super::error::ScanError;
+use super::lines::{Got, Item, Lines, Step, Steps};
 use super::masscan::offset;
-use super::{MAX_RECORD_BYTES, Record, State};
+use super::words::push_claim;
+use super::{Record, State};
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::malformed::Malformed;
@@ -59,12 +60,13 @@ const MODULES: &[(&str, u16, Transport)] = &[
 
 /// Reads records from a file; see [`super`].
 #[derive(Debug)]
-pub struct Records<R> {
-    source: Bounded<R>,
-    line: Vec<u8>,
+pub struct Records<R>(Steps<Reader<R>>);
+
+/// Reads a line at a time.
+#[derive(Debug)]
+struct Reader<R> {
+    lines: Lines<R>,
     port: Option<u16>,
-    ready: VecDeque<Result<Record, ScanError>>,
-    done: bool,
 }
 
 #[derive(Deserialize)]
@@ -92,44 +94,39 @@ struct Module<'a> {
 impl<R: BufRead> Records<R> {
     /// Starts reading. `port` is the port that was scanned, for files that do not say.
     pub const fn new(source: R, port: Option<u16>) -> Self {
-        Self { source: Bounded::new(source), line: Vec::new(), port, ready: VecDeque::new(), done: false }
+        Self(Steps::new(Reader { lines: Lines::new(source), port }))
     }
+}
 
-    /// Reads one line into the buffer; false at the end of the file.
-    fn fill_line(&mut self) -> Result<bool, ScanError> {
-        self.line.clear();
-        let position = self.source.position();
-        self.source.allow(usize::MAX);
-        let limit = u64::try_from(MAX_RECORD_BYTES).unwrap_or(u64::MAX);
-        let read = self.source.by_ref().take(limit).read_until(b'\n', &mut self.line);
-        let count = read.map_err(|error| self.source.read_error(error))?;
-        if count == MAX_RECORD_BYTES && self.line.last() != Some(&b'\n') {
-            self.line.clear();
-            self.skip_line()?;
-            let reason = format!("longer than the {MAX_RECORD_BYTES} bytes we read");
-            self.ready.push_back(Err(Bounded::<R>::record_error(position, reason)));
+impl<R: BufRead> Iterator for Records<R> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        self.0.next()
+    }
+}
+
+impl<R: BufRead> Step for Reader<R> {
+    fn step(&mut self, ready: &mut VecDeque<Item>) -> Result<bool, ScanError> {
+        match self.lines.next()? {
+            Got::End => return Ok(false),
+            Got::TooLong => ready.push_back(Err(self.lines.too_long())),
+            Got::Line if self.lines.bytes().is_empty() => {}
+            Got::Line => self.read_line(ready),
         }
-        self.read_line(position);
-        Ok(count > 0)
+        Ok(true)
     }
+}
 
-    fn skip_line(&mut self) -> Result<(), ScanError> {
-        self.source.allow(usize::MAX);
-        self.source.skip_until(b'\n').map(|_| ()).map_err(|error| self.source.read_error(error))
-    }
-
-    fn read_line(&mut self, position: (u64, u64)) {
-        let bytes = self.line.trim_ascii();
-        if bytes.is_empty() {
-            return;
-        }
-        let refuse = |reason: String| Err(Bounded::<R>::record_error(position, reason));
-        match serde_json::from_slice::<Line<'_>>(bytes) {
-            Err(error) => self.ready.push_back(refuse(error.to_string())),
-            Ok(line) if line.data.len() > MAX_MODULES => self.ready.push_back(refuse("too many modules".to_owned())),
+impl<R: BufRead> Reader<R> {
+    fn read_line(&self, ready: &mut VecDeque<Item>) {
+        let refuse = |reason: String| Err(self.lines.refuse(reason));
+        match serde_json::from_slice::<Line<'_>>(self.lines.bytes()) {
+            Err(error) => ready.push_back(refuse(error.to_string())),
+            Ok(line) if line.data.len() > MAX_MODULES => ready.push_back(refuse("too many modules".to_owned())),
             Ok(line) => {
                 let records = line.data.iter().map(|(name, raw)| record(&line, name, raw, self.port).or_else(refuse));
-                self.ready.extend(records);
+                ready.extend(records);
             }
         }
     }
@@ -161,28 +158,6 @@ fn state(module: &Module<'_>) -> Result<State, String> {
         "connection-timeout" => Ok(State::Filtered),
         _ if module.result.is_some() => Ok(State::Open),
         other => Err(format!("status {:?} does not say whether the port is open", other.get(..40).unwrap_or(other))),
-    }
-}
-
-impl<R: BufRead> Iterator for Records<R> {
-    type Item = Result<Record, ScanError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(record) = self.ready.pop_front() {
-                return Some(record);
-            }
-            if self.done {
-                return None;
-            }
-            match self.fill_line() {
-                Ok(more) => self.done = !more,
-                Err(error) => {
-                    self.done = true;
-                    return Some(Err(error));
-                }
-            }
-        }
     }
 }
 
@@ -229,10 +204,4 @@ fn push_module(list: &mut Fields<'_>, input: &[u8], module: &Value) {
     for (_, pointer, field) in CLAIMS.iter().filter(|(module, ..)| *module == protocol) {
         push_claim(list, input, field, text(pointer).unwrap_or_default());
     }
-}
-
-fn push_claim(list: &mut Fields<'_>, input: &[u8], field: &'static str, value: &str) {
-    let start = memchr::memmem::find(input, value.as_bytes());
-    let span = start.map_or(0..input.len(), |start| start..start + value.len());
-    list.value(field, Cow::Owned(value.as_bytes().to_vec()), span);
 }

@@ -1,0 +1,158 @@
+//! Reports with the real columns and made-up rows, and hostile ones.
+
+use std::io::Cursor;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::fields as fields_of;
+use crate::scans::{Format, detect};
+
+const HEAD: &str = "\"timestamp\",\"severity\",\"ip\",\"protocol\",\"port\",\"hostname\",\"tag\",\"asn\",\"geo\",\"region\",\"city\",\"naics\",\"hostname_source\",\"sector\"";
+
+/// A report: the columns beyond the common ones, and what its rows say there.
+fn report_of(columns: &str, rows: &[&str]) -> String {
+    let row = |(number, rest): (usize, &&str)| {
+        format!(
+            "\"2026-11-0{} 01:02:03\",\"medium\",\"192.0.2.{}\",\"tcp\",\"{}\",\"h.example\",\"t\",64500,\"JP\",\"Tokyo\",\"Chiyoda\",0,\"ptr\",\"\"{rest}\r\n",
+            number + 1,
+            number + 1,
+            1000 + number
+        )
+    };
+    let rows: String = rows.iter().enumerate().map(row).collect();
+    format!("\u{feff}{HEAD}{columns}\r\n{rows}")
+}
+
+fn read(report: Option<&'static Report>, text: &str) -> (Vec<Record>, Vec<ScanError>) {
+    let (good, bad): (Vec<_>, Vec<_>) = Records::new(Cursor::new(text), report).partition(Result::is_ok);
+    (good.into_iter().filter_map(Result::ok).collect(), bad.into_iter().filter_map(Result::err).collect())
+}
+
+fn values(record: &Record, name: &str) -> Vec<String> {
+    let first = record.evidence.first().expect("words");
+    let list = fields_of(first.kind, &first.bytes);
+    assert!(!list.iter().any(|field| field.name == "malformed"), "{list:?}");
+    list.iter().filter(|field| field.name == name).map(|field| field.text().into_owned()).collect()
+}
+
+#[test]
+fn a_row_is_words_and_what_was_seen() {
+    let columns = ",http,http_code,http_reason,content_type,server,set_cookie,transfer_encoding,device_vendor,device_type,device_model,device_version";
+    let rows = [
+        ",\"HTTP/1.1\",\"200\",\"OK\",\"text/html\",\"Boa/0.94\",\"a=\"\"b\"\"\nX: y\",\"chunked\",\"Example\",\"camera\",\"C-1\",\"2.0\"",
+    ];
+    let text = report_of(columns, &rows);
+    assert_eq!(detect(text.as_bytes()), Some(Format::Shadowserver(None)));
+    let (records, errors) = read(report::named("scan_http"), &text);
+    assert!(errors.is_empty(), "{errors:?}");
+    let [record] = &*records else { panic!("one record") };
+    assert_eq!((record.address, record.port, record.transport), (IpAddr::from([192, 0, 2, 1]), 1000, Transport::Tcp));
+    assert_eq!(record.time, "2026-11-01T01:02:03Z".parse().ok());
+    let [words, http] = &*record.evidence else { panic!("two pieces: {record:?}") };
+    let words = String::from_utf8_lossy(&words.bytes);
+    assert!(words.starts_with("report,severity,protocol,port,tag,http,"), "{words}");
+    assert!(!words.contains("192.0.2") && !words.contains("h.example") && !words.contains("2026-"), "{words}");
+    let sent = "HTTP/1.1 200 OK\r\nServer: Boa/0.94\r\nContent-Type: text/html\r\nSet-Cookie: a=\"b\" X: y\r\n\r\n";
+    assert_eq!((http.kind, String::from_utf8_lossy(&http.bytes)), (EvidenceKind::Http, sent.into()));
+    assert_eq!(values(record, "claim.protocol"), ["http"]);
+    assert_eq!(values(record, "claim.vendor"), ["Example"]);
+    assert_eq!(values(record, "claim.product"), ["C-1"]);
+    assert_eq!(values(record, "claim.version"), ["2.0"]);
+    assert_eq!(values(record, "claim.device-type"), ["camera"]);
+    assert_eq!(values(record, "claim.banner"), ["Boa/0.94"]);
+}
+
+#[test]
+fn ssh_and_certificates_are_seen() {
+    let columns = ",serverid_raw,raw_cert,raw_cert_chain";
+    let pem = |last: &str| format!("-----BEGIN CERTIFICATE-----\nMAMCAQ{last}=\n-----END CERTIFICATE-----\n");
+    let rows = format!(",SSH-2.0-dropbear,\"{}\",\"{}{}\"", pem("E"), pem("I"), pem("M"));
+    let (records, errors) = read(report::named("scan6_ssh"), &report_of(columns, &[&rows, ",,none,"]));
+    assert!(errors.is_empty(), "{errors:?}");
+    use EvidenceKind as K;
+    let kinds = |record: &Record| record.evidence.iter().map(|evidence| evidence.kind).collect::<Vec<_>>();
+    let [whole, bare] = &*records else { panic!("two records") };
+    let chain = [K::ShadowserverRecord, K::Banner, K::Certificate, K::ChainCertificate, K::ChainCertificate];
+    assert_eq!(kinds(whole), chain);
+    assert_eq!(kinds(bare), [K::ShadowserverRecord]);
+    assert_eq!(values(whole, "claim.protocol"), ["ssh"]);
+    let words = bare.evidence.first().map(|words| String::from_utf8_lossy(&words.bytes).into_owned());
+    assert!(words.is_some_and(|words| words.contains("none")), "what cannot be read stays in the words");
+}
+
+#[test]
+fn versions_of_programs_are_told_by_their_report_only() {
+    let text = report_of(",version", &[",7.4.1"]);
+    let version = |name| values(read(report::named(name), &text).0.first().expect("a record"), "claim.version");
+    assert_eq!(version("scan_redis"), ["7.4.1"]);
+    assert_eq!(version("scan_slp"), Vec::<String>::new());
+}
+
+#[test]
+fn reports_of_something_else_are_left_out_with_the_reason() {
+    let text = "timestamp,protocol,src_ip,src_port,src_asn,infection\n2026-11-01 00:00:00,tcp,192.0.2.1,1,64500,x\n\
+        2026-11-01 00:00:01,tcp,192.0.2.2,1,64500,x\n";
+    assert_eq!(detect(text.as_bytes()), Some(Format::Shadowserver(None)));
+    let (records, errors) = read(report::named("event4_sinkhole"), text);
+    assert_eq!((records.len(), errors.len()), (0, 2));
+    for error in errors {
+        assert!(!error.ends_the_file());
+        assert!(matches!(error, ScanError::Other { reason, .. } if reason.contains("sensors met")), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_report_ends_the_file_unless_it_is_empty() {
+    let (records, errors) = read(None, &report_of(",x", &[",1", ",2"]));
+    assert_eq!((records.len(), errors.len()), (0, 1), "{errors:?}");
+    assert!(errors.iter().all(|error| error.ends_the_file() && error.to_string().contains("--format shadowserver:")));
+    let (records, errors) = read(None, &report_of(",x", &[]));
+    assert_eq!((records.len(), errors.len()), (0, 0));
+    let (records, errors) = read(None, &report_of(",product,banner", &[",x,y"]));
+    assert_eq!((records.len(), errors.len()), (1, 0), "known by its columns: {errors:?}");
+    let (_, errors) = read(None, "a,b\n1,2\n");
+    assert!(errors.iter().all(ScanError::ends_the_file) && errors.len() == 1);
+}
+
+#[test]
+fn bad_rows_are_told_with_their_line() {
+    let good = report_of(",banner", &[",x"]);
+    let rows = [
+        "\"2026-11-01 01:02:03\",,192.0.2.1,tcp,99999,,,,,,,,,,x",
+        "\"2026-11-01 01:02:03\",,192.0.2.300,tcp,1,,,,,,,,,,x",
+        "\"2026-11-01 01:02:03\",,192.0.2.1,gre,1,,,,,,,,,,x",
+        "\"2026-11-01 01:02:03\",,192.0.2.1,,1,,,,,,,,,,x",
+        "\"2026-11-01 01:02:03\",,192.0.2.1,tcp,1,,x",
+        "\"2026-11-01 01:02:03\",,192.0.2.1,tcp,1,,,,,,,,,,\"x",
+        "\"2026-11-01 01:02:04\",,192.0.2.9,UDP,1,,,,,,,,,,y",
+    ];
+    let (records, errors) = read(report::named("scan_telnet"), &format!("{good}{}", rows.join("\n")));
+    let seen: Vec<_> = records.iter().map(|record| (record.address, record.transport)).collect();
+    assert_eq!(seen, [(IpAddr::from([192, 0, 2, 1]), Transport::Tcp), (IpAddr::from([192, 0, 2, 9]), Transport::Udp)]);
+    let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 6, "{told:?}");
+    for (line, part) in
+        [(3, "99999"), (4, "192.0.2.300"), (5, "gre"), (6, "no protocol"), (7, "7 columns"), (8, "cut off")]
+    {
+        let start = format!("line {line} ");
+        assert!(told.iter().any(|told| told.starts_with(&start) && told.contains(part)), "{part}: {told:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_row_of_any_text_reads_back(banner in any::<String>(), vendor in any::<String>(), port in any::<u16>()) {
+        let mut text = format!("{HEAD},banner,device_vendor\n").into_bytes();
+        let port = port.to_string();
+        let cells = ["2026-11-01 00:00:00", "", "192.0.2.1", "udp", &port, "", "", "", "", "", "", "", "", "", &banner, &vendor];
+        csv::write(&mut text, cells.iter().map(|cell| cell.as_bytes()));
+        let (records, errors) = read(report::named("scan_telnet"), &String::from_utf8(text).expect("text"));
+        prop_assert!(errors.is_empty(), "{:?}", errors);
+        let record = records.first().expect("a record");
+        prop_assert_eq!(record.port.to_string(), port);
+        prop_assert_eq!(values(record, "claim.vendor").concat(), vendor);
+        prop_assert_eq!(values(record, "claim.banner").concat(), banner);
+    }
+}

@@ -1,0 +1,12 @@
+//! Shodan's banners, one JSON object a line.
+#![no_main]
+
+use hinomi_model::evidence::EvidenceKind;
+use hinomi_wire::scans::Format;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    hinomi_fuzz::evidence(EvidenceKind::ShodanRecord, bytes);
+    hinomi_fuzz::scan(Format::Shodan, bytes);
+    let _ = hinomi_wire::scans::detect(bytes);
+});
