@@ -222,7 +222,7 @@ fn the_estimate_holds_the_truth_when_answers_are_lost() {
 fn lost(seed: u64, asked: Asked) -> bool {
     let bytes = format!("{seed} {} {} {}", asked.to, asked.port, asked.before);
     let hash = hinomi_model::ContentHash::of(bytes.as_bytes()).to_string();
-    u64::from_str_radix(&hash[..8], 16).expect("hexadecimal") % 5 == 0
+    u64::from_str_radix(&hash[..8], 16).expect("hexadecimal").is_multiple_of(5)
 }
 
 #[test]
