@@ -116,7 +116,10 @@ pub fn to_u128(address: IpAddr) -> u128 {
 
 /// The address that [`to_u128`] made the number of.
 pub fn from_u128(number: u128) -> IpAddr {
-    IpAddr::V6(number.into()).to_canonical()
+    match u32::try_from(number & 0xffff_ffff) {
+        Ok(four) if number >> 32 == 0xffff => IpAddr::V4(four.into()),
+        _ => IpAddr::V6(number.into()),
+    }
 }
 
 /// First and last address of a prefix as numbers of [`to_u128`].

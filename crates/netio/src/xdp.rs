@@ -192,12 +192,10 @@ const DESCRIPTOR_BYTES: usize = size_of::<libc::xdp_desc>();
 
 fn write_descriptor(entry: &mut [u8], at: usize, len: usize) {
     let (address, len) = (u64::try_from(at).unwrap_or(0), u32::try_from(len).unwrap_or(0));
-    let parts = [&address.to_ne_bytes()[..], &len.to_ne_bytes()[..], &0_u32.to_ne_bytes()[..]];
-    let mut entry = entry.iter_mut();
-    for byte in parts.into_iter().flatten() {
-        if let Some(place) = entry.next() {
-            *place = *byte;
-        }
+    if let Some(entry) = entry.first_chunk_mut::<DESCRIPTOR_BYTES>() {
+        entry[0..8].copy_from_slice(&address.to_ne_bytes());
+        entry[8..12].copy_from_slice(&len.to_ne_bytes());
+        entry[12..16].copy_from_slice(&0_u32.to_ne_bytes());
     }
 }
 

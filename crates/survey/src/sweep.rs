@@ -25,6 +25,8 @@ pub struct Targets {
     spans: Vec<(u128, u64, u64)>,
     ports: Vec<(Transport, u16)>,
     addresses: u64,
+    /// 2^64 over the number of addresses, rounded down: makes a division a product.
+    reciprocal: u64,
 }
 
 /// Why a job cannot be walked.
@@ -63,7 +65,7 @@ impl Targets {
         }
         match addresses == 0 || ports.is_empty() {
             true => Err(SweepError::Empty),
-            false => Ok(Self { spans, ports, addresses }),
+            false => Ok(Self { spans, ports, addresses, reciprocal: reciprocal(addresses) }),
         }
     }
 
@@ -87,16 +89,32 @@ impl Targets {
         &self.ports
     }
 
+    /// The index over the number of addresses, and what is left.
+    fn divided(&self, index: u64) -> (u64, u64) {
+        let mut quotient = ((u128::from(index) * u128::from(self.reciprocal)) >> 64) as u64;
+        let mut rest = index - quotient * self.addresses;
+        // The reciprocal was rounded down, so the quotient may be too small by one or two.
+        while rest >= self.addresses {
+            quotient += 1;
+            rest -= self.addresses;
+        }
+        (quotient, rest)
+    }
+
     /// The target of this number, counted from 0: all addresses for the first port, then all for the second.
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
-        let place = index % self.addresses;
-        let port = usize::try_from(index / self.addresses).ok()?;
+        let (port, place) = self.divided(index);
+        let port = usize::try_from(port).ok()?;
         let (transport, port) = *self.ports.get(port)?;
         let after = self.spans.partition_point(|(_, _, before)| *before <= place);
         let (first, _, before) = self.spans.get(after.checked_sub(1)?)?;
         let address: IpAddr = from_u128(first + u128::from(place - before));
         Some(ServiceKey { address, port, transport })
     }
+}
+
+fn reciprocal(number: u64) -> u64 {
+    u64::try_from((1_u128 << 64) / u128::from(number.max(1))).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -117,6 +135,23 @@ mod tests {
         assert_eq!(all.get(8).map(String::as_str), Some("127.0.1.0:80/tcp"));
         assert_eq!(all.last().map(String::as_str), Some("127.0.1.0:161/udp"));
         assert_eq!(targets.get(18), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_product_divides(addresses in 1u64..=1 << 44, index: u64, near in 0u64..4) {
+            let targets = Targets {
+                spans: Vec::new(),
+                ports: Vec::new(),
+                addresses,
+                reciprocal: reciprocal(addresses),
+            };
+            // Multiples and their neighbours are where a rounded reciprocal would be off.
+            let multiple = (index % MAX_TARGETS / addresses).saturating_mul(addresses);
+            for index in [index % MAX_TARGETS, multiple.saturating_sub(near), multiple + near] {
+                prop_assert_eq!(targets.divided(index), (index / addresses, index % addresses));
+            }
+        }
     }
 
     #[test]

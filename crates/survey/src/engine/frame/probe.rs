@@ -36,6 +36,8 @@ pub(super) struct Template {
     /// Sum of the IPv4 header, and of the SYN with its pseudo-header, without what changes.
     header_sum: u32,
     syn_sum: u32,
+    /// A SYN of which addresses, ports, number and sums are to be filled in.
+    syn: Vec<u8>,
 }
 
 /// A probe or what takes it back.
@@ -60,12 +62,45 @@ impl Template {
             + u32::from(SYN)
             + u32::from(WINDOW)
             + sum(&OPTIONS);
-        Self { source, link, header_sum, syn_sum }
+        let mut template = Self { source, link, header_sum, syn_sum, syn: Vec::new() };
+        let to = if source.is_ipv4() { IpAddr::from([0; 4]) } else { IpAddr::from([0; 16]) };
+        let mark = Mark { source_port: 0, sequence: 0 };
+        let mut slot = [0; SIX];
+        let len = template.write_whole(&mut slot, &Segment { to, port: 0, mark, reset: false });
+        template.syn = slot.get(..len.unwrap_or(0)).unwrap_or_default().to_vec();
+        template
     }
 
     /// Writes a frame to the front of a slot; gives its length. None when the address is of the other family or the
     /// slot is too short.
     pub(super) fn write(&self, slot: &mut [u8], segment: &Segment) -> Option<usize> {
+        match (self.source, segment.to) {
+            (IpAddr::V4(_), IpAddr::V4(to)) if !segment.reset => self.write_syn(slot, to.octets(), segment),
+            _ => self.write_whole(slot, segment),
+        }
+    }
+
+    /// What is written most: a SYN over IPv4, of which only what differs is written.
+    fn write_syn(&self, slot: &mut [u8], to: [u8; 4], segment: &Segment) -> Option<usize> {
+        let len = self.syn.len();
+        let frame = slot.get_mut(..len)?;
+        frame.copy_from_slice(&self.syn);
+        let packet: &mut [u8; FOUR - LINK] = frame.last_chunk_mut()?;
+        let [id_high, id_low, ..] = segment.mark.sequence.to_be_bytes();
+        let to_sum = sum(&to);
+        packet[4] = id_high;
+        packet[5] = id_low;
+        packet[10..12]
+            .copy_from_slice(&folded(self.header_sum + to_sum + u32::from(u16::from_be_bytes([id_high, id_low]))));
+        packet[16..20].copy_from_slice(&to);
+        packet[20..22].copy_from_slice(&segment.mark.source_port.to_be_bytes());
+        packet[22..24].copy_from_slice(&segment.port.to_be_bytes());
+        packet[24..28].copy_from_slice(&segment.mark.sequence.to_be_bytes());
+        packet[36..38].copy_from_slice(&self.tcp_sum(segment, to_sum));
+        Some(len)
+    }
+
+    fn write_whole(&self, slot: &mut [u8], segment: &Segment) -> Option<usize> {
         let short = if segment.reset { TCP_BYTES - usize::from(PLAIN) } else { 0 };
         match (self.source, segment.to) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
