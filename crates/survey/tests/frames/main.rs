@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test says what it expected by failing")]
 
+mod adversary;
 mod net;
 mod shelf;
 mod world;
@@ -309,4 +310,32 @@ fn an_interface_that_goes_down_ends_the_run_with_its_reason() {
     beside.join().expect("ended well");
     drop(world);
     assert!(said.contains("interface"), "{said}");
+}
+
+/// Waits for something that comes by itself, within bounds.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn frames_that_nobody_permitted_do_not_leave() {
+    if !inside_a_namespace("frames_that_nobody_permitted_do_not_leave") {
+        return;
+    }
+    let (left, right) = pair();
+    let clock = Arc::new(hinomi_model::SystemClock);
+    let metrics = Arc::new(Metrics::default());
+    let authorised = authorised(SMALL.ranges, "80", 1);
+    let door = Arc::new(Door::new(authorised, Arc::default(), clock, Arc::clone(&metrics)));
+    let (offered, left_us, permitted) = adversary::besiege(door, &left, &right, Backend::Packet);
+    let counts = metrics.counts();
+    eprintln!("{offered} offered, {left_us} left, {permitted} of them permitted");
+    assert_eq!(left_us, permitted, "nothing else leaves");
+    assert_eq!(left_us, counts.packets_sent, "what leaves is counted");
+    assert_eq!(counts.by_reason.get("refused: frame"), Some(&(offered - left_us)), "what does not is counted too");
+    assert!(left_us > offered / 20 && left_us < offered / 2, "some of each: {left_us} of {offered}");
 }
