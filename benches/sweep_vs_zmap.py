@@ -4,15 +4,18 @@
     cargo build --release && cargo build --release -p hinomi-netio --example flood
     sudo python3 benches/sweep_vs_zmap.py [ROUNDS] [SECONDS]
 
-Needs root (network namespaces of its own, nothing leaves the machine), zmap and masscan (Debian packages) and nft. What
-arrives at the other end is dropped as early as the kernel can. Rates are read from the device's own counter over the
+Needs root (network namespaces of its own, nothing leaves the machine), zmap and masscan (Debian packages). What
+arrives at the other end is dropped as early as the kernel can (XDP). Rates are read from the device's own counter over the
 middle of each sender's run; processor time is that of the sender's process over the same span, the kernel's work on its
 behalf included. Senders take turns, so that what else the machine does falls on all of them alike.
 """
 
+import ctypes
+import json
 import os
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -59,18 +62,91 @@ def inside():
     time.sleep(0.3)
     enter = ["nsenter", "-t", str(other.pid), "-n"]
     run("ip", "link", "set", "lo", "up")
+    gateway = connect(other)
+    folder = tempfile.mkdtemp()
+    run("mount", "-t", "bpf", "bpf", folder)
+    run(*enter, "ip", "link", "set", "dev", "right", "xdpgeneric", "pinned", drop_everything(folder))
+    return other, gateway
+
+
+def drop_everything(folder):
+    """A program of two instructions that drops what arrives before the kernel looks at it; gives where it is pinned."""
+    load, pin, bpf, xdp = 5, 6, 321, 6
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(command, attributes):
+        buffer = ctypes.create_string_buffer(attributes.ljust(128, b"\0"), 128)
+        result = libc.syscall(bpf, command, buffer, 128)
+        if result < 0:
+            raise OSError(ctypes.get_errno(), "bpf")
+        return result
+
+    program = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0xB7, 0, 0, 1, 0x95, 0, 0, 0))
+    licence = ctypes.create_string_buffer(b"GPL")
+    handle = call(load, struct.pack("<IIQQ", xdp, 2, ctypes.addressof(program), ctypes.addressof(licence)))
+    path = os.path.join(folder, "drop")
+    name = ctypes.create_string_buffer(path.encode())
+    call(pin, struct.pack("<QI", ctypes.addressof(name), handle))
+    return path
+
+
+def answering(folder):
+    """The same, but every one of the 65,536 hosts answers on port 80: the kernel's own TCP, by AnyIP."""
+    code = ("import socket; s = socket.socket(); s.bind(('0.0.0.0', 80)); s.listen(65535); print('up', flush=True)\n"
+            "while True: s.accept()[0].close()")
+    server = subprocess.Popen(["unshare", "-n", "bash", "-c", "ip link set lo up; ip route add local 198.19.0.0/16 dev lo; "
+                               "sysctl -qw net.core.somaxconn=65535 net.ipv4.tcp_max_syn_backlog=65535; exec python3 -c \"$0\"", code],
+                              stdout=subprocess.PIPE, text=True)
+    server.stdout.readline()
+    return server
+
+
+def connect(other):
+    enter = ["nsenter", "-t", str(other.pid), "-n"]
     run("ip", "link", "add", "left", "type", "veth", "peer", "name", "right")
     run("ip", "link", "set", "right", "netns", str(other.pid))
     run("ip", "addr", "add", "198.18.0.1/24", "dev", "left")
     run("ip", "link", "set", "left", "up")
     run(*enter, "ip", "addr", "add", "198.18.0.2/24", "dev", "right")
     run(*enter, "ip", "link", "set", "right", "up")
-    run(*enter, "nft", "table netdev t { chain c { type filter hook ingress device right priority 0; "
-        "ip daddr 198.19.0.0/16 drop; ether daddr ff:ff:ff:ff:ff:ff ip daddr != 198.18.0.0/24 drop; }; }")
     run("ip", "route", "add", RANGE, "via", "198.18.0.2", "dev", "left")
     gateway = run(*enter, "ip", "-o", "link", "show", "dev", "right").stdout.split("link/ether ")[1].split()[0]
     run("ip", "neigh", "replace", "198.18.0.2", "dev", "left", "lladdr", gateway, "nud", "permanent")
-    return other, gateway
+    return gateway
+
+
+def lines(path):
+    return len({line for line in open(path) if line.strip() and not line.startswith("#")}) if os.path.exists(path) else 0
+
+
+def coverage(state, scope, folder, rounds):
+    """How many of 65,536 hosts that all answer each tool finds, as fast as it goes."""
+    print("\nopen hosts found, of 65,536 that all answer, without a limit of rate")
+    for number in range(rounds):
+        other = answering(folder)
+        gateway = connect(other)
+        for name, extra in (("hinomi, one visit", ["--once"]), ("hinomi, two visits", [])):
+            start = time.monotonic()
+            said = run(HINOMI, "--state", state, "--json", "survey", "--scope", scope, "--ports", "80", "--no-grab", "--new", *extra)
+            report = json.loads(said.stdout)
+            print(f"round {number + 1}  {name:18} {report['counts']['open']:6} {time.monotonic() - start:6.1f} s  "
+                  f"{report['coverage'] or ''} {report['counts']['by_reason'] or ''}", flush=True)
+        out = os.path.join(folder, "zmap")
+        start = time.monotonic()
+        subprocess.run(["zmap", "-p", "80", "-i", "left", "-G", gateway, "-S", "198.18.0.1", "-r", "4000000", "-b", "/dev/null",
+                        "-o", out, "-q", RANGE], check=True, capture_output=True)
+        print(f"round {number + 1}  {'zmap':18} {lines(out):6} {time.monotonic() - start:6.1f} s", flush=True)
+        os.remove(out)
+        out = os.path.join(folder, "masscan")
+        start = time.monotonic()
+        subprocess.run(["masscan", "--interface", "left", "--router-mac", gateway.replace(":", "-"), "--source-ip", "198.18.0.1",
+                        "-p", "80", "--rate", "4000000", "-oL", out, RANGE], check=True, capture_output=True)
+        print(f"round {number + 1}  {'masscan':18} {lines(out):6} {time.monotonic() - start:6.1f} s", flush=True)
+        if os.path.exists(out):
+            os.remove(out)
+        run("ip", "link", "del", "left")
+        other.kill()
+        other.wait()
 
 
 def sent():
@@ -123,7 +199,7 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 4
     if os.environ.get("HINOMI_BENCH_INSIDE") is None:
-        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, "HINOMI_BENCH_INSIDE": "1"})
+        os.execvpe("unshare", ["unshare", "-n", "-m", sys.executable, *sys.argv], {**os.environ, "HINOMI_BENCH_INSIDE": "1"})
     other, gateway = inside()
     folder = tempfile.mkdtemp()
     try:
@@ -151,6 +227,8 @@ def main():
         best = middle["hinomi AF_XDP"]
         for name, (pps, cost) in middle.items():
             print(f"{name:18} {pps / 1000:9.0f} kpps {cost:8.0f} ns   rate x{best[0] / pps:5.2f}   processor x{cost / best[1]:5.2f}")
+        run("ip", "link", "del", "left")
+        coverage(state, scope, folder, rounds)
     finally:
         other.kill()
         shutil.rmtree(folder, ignore_errors=True)
