@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use hinomi_model::scope::PortSet;
@@ -199,7 +200,7 @@ fn hold(shelf: &Shelf, campaign: &CampaignId, digest: &str) -> Result<(Held, Run
     let context = || format!("{}", path.display());
     let open = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
     let mut file = open.with_context(context)?;
-    if file.try_lock().is_err() {
+    if !lock(&file).with_context(context)? {
         bail!("campaign {campaign} runs already; hinomi campaign pause {campaign} stops it");
     }
     let running = Running { process: std::process::id(), since: SystemClock.now(), digest: digest.to_owned() };
@@ -207,6 +208,28 @@ fn hold(shelf: &Shelf, campaign: &CampaignId, digest: &str) -> Result<(Held, Run
     file.write_all(serde_json::to_string(&running)?.as_bytes()).with_context(context)?;
     file.flush().with_context(context)?;
     Ok((Held { _file: file, pause: shelf.of_campaign(campaign, "pause") }, running))
+}
+
+/// How often a lock is tried while only those who look hold it, and the pause between: a second in all.
+const LOCK_TRIES: usize = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Whether the lock is ours now. Whoever looks who runs holds it for a moment, which is no reason to refuse.
+fn lock(file: &File) -> std::io::Result<bool> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock()?,
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        std::thread::park_timeout(LOCK_PAUSE);
+    }
+    Ok(false)
 }
 
 /// What a run needs to keep books.
@@ -308,7 +331,10 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&temporary, path)
+        fs::rename(&temporary, path)?;
+        // The name is on disk only when the folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     };
     write().with_context(|| format!("cannot write {}", path.display()))
 }
@@ -326,5 +352,26 @@ impl PlanFile {
             created: SystemClock.now(),
             by: witness::user(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_keeps_others_out_and_a_look_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.run");
+        let open =
+            || OpenOptions::new().create(true).truncate(false).write(true).read(true).open(&path).expect("opens");
+        let (look, run, other) = (open(), open(), open());
+        look.lock_shared().expect("a look");
+        let waiting = std::thread::spawn(move || (lock(&run).expect("tried"), run));
+        look.unlock().expect("looked");
+        let (locked, run) = waiting.join().expect("ends");
+        assert!(locked && !lock(&other).expect("tried"));
+        drop(run);
+        assert!(lock(&other).expect("tried"));
     }
 }

@@ -5,14 +5,16 @@
 //! of campaigns, written before it takes effect.
 
 use std::fs::{self, File, OpenOptions};
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use hinomi_model::address::parse_prefix;
 use hinomi_model::{Clock, SystemClock, Timestamp};
-use hinomi_survey::ledger::Event;
 use hinomi_survey::ledger::event::Asked;
-use hinomi_survey::scope::opt_out::MAX_ENTRIES;
+use hinomi_survey::ledger::{Event, Ledger};
+use hinomi_survey::scope::opt_out::{MAX_ENTRIES, read};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,9 @@ use crate::state::State;
 
 /// The most requests that wait at one time.
 pub(crate) const MAX_REQUESTS: usize = 1_000;
+
+/// The most of them that came from one network: an IPv4 /24 or an IPv6 /48.
+pub(crate) const MAX_OF_NETWORK: usize = 10;
 
 /// Version of the form of requests.
 const FORMAT: u32 = 1;
@@ -35,6 +40,9 @@ pub(crate) struct Request {
     pub(crate) time: Timestamp,
     /// How to reach who asked, in their own words.
     pub(crate) contact: String,
+    /// The network that it came from: one network may not fill the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<IpNet>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -46,11 +54,12 @@ struct Requests {
 }
 
 /// The list and the requests of a state folder.
-#[derive(Clone, Debug)]
 pub(crate) struct OptOuts {
     dir: PathBuf,
     list: PathBuf,
     shelf: Shelf,
+    /// Kept open, so that a change reads what is new of it and not all.
+    ledger: Mutex<Option<Ledger>>,
 }
 
 /// Held while the list or the requests change.
@@ -60,7 +69,12 @@ struct Held {
 
 impl OptOuts {
     pub(crate) fn of(state: &State) -> Self {
-        Self { dir: state.dir().to_path_buf(), list: state.opt_out_path(), shelf: Shelf::of(state) }
+        Self {
+            dir: state.dir().to_path_buf(),
+            list: state.opt_out_path(),
+            shelf: Shelf::of(state),
+            ledger: Mutex::default(),
+        }
     }
 
     /// Enters addresses; says whether they were not covered already.
@@ -71,7 +85,8 @@ impl OptOuts {
 
     fn enter_held(&self, prefix: IpNet, what: Asked, by: &str) -> Result<bool> {
         let text = self.text()?;
-        let entries: Vec<IpNet> = entries(&text).collect();
+        // A campaign that runs cannot read it either then, and would not know of this entry.
+        let entries = read(&text)?;
         if entries.iter().any(|entry| entry.contains(&prefix)) {
             return Ok(false);
         }
@@ -98,7 +113,7 @@ impl OptOuts {
     }
 
     /// Takes a request that the operator is to decide on. Says its number; none if the same waits already.
-    pub(crate) fn request(&self, prefix: IpNet, contact: &str, by: &str) -> Result<Option<u64>> {
+    pub(crate) fn request(&self, prefix: IpNet, contact: &str, visitor: IpAddr, by: &str) -> Result<Option<u64>> {
         let _held = self.hold()?;
         let mut requests = self.requests()?;
         if requests.waiting.iter().any(|waiting| waiting.prefix == prefix) {
@@ -107,10 +122,15 @@ impl OptOuts {
         if requests.waiting.len() >= MAX_REQUESTS {
             bail!("{MAX_REQUESTS} requests wait already");
         }
+        let from = network(visitor);
+        if requests.waiting.iter().filter(|waiting| waiting.from == from).count() >= MAX_OF_NETWORK {
+            bail!("{MAX_OF_NETWORK} requests from one network wait already");
+        }
         self.note(Asked::Requested, prefix, by)?;
         let number = requests.next + 1;
         requests.next = number;
-        requests.waiting.push(Request { number, prefix, time: SystemClock.now(), contact: contact.to_owned() });
+        let (time, contact) = (SystemClock.now(), contact.to_owned());
+        requests.waiting.push(Request { number, prefix, time, contact, from });
         self.store(&requests)?;
         Ok(Some(number))
     }
@@ -133,7 +153,7 @@ impl OptOuts {
 
     /// The entries of the list.
     pub(crate) fn listed(&self) -> Result<Vec<IpNet>> {
-        Ok(entries(&self.text()?).collect())
+        Ok(read(&self.text()?)?)
     }
 
     /// The requests that wait, oldest first.
@@ -143,7 +163,14 @@ impl OptOuts {
 
     fn note(&self, what: Asked, prefix: IpNet, by: &str) -> Result<()> {
         let event = Event::Asked { what, prefix, by: by.to_owned() };
-        self.shelf.open_ledger()?.append(SystemClock.now(), event)?;
+        let mut kept = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = match kept.take() {
+            Some(ledger) => ledger,
+            None => self.shelf.open_ledger()?,
+        };
+        ledger.append(SystemClock.now(), event)?;
+        // One that failed is opened anew: it may be another file by now.
+        *kept = Some(ledger);
         Ok(())
     }
 
@@ -187,9 +214,9 @@ impl OptOuts {
     }
 }
 
-fn entries(text: &str) -> impl Iterator<Item = IpNet> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.filter_map(|line| parse_prefix(line).ok())
+fn network(visitor: IpAddr) -> Option<IpNet> {
+    let bits = if visitor.is_ipv4() { 24 } else { 48 };
+    IpNet::new(visitor, bits).ok().map(|network| network.trunc())
 }
 
 #[cfg(test)]
@@ -210,6 +237,11 @@ mod tests {
         assert!(!outs.enter(net("192.0.2.7"), Asked::Proved, "page").expect("covered"));
         assert!(outs.enter(net("2001:db8::1"), Asked::Proved, "page").expect("entered"));
         assert_eq!(outs.listed().expect("a list"), [net("192.0.2.0/24"), net("2001:db8::1")]);
+        let text = fs::read_to_string(state.opt_out_path()).expect("a list");
+        fs::write(state.opt_out_path(), format!("{text}192.0.2.300\n")).expect("written");
+        let refused = outs.enter(net("198.51.100.1"), Asked::Proved, "page").expect_err("no campaign could read it");
+        assert!(refused.to_string().contains("line 4"), "{refused}");
+        fs::write(state.opt_out_path(), text).expect("written");
         outs.remove(net("192.0.2.0/24"), "me").expect("removed");
         assert!(outs.remove(net("192.0.2.0/24"), "me").is_err());
         assert_eq!(fs::read_to_string(state.opt_out_path()).expect("a list"), "# by letter\n2001:db8::1/128\n");
@@ -220,7 +252,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let state = State::locate(Some(folder.path().to_path_buf())).expect("a folder");
         let outs = OptOuts::of(&state);
-        let ask = |text: &str| outs.request(net(text), "a@example.org", "page").expect("taken");
+        let from = |visitor: &str, text: &str| {
+            outs.request(net(text), "a@example.org", visitor.parse().expect("an address"), "page")
+        };
+        let ask = |text: &str| from("2001:db8::1", text).expect("taken");
         assert_eq!((ask("192.0.2.0/24"), ask("192.0.2.0/24"), ask("198.51.100.0/24")), (Some(1), None, Some(2)));
         assert_eq!(outs.listed().expect("a list"), []);
         assert_eq!(outs.decide(1, true, "me").expect("decided").prefix, net("192.0.2.0/24"));
@@ -230,8 +265,13 @@ mod tests {
             (outs.listed().expect("a list"), outs.waiting().expect("none")),
             (vec![net("192.0.2.0/24")], vec![])
         );
+        for n in 0..MAX_OF_NETWORK {
+            assert!(from(&format!("2001:db8:0:{n}::1"), &format!("198.51.100.{n}")).is_ok(), "{n}");
+        }
+        assert!(from("2001:db8:0:99::1", "203.0.113.0/24").is_err(), "one network");
+        assert!(from("2001:db8:1::1", "203.0.113.0/24").is_ok(), "another one");
         let ledger = Shelf::of(&state).ledger();
-        let entries = hinomi_survey::ledger::newest(&ledger, 10, |_| true).expect("holds");
+        let entries = hinomi_survey::ledger::newest(&ledger, 100, |_| true).expect("holds");
         let whats: Vec<Asked> = entries
             .into_iter()
             .filter_map(|entry| match entry.event {
@@ -239,6 +279,9 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(whats, [Asked::Requested, Asked::Requested, Asked::Approved, Asked::Declined]);
+        assert_eq!(
+            whats.get(..4).expect("four"),
+            [Asked::Requested, Asked::Requested, Asked::Approved, Asked::Declined]
+        );
     }
 }

@@ -11,6 +11,7 @@
 
 mod sockets;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hinomi_model::ContentHash;
@@ -23,6 +24,9 @@ use crate::scope::Authorised;
 
 /// The most source addresses that are looked at.
 pub const MAX_SOURCES: usize = 256;
+
+/// The most public ranges whose sources are asked of the machine's routes.
+pub const MAX_RANGES: usize = 100_000;
 
 /// The most names of one address that are tried.
 const MAX_NAMES: usize = 16;
@@ -105,6 +109,9 @@ pub enum Objection {
     /// More addresses than are looked at.
     #[error("more than {MAX_SOURCES} source addresses")]
     TooManySources,
+    /// More ranges than are looked at.
+    #[error("more than {MAX_RANGES} public ranges: name the addresses that probes leave from with --source")]
+    TooManyRanges,
     /// The address has no name.
     #[error(
         "{source_address} has no reverse name ({why}): let whoever runs its reverse zone enter one (PTR), such as scan-1.example.org"
@@ -170,7 +177,7 @@ fn page(page: &str, outside: &dyn Outside) -> Option<Objection> {
     Some(Objection::Page { page: page.to_owned(), why })
 }
 
-/// The sources that are named, or one for each family of the ranges.
+/// The sources that are named, or those towards the first and the last address of every range.
 fn all_sources(ranges: &[IpNet], named: &[IpAddr], outside: &dyn Outside) -> Result<Vec<IpAddr>, Objection> {
     if named.len() > MAX_SOURCES {
         return Err(Objection::TooManySources);
@@ -178,17 +185,22 @@ fn all_sources(ranges: &[IpNet], named: &[IpAddr], outside: &dyn Outside) -> Res
     if !named.is_empty() {
         return Ok(named.to_vec());
     }
-    let mut sources = Vec::new();
-    for is_v4 in [true, false] {
-        let Some(range) = ranges.iter().find(|range| matches!(range, IpNet::V4(_)) == is_v4) else { continue };
-        let target = range.network();
+    let ranges = IpNet::aggregate(&ranges.to_vec());
+    if ranges.len() > MAX_RANGES {
+        return Err(Objection::TooManyRanges);
+    }
+    let mut sources = BTreeSet::new();
+    for target in ranges.iter().flat_map(|range| [range.network(), range.broadcast()]) {
         let source = outside.source_towards(target).map_err(|why| Objection::NoSource { target, why })?;
         if !is_public(IpNet::from(source)) {
             return Err(Objection::HiddenSource { source_address: source });
         }
-        sources.push(source);
+        sources.insert(source);
+        if sources.len() > MAX_SOURCES {
+            return Err(Objection::TooManySources);
+        }
     }
-    Ok(sources)
+    Ok(sources.into_iter().collect())
 }
 
 /// Whether a source has a name that leads back to it; what stands against that.

@@ -96,6 +96,11 @@ pub(crate) fn is_fetched_by_another_site(headers: &HeaderMap) -> bool {
     is_other && !(says(FETCH_MODE, "navigate") && says(FETCH_DEST, "document"))
 }
 
+/// Whether a browser says that another site led here, and not one of our own pages or the visitor's own hand.
+pub(crate) fn is_led_here(headers: &HeaderMap) -> bool {
+    headers.get_all(FETCH_SITE).iter().any(|said| !matches!(said.as_bytes(), b"same-origin" | b"none"))
+}
+
 fn has_body(headers: &HeaderMap) -> bool {
     let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
     headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != b"0")
@@ -139,6 +144,15 @@ mod tests {
             }
             assert!(refused(&[(FETCH_SITE, other)]), "{other}");
         }
+    }
+
+    #[test]
+    fn forms_come_from_own_pages() {
+        let led = |site: Option<&'static str>| {
+            is_led_here(&site.map(|site| (FETCH_SITE, HeaderValue::from_static(site))).into_iter().collect())
+        };
+        assert!(led(Some("cross-site")) && led(Some("same-site")) && led(Some("")));
+        assert!(!led(Some("same-origin")) && !led(Some("none")) && !led(None));
     }
 
     #[test]

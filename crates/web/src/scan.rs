@@ -8,10 +8,13 @@
 //!
 //! It has no door to the lake: what it knows comes from a [`ScanDesk`], and nothing on it is about a visitor or a host
 //! but the visitor's own address. The address is what the connection says; a proxy's word is taken only from the one
-//! proxy that is named ([`Proxy`]), and then nothing else is. Everything is bounded: bodies, time, and how much one
-//! visitor and all of them may ask ([`limit`]).
+//! proxy that is named ([`Proxy`]), and then nothing else is. A form counts only with the mark that the page gave to the
+//! same visitor ([`mark`]): no other page can send one in their name. Everything is bounded: connections ([`lines`]),
+//! bodies, time, and how much one visitor and all of them may ask ([`limit`]).
 
 mod limit;
+mod lines;
+mod mark;
 mod page;
 mod visitor;
 
@@ -22,13 +25,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use hinomi_model::Timestamp;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 pub use visitor::Proxy;
 
@@ -36,6 +41,8 @@ use crate::limits::{REQUEST_TIME, SHUTDOWN_TIME};
 use crate::words::Catalogues;
 use crate::{WebError, asset, guard};
 use limit::Limit;
+use lines::{Lines, Peer};
+use mark::Marks;
 
 /// What the page says of whoever runs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +92,7 @@ pub trait ScanDesk: Send + Sync {
     ///
     /// # Errors
     /// When it could not be written down, with a reason for the log.
-    fn request(&self, prefix: IpNet, contact: &str) -> Result<bool, String>;
+    fn request(&self, prefix: IpNet, contact: &str, visitor: IpAddr) -> Result<bool, String>;
 }
 
 /// What the server needs.
@@ -98,6 +105,8 @@ pub struct ScanServer {
     pub bind: SocketAddr,
     /// The proxy in front of it, if one is.
     pub proxy: Option<Proxy>,
+    /// Random bytes that nobody else knows, new for every server.
+    pub key: [u8; 32],
 }
 
 /// Shared by all requests.
@@ -107,12 +116,17 @@ struct Shared {
     operator: Arc<Operator>,
     proxy: Option<Proxy>,
     catalogues: Catalogues,
-    limit: Arc<Limit>,
+    /// Opting the own address out is never kept waiting by requests for others.
+    own: Arc<Limit>,
+    requests: Arc<Limit>,
+    marks: Arc<Marks>,
+    /// The campaigns that ran at that time.
+    running: Arc<Mutex<Option<(Instant, Vec<OpenCampaign>)>>>,
 }
 
 /// A server that listens.
 pub struct ScanBound {
-    listener: TcpListener,
+    lines: Lines,
     address: SocketAddr,
     router: Router,
 }
@@ -134,9 +148,14 @@ impl ScanServer {
             operator: Arc::new(self.operator),
             proxy: self.proxy,
             catalogues: Catalogues::load()?,
-            limit: Arc::new(Limit::default()),
+            own: Arc::default(),
+            requests: Arc::default(),
+            marks: Arc::new(Marks::new(self.key, Instant::now())),
+            running: Arc::default(),
         };
-        Ok(ScanBound { listener, address, router: router(shared) })
+        // Behind a proxy all come from one address.
+        let lines = Lines::new(listener, shared.proxy.is_none());
+        Ok(ScanBound { lines, address, router: router(shared) })
     }
 }
 
@@ -151,9 +170,9 @@ impl ScanBound {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), WebError> {
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let service = self.router.into_make_service_with_connect_info::<Peer>();
         let (told, ending) = tokio::sync::oneshot::channel::<()>();
-        let serving = axum::serve(self.listener, service).with_graceful_shutdown(async move {
+        let serving = axum::serve(self.lines, service).with_graceful_shutdown(async move {
             shutdown.await;
             // The other side waits for nothing else; if it is gone there is nobody to tell.
             let _ = told.send(());
@@ -187,17 +206,23 @@ async fn give(axum::extract::Path(name): axum::extract::Path<String>, headers: H
     asset::give(&name, &headers, &uri)
 }
 
+/// Whether a page of another site sends a form, or fetches something else than a page.
+fn is_foreign(request: &Request) -> bool {
+    let headers = request.headers();
+    guard::is_fetched_by_another_site(headers) || (request.method() == Method::POST && guard::is_led_here(headers))
+}
+
 /// What every request passes: other sites' pages may not send forms in a visitor's name, and time is bounded. Finds out
 /// who the visitor is.
 async fn around(
     State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let mut response = match visitor::address(peer.ip(), request.headers(), shared.proxy.as_ref()) {
         None => StatusCode::BAD_REQUEST.into_response(),
-        Some(_) if guard::is_fetched_by_another_site(request.headers()) => StatusCode::FORBIDDEN.into_response(),
+        Some(_) if is_foreign(&request) => StatusCode::FORBIDDEN.into_response(),
         Some(address) => {
             request.extensions_mut().insert(visitor::Visitor(address));
             match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {

@@ -143,8 +143,8 @@ pub(crate) fn plan(
     let opt_out = state.opt_out()?;
     let books = Books::new(state, Arc::clone(&opt_out), signed);
     let tally = Arc::new(Tally::new(&authorised.scope().ranges));
-    let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default())).with_tally(tally);
-    let door = Arc::new(door);
+    let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default()));
+    let door = Arc::new(door.with_tally(tally).with_pace(Arc::clone(&pace)));
     let engines = choice.engine.engines(state, &door, &pace, &config)?;
     let campaign = choose(lake, &door, &engines, choice)?;
     let survey = Survey {

@@ -68,25 +68,30 @@ server.serve_forever()
 
 /// Visits the page from three addresses: looks, opts out twice, asks for others, and asks too much.
 const VISIT: &str = r#"
-import http.client, json, sys
+import http.client, json, re, sys
 def ask(source, method, path, body=None, headers={}):
     talk = http.client.HTTPConnection("9.9.9.1", 8421, 20, source_address=(source, 0))
     talk.request(method, path, body, {"Content-Type": "application/x-www-form-urlencoded", **headers})
     answer = talk.getresponse()
     return answer.status, answer.read().decode(), dict(answer.getheaders())
+def mark(source):
+    return "mark=" + re.search('name="mark" value="([0-9a-f]+)"', ask(source, "GET", "/scan")[1]).group(1)
 def tell(name, answer):
     print(json.dumps({"name": name, "status": answer[0], "text": answer[1], "headers": answer[2]}))
 tell("en", ask("9.9.9.7", "GET", "/scan", None, {"Accept-Language": "en"}))
 tell("ja", ask("9.9.9.7", "GET", "/scan?lang=ja"))
 forged = {"Accept-Language": "en", "X-Forwarded-For": "9.9.9.66", "Forwarded": "for=9.9.9.66"}
-tell("out", ask("9.9.9.7", "POST", "/scan/opt-out", "", forged))
-tell("again", ask("9.9.9.7", "POST", "/scan/opt-out", "", forged))
-tell("other-site", ask("9.9.9.8", "POST", "/scan/opt-out", "", {"Sec-Fetch-Site": "cross-site"}))
-tell("request", ask("9.9.9.9", "POST", "/scan/request", "prefix=9.9.9.32%2F28&contact=%3Cb%3E%40example.org", forged))
-tell("hostile", ask("9.9.9.9", "POST", "/scan/request", "prefix=%3Cscript%3E&contact=x", forged))
+tell("out", ask("9.9.9.7", "POST", "/scan/opt-out", mark("9.9.9.7"), forged))
+tell("again", ask("9.9.9.7", "POST", "/scan/opt-out", mark("9.9.9.7"), forged))
+led = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+tell("other-site", ask("9.9.9.8", "POST", "/scan/opt-out", mark("9.9.9.8"), led))
+tell("unmarked", ask("9.9.9.8", "POST", "/scan/opt-out", "", forged))
+tell("others-mark", ask("9.9.9.8", "POST", "/scan/opt-out", mark("9.9.9.7"), forged))
+tell("request", ask("9.9.9.9", "POST", "/scan/request", mark("9.9.9.9") + "&prefix=9.9.9.32%2F28&contact=%3Cb%3E%40example.org", forged))
+tell("hostile", ask("9.9.9.9", "POST", "/scan/request", mark("9.9.9.9") + "&prefix=%3Cscript%3E&contact=x", forged))
 tell("long", ask("9.9.9.9", "POST", "/scan/request", "prefix=" + "x" * 9000))
 for _ in range(8):
-    last = ask("9.9.9.10", "POST", "/scan/opt-out", "", forged)
+    last = ask("9.9.9.10", "POST", "/scan/opt-out", mark("9.9.9.10"), forged)
 tell("often", last)
 tell("elsewhere", ask("9.9.9.7", "GET", "/api/v1/services"))
 "#;
@@ -180,6 +185,8 @@ fn what_visitors_were_told(here: &Installation, visits: &str) {
     assert!(text("out").contains("9.9.9.7 is not surveyed any more"), "{}", text("out"));
     assert!(text("again").contains("9.9.9.7 was on the opt-out list already"));
     assert_eq!((status("other-site"), status("request"), status("hostile"), status("long")), (403, 202, 400, 413));
+    assert_eq!((status("unmarked"), status("others-mark")), (403, 403));
+    assert!(text("unmarked").contains("send it again from here"), "{}", text("unmarked"));
     assert!(!text("hostile").contains("<script>"));
     assert_eq!((status("often"), status("elsewhere")), (429, 404));
     let told = here.json(&["optout", "list"]);

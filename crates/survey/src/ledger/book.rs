@@ -2,7 +2,7 @@
 //!
 //! - A run's entries stand between its start and its end; a run without an end was killed or still goes on.
 //! - A tally's prefixes sum up to its packets, a run's tallies to what its end says; beats never fall.
-//! - From the entry on that puts an address on the opt-out list, no tally has a packet to it.
+//! - From the entry on that puts an address on the opt-out list, no tally has a packet to it, until an entry takes it off.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,8 @@ pub struct Run {
     pub ended: Option<How>,
     /// Up to when tallies reach.
     tallied_until: Timestamp,
+    /// Between when the packets that it tells of were sent, as closely as its entries tell.
+    sent_between: Option<(Timestamp, Timestamp)>,
     /// Addresses that opted out while it ran.
     opted_out: Vec<IpNet>,
 }
@@ -100,12 +102,17 @@ impl Book {
                 if *packets < open.packets {
                     return Err(format!("{packets} packets were {} before", open.packets));
                 }
+                if *packets > open.packets {
+                    open.sent(open.tallied_until, entry.time);
+                }
                 open.packets = *packets;
                 Ok(())
             }
             Event::Tally { campaign, run, .. } => self.open(campaign, *run, entry.time)?.tally(&entry.event),
-            Event::OptOut { campaign, run, added, .. } => {
-                self.open(campaign, *run, entry.time)?.opted_out.extend(added);
+            Event::OptOut { campaign, run, added, removed, .. } => {
+                let open = self.open(campaign, *run, entry.time)?;
+                open.opted_out.retain(|out| !removed.contains(out));
+                open.opted_out.extend(added);
                 Ok(())
             }
             Event::Ended { campaign, run, how, packets } => {
@@ -137,6 +144,7 @@ impl Book {
             refused: BTreeMap::new(),
             ended: None,
             tallied_until: time,
+            sent_between: None,
             opted_out: Vec::new(),
         });
         Ok(())
@@ -160,7 +168,7 @@ fn check_number(campaign: &CampaignId, number: u64, runs: usize) -> Result<(), S
 
 impl Run {
     fn tally(&mut self, event: &Event) -> Result<(), String> {
-        let Event::Tally { packets, outside, not_taken, prefixes, probes, refused, to, .. } = event else {
+        let Event::Tally { packets, outside, not_taken, prefixes, probes, refused, from, to, .. } = event else {
             return Ok(());
         };
         let placed = prefixes.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
@@ -181,7 +189,25 @@ impl Run {
         self.not_taken = self.not_taken.saturating_add(*not_taken);
         self.packets = self.packets.max(self.tallied);
         self.tallied_until = *to;
+        if *packets > 0 {
+            self.sent(*from, *to);
+        }
         Ok(())
+    }
+
+    fn sent(&mut self, from: Timestamp, to: Timestamp) {
+        let (first, last) = self.sent_between.unwrap_or((from, to));
+        self.sent_between = Some((first.min(from), last.max(to)));
+    }
+
+    /// Between when its packets were sent, as closely as its entries tell; none: it sent none.
+    pub const fn sent_between(&self) -> Option<(Timestamp, Timestamp)> {
+        self.sent_between
+    }
+
+    /// Addresses that opted out while it ran, as far as entries name them.
+    pub(super) fn opted_out(&self) -> &[IpNet] {
+        &self.opted_out
     }
 
     /// Up to when its tallies reach: what was sent later is known by number only.

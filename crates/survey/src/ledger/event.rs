@@ -153,6 +153,9 @@ pub enum Event {
         /// How many new ones are not named.
         #[serde(default, skip_serializing_if = "is_zero")]
         more: u64,
+        /// What is not in it any more, at most [`MAX_NAMED`]; all that an entry of this run had named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<IpNet>,
     },
     /// A run is over.
     Ended {

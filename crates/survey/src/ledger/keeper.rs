@@ -1,10 +1,14 @@
 //! Keeps the ledger while a run goes on: a thread of its own, so that a busy runtime does not make it late.
 //!
 //! Every [`LOOK`] it looks whether somebody asks the run to pause. Every [`BEAT`] it reads the opt-out list anew and
-//! writes how much was sent; every [`TALLY`], when the list changed, and at the end, where to. An entry that is on disk
-//! extends the lease of the door by [`LEASE`]. If it cannot be written for [`GIVE_UP`], the run is told to stop.
+//! writes how much was sent; every [`TALLY`], when the list changed, when the scope ends, and at the end, where to. An
+//! entry that is on disk extends the lease of the door by [`LEASE`]. If it cannot be written for [`GIVE_UP`], or the list
+//! cannot be read for so long, the run is told to stop.
+//!
+//! Who is new on the list is left alone at once. Who is missing from it is surveyed again only when two readings in a row
+//! say so, for a file that is being written may lack anybody; and after an entry that says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -101,10 +105,14 @@ struct Books {
     /// What the tallies so far told of, and up to when.
     tallied: (Sum, Timestamp),
     refused: BTreeMap<String, u64>,
+    /// When the scope ends, until a tally was written after that: what was sent until then stands in its own tallies.
+    ends: Option<Timestamp>,
     list: Vec<IpNet>,
     /// What a list that is in force already has anew, to be written with the next entries: a packet that was let through
     /// a moment before is counted by then.
     fresh: Option<Vec<IpNet>>,
+    /// The last reading of the list, if it lacks what the list in force has.
+    lacking: Option<Vec<IpNet>>,
     paused: bool,
 }
 
@@ -113,6 +121,7 @@ impl Books {
         let run = ledger.book().runs(&watched.campaign).len() as u64 + 1;
         let list = watched.opt_out.with(<[_]>::to_vec);
         let tallied = (Sum::default(), watched.clock.now());
+        let ends = Some(watched.door.scope().valid_until);
         Self {
             ledger,
             watched,
@@ -121,8 +130,10 @@ impl Books {
             beaten: 0,
             tallied,
             refused: BTreeMap::new(),
+            ends,
             list,
             fresh: None,
+            lacking: None,
             paused: false,
         }
     }
@@ -157,10 +168,11 @@ impl Books {
                 (self.watched.stop)();
             }
             let now = Instant::now();
-            if now < next_beat && failing_since.is_none() && self.fresh.is_none() {
+            let over = self.ends.is_some_and(|ends| self.watched.clock.now() >= ends);
+            if now < next_beat && failing_since.is_none() && self.fresh.is_none() && !over {
                 continue;
             }
-            let whole = now >= next_tally;
+            let whole = now >= next_tally || over;
             match self.write(now, whole) {
                 Ok(()) => {
                     failing_since = None;
@@ -168,7 +180,7 @@ impl Books {
                     next_tally = if whole { now + TALLY } else { next_tally };
                 }
                 Err(error) => {
-                    tracing::error!(%error, "what is sent cannot be written down");
+                    tracing::error!(%error, "nothing more is sent until this is put right");
                     if now - *failing_since.get_or_insert(now) >= GIVE_UP {
                         (self.watched.stop)();
                     }
@@ -182,10 +194,8 @@ impl Books {
         if whole || self.fresh.is_some() {
             self.write_tally()?;
         }
-        if let Some(added) = self.fresh.take() {
-            self.write_opt_out(added)?;
-        }
-        self.fresh = self.read_opt_out();
+        self.write_added()?;
+        self.read_opt_out()?;
         let packets = self.tally.sum().packets();
         if packets != self.beaten {
             let (campaign, run) = (self.watched.campaign.clone(), self.run);
@@ -196,24 +206,60 @@ impl Books {
         Ok(())
     }
 
-    /// What is new on the list, if it changed. The door goes by it from here on.
-    fn read_opt_out(&mut self) -> Option<Vec<IpNet>> {
-        if let Err(error) = self.watched.opt_out.reload(&self.watched.opt_out_path) {
-            tracing::error!(%error, "the list read before stays in force");
+    /// Reads the list anew. The door goes by what is new on it from here on.
+    fn read_opt_out(&mut self) -> Result<(), SurveyError> {
+        let read = self.watched.opt_out.read_anew(&self.watched.opt_out_path).map_err(|error| engine(&error))?;
+        if read == self.list {
+            self.lacking = None;
+            return Ok(());
         }
-        let list = self.watched.opt_out.with(|list| (list != self.list).then(|| list.to_vec()))?;
-        let known: std::collections::BTreeSet<&IpNet> = self.list.iter().collect();
-        let added = list.iter().filter(|entry| !known.contains(entry)).copied().collect();
-        self.list = list;
-        Some(added)
+        let known: BTreeSet<&IpNet> = self.list.iter().collect();
+        let added: Vec<IpNet> = read.iter().filter(|entry| !known.contains(entry)).copied().collect();
+        let named: BTreeSet<&IpNet> = read.iter().collect();
+        let missing: Vec<IpNet> = self.list.iter().filter(|entry| !named.contains(entry)).copied().collect();
+        if missing.is_empty() || self.lacking.as_ref() == Some(&read) {
+            self.write_removed(&read, &missing)?;
+            (self.list, self.lacking) = (read, None);
+        } else {
+            self.list.extend(&added);
+            self.lacking = Some(read);
+        }
+        self.watched.opt_out.replace(self.list.clone());
+        self.fresh = (!added.is_empty() || missing.is_empty()).then_some(added);
+        Ok(())
     }
 
-    fn write_opt_out(&mut self, mut added: Vec<IpNet>) -> Result<(), SurveyError> {
+    fn write_added(&mut self) -> Result<(), SurveyError> {
+        let Some(mut added) = self.fresh.clone() else { return Ok(()) };
         let more = added.len().saturating_sub(MAX_NAMED) as u64;
         added.truncate(MAX_NAMED);
+        self.write_opt_out(&self.list.clone(), added, more, Vec::new())?;
+        self.fresh = None;
+        Ok(())
+    }
+
+    /// Written before the door lets the first packet through to them, so that no tally with it stands before.
+    fn write_removed(&mut self, list: &[IpNet], missing: &[IpNet]) -> Result<(), SurveyError> {
+        let runs = self.ledger.book().runs(&self.watched.campaign);
+        let named: BTreeSet<&IpNet> = runs.last().map_or(&[][..], super::Run::opted_out).iter().collect();
+        // What no entry of this run named need not be taken back; the hash of the list tells of it.
+        let (mut removed, rest): (Vec<_>, Vec<_>) = missing.iter().copied().partition(|out| named.contains(out));
+        if removed.is_empty() {
+            removed.extend(rest.into_iter().take(MAX_NAMED));
+        }
+        removed.chunks(MAX_NAMED).try_for_each(|some| self.write_opt_out(list, Vec::new(), 0, some.to_vec()))
+    }
+
+    fn write_opt_out(
+        &mut self,
+        list: &[IpNet],
+        added: Vec<IpNet>,
+        more: u64,
+        removed: Vec<IpNet>,
+    ) -> Result<(), SurveyError> {
         let (campaign, run) = (self.watched.campaign.clone(), self.run);
-        let (entries, digest) = (self.list.len() as u64, digest(&self.list));
-        self.append(Event::OptOut { campaign, run, entries, digest, added, more })
+        let (entries, digest) = (list.len() as u64, digest(list));
+        self.append(Event::OptOut { campaign, run, entries, digest, added, more, removed })
     }
 
     fn write_tally(&mut self) -> Result<(), SurveyError> {
@@ -239,15 +285,14 @@ impl Books {
         })?;
         self.beaten = sum.packets();
         self.tallied = (sum, now);
+        self.ends = self.ends.filter(|ends| now < *ends);
         self.refused = refused;
         Ok(())
     }
 
     fn end(mut self, how: How) -> Result<(), SurveyError> {
         self.write_tally()?;
-        if let Some(added) = self.fresh.take() {
-            self.write_opt_out(added)?;
-        }
+        self.write_added()?;
         let how = if self.paused && how == How::Stopped { How::Paused } else { how };
         let (campaign, run, packets) = (self.watched.campaign.clone(), self.run, self.tallied.0.packets());
         self.append(Event::Ended { campaign, run, how, packets })
@@ -275,3 +320,6 @@ fn digest(list: &[IpNet]) -> String {
     }
     ContentHash::from_bytes(*hasher.finalize().as_bytes()).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 //! What is checked, over every run of every campaign: the chain of entries and the sums they keep among themselves
 //! ([`super::book`]); that the scope which a run names lies beside the ledger, is whole and signed; that every prefix
 //! with a packet lies inside its ranges and none was sent outside; that packets were sent between its first day and its
-//! end; and that the sums equal the accounts that the store keeps of the same campaigns.
+//! end, which entries tell to within [`LEASE`]; and that the sums equal the accounts that the store keeps of the same
+//! campaigns. The hours of the day at which a scope permits packets are not checked: a tally spans minutes.
 //!
 //! What it rests on: the counts are made at the one door through which packets leave. That there is no other is what the
 //! source shows (`cargo xtask doors`) and a trace of system calls (the test `campaign` counts them from outside).
@@ -16,6 +17,7 @@ use hinomi_model::{CampaignId, Timestamp};
 use ipnet::IpNet;
 use serde::Serialize;
 
+use super::keeper::LEASE;
 use super::{Checkpoint, Run, SCOPES, verify};
 use crate::error::SurveyError;
 use crate::scope::{Signed, read_signed};
@@ -135,13 +137,18 @@ fn object(run: &Run, scope: &Result<Signed, String>) -> Vec<String> {
         objections.push(format!("packets to {prefix}, which the scope excludes"));
     }
     let (from, until) = (signed.scope.valid_from, signed.scope.valid_until);
-    if run.packets > 0 && (run.started >= until || run.last < from) {
-        objections.push(format!("packets outside the days of the scope, {from} to {until}"));
+    if let Some((first, last)) = run.sent_between().filter(|(first, last)| *first < from || is_after(*last, until)) {
+        objections.push(format!("packets between {first} and {last}; the scope permits them from {from} to {until}"));
     }
     if run.start.rate != signed.scope.rate {
         objections.push("its rates are not those of the scope".to_owned());
     }
     objections
+}
+
+/// Whether that is later than an entry can lag behind the last packet before the end.
+fn is_after(last: Timestamp, until: Timestamp) -> bool {
+    u128::try_from(last.as_micros().saturating_sub(until.as_micros())).is_ok_and(|late| late > LEASE.as_micros())
 }
 
 fn hold(runs: &[Run], stored: Option<u64>) -> Held {

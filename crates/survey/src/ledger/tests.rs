@@ -198,6 +198,7 @@ fn entries_that_do_not_fit_the_run_are_refused() {
         digest: String::new(),
         added: vec!["10.0.0.0/23".parse().expect("a prefix")],
         more: 0,
+        removed: Vec::new(),
     };
     let wrong: [(Vec<Event>, &str); 6] = [
         (vec![ended(1, 0)], "does not go on here"),
@@ -222,6 +223,45 @@ fn entries_that_do_not_fit_the_run_are_refused() {
         forge(&place.path(), &all);
         let said = verify(&place.path(), &[]).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(said.contains(why), "{position}: {said}");
+    }
+}
+
+#[test]
+fn who_is_taken_off_the_list_may_be_probed_again() {
+    let place = Place::new();
+    let net = || vec!["10.0.0.0/23".parse().expect("a prefix")];
+    let opt_out = |added, removed| Event::OptOut {
+        campaign: campaign(),
+        run: 1,
+        entries: 0,
+        digest: String::new(),
+        added,
+        more: 0,
+        removed,
+    };
+    let again = tally(1, &[("10.0.1.0/24", 1)], 0);
+    write(&place, vec![place.started(1), opt_out(net(), Vec::new()), opt_out(Vec::new(), net()), again, ended(1, 1)]);
+    assert_eq!(place.prove(1), Vec::<String>::new());
+}
+
+#[test]
+fn packets_after_the_end_of_the_scope_are_an_objection() {
+    let end: Timestamp = "2026-12-01".parse().expect("a date");
+    let after = |seconds: i64| Timestamp::from_micros(end.as_micros() + seconds * 1_000_000);
+    for (from, to, packets, holds) in [
+        (after(-600), after(3), 1, true),
+        (after(3), after(600), 0, true),
+        (after(-600), after(600), 1, false),
+        (after(60), after(70), 1, false),
+        (after(-40 * 86_400), after(-600), 1, false),
+    ] {
+        let place = Place::new();
+        let mut sent = tally(1, &[("10.0.0.0/24", packets)], 0);
+        if let Event::Tally { from: since, to: until, .. } = &mut sent {
+            (*since, *until) = (from, to);
+        }
+        write(&place, vec![place.started(1), sent, ended(1, packets)]);
+        assert_eq!(place.prove(packets).is_empty(), holds, "{from} to {to}: {:?}", place.prove(packets));
     }
 }
 

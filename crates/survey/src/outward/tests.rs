@@ -8,12 +8,17 @@ use crate::scope::{PrivateKey, Trust, sign, verify};
 struct World {
     page: Option<u16>,
     source: Option<IpAddr>,
+    /// Where packets to one target leave from, if not from there.
+    other: Option<(IpAddr, IpAddr)>,
     names: BTreeMap<IpAddr, Vec<String>>,
     addresses: BTreeMap<String, Vec<IpAddr>>,
 }
 
 impl Outside for World {
-    fn source_towards(&self, _target: IpAddr) -> Result<IpAddr, String> {
+    fn source_towards(&self, target: IpAddr) -> Result<IpAddr, String> {
+        if let Some((_, source)) = self.other.filter(|(other, _)| *other == target) {
+            return Ok(source);
+        }
         self.source.ok_or_else(|| "no route".to_owned())
     }
 
@@ -40,6 +45,7 @@ fn good() -> World {
         page: Some(200),
         source: Some(ip("9.9.9.1")),
         names: BTreeMap::from([(ip("9.9.9.1"), vec!["other.example".into(), "scan.example".into()])]),
+        other: None,
         addresses: BTreeMap::from([("scan.example".into(), vec![ip("9.9.9.9"), ip("9.9.9.1")])]),
     }
 }
@@ -85,6 +91,15 @@ fn own_ranges_are_cleared_without_a_question() {
     let scope = authorised("10.0.0.0/8", "");
     let cleared = clear(&scope, &[], &World::default()).expect("cleared");
     assert!(cleared.is_for(&scope) && !cleared.is_for(&authorised("10.0.0.0/16", "")));
+}
+
+#[test]
+fn every_range_and_both_its_ends_are_looked_at() {
+    let world = World { other: Some((ip("8.8.9.255"), ip("9.9.9.2"))), ..good() };
+    let scope = authorised("9.9.9.0/24\", \"8.8.8.0/23", "https://scan.example/");
+    let said = clear(&scope, &[], &world).err().unwrap_or_default();
+    let [Objection::NoName { source_address, .. }] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!(*source_address, ip("9.9.9.2"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::opt_out::OptOut;
 use super::signature::Authorised;
 use super::tally::Tally;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 
 /// A door for one scope.
 pub struct Door {
@@ -31,6 +32,7 @@ pub struct Door {
     tally: Option<Arc<Tally>>,
     /// What the scope permits, for those who send frames; worked out at the first need.
     permitted: OnceLock<Permitted>,
+    pace: Option<Arc<Pace>>,
 }
 
 /// How long the door waits for the ledger before it gives a packet up.
@@ -107,7 +109,7 @@ impl Door {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { authorised, opt_out, clock, metrics, tally: None, permitted: OnceLock::new() }
+        Self { authorised, opt_out, clock, metrics, tally: None, permitted: OnceLock::new(), pace: None }
     }
 
     /// The same door, which tells this tally of everything that leaves, and holds it back while the tally's lease has run
@@ -117,23 +119,45 @@ impl Door {
         Self { tally: Some(tally), ..self }
     }
 
+    /// The same door; what it held back takes its turn of this pace anew, for all of it had one before it waited.
+    #[must_use]
+    pub fn with_pace(self, pace: Arc<Pace>) -> Self {
+        Self { pace: Some(pace), ..self }
+    }
+
     /// Who counts what leaves, if somebody does.
     pub const fn tally(&self) -> Option<&Arc<Tally>> {
         self.tally.as_ref()
     }
 
-    /// Waits until the ledger is so far that more may leave.
-    async fn wait_for_ledger(&self) -> Result<(), DoorError> {
+    /// Waits until the ledger is so far that more may leave to this address, and then for the pace again: what waited
+    /// would leave all at once.
+    async fn wait_for_ledger(&self, address: IpAddr) -> Result<(), DoorError> {
         let Some(tally) = &self.tally else { return Ok(()) };
         let mut looks = LEDGER_WAIT.as_millis() / LEDGER_LOOK.as_millis();
         while !tally.may_send() {
-            looks -= 1;
-            if looks == 0 {
-                return Err(DoorError::Failed(io::Error::other("the ledger of what is sent is not written")));
+            while !tally.may_send() {
+                looks = looks.saturating_sub(1);
+                if looks == 0 {
+                    return Err(DoorError::Failed(io::Error::other("the ledger of what is sent is not written")));
+                }
+                tokio::time::sleep(LEDGER_LOOK).await;
             }
-            tokio::time::sleep(LEDGER_LOOK).await;
+            self.wait_for_pace(address).await;
         }
         Ok(())
+    }
+
+    async fn wait_for_pace(&self, address: IpAddr) {
+        let Some(pace) = &self.pace else { return };
+        while let Err(wait) = pace.may_send(address) {
+            tokio::time::sleep(wait).await;
+        }
+        // Taken first, so that those who come later stand behind it.
+        pace.spent(1);
+        if let Err(wait) = pace.allowance(1) {
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// Counts what is about to leave. Nothing is waited for between leave to send and this.
@@ -220,7 +244,7 @@ impl Door {
     /// # Errors
     /// When the permit no longer holds, nothing answers, or the host refuses.
     pub async fn connect(&self, permit: Permit, timeout: Duration) -> Result<Connection, DoorError> {
-        self.wait_for_ledger().await?;
+        self.wait_for_ledger(permit.key.address).await?;
         let Permit { key, probe } = self.permit(permit.key, permit.probe)?;
         let transport = Transport::Tcp;
         if key.transport != transport {
@@ -259,7 +283,7 @@ impl Door {
     /// # Errors
     /// When a rule forbids it, or the host or the network says no.
     pub async fn send(&self, socket: &Datagrams, probe: Probe, payload: &[u8]) -> Result<(), DoorError> {
-        self.wait_for_ledger().await?;
+        self.wait_for_ledger(socket.key.address).await?;
         self.permit(socket.key, probe)?;
         self.count(socket.key, probe);
         socket.socket.send(payload).await.map(drop).map_err(read_refusal)
@@ -353,5 +377,70 @@ impl Datagrams {
             Ok(Err(error)) => Err(read_refusal(error)),
             Err(_) => Err(DoorError::Silent),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use hinomi_model::scope::Rate;
+    use hinomi_model::time::FixedClock;
+
+    use super::*;
+    use crate::scope::{PrivateKey, Trust, sign, verify};
+
+    const DOCUMENT: &str = r#"
+format = 1
+name = "t"
+hours = "always"
+valid_from = "2026-11-01T00:00:00Z"
+valid_until = "2026-12-01T00:00:00Z"
+[authority]
+organisation = "O"
+person = "P"
+[contact]
+email = "a@example.org"
+[targets]
+ranges = ["127.0.0.0/24"]
+tcp_ports = "80"
+probes = ["connect"]
+[rate]
+total_pps = 100
+per_prefix_pps = 100
+per_host_pps = 10
+per_host_connections = 1
+"#;
+
+    fn door(rate: Rate) -> (Arc<Door>, Arc<Tally>) {
+        let key = PrivateKey::generate().expect("a key");
+        let signed = sign(DOCUMENT.as_bytes(), &key).expect("signed");
+        let now = "2026-11-22".parse().expect("a date");
+        let trust = Trust::default().signer(key.public(), "N.");
+        let authorised = verify(signed.as_bytes(), &trust, now).expect("authorised");
+        let tally = Arc::new(Tally::new(&authorised.scope().ranges));
+        let door = Door::new(authorised, Arc::default(), Arc::new(FixedClock(now)), Arc::default());
+        (Arc::new(door.with_tally(Arc::clone(&tally)).with_pace(Arc::new(Pace::new(rate)))), tally)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waited_for_the_ledger_leaves_at_the_pace() {
+        let rate = Rate { total_pps: 10, per_prefix_pps: 10, per_host_pps: 10, per_host_connections: 1 };
+        let (door, tally) = door(rate);
+        let waiting: Vec<_> = (1..=50_u8)
+            .map(|host| {
+                let door = Arc::clone(&door);
+                tokio::spawn(async move { door.wait_for_ledger(Ipv4Addr::new(127, 0, 0, host).into()).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(waiting.iter().all(|task| !task.is_finished()), "the ledger is late");
+        tally.extend(Instant::now(), Duration::from_secs(3_600));
+        let start = tokio::time::Instant::now();
+        for task in waiting {
+            task.await.expect("ends").expect("may send");
+        }
+        // The ten that the pace saved up in the second before, at most, leave at once.
+        assert!(start.elapsed() > Duration::from_secs(3), "{:?}", start.elapsed());
     }
 }

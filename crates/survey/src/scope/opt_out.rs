@@ -40,6 +40,14 @@ pub enum OptOutError {
         /// Why.
         source: std::io::Error,
     },
+    /// It named somebody and is not there any more.
+    #[error(
+        "the opt-out list {path} is gone, and those it named must not be probed: put it back (an empty file is a list)"
+    )]
+    Gone {
+        /// Where it was.
+        path: String,
+    },
 }
 
 impl OptOut {
@@ -50,22 +58,23 @@ impl OptOut {
     /// When a line or the file cannot be read.
     pub fn load(path: &Path) -> Result<Self, OptOutError> {
         let list = Self::default();
-        list.reload(path)?;
+        list.replace(list.read_anew(path)?);
         Ok(list)
     }
 
-    /// Reads the file again, at once also for running surveys. What stood before stays when it cannot be read.
+    /// What the file says now; this list stays as it is until [`OptOut::replace`].
     ///
     /// # Errors
-    /// When a line or the file cannot be read.
-    pub fn reload(&self, path: &Path) -> Result<(), OptOutError> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(source) => return Err(OptOutError::Io { path: path.display().to_string(), source }),
-        };
-        self.replace(read(&text)?);
-        Ok(())
+    /// When a line or the file cannot be read, or there is no file and this list names somebody.
+    pub fn read_anew(&self, path: &Path) -> Result<Vec<IpNet>, OptOutError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => read(&text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.with(<[_]>::is_empty) {
+                true => Ok(Vec::new()),
+                false => Err(OptOutError::Gone { path: path.display().to_string() }),
+            },
+            Err(source) => Err(OptOutError::Io { path: path.display().to_string(), source }),
+        }
     }
 
     /// Puts another list in its place, at once, also for running surveys.
@@ -96,7 +105,11 @@ impl OptOut {
     }
 }
 
-fn read(text: &str) -> Result<Vec<IpNet>, OptOutError> {
+/// Reads the text of a list.
+///
+/// # Errors
+/// When a line cannot be read: it might name anyone.
+pub fn read(text: &str) -> Result<Vec<IpNet>, OptOutError> {
     let mut entries = Vec::new();
     for (position, raw) in text.lines().enumerate() {
         let line = raw.trim();

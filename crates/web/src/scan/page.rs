@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
@@ -32,6 +33,9 @@ const MAX_CONTACT_CHARS: usize = 200;
 /// Campaigns that the page lists.
 const MAX_CAMPAIGNS: usize = 50;
 
+/// How long the page says that the same campaigns run.
+const RUNNING_AGE: Duration = Duration::from_secs(5);
+
 #[derive(Template)]
 #[template(path = "scan.html")]
 struct ScanPage {
@@ -46,6 +50,7 @@ struct ScanPage {
     email: Option<Seen>,
     campaigns: Vec<CampaignView>,
     visitor: String,
+    mark: String,
 }
 
 struct CampaignView {
@@ -102,20 +107,27 @@ const WAITS_BEFORE: Came = (StatusCode::OK, "scan-told-waits-before");
 const TOO_OFTEN: Came = (StatusCode::TOO_MANY_REQUESTS, "scan-told-too-often");
 const NO_PREFIX: Came = (StatusCode::BAD_REQUEST, "scan-told-no-prefix");
 const NO_CONTACT: Came = (StatusCode::BAD_REQUEST, "scan-told-no-contact");
+const STALE: Came = (StatusCode::FORBIDDEN, "scan-told-stale");
 const FAILED: Came = (StatusCode::SERVICE_UNAVAILABLE, "scan-told-failed");
 
 pub(super) async fn opt_out(
     State(shared): State<Shared>,
     Extension(Visitor(visitor)): Extension<Visitor>,
     headers: HeaderMap,
+    body: Body,
 ) -> Response {
-    let came = match shared.limit.take(visitor, Instant::now()) {
-        false => TOO_OFTEN,
-        true => match ask(&shared.desk, move |desk| desk.opt_out(visitor)).await {
+    let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let fields = fields(&String::from_utf8_lossy(&body));
+    let came = if !is_marked(&shared, &fields, visitor) {
+        STALE
+    } else if !shared.own.take(visitor, Instant::now()) {
+        TOO_OFTEN
+    } else {
+        match ask(&shared.desk, move |desk| desk.opt_out(visitor)).await {
             Some(true) => DONE,
             Some(false) => DONE_BEFORE,
             None => FAILED,
-        },
+        }
     };
     compose(&shared, Language::from_headers(&headers), visitor, came.0, Some(came)).await
 }
@@ -127,10 +139,12 @@ pub(super) async fn request(
     body: Body,
 ) -> Response {
     let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    let came = match read_request(&String::from_utf8_lossy(&body)) {
+    let fields = fields(&String::from_utf8_lossy(&body));
+    let came = match read_request(&fields) {
+        _ if !is_marked(&shared, &fields, visitor) => STALE,
         Err(came) => came,
-        Ok(_) if !shared.limit.take(visitor, Instant::now()) => TOO_OFTEN,
-        Ok((prefix, contact)) => match ask(&shared.desk, move |desk| desk.request(prefix, &contact)).await {
+        Ok(_) if !shared.requests.take(visitor, Instant::now()) => TOO_OFTEN,
+        Ok((prefix, contact)) => match ask(&shared.desk, move |desk| desk.request(prefix, &contact, visitor)).await {
             Some(true) => WAITS,
             Some(false) => WAITS_BEFORE,
             None => FAILED,
@@ -139,13 +153,24 @@ pub(super) async fn request(
     compose(&shared, Language::from_headers(&headers), visitor, came.0, Some(came)).await
 }
 
+/// The fields of a form; none if it is none.
+fn fields(form: &str) -> Vec<(String, String)> {
+    format!("/?{form}").parse().map_or_else(|_| Vec::new(), |form: Uri| parameters(&form))
+}
+
+fn field<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+    fields.iter().find(|(each, _)| each == name).map_or("", |(_, value)| value.trim())
+}
+
+/// Whether the form is one that the page gave to this visitor a short while ago.
+fn is_marked(shared: &Shared, fields: &[(String, String)], visitor: IpAddr) -> bool {
+    shared.marks.hold(field(fields, "mark"), visitor, Instant::now())
+}
+
 /// Addresses and how to reach who asks.
-fn read_request(form: &str) -> Result<(IpNet, String), Came> {
-    let form: Uri = format!("/?{form}").parse().map_err(|_| NO_PREFIX)?;
-    let fields = parameters(&form);
-    let field = |name: &str| fields.iter().find(|(each, _)| each == name).map_or("", |(_, value)| value.trim());
-    let prefix = parse_prefix(field("prefix")).map_err(|_| NO_PREFIX)?;
-    let contact = field("contact");
+fn read_request(fields: &[(String, String)]) -> Result<(IpNet, String), Came> {
+    let prefix = parse_prefix(field(fields, "prefix")).map_err(|_| NO_PREFIX)?;
+    let contact = field(fields, "contact");
     let fits = !contact.is_empty() && contact.chars().count() <= MAX_CONTACT_CHARS;
     match fits && !contact.chars().any(char::is_control) {
         true => Ok((prefix, contact.to_owned())),
@@ -156,6 +181,19 @@ fn read_request(form: &str) -> Result<(IpNet, String), Came> {
 fn parameters(uri: &Uri) -> Vec<(String, String)> {
     let all: Vec<(String, String)> = Query::try_from_uri(uri).map_or_else(|_| Vec::new(), |Query(all)| all);
     all.into_iter().take(MAX_PARAMETERS).collect()
+}
+
+/// The campaigns that run, as they were [`RUNNING_AGE`] ago at most.
+async fn running(shared: &Shared) -> Vec<OpenCampaign> {
+    let mut known = shared.running.lock().await;
+    match known.as_ref().filter(|(time, _)| time.elapsed() < RUNNING_AGE) {
+        Some((_, campaigns)) => campaigns.clone(),
+        None => {
+            let mut campaigns = ask(&shared.desk, |desk| desk.campaigns()).await.unwrap_or_default();
+            campaigns.truncate(MAX_CAMPAIGNS);
+            known.insert((Instant::now(), campaigns)).1.clone()
+        }
+    }
 }
 
 /// Asks where files may be read; a failure is for the log, not for the visitor.
@@ -185,7 +223,7 @@ async fn compose(
     came: Option<Came>,
 ) -> Response {
     let w = shared.catalogues.words(language);
-    let campaigns = ask(&shared.desk, |desk| desk.campaigns()).await.unwrap_or_default();
+    let campaigns = running(shared).await;
     let filled = |text: &str| (!text.trim().is_empty()).then(|| Seen::block(text, 1_000));
     let operator = &shared.operator;
     let page = ScanPage {
@@ -196,8 +234,9 @@ async fn compose(
         purpose: filled(&operator.purpose),
         sources: operator.sources.iter().map(|source| Seen::line(source)).collect(),
         email: filled(&operator.email),
-        campaigns: campaigns.iter().take(MAX_CAMPAIGNS).map(CampaignView::new).collect(),
+        campaigns: campaigns.iter().map(CampaignView::new).collect(),
         visitor: visitor.to_string(),
+        mark: shared.marks.give(visitor, Instant::now()),
         w,
     };
     let html = match page.render() {
@@ -222,7 +261,7 @@ mod tests {
 
     #[test]
     fn forms_are_read_and_what_is_wrong_is_named() {
-        let read = |text: &str| read_request(text).map(|(prefix, contact)| (prefix.to_string(), contact));
+        let read = |text: &str| read_request(&fields(text)).map(|(prefix, contact)| (prefix.to_string(), contact));
         assert_eq!(
             read("prefix=192.0.2.7%2F24&contact=a%40example.org"),
             Ok(("192.0.2.0/24".to_owned(), "a@example.org".to_owned()))

@@ -1,9 +1,11 @@
 //! `hinomi campaign page`: the page that says who surveys and how to stop it, for everybody.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use hinomi_survey::ledger::event::Asked;
 use hinomi_survey::scope::read_signed;
@@ -62,6 +64,7 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
         operator: Operator { purpose: options.purpose, sources: options.sources, email: options.email },
         bind: SocketAddr::new(options.address, options.port),
         proxy,
+        key: key()?,
     };
     let bound = server.bind().await?;
     let stop = until_told_to_stop();
@@ -71,6 +74,14 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
         false => output::line(&url)?,
     }
     Ok(bound.run(stop).await?)
+}
+
+/// What the forms of this process are marked with.
+fn key() -> Result<[u8; 32]> {
+    let mut key = [0; 32];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut key));
+    read.context("the system has no randomness")?;
+    Ok(key)
 }
 
 fn is_header(name: &str) -> bool {
@@ -95,8 +106,8 @@ impl ScanDesk for Desk {
         self.outs.enter(IpNet::from(address), Asked::Proved, BY).map_err(|error| format!("{error:#}"))
     }
 
-    fn request(&self, prefix: IpNet, contact: &str) -> Result<bool, String> {
-        let number = self.outs.request(prefix, contact, BY).map_err(|error| format!("{error:#}"))?;
+    fn request(&self, prefix: IpNet, contact: &str, visitor: IpAddr) -> Result<bool, String> {
+        let number = self.outs.request(prefix, contact, visitor, BY).map_err(|error| format!("{error:#}"))?;
         Ok(number.is_some())
     }
 }
