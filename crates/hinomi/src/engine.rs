@@ -11,8 +11,8 @@ use crate::state::State;
 /// How targets are visited.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EngineOptions {
-    /// What sends to TCP targets. Frames need the right to open packet sockets (root or CAP_NET_RAW) and ranges behind a
-    /// gateway.
+    /// What sends to TCP targets. Frames need the right to open packet sockets (root, or CAP_NET_RAW and CAP_NET_ADMIN) and
+    /// ranges behind a gateway.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     engine: Choice,
     /// Visit each target once instead of twice: half the packets, and no estimate of how many hosts were missed.

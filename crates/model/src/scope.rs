@@ -147,6 +147,13 @@ pub enum Rule {
     Hours,
 }
 
+impl Rule {
+    /// Whether it speaks of the moment and not of the target.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::NotYetValid | Self::Expired | Self::Hours)
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

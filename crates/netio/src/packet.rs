@@ -87,6 +87,18 @@ impl PacketSender {
                     Some(libc::EINTR) => {}
                     // The device's queue was full and the frame was not sent: again.
                     Some(libc::EAGAIN | libc::ENOBUFS) => sent.stalls += 1,
+                    // The kernel will not send this one: no way to it, a broadcast address, a rule against it.
+                    Some(
+                        libc::EACCES
+                        | libc::EPERM
+                        | libc::ENETUNREACH
+                        | libc::EHOSTUNREACH
+                        | libc::EINVAL
+                        | libc::EMSGSIZE,
+                    ) if matches!(self.sockets, Sockets::Network { .. }) => {
+                        done += 1;
+                        sent.dropped += 1;
+                    }
                     _ => {
                         self.lengths.clear();
                         return Err(error);

@@ -35,6 +35,8 @@ impl Reservation {
             let Some(to) = from.checked_add(count.saturating_sub(1)) else { break };
             match (from..=to).map(|port| silent(address, port)).collect() {
                 Ok(listeners) => return Ok(Self { listeners, ports: from..=to }),
+                // Not taken but not ours to filter: another port would be the same.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
                 Err(error) => last = error,
             }
         }

@@ -27,7 +27,9 @@ const BUFFER_BYTES: usize = 16 * 1024;
 const NEIGHBOUR_TRIES: usize = 60;
 const NEIGHBOUR_WAIT_MS: libc::c_int = 50;
 /// Answers read before the one that was asked for.
-const MESSAGES_MAX: usize = 10_000;
+const MESSAGES_MAX: usize = 1_000_000;
+/// Routes to parts of a prefix that are told; one is enough to know that it is spread.
+const INSIDE_MAX: usize = 1_024;
 
 /// `RTN_LOCAL`, the kind of route in `struct rtmsg`.
 const LOCAL: u8 = 2;
@@ -64,9 +66,32 @@ impl Route {
         attribute(&mut body, ROUTE_DESTINATION, &bytes);
         let mut found = None;
         Netlink::open()?.ask(GET_ROUTE, REQUEST, &body, |kind, answer| {
-            if kind != NEW_ROUTE {
-                return;
+            found = (kind == NEW_ROUTE).then(|| Self::read(answer)).or(found.take());
+        })?;
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::NetworkUnreachable, format!("no route to {address}")))
+    }
+
+    /// The routes to parts of a prefix: those that are longer than it and inside it.
+    ///
+    /// # Errors
+    /// When the kernel does not tell, or has more than can be looked through.
+    pub fn inside(prefix: IpAddr, length: u8) -> io::Result<Vec<Self>> {
+        let body = vec![family(prefix), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut found = Vec::new();
+        Netlink::open()?.ask(GET_ROUTE, REQUEST | DUMP, &body, |kind, answer| {
+            let longer = answer.get(1).is_some_and(|bits| *bits > length);
+            let list = attributes(answer.get(12..).unwrap_or_default());
+            let to = list.filter(|(name, _)| *name == ROUTE_DESTINATION).find_map(|(_, value)| address_of(value));
+            let is_inside = to.is_some_and(|to| same_start(to, prefix, length));
+            if kind == NEW_ROUTE && longer && is_inside && found.len() < INSIDE_MAX {
+                found.push(Self::read(answer));
             }
+        })?;
+        Ok(found)
+    }
+
+    fn read(answer: &[u8]) -> Self {
+        {
             let mut route = Self { interface: 0, gateway: None, source: None, is_local: answer.get(7) == Some(&LOCAL) };
             for (name, value) in attributes(answer.get(12..).unwrap_or_default()) {
                 match name {
@@ -76,10 +101,18 @@ impl Route {
                     _ => {}
                 }
             }
-            found = Some(route);
-        })?;
-        found.ok_or_else(|| io::Error::new(io::ErrorKind::NetworkUnreachable, format!("no route to {address}")))
+            route
+        }
     }
+}
+
+/// Whether two addresses of one family have the same first bits.
+fn same_start(one: IpAddr, other: IpAddr, bits: u8) -> bool {
+    let (one, other) = (octets(one), octets(other));
+    let whole = usize::from(bits / 8);
+    let mask = !(0xff_u8.checked_shr(u32::from(bits % 8)).unwrap_or(0));
+    let rest = |bytes: &[u8]| bytes.get(whole).map_or(0, |byte| byte & mask);
+    one.len() == other.len() && one.get(..whole) == other.get(..whole) && rest(&one) == rest(&other)
 }
 
 /// The hardware address of a neighbour on an interface; the kernel asks for it where it does not know.
@@ -198,7 +231,7 @@ impl Netlink {
                 return Ok(());
             }
         }
-        Ok(())
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, "more routes than can be looked through"))
     }
 }
 
@@ -230,6 +263,17 @@ mod tests {
     fn the_way_to_oneself() {
         let route = Route::to(IpAddr::from([127, 0, 0, 9])).expect("loopback");
         assert_eq!((route.interface, route.gateway), (1, None));
+    }
+
+    #[test]
+    fn addresses_start_alike_or_not() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        assert!(same_start(ip("10.1.2.3"), ip("10.1.0.0"), 16) && same_start(ip("10.1.2.3"), ip("0.0.0.0"), 0));
+        assert!(
+            same_start(ip("10.255.0.0"), ip("10.128.0.0"), 9) && !same_start(ip("10.127.0.0"), ip("10.128.0.0"), 9)
+        );
+        assert!(!same_start(ip("10.1.2.3"), ip("::"), 0), "families are apart");
+        assert!(same_start(ip("fd00::1"), ip("fd00::1"), 128));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A bucket holds at most a tenth of a second's worth, so bursts stay short. Waiting is by timer, never by spinning.
 //! Everything that a survey sends takes from the same buckets: connections and datagrams wait for their turn
-//! ([`Pace::packet`]), a sender of frames asks whether it may go now ([`Pace::allowance`], [`Pace::may_send`]).
+//! ([`Pace::packet`]), a sender of frames asks for a batch and reserves each packet's time ([`Pace::allowance`], [`Pace::reserve`]).
 //!
 //! Buckets of prefixes and hosts lie in tables of fixed size, found by a hash. Two that fall into one place share its
 //! budget: that slows a survey down a little and never makes it faster than its scope permits.
@@ -100,27 +100,18 @@ impl Pace {
         self.total.take(packets, self.now_ns());
     }
 
-    /// Whether prefix and host permit one more packet to this address now; it is taken from their budgets if so.
-    ///
-    /// # Errors
-    /// How long to wait, when they do not.
-    pub fn may_send(&self, address: IpAddr) -> Result<(), Duration> {
+    /// Takes one packet to this address from the budgets of its host and prefix; gives how long to wait before it may be
+    /// sent.
+    pub fn reserve(&self, address: IpAddr) -> Duration {
         if self.hosts.is_none() && self.prefixes.is_none() {
-            return Ok(());
+            return Duration::ZERO;
         }
         let (host, prefix) = names(address);
         let now = self.now_ns();
         let of_host = self.hosts.as_ref().map(|table| table.of(host));
         let of_prefix = self.prefixes.as_ref().map(|table| table.of(prefix));
-        let both = || [of_host.as_ref(), of_prefix.as_ref()].into_iter().flatten();
-        let start = both().map(|bucket| bucket.start(now)).max().unwrap_or(0);
-        if start > now {
-            return Err(Duration::from_nanos(start - now));
-        }
-        both().for_each(|bucket| {
-            bucket.take(1, now);
-        });
-        Ok(())
+        let starts = [of_host, of_prefix].into_iter().flatten().map(|bucket| bucket.take(1, now));
+        Duration::from_nanos(starts.max().unwrap_or(0).saturating_sub(now))
     }
 
     /// Makes use of a share of what is permitted, from now on.
@@ -205,9 +196,7 @@ mod tests {
             while let Err(wait) = pace.allowance(1) {
                 tokio::time::advance(wait).await;
             }
-            while let Err(wait) = pace.may_send(*address) {
-                tokio::time::advance(wait).await;
-            }
+            tokio::time::advance(pace.reserve(*address)).await;
             pace.spent(1);
         }
         start.elapsed()

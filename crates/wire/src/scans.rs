@@ -108,13 +108,24 @@ fn epoch(seconds: &str) -> Option<Timestamp> {
     seconds.checked_mul(1_000_000).map(Timestamp::from_micros)
 }
 
+/// As [`utc`]; none where nothing is said. What is said and cannot be read is no reason to take another time.
+fn told_time(text: &str) -> Result<Option<Timestamp>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let start = text.get(..text.floor_char_boundary(40)).unwrap_or_default();
+    utc(text).map(Some).ok_or_else(|| format!("{start:?} is no time that we can read"))
+}
+
 /// A time as RFC 3339 has it, or one without a zone, which is in UTC, with a `T` or a blank before the hour.
 fn utc(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.is_empty() || text.len() > 64 {
         return None;
     }
-    text.parse().ok().or_else(|| format!("{}Z", text.replacen(' ', "T", 1)).parse().ok())
+    let joined = text.replacen(' ', "T", 1);
+    joined.parse().ok().or_else(|| format!("{joined}Z").parse().ok())
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ struct Peer {
     version: Option<&'static str>,
 }
 
+/// The device of BACnet is configured with the instance that stands for any (4194303) because the server of this package
+/// does not answer under it otherwise. That a device with an instance of its own answers, as ASHRAE 135 wants it, is not
+/// shown here.
 const PEERS_OF_PLANT: &[Peer] = &[
     Peer {
         name: "enip",

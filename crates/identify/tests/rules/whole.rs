@@ -38,6 +38,22 @@ fn a_camera_behind_a_common_web_server_is_a_camera() {
 }
 
 #[test]
+fn a_device_of_a_maker_of_controllers_is_one_only_if_it_says_so() {
+    // An identity of EtherNet/IP (cpppo 5.2.5): device type 14 is a controller, 12 a communications adapter.
+    let identity = |device_type: u8| {
+        let head = b"\x63\0\x3c\0\0\0\0\0\0\0\0\0\x01\0\x34\x34\0\0\0\0\0\0\0\0\x01\0\x0c\0\x36\0\x01\0\0\x02\xaf\x12\
+            \0\0\0\0\0\0\0\0\0\0\0\0\x01\0";
+        let rest = b"\0\x36\0\x14\x0b\x60\x31\x1a\x06\x6c\0\x141756-L61/B LOGIX5561\xff";
+        identify(&[(EvidenceKind::Reply, &[&head[..], &[device_type], rest].concat())])
+    };
+    for (device_type, kind) in [(14, Some(DeviceKind::Controller)), (12, None), (0, None)] {
+        let facts = identity(device_type);
+        assert_eq!(told(&facts), [Some("Rockwell Automation"), Some("1756-L61/B LOGIX5561"), Some("20.11")]);
+        assert_eq!(facts.kind, kind, "device type {device_type}");
+    }
+}
+
+#[test]
 fn nothing_is_claimed_of_what_says_nothing() {
     for bytes in [b"HTTP/1.1 200 OK\r\n\r\nhello".as_slice(), b"HTTP/1.1 404 Not Found\r\nServer: thing\r\n\r\n"] {
         let facts = identify(&[(EvidenceKind::Http, bytes)]);

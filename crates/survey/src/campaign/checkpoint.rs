@@ -33,7 +33,7 @@ pub enum CheckpointError {
     #[error("the campaign's stored state has format {0}; use a newer hinomi to resume it")]
     TooNew(u32),
     /// Of another job.
-    #[error("the campaign was started with other targets, ports or scope; start a new campaign")]
+    #[error("the campaign was started with other targets, ports, scope or engine; start a new campaign")]
     OtherJob,
 }
 

@@ -20,7 +20,7 @@ use crate::error::SurveyError;
 use crate::grab::Grabber;
 use crate::metrics::Counts;
 use crate::pace::Pace;
-use crate::scope::Door;
+use crate::scope::{Door, Openness};
 use crate::sweep::{SweepError, Targets};
 
 /// How many targets wait between two stages.
@@ -348,8 +348,13 @@ impl Grabs {
         finished: mpsc::Sender<Finished>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let standing = self.judge.standing(job.key.address);
+        let survey = Arc::clone(&self.survey);
         let grabber = Grabber::new(Arc::clone(&self.survey), self.campaign.clone(), job.key, standing);
         async move {
+            // Outside the hours of the scope it is left to be done when the survey is resumed.
+            if matches!(opened, Opened::Known) && survey.door.openness() != Openness::Open {
+                return;
+            }
             let seen = grabber.grab(opened).await;
             // Nobody takes it only when the store failed: the target is visited again on resuming.
             let _ = finished.send(Finished::Target(job.position, Some(Box::new(seen)))).await;

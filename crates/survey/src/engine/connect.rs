@@ -16,7 +16,7 @@ use super::{Discovery, Engine, Found, Job, Opened, Passed, Running, Tidings, Wor
 use crate::config::Config;
 use crate::grab::{hints, requests, understood};
 use crate::pace::{HostTurn, Pace};
-use crate::scope::{Datagrams, Door, DoorError};
+use crate::scope::{Datagrams, Door, DoorError, Openness};
 
 /// Longest UDP answer that is read.
 const MAX_DATAGRAM: usize = 64 * 1024;
@@ -155,6 +155,9 @@ impl ConnectEngine {
                 if *work.stop.borrow_and_update() || tidings.is_closed() {
                     return;
                 }
+                if !self.wait_until_open(&mut work).await {
+                    return;
+                }
                 if position % SWEEP_EVERY == 0 {
                     self.pace.sweep();
                 }
@@ -166,6 +169,27 @@ impl ConnectEngine {
                 };
                 let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
                 tokio::spawn(visit_one(Arc::clone(&self), Job { position, key }, slot, tidings.clone()));
+            }
+        }
+    }
+}
+
+/// How often it is asked whether the scope permits sending again.
+const CLOSED_WAIT: Duration = Duration::from_secs(1);
+
+impl ConnectEngine {
+    /// Waits for the hours of the scope; false when the survey is told to stop meanwhile, or the scope has ended.
+    async fn wait_until_open(&self, work: &mut Work) -> bool {
+        loop {
+            match self.door.openness() {
+                Openness::Open => return true,
+                Openness::Over => return false,
+                Openness::Later => {}
+            }
+            // Whoever could say stop is gone: then it will not be said.
+            let _ = tokio::time::timeout(CLOSED_WAIT, work.stop.changed()).await;
+            if work.is_stopped() {
+                return false;
             }
         }
     }
@@ -194,6 +218,10 @@ impl Engine for ConnectEngine {
 
 async fn visit_one(engine: Arc<ConnectEngine>, job: Job, slot: OwnedSemaphorePermit, tidings: mpsc::Sender<Tidings>) {
     let discovery = engine.visit(job.key).await;
+    // Not refused as such, only at this moment: it stays to be done.
+    if matches!(&discovery, Discovery::Refused(refused) if refused.rule.passes()) {
+        return;
+    }
     // Nobody listens any more only when the survey stops; the target is then visited again on resuming.
     let _ = tidings.send(Tidings::Found(Found { job, discovery, slot: Some(slot) })).await;
 }

@@ -138,9 +138,29 @@ impl Question {
 }
 
 /// What is usually asked at this TCP port, or said by the scope to be spoken there; `None` where the service usually
-/// speaks first or nothing is usual.
+/// speaks first or nothing is usual, and where plant equipment is expected whose language goes over UDP alone.
 pub fn tcp(scope: &Scope, port: u16) -> Option<Question> {
+    let plant = plant_at(scope, port);
+    if !plant.is_empty() {
+        return plant.into_iter().find_map(Question::of);
+    }
     scope.named_at(port).find_map(Question::of).or_else(|| usual(port))
+}
+
+/// Whether nothing but the port's own question may be sent to this port, over TCP or UDP: where plant equipment is
+/// expected, and at ports of [`only_its_own`].
+pub(super) fn stands_alone(scope: &Scope, port: u16) -> bool {
+    only_its_own(port) || !plant_at(scope, port).is_empty()
+}
+
+/// The languages of plant equipment that are expected at this port, whichever transport they go over: those that the
+/// scope names for it, else those at home there.
+fn plant_at(scope: &Scope, port: u16) -> Vec<Probe> {
+    let named: Vec<Probe> = scope.named_at(port).filter(|probe| probe.home_ports().is_some()).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    Probe::all().filter(|probe| probe.home_ports().is_some_and(|homes| homes.contains(&port))).collect()
 }
 
 fn usual(port: u16) -> Option<Question> {
@@ -254,12 +274,16 @@ const UDP_AT_HOME: [Probe; 8] =
     [Probe::Enip, Probe::Bacnet, Probe::Fins, Probe::Slmp, Probe::Knx, Probe::Ipmi, Probe::L2tp, Probe::Mdns];
 
 /// The permitted probes for a UDP port, in the order to be asked: those the scope names for it or the usual one, else
-/// every one that may be sent anywhere.
+/// every one that may be sent anywhere. Where plant equipment is expected, its own languages alone, and none where
+/// those go over TCP.
 pub(crate) fn udp(scope: &Scope, port: u16) -> Vec<Probe> {
     let permitted = |probe: &Probe| scope.probes.contains(probe);
-    let named: Vec<Probe> = scope.named_at(port).filter(|probe| over_udp(*probe)).collect();
+    let plant = plant_at(scope, port);
+    let expected = if plant.is_empty() { scope.named_at(port).collect() } else { plant.clone() };
+    let named: Vec<Probe> = expected.into_iter().filter(|probe| over_udp(*probe)).collect();
     let probes = match (named.is_empty(), usual_udp(port)) {
         (false, _) => named,
+        (true, _) if !plant.is_empty() => Vec::new(),
         (true, Some(probe)) => vec![probe],
         (true, None) if only_its_own(port) => Vec::new(),
         (true, None) => UDP_ANYWHERE.to_vec(),
@@ -293,50 +317,4 @@ const fn usual_udp(port: u16) -> Option<Probe> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_question_has_a_probe_and_a_protocol_of_its_own() {
-        for (question, probe, protocol) in QUESTIONS {
-            assert_eq!((question.probe(), question.protocol()), (*probe, *protocol));
-            assert_eq!(Question::of(*probe), Some(*question));
-        }
-    }
-
-    #[test]
-    fn plant_equipment_is_asked_at_home_in_its_own_language_alone() {
-        for probe in Probe::all().filter(|probe| probe.home_ports().is_some()) {
-            let homes = probe.home_ports().unwrap_or_default();
-            let asked = homes.iter().all(|port| usual(*port) == Question::of(probe) || usual_udp(*port) == Some(probe));
-            assert!(!homes.is_empty() && asked, "{probe}");
-            assert!(!UDP_ANYWHERE.contains(&probe), "{probe}");
-        }
-        for port in 1..=u16::MAX {
-            let question = usual(port).filter(|_| only_its_own(port));
-            let suggested = question.map(Question::probe).into_iter().chain(usual_udp(port));
-            for probe in suggested.filter(|probe| probe.home_ports().is_some()) {
-                assert!(probe.home_ports().is_some_and(|homes| homes.contains(&port)), "{probe} at {port}");
-            }
-        }
-    }
-
-    #[test]
-    fn answers_lead_on() {
-        let cases: &[(&[u8], Option<Question>)] = &[
-            (b"ERROR\r\nERROR\r\n", Some(Question::Memcached)),
-            (b"ERR UNKNOWN-COMMAND\n", Some(Question::Nut)),
-            (b"UNKNOWN_COMMAND\r\n", Some(Question::Beanstalk)),
-            (b"ERROR :\"Oops, HTTP request received? This is IRC!\"\r\n", Some(Question::Irc)),
-            (b"AMQP\0\0\x09\x01", Some(Question::Amqp)),
-            (b"-ERR wrong number of arguments for 'get' command\r\n", Some(Question::Redis)),
-            (b"RTSP/1.0 400 Bad Request\r\n", Some(Question::Rtsp)),
-            (b"SSH-2.0-x\r\n", None),
-            (b"ERROR", None),
-            (b"", None),
-        ];
-        for (words, question) in cases {
-            assert_eq!(Question::suggested_by(words), *question, "{}", String::from_utf8_lossy(words));
-        }
-    }
-}
+pub(super) mod tests;

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::hints::{self, Question};
+use super::hints::Question;
 
 /// What is asked of a service that nothing is known of.
 const FIRST: [Question; 3] = [Question::Tls, Question::Http, Question::Mqtt];
@@ -30,16 +30,16 @@ pub(super) struct Plan {
     /// Whether further questions follow when those ahead are put.
     goes_on: bool,
     hangs_up: bool,
+    /// Whether no question may follow the suggested one, whatever the service answers.
+    alone: bool,
 }
 
 impl Plan {
-    /// For a service at this port, of which this is suggested.
-    ///
-    /// At ports of plant equipment, and where a language of such is expected, the suggested question is the only one.
-    pub(super) fn new(port: u16, hint: Option<Question>) -> Self {
-        let alone = hints::only_its_own(port) || hint.is_some_and(Question::is_of_plant);
+    /// For a service of which this is suggested. Where that stands `alone` ([`super::hints::stands_alone`]), it is the
+    /// only question, and no answer adds another.
+    pub(super) fn new(hint: Option<Question>, alone: bool) -> Self {
         let rest: &[Question] = if alone { &[] } else { &FIRST };
-        Self { goes_on: !alone, ..Self::of(hint, rest) }
+        Self { goes_on: !alone, alone, ..Self::of(hint, rest) }
     }
 
     /// For what is spoken inside TLS.
@@ -49,7 +49,8 @@ impl Plan {
 
     fn of(hint: Option<Question>, rest: &[Question]) -> Self {
         let rest = rest.iter().copied().filter(|question| Some(*question) != hint);
-        Self { ahead: hint.into_iter().chain(rest).collect(), asked: Vec::new(), goes_on: false, hangs_up: false }
+        let ahead = hint.into_iter().chain(rest).collect();
+        Self { ahead, asked: Vec::new(), goes_on: false, hangs_up: false, alone: false }
     }
 
     /// The next question that may be put.
@@ -67,9 +68,9 @@ impl Plan {
         }
     }
 
-    /// Puts this question next, unless it was put already; says whether.
+    /// Puts this question next, unless it was put already or the first one stands alone; says whether.
     pub(super) fn suggest(&mut self, question: Question) -> bool {
-        if self.asked.contains(&question) {
+        if self.alone || self.asked.contains(&question) {
             return false;
         }
         self.ahead.retain(|planned| *planned != question);
@@ -89,6 +90,10 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use hinomi_model::scope::{Probe, Scope};
+
+    use super::super::hints;
+    use super::super::hints::tests::scope_naming;
     use super::*;
     use Question::{Http, Ldap, Modbus, Mqtt, Postgresql, Redis, Rtsp, S7, Smb, Tls};
 
@@ -103,23 +108,65 @@ mod tests {
 
     #[test]
     fn the_order_follows_port_and_manner() {
-        assert_eq!(all(Plan::new(40_000, None), false), [Tls, Http, Mqtt, Rtsp, Smb, Ldap, Postgresql]);
-        assert_eq!(all(Plan::new(40_000, None), true), [Tls, Http, Mqtt, Smb, Ldap, Postgresql, Rtsp]);
-        assert_eq!(all(Plan::new(389, Some(Ldap)), true), [Ldap, Tls, Http, Mqtt, Smb, Postgresql, Rtsp]);
+        assert_eq!(all(Plan::new(None, false), false), [Tls, Http, Mqtt, Rtsp, Smb, Ldap, Postgresql]);
+        assert_eq!(all(Plan::new(None, false), true), [Tls, Http, Mqtt, Smb, Ldap, Postgresql, Rtsp]);
+        assert_eq!(all(Plan::new(Some(Ldap), false), true), [Ldap, Tls, Http, Mqtt, Smb, Postgresql, Rtsp]);
+    }
+
+    /// The plan for a port under a scope.
+    fn plan_at(scope: &Scope, port: u16) -> Plan {
+        Plan::new(hints::tcp(scope, port), hints::stands_alone(scope, port))
     }
 
     #[test]
     fn plant_equipment_hears_its_own_question_or_none() {
-        assert_eq!(all(Plan::new(502, Some(Modbus)), true), [Modbus]);
-        assert_eq!(all(Plan::new(1502, Some(Modbus)), true), [Modbus], "named by the scope");
-        assert_eq!(all(Plan::new(789, None), true), []);
-        assert!((1..=u16::MAX).all(|port| !all(Plan::new(port, None), true).into_iter().any(Question::is_of_plant)));
-        assert_eq!(all(Plan::new(10_102, Some(S7)), true), [S7], "named by the scope");
+        let scope = scope_naming("\"modbus:1502\", \"s7:10102\", \"http:502\"");
+        assert_eq!(all(plan_at(&scope, 502), true), [Modbus]);
+        assert_eq!(all(plan_at(&scope, 1502), true), [Modbus], "named by the scope");
+        assert_eq!(all(plan_at(&scope, 10_102), true), [S7], "named by the scope");
+        assert_eq!(all(plan_at(&scope, 789), true), []);
+        let free = |port| !hints::stands_alone(&scope, port);
+        let foreign = |port| all(plan_at(&scope, port), true).into_iter().any(Question::is_of_plant);
+        assert!(!(1..=u16::MAX).filter(|port| free(*port)).any(foreign));
+    }
+
+    /// Ports that a scope may name for a language of plant equipment: one of nobody's and those where over TCP or UDP
+    /// something else is usual.
+    const NAMED: [u16; 8] = [80, 161, 443, 623, 5353, 8080, 44818, 61_502];
+
+    #[test]
+    fn nothing_foreign_follows_at_any_port_of_plant_equipment() {
+        for probe in Probe::all().filter(|probe| probe.home_ports().is_some()) {
+            let named = NAMED.map(|port| (port, format!("\"{probe}:{port}\"")));
+            let homes = probe.home_ports().unwrap_or_default().iter().map(|port| (*port, "\"http:9999\"".to_owned()));
+            for (port, names) in homes.chain(named) {
+                let scope = scope_naming(&names);
+                assert_hears_only(probe, &scope, port);
+                let over_udp = hints::udp(&scope, port);
+                assert!(over_udp.iter().all(|asked| *asked == probe), "UDP {port} of {probe}: {over_udp:?}");
+            }
+        }
+    }
+
+    fn assert_hears_only(probe: Probe, scope: &Scope, port: u16) {
+        for hung_up in [false, true] {
+            let mut plan = plan_at(scope, port);
+            let mut heard = Vec::new();
+            loop {
+                for other in Probe::all().filter_map(Question::of) {
+                    assert!(!plan.suggest(other), "TCP {port} of {probe}: an answer adds {other:?}");
+                }
+                let Some(question) = plan.next(|_| true) else { break };
+                plan.not_answered(question, hung_up);
+                heard.push(question);
+            }
+            assert_eq!(heard, Question::of(probe).into_iter().collect::<Vec<_>>(), "TCP {port} of {probe}");
+        }
     }
 
     #[test]
     fn an_answer_names_the_next_question_once() {
-        let mut plan = Plan::new(40_000, None);
+        let mut plan = Plan::new(None, false);
         assert_eq!(plan.next(|_| true), Some(Tls));
         assert!(plan.suggest(Redis));
         assert_eq!(plan.next(|_| true), Some(Redis));

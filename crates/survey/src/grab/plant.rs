@@ -12,7 +12,7 @@ use super::listen::{Said, Talk, ask, say};
 use super::requests;
 use super::session::Session;
 use super::tcp::{Answer, nothing, reply_bounds};
-use super::udp::ask_again;
+use super::udp::{ask_again, receive};
 use crate::pace::HostTurn;
 use crate::scope::Datagrams;
 
@@ -89,9 +89,37 @@ pub(super) async fn bacnet(session: &Session<'_>, first: Vec<u8>, socket: &Datag
         invoke = invoke.wrapping_add(1);
         let request = bacnet::read_property(invoke, property);
         let Some(answer) = ask_again(session, Probe::Bacnet, &request, socket, turn).await else { break };
-        if bacnet::parse(&mut Reader::new(&answer)).is_ok_and(|message| message.invoke == invoke) {
-            all.extend(answer);
-        }
+        let Some(answer) = answer_to(invoke, answer, receive(session, socket)).await else { break };
+        all.extend(answer);
     }
     if all.is_empty() { first } else { all }
+}
+
+/// The answer to this request: what came, or what comes `later` if that was an answer to an earlier one, sent twice or
+/// late. Taken for this one's, it would shift all that follow.
+async fn answer_to(invoke: u8, came: Vec<u8>, later: impl Future<Output = Option<Vec<u8>>>) -> Option<Vec<u8>> {
+    let fits = |answer: &[u8]| bacnet::parse(&mut Reader::new(answer)).is_ok_and(|message| message.invoke == invoke);
+    if fits(&came) {
+        return Some(came);
+    }
+    later.await.filter(|answer| fits(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    fn refusal(invoke: u8) -> Vec<u8> {
+        vec![0x81, 0x0a, 0, 9, 1, 0, 0x60, invoke, 9]
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_twice_does_not_shift_the_next() {
+        assert_eq!(answer_to(8, refusal(8), ready(None)).await, Some(refusal(8)));
+        assert_eq!(answer_to(8, refusal(7), ready(Some(refusal(8)))).await, Some(refusal(8)));
+        assert_eq!(answer_to(8, refusal(7), ready(Some(refusal(7)))).await, None);
+        assert_eq!(answer_to(8, Vec::new(), ready(None)).await, None);
+    }
 }

@@ -1,4 +1,5 @@
-//! The datagrams that we send: read-only, well-formed, and never smaller than need be.
+//! The datagrams that we send: read-only, well-formed, and padded where their protocol has room for it. Those whose
+//! answer can be longer all the same are told in `docs/decisions/0011-udp-answers-longer-than-questions.md`.
 //!
 //! Transaction identifiers are derived from the target, so an answer can be matched without remembering the question.
 
@@ -51,10 +52,33 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
         Probe::Knx => knx::DESCRIBE.to_vec(),
         Probe::Ipmi => ipmi::ASK.to_vec(),
         Probe::L2tp => l2tp::start(contact),
-        Probe::Mdns => mdns::enumerate(id),
+        Probe::Mdns => mdns::enumerate(id & UNLIKE_TELNET),
         _ => Vec::new(),
     }
 }
 
 /// The token on our CoAP requests.
 const COAP_TOKEN: [u8; 4] = *b"hnmi";
+
+/// An answer of mDNS is recognised by its bytes alone and begins with the number of the question: that must not begin
+/// as a command of Telnet does.
+const UNLIKE_TELNET: u16 = 0x7FFF;
+
+#[cfg(test)]
+mod tests {
+    use hinomi_model::Transport;
+
+    use super::*;
+
+    #[test]
+    fn no_number_makes_mdns_look_like_telnet() {
+        let telnet = |port: &u16| {
+            let key = ServiceKey { address: [192, 0, 2, 1].into(), port: *port, transport: Transport::Udp };
+            let mut answer = udp(Probe::Mdns, key, "");
+            // The answer repeats number and question; the flags say that it is one.
+            answer.get_mut(2..3).unwrap_or_default().fill(0x84);
+            hinomi_wire::recognise(&answer) != Some("mdns")
+        };
+        assert_eq!((1..=u16::MAX).find(telnet), None);
+    }
+}

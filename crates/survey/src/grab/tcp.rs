@@ -86,6 +86,11 @@ const MAX_NONSENSE: usize = 1_024;
 
 async fn greeting(session: &mut Session<'_>, mut connection: Connection, words: Vec<u8>, turn: &HostTurn) -> Sense {
     match hinomi_wire::recognise(&words) {
+        Some(protocol) if stands_alone(session) => {
+            // It is asked no question but its own, and answered nothing.
+            session.remember(if protocol == "http" { EvidenceKind::Http } else { EvidenceKind::Banner }, words);
+            Sense::Spoke
+        }
         Some("ssh") => ssh::grab(session, connection, words).await,
         Some("telnet") => negotiate(session, connection, words).await,
         Some("http") => {
@@ -117,6 +122,10 @@ async fn greeting(session: &mut Session<'_>, mut connection: Connection, words: 
             Sense::Unknown
         }
     }
+}
+
+fn stands_alone(session: &Session<'_>) -> bool {
+    hints::stands_alone(session.door().scope(), session.key().port)
 }
 
 /// Answers a VNC server's version, so that it tells its kinds of security; all that it said.
@@ -178,7 +187,7 @@ async fn question(
     hint: Option<Question>,
     turn: &HostTurn,
 ) -> Sense {
-    let mut plan = Plan::new(session.key().port, hint);
+    let mut plan = Plan::new(hint, stands_alone(session));
     let mut unanswered = Unanswered::default();
     while let Some(question) = plan.next(|question| session.may_send(question.probe())) {
         let connection = match standing.take() {

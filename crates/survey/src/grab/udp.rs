@@ -9,7 +9,7 @@ use hinomi_wire::{coap, dns, echonet, http, ntp, snmp, ssdp};
 use super::listen::ask;
 use super::session::{Sense, Session};
 use super::tcp::reply_bounds;
-use super::{plant, requests};
+use super::{hints, plant, requests};
 use crate::pace::HostTurn;
 use crate::scope::Datagrams;
 
@@ -21,6 +21,7 @@ pub(super) async fn grab(
     socket: &Datagrams,
     turn: &HostTurn,
 ) -> Sense {
+    let answer = behind_acknowledgement(session, probe, answer, socket).await;
     if !understood(probe, &answer) {
         session.remember(EvidenceKind::Reply, answer);
         return Sense::Unknown;
@@ -89,6 +90,11 @@ pub(super) async fn ask_again(
 ) -> Option<Vec<u8>> {
     session.survey().pace.packet(turn).await;
     session.door().send(socket, probe, request).await.ok()?;
+    receive(session, socket).await
+}
+
+/// One more datagram over this socket, without a question.
+pub(super) async fn receive(session: &Session<'_>, socket: &Datagrams) -> Option<Vec<u8>> {
     let mut answer = vec![0; MAX_FURTHER_ANSWER];
     let count = socket.receive(&mut answer, session.config().connect_timeout).await.ok()?;
     session.door().metrics().received(count);
@@ -105,6 +111,15 @@ async fn ask_to_resolve(session: &mut Session<'_>, socket: &Datagrams, turn: &Ho
     if dns::Response::parse(&answer).is_ok_and(|response| response.id == id) {
         session.remember(EvidenceKind::Dns, answer);
     }
+}
+
+/// The answer of an L2TP server that acknowledges the request first (RFC 2661, 5.8). Left unread, the control
+/// connection that it begins would not be ended.
+async fn behind_acknowledgement(session: &Session<'_>, probe: Probe, first: Vec<u8>, socket: &Datagrams) -> Vec<u8> {
+    if probe != Probe::L2tp || !l2tp::is_acknowledgement(&first) {
+        return first;
+    }
+    receive(session, socket).await.unwrap_or(first)
 }
 
 /// Ends the control connection that an L2TP server began for our request, or it would wait and repeat its answer.
@@ -130,6 +145,10 @@ async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
     };
     if address != session.key().address {
         session.door().metrics().reason("ssdp location points to another host");
+        return;
+    }
+    if hints::stands_alone(session.door().scope(), port) {
+        session.door().metrics().reason("ssdp location points to a port of plant equipment or printers");
         return;
     }
     let key = ServiceKey { address, port, transport: Transport::Tcp };

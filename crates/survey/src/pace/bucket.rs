@@ -83,12 +83,6 @@ impl Place<'_> {
         after(before).saturating_sub(self.burst_ns())
     }
 
-    /// When the next packet may be sent.
-    pub(super) fn start(&self, now_ns: u64) -> u64 {
-        let after = self.full_at_ns.load(Relaxed).max(now_ns).saturating_add(self.interval_ns);
-        after.saturating_sub(self.burst_ns())
-    }
-
     fn burst_ns(&self) -> u64 {
         BURST_NS.max(self.interval_ns)
     }

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use hinomi_model::{Clock, ServiceKey, Timestamp, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
-use super::gate::Gate;
+use super::gate::{Gate, Permitted, is_open};
 use super::opt_out::OptOut;
 use super::signature::Authorised;
 use super::tally::Tally;
@@ -30,6 +30,8 @@ pub struct Door {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     tally: Option<Arc<Tally>>,
+    /// What the scope permits, for those who send frames; worked out at the first need.
+    permitted: OnceLock<Permitted>,
     pace: Option<Arc<Pace>>,
 }
 
@@ -38,6 +40,17 @@ const LEDGER_WAIT: Duration = Duration::from_secs(60);
 
 /// How often it looks meanwhile.
 const LEDGER_LOOK: Duration = Duration::from_millis(20);
+
+/// Whether a scope permits sending at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Openness {
+    /// Now.
+    Open,
+    /// At another hour, or when it is valid.
+    Later,
+    /// Never again.
+    Over,
+}
 
 /// Leave to send one probe to one service. Made by [`Door::permit`] only, used up by sending.
 #[derive(Debug)]
@@ -96,7 +109,7 @@ impl Door {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { authorised, opt_out, clock, metrics, tally: None, pace: None }
+        Self { authorised, opt_out, clock, metrics, tally: None, permitted: OnceLock::new(), pace: None }
     }
 
     /// The same door, which tells this tally of everything that leaves, and holds it back while the tally's lease has run
@@ -168,12 +181,23 @@ impl Door {
 
     /// The scope compiled with the opt-out list as it is now, and the list's version.
     pub(crate) fn gate(&self) -> (u64, Gate) {
-        self.opt_out.with_version(|version, list| (version, Gate::new(self.scope(), list)))
+        let permitted = self.permitted.get_or_init(|| Permitted::of(self.scope()));
+        self.opt_out.with_version(|version, list| (version, Gate::within(permitted, self.scope(), list)))
     }
 
     /// Changes whenever the opt-out list does.
     pub(crate) fn opt_out_version(&self) -> u64 {
         self.opt_out.version()
+    }
+
+    /// Whether the scope permits anything at this moment, and if not, whether it ever will again.
+    pub(crate) fn openness(&self) -> Openness {
+        let now = self.now();
+        match () {
+            () if is_open(self.scope(), now) => Openness::Open,
+            () if now >= self.scope().valid_until => Openness::Over,
+            () => Openness::Later,
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -121,11 +121,14 @@ impl FrameDoor {
     pub fn flush(&mut self, batch: Batch) -> Result<Sent, FrameError> {
         let written = u64::try_from(batch.written).unwrap_or(0);
         let met = self.transmitter.flush();
+        // Where sending failed nobody knows how many left: then all count as sent.
+        let dropped = met.as_ref().map_or(0, |met| met.dropped.min(written));
         if let Some(tally) = self.door.tally() {
-            tally.not_taken(met.as_ref().map_or(written, |met| met.dropped.min(written)));
+            tally.not_taken(dropped);
         }
+        self.door.metrics().reasons("frames that the interface did not take", dropped);
+        self.door.metrics().sent(written - dropped);
         let met = met?;
-        self.door.metrics().sent(written.saturating_sub(met.dropped));
         Ok(met)
     }
 

@@ -22,6 +22,16 @@ pub struct Gate {
     udp: Ports,
 }
 
+/// The stretches of addresses that a scope permits, opt-outs aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Permitted(Vec<(u128, u128)>);
+
+impl Permitted {
+    pub(crate) fn of(scope: &Scope) -> Self {
+        Self(permitted(scope))
+    }
+}
+
 /// A set of ports as bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Ports(Vec<u64>);
@@ -45,8 +55,13 @@ impl Ports {
 impl Gate {
     /// Compiles a scope with the list of those who asked not to be probed.
     pub fn new(scope: &Scope, opt_out: &[IpNet]) -> Self {
+        Self::within(&Permitted::of(scope), scope, opt_out)
+    }
+
+    /// The same, where what the scope permits was worked out before.
+    pub(crate) fn within(permitted: &Permitted, scope: &Scope, opt_out: &[IpNet]) -> Self {
         let connect = scope.probes.contains(&Probe::Connect);
-        let stretches = without(permitted(scope), opt_out);
+        let stretches = without(&permitted.0, opt_out);
         let (mut four, mut six) = (Vec::new(), Vec::new());
         for (first, last) in stretches {
             match (from_u128(first), from_u128(last)) {
@@ -143,11 +158,11 @@ fn merged(prefixes: impl Iterator<Item = IpNet>) -> Vec<(u128, u128)> {
 }
 
 /// Takes the opt-outs out.
-fn without(stretches: Vec<(u128, u128)>, opt_out: &[IpNet]) -> Vec<(u128, u128)> {
+fn without(stretches: &[(u128, u128)], opt_out: &[IpNet]) -> Vec<(u128, u128)> {
     let of_family = |four: bool| merged(opt_out.iter().copied().filter(|prefix| prefix.addr().is_ipv4() == four));
     let (holes4, holes6) = (of_family(true), of_family(false));
     let mut left = Vec::new();
-    for (first, last) in stretches {
+    for (first, last) in stretches.iter().copied() {
         let holes = if is_four(first) { &holes4 } else { &holes6 };
         let mut from = Some(first);
         let start = holes.partition_point(|(_, end)| *end < first);

@@ -20,6 +20,7 @@ pub mod signature;
 pub mod tally;
 
 pub use document::{Document, DocumentError};
+pub(crate) use door::Openness;
 pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
 #[cfg(target_os = "linux")]
 pub use frames::{Batch, FrameDoor, FrameError};

@@ -80,6 +80,9 @@ impl OptOut {
     /// Puts another list in its place, at once, also for running surveys.
     pub fn replace(&self, entries: Vec<IpNet>) {
         let mut current = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if *current == entries {
+            return;
+        }
         *current = entries;
         // Counted while nobody reads: a version always belongs to one list.
         self.version.fetch_add(1, Ordering::Release);

@@ -339,3 +339,29 @@ fn frames_that_nobody_permitted_do_not_leave() {
     assert_eq!(counts.by_reason.get("refused: frame"), Some(&(offered - left_us)), "what does not is counted too");
     assert!(left_us > offered / 20 && left_us < offered / 2, "some of each: {left_us} of {offered}");
 }
+
+#[test]
+fn a_range_of_which_a_part_is_led_elsewhere_is_not_for_frames() {
+    if !inside_a_namespace("a_range_of_which_a_part_is_led_elsewhere_is_not_for_frames") {
+        return;
+    }
+    let (_left, _right) = pair();
+    let open = || {
+        let authorised = authorised(SMALL.ranges, "80", 100);
+        let pace = Arc::new(Pace::new(authorised.scope().rate));
+        let door = Door::new(authorised, Arc::default(), Arc::new(hinomi_model::SystemClock), Arc::default());
+        let frames = Frames { only: Some(Backend::Packet), passes: 1, notes: PathBuf::from("/nowhere") };
+        FrameEngine::open(Arc::new(door), pace, &Config::near(), frames).map(|engine| engine.name())
+    };
+    assert_eq!(open().expect("one way"), "frames (AF_PACKET on left)");
+    for (part, said) in [("unreachable 198.19.7.0/24", "another way"), ("198.19.3.3/32 dev right", "another way")] {
+        ip(&format!("route add {part}"));
+        let why = open().expect_err("a part is led elsewhere").to_string();
+        assert!(why.contains(said), "{why}");
+        ip(&format!("route del {part}"));
+    }
+    ip("route add 198.19.7.0/24 via 198.18.0.2 dev left");
+    assert!(open().is_ok(), "a longer route the same way is no other way");
+    ip("route replace 198.19.0.0/16 dev left");
+    assert!(open().expect_err("on the link").to_string().contains("not behind a gateway"));
+}

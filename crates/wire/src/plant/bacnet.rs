@@ -352,14 +352,16 @@ fn messages(input: &[u8]) -> impl Iterator<Item = Result<Message, Malformed>> {
 /// but a refusal came.
 pub(super) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
     let mut told = Vec::new();
+    let (mut refused, mut other) = (false, false);
     for message in messages(input) {
+        other |= !matches!(message, Ok(Message { answer: Answer::Refusal, .. }));
         match message {
             Ok(Message { answer: Answer::Values(values), .. }) => told.extend(values),
-            Ok(Message { answer: Answer::Refusal, .. }) => {}
+            Ok(Message { answer: Answer::Refusal, .. }) => refused = true,
             Err(error) => list.malformed(&error),
         }
     }
-    if told.is_empty() {
+    if refused && !other {
         list.span("bacnet.refusal", 0..input.len());
     }
     for (property, _, name) in PROPERTIES {

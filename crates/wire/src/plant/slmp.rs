@@ -3,7 +3,7 @@
 //! Follows Mitsubishi Electric's SLMP Reference Manual (SH-080956ENG): 3E frame in binary code, command 0101 without
 //! subcommand; the same command is "Read CPU model name" in the MELSEC Communication Protocol Reference Manual
 //! (SH-080008). No device memory is read or written, no remote operation asked for. The station asked is the one that
-//! is connected. Over UDP the answer is 31 bytes to our 15: the frame has no room for padding.
+//! is connected. Over UDP the answer is 29 bytes to our 15: the frame has no room for padding.
 
 use std::ops::Range;
 

@@ -137,6 +137,12 @@ fn a_device_of_bacnet_refuses_in_its_own_language() {
         let message = bacnet::parse(&mut Reader::new(refusal)).map(|message| message.answer);
         assert_eq!(message, Ok(bacnet::Answer::Refusal));
     }
+    // A device that answers, though with nothing that was asked for, does not refuse; neither does one that is cut.
+    let nothing = b"\x81\x0a\0\x18\x01\0\x30\x04\x0e\x0c\x02\x3f\xff\xff\x1e\x29\x79\x5e\x91\x02\x91\x20\x5f\x1f";
+    let rejection = b"\x81\x0a\0\x09\x01\0\x60\x07\x09";
+    for bytes in [nothing.to_vec(), [&rejection[..], nothing].concat(), get(nothing, 0..20).to_vec()] {
+        assert!(!told(&bytes).iter().any(|(name, _)| name == "bacnet.refusal"), "{bytes:?}");
+    }
     // A property that is not there does not hide the others (answer of the same server).
     let partly = b"\x81\x0a\0\x35\x01\0\x30\x04\x0e\x0c\x02\x3f\xff\xff\x1e\x29\x79\x4e\x75\x07\0Hinomi\x4f\
         \x29\xc8\x5e\x91\x02\x91\x20\x5f\x29\x46\x4e\x75\x0a\0Lookout 7\x4f\x1f";

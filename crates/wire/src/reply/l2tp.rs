@@ -2,7 +2,8 @@
 //! 1701, UDP).
 //!
 //! No call is made and no tunnel is secured: the control connection is stopped as soon as it is answered. The request
-//! says who asks in the attribute for a vendor's name, and is about as long as the answer for it.
+//! says who asks in the attribute for a vendor's name, which is filled up so that the request is longer than answers
+//! usually are.
 
 use std::ops::Range;
 
@@ -14,8 +15,8 @@ use crate::{Malformed, Reader};
 const MAX_BYTES: usize = 1500;
 /// The most attributes of an answer.
 const MAX_ATTRIBUTES: usize = 64;
-/// The longest vendor's name that is sent.
-const MAX_VENDOR_BYTES: usize = 64;
+/// The length of the vendor's name that is sent: cut, or filled up with spaces.
+const VENDOR_BYTES: usize = 64;
 
 /// A control message of version 2: with length and sequence numbers.
 const CONTROL: u16 = 0xC802;
@@ -35,8 +36,8 @@ const CHALLENGE: u16 = 11;
 
 /// The request. `contact` says whom to ask about it.
 pub fn start(contact: &str) -> Vec<u8> {
-    let vendor = format!("Hinomi survey {contact}");
-    let vendor = get(vendor.as_bytes(), 0..vendor.len().min(MAX_VENDOR_BYTES));
+    let mut vendor = format!("Hinomi survey {contact}").into_bytes();
+    vendor.resize(VENDOR_BYTES, b' ');
     message(
         [0, 0],
         0,
@@ -46,11 +47,17 @@ pub fn start(contact: &str) -> Vec<u8> {
             (true, 2, &[1, 0]),
             (true, 3, &[0, 0, 0, 3]),
             (true, HOST, b"hinomi"),
-            (false, VENDOR, vendor),
+            (false, VENDOR, &vendor),
             (true, TUNNEL, &OUR_TUNNEL),
             (true, 10, &[0, 4]),
         ],
     )
+}
+
+/// Whether this is a message without a body, which acknowledges ours and no more (5.8): the answer comes after it.
+pub fn is_acknowledgement(bytes: &[u8]) -> bool {
+    let start = [CONTROL.to_be_bytes(), [0, 12], OUR_TUNNEL].concat();
+    bytes.len() == HEADER_BYTES && bytes.starts_with(&start)
 }
 
 /// Stop-Control-Connection-Notification to who answered so: "general request to clear control connection".

@@ -32,37 +32,38 @@ pub fn complete(seen: &[u8]) -> bool {
 enum Negotiation {
     Chosen(u32),
     Refused(u32),
-    /// A server from before 2003.
+    /// A server from before 2003: its confirmation is whole and ends before it.
     None,
 }
 
-fn negotiation(input: &[u8]) -> Negotiation {
-    match get(input, NEGOTIATION) {
-        [2, _, 8, 0, number @ ..] => Negotiation::Chosen(little(number)),
-        [3, _, 8, 0, number @ ..] => Negotiation::Refused(little(number)),
-        _ => Negotiation::None,
+/// None where the confirmation is cut, or says something that the specification does not have.
+fn negotiation(input: &[u8]) -> Option<Negotiation> {
+    match (get(input, 2..4), get(input, NEGOTIATION)) {
+        ([0, 11], _) if input.len() >= NEGOTIATION.start => Some(Negotiation::None),
+        ([0, 19], [2, _, 8, 0, a, b, c, d]) => Some(Negotiation::Chosen(u32::from_le_bytes([*a, *b, *c, *d]))),
+        ([0, 19], [3, _, 8, 0, a, b, c, d]) => Some(Negotiation::Refused(u32::from_le_bytes([*a, *b, *c, *d]))),
+        _ => None,
     }
-}
-
-fn little(bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
 /// Whether the server waits for a TLS handshake now.
 pub fn wants_tls(answer: &[u8]) -> bool {
-    matches!(negotiation(answer), Negotiation::Chosen(1..))
+    matches!(negotiation(answer), Some(Negotiation::Chosen(1..)))
 }
 
-/// `rdp.security` (`standard`, `tls`, `credssp`, ...) or `rdp.failure` (decimal, 2.2.1.2.2).
+/// `rdp.security` (`standard`, `tls`, `credssp`, ...) or `rdp.failure` (decimal, 2.2.1.2.2); neither where it is cut.
 pub(super) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
     let number = NEGOTIATION.start + 4..NEGOTIATION.end;
     match negotiation(input) {
-        Negotiation::Chosen(chosen) => {
+        Some(Negotiation::Chosen(chosen)) => {
             let name = SECURITIES.iter().find(|(of, _)| *of == chosen).map_or("other", |(_, name)| name);
             list.value("rdp.security", name.as_bytes().into(), number);
         }
-        Negotiation::Refused(code) => list.value("rdp.failure", code.to_string().into_bytes().into(), number),
-        Negotiation::None => list.value("rdp.security", b"standard".as_slice().into(), 0..input.len()),
+        Some(Negotiation::Refused(code)) => list.value("rdp.failure", code.to_string().into_bytes().into(), number),
+        Some(Negotiation::None) => {
+            list.value("rdp.security", b"standard".as_slice().into(), 0..NEGOTIATION.start);
+        }
+        None => {}
     }
 }
 

@@ -194,6 +194,14 @@ fn a_desktop_chooses_its_security() {
     let old = b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0";
     assert_eq!(value(old, "rdp.security").as_deref(), Some("standard"));
     assert!(!rdp::wants_tls(refused) && !rdp::wants_tls(old));
+    // Cut, and with what the specification does not have: nothing is known of their security.
+    let unknown = b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x07\0\x08\0\0\0\0\0";
+    let cut = (0..CONFIRMED.len()).map(|end| get(CONFIRMED, 0..end));
+    for bytes in cut.chain((0..old.len()).map(|end| get(old, 0..end))).chain([&unknown[..]]) {
+        let mut list = Fields::new(bytes);
+        rdp::push_fields(&mut list, bytes);
+        assert!(list.finish().is_empty() && !rdp::wants_tls(bytes), "{bytes:?}");
+    }
     let mut masked = CONFIRMED.to_vec();
     mask(&mut masked);
     assert_eq!(get(&masked, 8..10), [0, 0]);
@@ -208,7 +216,13 @@ fn a_screen_offers_kinds_of_security() {
     };
     assert_eq!(vnc::version(b"RFB 003.008\n"), Some(b"RFB 003.008\n"));
     assert_eq!(vnc::version(b"RFB 003.889\n"), Some(b"RFB 003.008\n"));
-    assert_eq!(vnc::version(b"RFB 003.005\n"), Some(b"RFB 003.003\n"));
+    for new in [b"RFB 004.001\n", b"RFB 005.000\n"] {
+        assert_eq!(vnc::version(new), Some(b"RFB 003.008\n"));
+    }
+    assert_eq!(vnc::version(b"RFB 003.007\n"), Some(b"RFB 003.007\n"));
+    for old in [b"RFB 003.003\n", b"RFB 003.004\n", b"RFB 003.005\n", b"RFB 003.006\n", b"RFB 000.000\n"] {
+        assert_eq!(vnc::version(old), Some(b"RFB 003.003\n"), "RFC 6143, 7.1.1");
+    }
     assert!(vnc::version(b"RFB 003.008").is_none() && vnc::version(b"RFB 003.008\n\x01\x01").is_none());
     // TigerVNC 1.12 with None and VncAuth; a server of version 3.3; a refusal (RFC 6143, 7.1.2).
     let tiger = b"RFB 003.008\n\x02\x01\x02";
@@ -254,7 +268,13 @@ fn gateways_of_tunnels_name_themselves() {
     assert_eq!(stop.get(3).copied().map(usize::from), Some(stop.len()));
     let start = l2tp::start("https://example.org/survey");
     assert_eq!(start.get(3).copied().map(usize::from), Some(start.len()));
-    assert!(start.len() >= bytes.len(), "the answer is no longer than the question: {} {}", start.len(), bytes.len());
+    for start in [l2tp::start(""), start.clone(), l2tp::start(&"long".repeat(99))] {
+        assert_eq!(start.len(), 136);
+        assert!(start.len() >= bytes.len(), "the answer is no longer than the question: {}", bytes.len());
+    }
+    let acknowledgement = b"\xc8\x02\0\x0cHN\0\0\0\0\0\x01";
+    assert!(l2tp::is_acknowledgement(acknowledgement) && !l2tp::is_acknowledgement(b"\xc8\x02\0\x0cXX\0\0\0\0\0\x01"));
+    assert!(!l2tp::is_acknowledgement(bytes) && !l2tp::is_acknowledgement(get(acknowledgement, 0..11)));
     assert!(l2tp::stop(&start).is_err() && recognise(&start).is_none(), "an echo is no answer");
 }
 

@@ -27,15 +27,16 @@ const KINDS: &[(u8, &str)] = &[
     (30, "apple"),
 ];
 
-/// What to answer to a server's version: ours is no newer, and one of those that the specification has.
+/// What to answer to a server's version: ours is no newer, and one of those that the specification has. Versions that
+/// it does not have are taken as 3.3 (7.1.1), but for those of Apple (3.889) and RealVNC (4 and 5), which follow 3.8.
 pub fn version(greeting: &[u8]) -> Option<&'static [u8; VERSION_BYTES]> {
     if get(greeting, 0..6) != b"RFB 00" || greeting.len() != VERSION_BYTES || !greeting.ends_with(b"\n") {
         return None;
     }
     Some(match get(greeting, 4..11) {
-        b"003.003" | b"003.005" => b"RFB 003.003\n",
+        b"003.008" | b"003.889" | [b'0', b'0', b'4' | b'5', b'.', ..] => b"RFB 003.008\n",
         b"003.007" => b"RFB 003.007\n",
-        _ => b"RFB 003.008\n",
+        _ => b"RFB 003.003\n",
     })
 }
 

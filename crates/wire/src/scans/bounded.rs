@@ -47,6 +47,22 @@ impl<R> Bounded<R> {
     }
 }
 
+/// What some programs write before the first character.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+impl<R: BufRead> Bounded<R> {
+    /// At the beginning of the source, steps over a byte order mark.
+    pub(super) fn skip_mark(&mut self) -> io::Result<()> {
+        if self.offset == 0 {
+            self.allow(BYTE_ORDER_MARK.len());
+            if self.fill_buf()? == BYTE_ORDER_MARK {
+                self.consume(BYTE_ORDER_MARK.len());
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<R: BufRead> BufRead for Bounded<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let allowance = self.allowance;

@@ -24,8 +24,8 @@ use super::error::ScanError;
 use super::json::{Found, Objects};
 use super::lines::{Item, Step, Steps};
 use super::masscan::offset;
-use super::words::{push_claim, text, words};
-use super::{MAX_RECORD_BYTES, Record, State, seen, utc};
+use super::words::{push_claim, text, time, words};
+use super::{MAX_RECORD_BYTES, Record, State, seen};
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::malformed::Malformed;
@@ -52,6 +52,9 @@ const LEFT_OUT: &[&str] = &[
     "screenshots",
     "matched_services",
 ];
+
+/// What is said of a time, or why it cannot be read.
+type Told = Result<Option<Timestamp>, String>;
 
 /// The most names of products that are read.
 const MAX_NAMES: usize = 8;
@@ -111,20 +114,31 @@ fn read_hosts(mut value: Value, depth: usize, take: &mut dyn FnMut(Result<Record
     match parse_address(own) {
         Err(_) if own.is_empty() => take(Err("no host of Censys: it has no ip".to_owned())),
         Err(error) => take(Err(error.to_string())),
-        Ok(address) => {
-            let time = utc(text(&value, "/last_updated_at"));
-            let services = value.get_mut("services").and_then(Value::as_array_mut).map(std::mem::take);
-            let services = services.unwrap_or_default().into_iter().take(MAX_SERVICES);
-            services.for_each(|service| take(record(service, address, time)));
-        }
+        Ok(address) => read_services(&mut value, address, take),
     }
 }
 
-fn record(mut service: Value, address: IpAddr, host_time: Option<Timestamp>) -> Result<Record, String> {
+fn read_services(host: &mut Value, address: IpAddr, take: &mut dyn FnMut(Result<Record, String>)) {
+    let host_time = time(host, "/last_updated_at");
+    let services = match host.get_mut("services").map(Value::take) {
+        None | Some(Value::Null) => return,
+        Some(Value::Array(services)) => services,
+        Some(_) => return take(Err("the services of the host are no list".to_owned())),
+    };
+    let surplus = services.len().saturating_sub(MAX_SERVICES);
+    services.into_iter().take(MAX_SERVICES).for_each(|service| take(record(service, address, &host_time)));
+    if surplus > 0 {
+        take(Err(format!("{surplus} services beyond the first {MAX_SERVICES} of one host")));
+    }
+}
+
+/// What the host says of the time counts where the service says nothing.
+fn record(mut service: Value, address: IpAddr, host_time: &Told) -> Result<Record, String> {
     let port = service.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
     let port = port.ok_or("a service has no port number")?;
     let transport = transport(text(&service, "/transport_protocol"))?;
-    let time = ["/observed_at", "/scan_time"].iter().find_map(|pointer| utc(text(&service, pointer))).or(host_time);
+    let own = ["/observed_at", "/scan_time"].iter().find_map(|pointer| time(&service, pointer).transpose());
+    let time = own.map_or_else(|| host_time.clone(), |own| own.map(Some))?;
     let seen = take_seen(&mut service);
     let mut evidence = vec![Evidence::new(EvidenceKind::CensysRecord, words(&mut service, LEFT_OUT))];
     evidence.extend(seen);

@@ -24,52 +24,84 @@ pub fn detect(start: &[u8]) -> Option<Format> {
 }
 
 fn json(start: &[u8]) -> Option<Format> {
-    let names = names(start);
-    let has = |name: &str| names.contains(&name.as_bytes());
-    if has("_shodan") || has("ip_str") || has("transport") && has("port") && has("data") {
+    let Some(begin) = memchr(b'{', start) else {
+        let empty = start.iter().all(|byte| byte.is_ascii_whitespace() || b"[],".contains(byte));
+        return (empty && start.starts_with(b"[")).then_some(Format::MasscanJson);
+    };
+    let object = start.get(begin..).unwrap_or_default();
+    let first = First::of(object);
+    if first.has("_shodan") || first.has("ip_str") || ["transport", "port", "data"].iter().all(|name| first.has(name)) {
         return Some(Format::Shodan);
     }
-    if has("services") || WRAPPERS.iter().any(|name| has(name)) {
+    if first.has("services") || WRAPPERS.iter().any(|name| first.has(name)) {
         return Some(Format::Censys);
     }
-    match start.first() {
-        Some(b'{') if has("data") => Some(Format::Zgrab),
-        Some(b'[') => Some(Format::MasscanJson),
-        // An end mark of masscan is no JSON.
-        _ if has("ports") || memchr::memmem::find(start, b"finished").is_some() => Some(Format::MasscanJson),
-        _ => None,
+    // Shodan has a text or a list there.
+    if start.starts_with(b"{") && first.begins("data", b"{") {
+        return Some(Format::Zgrab);
     }
+    let ended = object.get(1..).unwrap_or_default().trim_ascii_start().starts_with(b"finished");
+    // Names that would say more may stand behind what was cut off, and a host can make what stands before them long.
+    let listed = first.begins("ports", b"[{");
+    let whole = first.closed && (start.starts_with(b"[") || first.has("ports"));
+    (ended || listed || whole).then_some(Format::MasscanJson)
 }
 
-/// The names of the first object's own members, as far as it is there.
-fn names(start: &[u8]) -> Vec<&[u8]> {
-    let mut names = Vec::new();
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(byte) = start.get(at) {
-        at += 1;
-        match byte {
-            b'{' | b'[' if depth > 0 || *byte == b'{' => depth += 1,
-            b'}' | b']' if depth > 0 => {
-                depth -= 1;
-                if depth == 0 {
-                    break;
+/// The first object's own members, as far as they are there.
+#[derive(Default)]
+struct First<'a> {
+    /// Their names, and everything from their value on.
+    members: Vec<(&'a [u8], &'a [u8])>,
+    /// Whether the object's end was seen.
+    closed: bool,
+}
+
+impl<'a> First<'a> {
+    /// Reads an object from its brace on.
+    fn of(object: &'a [u8]) -> Self {
+        let mut first = Self::default();
+        let (mut depth, mut at) = (0_usize, 0);
+        while let Some(byte) = object.get(at) {
+            at += 1;
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        first.closed = true;
+                        break;
+                    }
                 }
-            }
-            b'"' => {
-                let Some(end) = string_end(start, at) else { break };
-                let after = start.get(end + 1..).unwrap_or_default().trim_ascii_start();
-                if depth == 1 && after.first() == Some(&b':') {
-                    names.push(start.get(at..end).unwrap_or_default());
+                b'"' => {
+                    let Some(end) = string_end(object, at) else { break };
+                    let after = object.get(end + 1..).unwrap_or_default().trim_ascii_start();
+                    if let Some(value) = after.strip_prefix(b":").filter(|_| depth == 1) {
+                        first.members.push((object.get(at..end).unwrap_or_default(), value.trim_ascii_start()));
+                    }
+                    at = end + 1;
                 }
-                at = end + 1;
+                _ => {}
             }
-            _ => {}
+            if first.members.len() == MAX_NAMES {
+                break;
+            }
         }
-        if names.len() == MAX_NAMES {
-            break;
-        }
+        first
     }
-    names
+
+    fn value(&self, name: &str) -> Option<&'a [u8]> {
+        self.members.iter().find(|(own, _)| *own == name.as_bytes()).map(|(_, value)| *value)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// Whether that member's value begins with these marks, whatever blanks stand between.
+    fn begins(&self, name: &str, marks: &[u8]) -> bool {
+        let value = self.value(name).unwrap_or_default();
+        value.iter().filter(|byte| !byte.is_ascii_whitespace()).take(marks.len()).eq(marks)
+    }
 }
 
 /// The quote that ends the string that begins there.
@@ -121,8 +153,8 @@ mod tests {
         let shadowserver = Some(Format::Shadowserver(None));
         for (start, format) in [
             ("<?xml version=\"1.0\"?>", Some(Format::Xml)),
-            ("[\n{   \"ip\": \"192.0.2.1\", \"ports\": [", Some(Format::MasscanJson)),
-            ("{   \"ip\": \"192.0.2.1\", \"ports\": [", Some(Format::MasscanJson)),
+            ("[\n{   \"ip\": \"192.0.2.1\", \"ports\": [ {\"port\"", Some(Format::MasscanJson)),
+            ("{   \"ip\": \"192.0.2.1\", \"ports\": [ {\"port\"", Some(Format::MasscanJson)),
             ("[\n]\n", Some(Format::MasscanJson)),
             ("{finished: 1}", Some(Format::MasscanJson)),
             ("#masscan\n# end\n", Some(Format::MasscanList)),
@@ -140,6 +172,12 @@ mod tests {
             ("timestamp,protocol,src_ip,src_port\n", shadowserver),
             ("timestamp,ip,what\n", None),
             ("{\"a\": 1}", None),
+            ("{\"a\": \"{finished", None),
+            ("{\"hash\": 1, \"data\": \"220 x", None),
+            ("[{\"hash\": 1, \"ports\": [80], \"data\": [{\"data\": \"x", None),
+            ("[{\"dns\": {\"names\": [\"x", None),
+            ("{\"ip\": \"192.0.2.1\", \"data\": {\"http\": {\"result\": \"x", Some(Format::Zgrab)),
+            (",\n{finished: 1}", Some(Format::MasscanJson)),
             ("hello", None),
             ("", None),
         ] {
@@ -157,9 +195,32 @@ mod tests {
         }
 
         #[test]
+        fn no_length_of_what_a_host_says_changes_the_format(
+            said in prop::sample::select(vec!["finished", "{finished: 1}", "\", \"services\": [", "{\"ports\": [{"]),
+            count in 0_usize..400,
+            window in 1_usize..4_000,
+        ) {
+            let said = said.repeat(count);
+            let port = serde_json::json!({"port": 1, "data": said, "transport": "tcp"});
+            for (line, format) in [
+                (serde_json::json!({"a": said, "data": said, "html": said, "ip_str": "192.0.2.1"}), Format::Shodan),
+                (serde_json::json!({"data": [port], "ip_str": "192.0.2.1", "ports": [1]}), Format::Shodan),
+                (serde_json::json!({"a": said, "ip": "192.0.2.1", "services": [said]}), Format::Censys),
+                (serde_json::json!({"data": {"x": said}, "ip": "192.0.2.1"}), Format::Zgrab),
+            ] {
+                for text in [line.to_string(), format!("[{line}]")] {
+                    let start = text.as_bytes().get(..window.min(text.len())).expect("a part");
+                    let found = detect(start);
+                    let bracketed = text.starts_with('[') && format == Format::Zgrab;
+                    prop_assert!(found.is_none() || found == Some(format) || bracketed, "{found:?}: {text}");
+                }
+            }
+        }
+
+        #[test]
         fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let start = [b"{\"", bytes.as_slice()].concat();
-            prop_assert!(names(&start).len() <= bytes.len());
+            prop_assert!(First::of(&start).members.len() <= bytes.len());
         }
     }
 }

@@ -100,6 +100,7 @@ impl<R: BufRead> Lines<R> {
     /// When the source cannot be read.
     pub(super) fn next(&mut self) -> Result<Got, ScanError> {
         self.line.clear();
+        self.source.skip_mark().map_err(|error| self.source.read_error(error))?;
         self.position = self.source.position();
         self.source.allow(usize::MAX);
         let limit = u64::try_from(MAX_RECORD_BYTES).unwrap_or(u64::MAX);

@@ -215,7 +215,10 @@ fn push_service(list: &mut Fields<'_>, input: &[u8], service: &Service) {
         let span = start.map_or(0..input.len(), |start| start..start + said.len());
         list.value(field, Cow::Owned(value.as_bytes().to_vec()), span);
     };
-    claim("claim.protocol", protocol, &service.name);
+    // A number in brackets is one whose name is not known.
+    if !family.starts_with('(') {
+        claim("claim.protocol", protocol, &service.name);
+    }
     claim("claim.banner", &service.banner, &service.banner);
 }
 

@@ -23,7 +23,7 @@ use hinomi_model::evidence::{Evidence, EvidenceKind};
 
 use super::error::ScanError;
 use super::lines::{Item, Step, Steps};
-use super::{Record, State, seen, utc};
+use super::{Record, State, seen, told_time};
 
 pub mod report;
 
@@ -51,12 +51,14 @@ struct Reader<R> {
     csv: Csv<R>,
     header: Vec<String>,
     report: Option<&'static Report>,
+    /// The report of the other family, where only the columns say which report it is.
+    twin: Option<&'static Report>,
 }
 
 impl<R: BufRead> Records<R> {
     /// Starts reading. `report` is which one it is, where the name of the file says it.
     pub const fn new(source: R, report: Option<&'static Report>) -> Self {
-        Self(Steps::new(Reader { csv: Csv::new(source), header: Vec::new(), report }))
+        Self(Steps::new(Reader { csv: Csv::new(source), header: Vec::new(), report, twin: None }))
     }
 }
 
@@ -88,7 +90,10 @@ impl<R: BufRead> Reader<R> {
         if !self.header.iter().any(|name| name == "timestamp") {
             return Err(self.csv.file_error("its first row names no column timestamp: it is no Shadowserver report"));
         }
-        self.report = self.report.or_else(|| report::with_columns(&self.header));
+        if self.report.is_none() {
+            self.report = report::with_columns(&self.header);
+            self.twin = self.report.and_then(Report::twin);
+        }
         Ok(())
     }
 
@@ -112,10 +117,11 @@ impl<R: BufRead> Reader<R> {
             return Err(format!("it has {} columns where the first row names {}", row.cells.len(), row.header.len()));
         }
         let address = parse_address(&row.text("ip")).map_err(|error| error.to_string())?;
+        let report = self.twin.filter(|twin| twin.is_ipv6() == address.is_ipv6()).unwrap_or(report);
         let port = row.text("port");
         let number = port.parse().map_err(|_| format!("{:?} is no port number", port.get(..40).unwrap_or(&port)))?;
         let transport = transport(report, &row.text("protocol"))?;
-        let time = utc(&row.text("timestamp"));
+        let time = told_time(&row.text("timestamp"))?;
         let chain = row.chain();
         let words = row.words(report, if chain.is_empty() { &[] } else { CERTIFICATES });
         let mut evidence = vec![Evidence::new(EvidenceKind::ShadowserverRecord, words)];

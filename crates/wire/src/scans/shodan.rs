@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::error::ScanError;
 use super::lines::{Got, Item, Lines, Step, Steps};
 use super::masscan::offset;
-use super::words::{push_claim, text, words};
-use super::{Record, State, seen, utc};
+use super::words::{push_claim, text, time, words};
+use super::{Record, State, seen};
 use crate::field::Field;
 use crate::fields::Fields;
 use crate::malformed::Malformed;
@@ -90,7 +90,9 @@ fn banners(mut line: Value) -> impl Iterator<Item = Result<Record, String>> {
         Some(Value::Array(list)) => std::mem::take(list),
         _ => vec![line],
     };
-    list.into_iter().take(MAX_BANNERS).map(move |banner| record(banner, host))
+    let surplus = list.len().saturating_sub(MAX_BANNERS);
+    let rest = (surplus > 0).then(|| Err(format!("{surplus} banners beyond the first {MAX_BANNERS} of one host")));
+    list.into_iter().take(MAX_BANNERS).map(move |banner| record(banner, host)).chain(rest)
 }
 
 fn record(mut banner: Value, host: Option<IpAddr>) -> Result<Record, String> {
@@ -98,7 +100,7 @@ fn record(mut banner: Value, host: Option<IpAddr>) -> Result<Record, String> {
     let port = banner.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
     let port = port.ok_or("it has no port number")?;
     let transport: Transport = text(&banner, "/transport").parse().map_err(|error| format!("{error}"))?;
-    let time = utc(text(&banner, "/timestamp"));
+    let time = time(&banner, "/timestamp")?;
     let seen = take_seen(&mut banner);
     let mut evidence = vec![Evidence::new(EvidenceKind::ShodanRecord, words(&mut banner, LEFT_OUT))];
     evidence.extend(seen);

@@ -234,6 +234,24 @@ fn zgrab_lines_give_a_record_a_module() {
     assert_eq!(ssh.time, "2026-11-22T00:00:00Z".parse().ok());
 }
 
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_record() {
+    for text in [
+        "<nmaprun start=\"1\"><host><address addr=\"192.0.2.1\"/><ports><port protocol=\"tcp\" portid=\"1\">\
+         <state state=\"open\"/></port></ports></host></nmaprun>",
+        "{\"ip\":\"192.0.2.1\",\"timestamp\":\"1\",\"ports\":[{\"port\":1,\"proto\":\"tcp\",\"status\":\"open\"}]}",
+        "open tcp 1 192.0.2.1 1\n",
+        "{\"ip\":\"192.0.2.1\",\"data\":{\"ssh\":{\"status\":\"success\",\"protocol\":\"ssh\",\"result\":{}}}}",
+        "{\"ip_str\":\"192.0.2.1\",\"port\":1,\"transport\":\"tcp\"}",
+        "{\"ip\":\"192.0.2.1\",\"services\":[{\"port\":1,\"transport_protocol\":\"TCP\"}]}",
+    ] {
+        let marked = format!("\u{feff}{text}");
+        let format = detect(marked.as_bytes()).expect("a format");
+        let (records, errors) = read_all(format, marked.as_bytes());
+        assert_eq!((records.len(), errors), (1, Vec::new()), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 
 use hinomi_model::evidence::MAX_BYTES;
+use hinomi_model::time::Timestamp;
 use serde_json::Value;
 
+use super::told_time;
 use crate::fields::Fields;
 
 /// Bounds of texts and lists in words, tried in this order until the words fit into one piece of evidence.
@@ -43,6 +45,15 @@ fn shorten(value: &mut Value, left_out: &[&str], text: usize, list: usize) {
             surplus.iter().for_each(|name| drop(members.remove(name)));
         }
         _ => {}
+    }
+}
+
+/// The time that a member tells; none where it is absent, null or empty.
+pub(super) fn time(value: &Value, pointer: &str) -> Result<Option<Timestamp>, String> {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => told_time(text),
+        Some(_) => Err("its time is no text".to_owned()),
     }
 }
 

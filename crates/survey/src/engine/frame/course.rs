@@ -1,9 +1,9 @@
 //! What is sent next: resets and canaries first, then those whose turn was put off, then the walk.
 //!
-//! Where prefix or host have no budget left for a target, its turn is put off and the walk goes on. Positions below
-//! [`Course::upto`] were all handed out.
+//! Every frame takes its packet from the budgets of host and prefix. Where it has to wait, its turn is put off to just that
+//! moment and the walk goes on. Positions below [`Course::upto`] were all handed out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::pace::Pace;
 
 /// Turns that are put off at the same time, at most; then the walk waits.
 const MAX_LATE: usize = 4_096;
+/// Frames that come before the walk, at most.
+const MAX_FIRST: usize = 512;
 
 type Steps = Box<dyn Iterator<Item = (u64, Option<u64>)> + Send>;
 
@@ -35,17 +37,25 @@ pub(super) struct Course {
     pass_opens: Instant,
     spacing: Duration,
     late: Late,
-    first: Vec<Segment>,
+    first: VecDeque<Segment>,
     visits: u64,
     /// How long there is nothing to send.
     wait: Option<Duration>,
 }
 
-/// Positions whose turn was put off, by when it comes.
+/// Frames whose turn was put off, by when it comes.
 #[derive(Default)]
 struct Late {
-    by_time: BTreeMap<(Instant, u64), u64>,
+    by_time: BTreeMap<(Instant, u64), Turn>,
     positions: BTreeSet<u64>,
+    /// Tells turns of one moment apart.
+    number: u64,
+}
+
+/// What is put off.
+enum Turn {
+    Probe(u64, ServiceKey),
+    Other(Segment),
 }
 
 impl Course {
@@ -61,20 +71,25 @@ impl Course {
         let (next, end) = (shared.start, leg.positions().end);
         let steps: Steps = Box::new(leg.walk_from(next));
         let pass_opens = Instant::now() + spacing;
-        let (late, first) = (Late::default(), Vec::new());
+        let (late, first) = (Late::default(), VecDeque::new());
         Self { leg, pace, cookie, templates, steps, next, end, pass_opens, spacing, late, first, visits: 0, wait: None }
     }
 
-    /// To be sent before anything else.
+    /// To be sent before the walk goes on, when its host's budget allows.
     pub(super) fn first(&mut self, segment: Segment) {
-        self.first.push(segment);
+        self.first.push_back(segment);
+    }
+
+    /// How many more may be put in front.
+    pub(super) fn room(&self) -> usize {
+        MAX_FIRST.saturating_sub(self.first.len()).min(MAX_LATE.saturating_sub(self.late.by_time.len()))
     }
 
     /// A probe that is no part of the walk and tells `number` back.
     pub(super) fn canary(&mut self, key: ServiceKey, number: u32) {
         let pass = u16::try_from(self.leg.passes()).unwrap_or(1);
         let mark = self.cookie.mark(key.address, key.port, pass, number);
-        self.first.push(Segment { to: key.address, port: key.port, mark, reset: false });
+        self.first.push_back(Segment { to: key.address, port: key.port, mark, reset: false });
     }
 
     /// Everything below was handed out.
@@ -102,24 +117,16 @@ impl Course {
         self.wait.take()
     }
 
-    /// Writes what comes before the walk, if anything does.
-    pub(super) fn write_first(&mut self, slot: &mut [u8]) -> Option<usize> {
-        let segment = self.first.pop()?;
-        self.templates.iter().find_map(|template| template.write(slot, &segment))
-    }
-
     /// How fast.
     pub(super) fn pace(&self) -> Arc<Pace> {
         Arc::clone(&self.pace)
     }
 
-    /// Writes the next frame; gives its length, or nothing when there is none at this moment.
-    pub(super) fn write(&mut self, slot: &mut [u8]) -> Option<usize> {
+    /// Writes the next frame; gives its length, or nothing when there is none at this moment. Without `walk` only what
+    /// was handed out before.
+    pub(super) fn write(&mut self, slot: &mut [u8], walk: bool) -> Option<usize> {
         loop {
-            let segment = match self.first.pop() {
-                Some(segment) => segment,
-                None => self.probe()?,
-            };
+            let segment = self.next_segment(walk)?;
             // A family without a way: no range of it is in the scope, so no target is either.
             if let Some(len) = self.templates.iter().find_map(|template| template.write(slot, &segment)) {
                 return Some(len);
@@ -127,17 +134,42 @@ impl Course {
         }
     }
 
+    fn next_segment(&mut self, walk: bool) -> Option<Segment> {
+        while let Some(segment) = self.first.pop_front() {
+            let wait = self.pace.reserve(segment.to);
+            if wait.is_zero() {
+                return Some(segment);
+            }
+            self.late.put_off(Turn::Other(segment), Instant::now() + wait);
+        }
+        if !self.late.by_time.is_empty() {
+            let now = Instant::now();
+            match self.late.due(now) {
+                Some(Turn::Other(segment)) => return Some(segment),
+                Some(Turn::Probe(position, key)) => return Some(self.segment(position, key)),
+                None => {}
+            }
+            if self.late.by_time.len() >= MAX_LATE || self.next >= self.end || !walk {
+                self.wait = self.late.wait(now);
+                return None;
+            }
+        }
+        if walk { self.probe() } else { None }
+    }
+
     fn probe(&mut self) -> Option<Segment> {
-        loop {
+        while self.late.by_time.len() < MAX_LATE {
             let (position, index) = self.position()?;
             let Some(key) = index.and_then(|index| self.leg.target(index)) else { continue };
-            if let Err(wait) = self.pace.may_send(key.address) {
-                self.late.put_off(position, index, Instant::now() + wait);
-                continue;
-            }
             self.visits += 1;
-            return Some(self.segment(position, key));
+            let wait = self.pace.reserve(key.address);
+            if wait.is_zero() {
+                return Some(self.segment(position, key));
+            }
+            self.late.put_off(Turn::Probe(position, key), Instant::now() + wait);
         }
+        self.wait = self.late.wait(Instant::now());
+        None
     }
 
     fn segment(&self, position: u64, key: ServiceKey) -> Segment {
@@ -147,22 +179,15 @@ impl Course {
         Segment { to: key.address, port: key.port, mark, reset: false }
     }
 
-    /// The next position, those put off first.
+    /// The next position of the walk.
     fn position(&mut self) -> Option<(u64, Option<u64>)> {
-        if !self.late.positions.is_empty() {
-            if let Some((position, index)) = self.late.due(Instant::now()) {
-                return Some((position, Some(index)));
+        match self.steps.next() {
+            Some((position, index)) => {
+                self.next = position + 1;
+                Some((position, index))
             }
-            if self.late.positions.len() >= MAX_LATE || self.next >= self.end {
-                self.wait = self.late.wait(Instant::now());
-                return None;
-            }
+            None => self.next_pass(),
         }
-        if let Some((position, index)) = self.steps.next() {
-            self.next = position + 1;
-            return Some((position, index));
-        }
-        self.next_pass()
     }
 
     /// The first position of the next pass, when its time has come.
@@ -184,16 +209,21 @@ impl Course {
 }
 
 impl Late {
-    fn put_off(&mut self, position: u64, index: Option<u64>, until: Instant) {
-        self.by_time.insert((until, position), index.unwrap_or_default());
-        self.positions.insert(position);
+    fn put_off(&mut self, turn: Turn, until: Instant) {
+        if let Turn::Probe(position, _) = turn {
+            self.positions.insert(position);
+        }
+        self.number += 1;
+        self.by_time.insert((until, self.number), turn);
     }
 
-    fn due(&mut self, now: Instant) -> Option<(u64, u64)> {
+    fn due(&mut self, now: Instant) -> Option<Turn> {
         let entry = self.by_time.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let ((_, position), index) = entry.remove_entry();
-        self.positions.remove(&position);
-        Some((position, index))
+        let turn = entry.remove();
+        if let Turn::Probe(position, _) = turn {
+            self.positions.remove(&position);
+        }
+        Some(turn)
     }
 
     fn wait(&self, now: Instant) -> Option<Duration> {

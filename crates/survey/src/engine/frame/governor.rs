@@ -30,6 +30,8 @@ const GOOD: f64 = 0.9;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A canary is judged after so long.
 const JUDGED_AFTER: Duration = Duration::from_millis(1_500);
+/// Answers of one canary that come closer together are repetitions.
+const REPEATED_WITHIN: Duration = Duration::from_millis(500);
 /// Canaries that miss so often in a row are gone, and others take their place.
 const GONE: u8 = 8;
 const SLOWEST: f64 = 0.01;
@@ -53,8 +55,12 @@ impl Governor {
         Self { pace, metrics, shared, share: 1.0, changed, answered, missed, judged: VecDeque::new() }
     }
 
-    /// Somebody answered who may be asked again.
+    /// Somebody answered who may be asked again; one target of a host is enough.
     pub(super) fn offer(&mut self, key: ServiceKey) {
+        let is_full = self.answered.len() >= MAX_CANARIES && self.missed.iter().all(|missed| *missed < GONE);
+        if is_full || self.shared.canaries().iter().any(|canary| canary.address == key.address) {
+            return;
+        }
         if self.answered.len() < MAX_CANARIES {
             self.shared.canaries().push(key);
             self.answered.push(None);
@@ -75,14 +81,13 @@ impl Governor {
         }
     }
 
-    /// A canary answered: whether it is the one that was asked.
-    pub(super) fn answered(&mut self, number: u32, key: ServiceKey, now: Instant) -> bool {
+    /// A canary answered: whether for the first time in a while; none when it is not the one that was asked.
+    pub(super) fn answered(&mut self, number: u32, key: ServiceKey, now: Instant) -> Option<bool> {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
         let is_known = self.shared.canaries().get(place) == Some(&key);
-        if let Some(answered) = self.answered.get_mut(place).filter(|_| is_known) {
-            *answered = Some(now);
-        }
-        is_known
+        let answered = self.answered.get_mut(place).filter(|_| is_known)?;
+        let before = answered.replace(now);
+        Some(before.is_none_or(|before| now.duration_since(before) >= REPEATED_WITHIN))
     }
 
     /// Judges canaries that were asked at these moments, and what was lost here meanwhile.
@@ -156,7 +161,7 @@ mod tests {
             (0..10).for_each(|place| governor.shared.asked(place, asked));
             tokio::time::advance(Duration::from_millis(100)).await;
             for number in 0..answer {
-                assert!(governor.answered(number.into(), key(number), Instant::now()));
+                assert_eq!(governor.answered(number.into(), key(number), Instant::now()), Some(true));
             }
             tokio::time::advance(Duration::from_millis(900)).await;
             governor.judge(0, Instant::now());
@@ -179,7 +184,9 @@ mod tests {
         assert_eq!(pace.total_pps(), 1_000);
         governor.judge(5, Instant::now());
         assert_eq!(pace.total_pps(), 500, "answers were lost here");
-        assert!(!governor.answered(3, key(4), Instant::now()), "not who was asked");
+        assert_eq!(governor.answered(3, key(4), Instant::now()), None, "not who was asked");
+        assert!(governor.answered(3, key(3), Instant::now()).is_some());
+        assert_eq!(governor.answered(3, key(3), Instant::now()), Some(false), "the same once more");
     }
 
     #[tokio::test(start_paused = true)]

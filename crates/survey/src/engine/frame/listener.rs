@@ -1,6 +1,6 @@
 //! Listens: what comes in is checked, counted, and told on once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -55,6 +55,9 @@ pub(super) struct Listener {
     told: u64,
     visits: u64,
     first_pass: FirstPass,
+    recent: Recent,
+    /// Whether everything that answered since the leg began is known.
+    is_whole: bool,
 }
 
 /// Of the first pass: how many answered, and how many are counted as silent.
@@ -62,6 +65,30 @@ pub(super) struct Listener {
 struct FirstPass {
     answered: u64,
     silent: u64,
+}
+
+/// Positions that answered other than by opening, lately: who repeats himself is counted once.
+#[derive(Default)]
+struct Recent {
+    now: HashSet<u64>,
+    before: HashSet<u64>,
+}
+
+/// Positions that are remembered at once.
+const MAX_RECENT: usize = 1 << 20;
+
+impl Recent {
+    fn is_new(&mut self, position: u64) -> bool {
+        if self.now.len() >= MAX_RECENT {
+            self.turn();
+        }
+        !self.before.contains(&position) && self.now.insert(position)
+    }
+
+    /// Forgets the older half.
+    fn turn(&mut self) {
+        self.before = std::mem::take(&mut self.now);
+    }
 }
 
 impl Listener {
@@ -78,6 +105,8 @@ impl Listener {
             told,
             visits: 0,
             first_pass: FirstPass::default(),
+            recent: Recent::default(),
+            is_whole: noted.is_known || told == work.leg.positions().start,
         };
         listener.remember(&noted.answers, &work.done);
         let unheard = listener.parts.shared.unheard;
@@ -163,7 +192,7 @@ impl Listener {
         self.known.lost(dropped, 0);
         self.parts.metrics.reasons("answers for which this machine had no room", dropped);
         self.parts.governor.judge(dropped, now);
-        if self.leg.passes() > 1 {
+        if self.leg.passes() > 1 && self.is_whole {
             self.tell(Tidings::Coverage(self.known.coverage().clone()));
         }
     }
@@ -199,13 +228,14 @@ impl Listener {
         let Some((at, target)) = self.place(number, pass, key) else { return self.spoofed() };
         self.parts.metrics.received(usize::try_from(packet.total_bytes).unwrap_or(0));
         if is_reset {
-            return self.closed(pass);
+            return self.closed(at, pass);
         }
-        self.take_back(key, tcp, packet.destination_port);
         if tcp.window == 0 {
-            return self.parts.metrics.reason("answered with a window of zero: no service");
+            return self.no_service(at, pass, || (key, tcp, packet.destination_port));
         }
-        self.answered(at, target, key);
+        if self.answered(at, target, key) {
+            self.take_back(key, tcp, packet.destination_port);
+        }
     }
 
     /// The position and target that an answer speaks of, when it is that target's.
@@ -223,11 +253,12 @@ impl Listener {
         self.leg.target(target).map(|key| (target, key))
     }
 
-    fn answered(&mut self, position: u64, target: u64, key: ServiceKey) {
+    /// Notes an answer; whether it is the first to this visit.
+    fn answered(&mut self, position: u64, target: u64, key: ServiceKey) -> bool {
         let pass = self.leg.pass_of(position);
         let answer = self.known.answered(target, pass);
         if answer == Answer::Repeated {
-            return;
+            return false;
         }
         self.parts.notes.answered(position);
         self.first_pass.answered += u64::from(pass == 0);
@@ -238,12 +269,23 @@ impl Listener {
             self.parts.governor.offer(key);
             self.tell_found(position, key);
         }
+        true
     }
 
-    fn closed(&mut self, pass: u16) {
-        if pass == 0 {
+    fn closed(&mut self, position: u64, pass: u16) {
+        if pass == 0 && self.recent.is_new(position) {
             self.first_pass.answered += 1;
             self.parts.metrics.closed(1);
+        }
+    }
+
+    /// It accepts connections and takes no data: nobody serves there (LZR, USENIX Security 2021).
+    fn no_service(&mut self, position: u64, pass: u16, answer: impl Fn() -> (ServiceKey, Tcp, u16)) {
+        if self.recent.is_new(position) {
+            self.first_pass.answered += u64::from(pass == 0);
+            self.parts.metrics.reason("answered with a window of zero: no service");
+            let (key, tcp, port) = answer();
+            self.take_back(key, tcp, port);
         }
     }
 
@@ -255,11 +297,10 @@ impl Listener {
     }
 
     fn hear_canary(&mut self, number: u32, key: ServiceKey, tcp: Tcp, port: u16) {
-        if !self.parts.governor.answered(number, key, Instant::now()) {
-            return self.spoofed();
-        }
-        if tcp.flags & Tcp::RST == 0 {
-            self.take_back(key, tcp, port);
+        match self.parts.governor.answered(number, key, Instant::now()) {
+            None => self.spoofed(),
+            Some(is_first) if is_first && tcp.flags & Tcp::RST == 0 => self.take_back(key, tcp, port),
+            Some(_) => {}
         }
     }
 

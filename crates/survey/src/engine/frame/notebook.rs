@@ -5,8 +5,8 @@
 //!   `sent` is noted before the frames leave and `twice` after, so a probe is never counted as sent that was not.
 //! - `answers`: the positions that answered, eight bytes each, appended within a moment and before `heard` moves past.
 //!
-//! When the machine itself went down, what was written last may be missing: the files then belong to another boot and
-//! are not believed. The walk goes on from what the store has, which is always right, if further back.
+//! When the machine itself went down, what was written last may be missing: cursors of another boot are not believed, and the
+//! walk goes on from what the store has, which is always right, if further back. What answered did answer all the same.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -48,6 +48,8 @@ pub(super) struct HeardNotes {
 pub(super) struct Noted {
     pub(super) cursor: Option<Cursor>,
     pub(super) answers: Vec<u64>,
+    /// Whether there were notes of this job at all.
+    pub(super) is_known: bool,
 }
 
 /// Opens the notes of a job in a folder; they begin anew when they are of another job or another boot.
@@ -57,11 +59,12 @@ pub(super) fn open(folder: &Path, job: &str) -> io::Result<(Noted, SentNotes, He
     options.read(true).write(true).create(true).truncate(false);
     let (cursor_path, answers_path) = (folder.join("cursor"), folder.join("answers"));
     let (mut cursor, mut answers) = (options.open(&cursor_path)?, options.open(&answers_path)?);
-    let name = name(job);
+    let names = Names::of(job);
     let mut header = Vec::new();
     Read::by_ref(&mut cursor).take(HEADER as u64).read_to_end(&mut header)?;
-    let mut noted = Noted { cursor: read(&header, &name), answers: Vec::new() };
-    if noted.cursor.is_some() {
+    let is_known = is_of(&header, &names);
+    let mut noted = Noted { cursor: read(&header, &names), answers: Vec::new(), is_known };
+    if is_known {
         let mut bytes = Vec::new();
         Read::by_ref(&mut answers).take(MAX_ANSWERS as u64 * 8).read_to_end(&mut bytes)?;
         noted.answers = bytes.chunks_exact(8).filter_map(|one| one.try_into().ok()).map(u64::from_le_bytes).collect();
@@ -69,30 +72,44 @@ pub(super) fn open(folder: &Path, job: &str) -> io::Result<(Noted, SentNotes, He
         answers.set_len(noted.answers.len() as u64 * 8)?;
     } else {
         answers.set_len(0)?;
+    }
+    if noted.cursor.is_none() {
         cursor.set_len(0)?;
-        cursor.write_all_at(&[MAGIC.as_slice(), &name, &[0; 24]].concat(), 0)?;
+        cursor.write_all_at(&[MAGIC.as_slice(), &names.job, &names.boot, &[0; 24]].concat(), 0)?;
     }
     let answers = OpenOptions::new().append(true).open(&answers_path)?;
     Ok((noted, SentNotes(cursor.try_clone()?), HeardNotes { cursor, answers, unwritten: Vec::new() }))
 }
 
 /// Of which job and which boot the notes are.
-fn name(job: &str) -> [u8; 32] {
-    let boot = std::fs::read_to_string(BOOT).unwrap_or_default();
-    let text = ContentHash::of(format!("{job}\n{boot}").as_bytes()).to_string();
-    let mut name = [0; 32];
-    name.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
-    name
+struct Names {
+    job: [u8; 16],
+    boot: [u8; 16],
 }
 
-fn read(header: &[u8], name: &[u8; 32]) -> Option<Cursor> {
-    let (magic, rest) = header.split_first_chunk::<8>()?;
-    let (of, rest) = rest.split_first_chunk::<32>()?;
-    let (sent, rest) = rest.split_first_chunk::<8>()?;
-    let (heard, rest) = rest.split_first_chunk::<8>()?;
-    let twice = rest.first_chunk::<8>()?;
-    let [sent, heard, twice] = [sent, heard, twice].map(|number| u64::from_le_bytes(*number));
-    (magic == MAGIC && of == name && heard <= sent).then_some(Cursor { sent, heard, twice })
+impl Names {
+    fn of(job: &str) -> Self {
+        let short = |text: &str| {
+            let hash = ContentHash::of(text.as_bytes()).to_string();
+            let mut name = [0; 16];
+            name.iter_mut().zip(hash.bytes()).for_each(|(place, byte)| *place = byte);
+            name
+        };
+        Self { job: short(job), boot: short(&std::fs::read_to_string(BOOT).unwrap_or_default()) }
+    }
+}
+
+fn is_of(header: &[u8], names: &Names) -> bool {
+    header.starts_with(MAGIC) && header.get(8..24) == Some(&names.job)
+}
+
+fn read(header: &[u8], names: &Names) -> Option<Cursor> {
+    if !is_of(header, names) || header.get(24..40) != Some(&names.boot) {
+        return None;
+    }
+    let number = |at: usize| header.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
+    let (sent, heard, twice) = (number(40)?, number(48)?, number(56)?);
+    (heard <= sent).then_some(Cursor { sent, heard, twice })
 }
 
 impl SentNotes {
@@ -158,6 +175,22 @@ mod tests {
         assert_eq!(open(folder.path(), "a").expect("open").0.answers, [7, 9, 11, 12]);
         assert_eq!(open(folder.path(), "b").expect("open").0, Noted::default());
         assert_eq!(open(folder.path(), "a").expect("open").0, Noted::default(), "begun anew by the other");
+    }
+
+    #[test]
+    fn after_a_boot_answers_stand_and_cursors_do_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, sent, mut heard) = open(folder.path(), "a").expect("open");
+        sent.sent(9).expect("written");
+        heard.answered(3);
+        heard.heard(5).expect("written");
+        let path = folder.path().join("cursor");
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[24] ^= 1;
+        std::fs::write(&path, bytes).expect("another boot");
+        let noted = open(folder.path(), "a").expect("open").0;
+        assert_eq!(noted, Noted { cursor: None, answers: vec![3], is_known: true });
+        assert_eq!(open(folder.path(), "a").expect("open").0.cursor, Some(Cursor::default()), "begun anew");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sends, at the pace of the scope, and waits by timer when there is nothing to send.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -17,7 +17,9 @@ use crate::scope::{Batch, FrameDoor, FrameError};
 /// Frames a batch, at most; at lower rates a thousandth of the rate.
 const BATCH: u32 = 512;
 /// The longest time between two looks at whether to stop.
-const LONGEST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// How long to wait for the interface to take what it was given.
+const BUSY_WAIT: Duration = Duration::from_millis(1);
 /// How long to wait where the scope does not permit sending at this hour.
 const CLOSED_WAIT: Duration = Duration::from_secs(1);
 /// How long to wait for grabs to catch up.
@@ -80,7 +82,7 @@ impl Sender {
         }
         while ended.is_ok() && !self.shared.is_over() {
             if let Some(wait) = self.step(false)? {
-                self.wait(wait);
+                pause(wait);
             }
         }
         ended
@@ -89,7 +91,7 @@ impl Sender {
     fn send_all(&mut self) -> Result<(), String> {
         while !self.course.is_done() && !*self.stop.borrow() && !self.shared.is_over() {
             if let Some(wait) = self.step(true)? {
-                self.wait(wait);
+                pause(wait);
             }
         }
         Ok(())
@@ -106,10 +108,10 @@ impl Sender {
             Err(wait) => return Ok(Some(wait)),
         };
         self.come_first(want, walk);
-        let course = &mut self.course;
-        let filled = self.door.fill(usize::try_from(want).unwrap_or(1), |slot| match walk {
-            true => course.write(slot),
-            false => course.write_first(slot),
+        let (course, mut asked) = (&mut self.course, false);
+        let filled = self.door.fill(usize::try_from(want).unwrap_or(1), |slot| {
+            asked = true;
+            course.write(slot, walk)
         });
         let batch = match filled {
             Err(FrameError::NotNow) => return Ok(Some(CLOSED_WAIT)),
@@ -117,8 +119,13 @@ impl Sender {
         };
         self.refused += u64::try_from(batch.refused).unwrap_or(0);
         self.flush(batch, walk)?;
-        let idle = batch == Batch::default();
-        Ok(self.course.take_wait().or_else(|| idle.then_some(LONGEST_WAIT)))
+        let idle = match batch == Batch::default() {
+            true if asked => Some(LONGEST_WAIT),
+            // The interface has every slot in hand.
+            true => Some(BUSY_WAIT),
+            false => None,
+        };
+        Ok(self.course.take_wait().or(idle))
     }
 
     fn flush(&mut self, batch: Batch, walk: bool) -> Result<(), String> {
@@ -146,7 +153,7 @@ impl Sender {
 
     /// Puts resets and canaries in front, fewer than are sent at once.
     fn come_first(&mut self, want: u32, walk: bool) {
-        let room = usize::try_from(want).unwrap_or(1).div_ceil(2);
+        let room = usize::try_from(want).unwrap_or(1).div_ceil(2).min(self.course.room());
         for _ in 0..room {
             let Ok(reset) = self.resets.try_recv() else { break };
             self.course.first(reset);
@@ -157,7 +164,7 @@ impl Sender {
         }
         let canaries = self.shared.canaries();
         let a_second = usize::try_from(self.pace.total_pps() / CANARY_SHARE).unwrap_or(CANARIES);
-        let count = CANARIES.min(canaries.len()).min(a_second.max(1));
+        let count = CANARIES.min(canaries.len()).min(a_second.max(1)).min(self.course.room());
         for _ in 0..count {
             self.canary = (self.canary + 1) % canaries.len();
             if let (Some(key), Ok(number)) = (canaries.get(self.canary), u32::try_from(self.canary)) {
@@ -167,16 +174,11 @@ impl Sender {
         }
         self.canaries_next = now + CANARIES_EVERY;
     }
+}
 
-    /// Waits, but no longer than until something is to be taken back.
-    fn wait(&mut self, wait: Duration) {
-        match self.resets.recv_timeout(wait.min(LONGEST_WAIT)) {
-            Ok(reset) => self.course.first(reset),
-            Err(RecvTimeoutError::Timeout) => {}
-            // The listener is gone; its error is told by itself.
-            Err(RecvTimeoutError::Disconnected) => self.shared.end(),
-        }
-    }
+/// Waits, but never long: there may be something to take back, or a reason to stop.
+fn pause(wait: Duration) {
+    std::thread::park_timeout(wait.min(LONGEST_WAIT));
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form of map_err")]

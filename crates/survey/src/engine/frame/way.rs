@@ -29,7 +29,7 @@ pub enum NoWay {
     #[error("{0} is not behind a gateway; frames are addressed to one")]
     OnLink(IpNet),
     /// Ranges lie behind different gateways or interfaces.
-    #[error("{0} is reached another way than the ranges before it")]
+    #[error("{0}, or a part of it, is reached another way than the rest")]
     Spread(IpNet),
     /// The gateway does not say its hardware address.
     #[error("the gateway {gateway} on {interface}: {source}")]
@@ -54,7 +54,7 @@ pub enum NoWay {
     #[error("the system gives no random numbers")]
     NoRandomness,
     /// The source ports are taken.
-    #[error("no source ports are free: {0}")]
+    #[error("source ports cannot be held: {0} (needs CAP_NET_RAW and CAP_NET_ADMIN)")]
     Ports(io::Error),
 }
 
@@ -96,6 +96,14 @@ impl Way {
                 if found.first().is_some_and(|(before, _)| before.interface != route.interface)
                     || found.iter().find(same_family).is_some_and(differs)
                 {
+                    return Err(NoWay::Spread(*range));
+                }
+                // Part of a range may be led elsewhere, or nowhere, though its ends are not.
+                let inside = Route::inside(range.network(), range.prefix_len());
+                let inside = inside.map_err(|source| NoWay::Route { address, source })?;
+                let elsewhere =
+                    |part: &Route| part.is_local || part.interface != route.interface || part.gateway != route.gateway;
+                if !raw && inside.iter().any(elsewhere) {
                     return Err(NoWay::Spread(*range));
                 }
                 if !found.iter().any(|(_, other)| other.is_ipv4() == source.is_ipv4()) {

@@ -140,6 +140,41 @@ fn what_is_wrong_is_said_and_the_rest_is_kept() {
 }
 
 #[test]
+fn services_are_a_list_of_bounded_length() {
+    let service = json!({"port": 1, "transport_protocol": "TCP"});
+    let (records, errors) = read(&json!({"ip": "192.0.2.1", "services": {"80": service}}).to_string());
+    assert_eq!((records.len(), errors.len()), (0, 1), "{errors:?}");
+    assert!(errors.concat().contains("no list"), "{errors:?}");
+    let (records, errors) = read(&json!({"ip": "192.0.2.1", "services": null}).to_string());
+    assert_eq!((records.len(), errors.len()), (0, 0), "{errors:?}");
+    let host = json!({"ip": "192.0.2.1", "services": vec![service; MAX_SERVICES + 2]});
+    let (records, errors) = read(&host.to_string());
+    assert_eq!((records.len(), errors.len()), (MAX_SERVICES, 1), "{errors:?}");
+    assert!(errors.concat().contains(": 2 services beyond"), "{errors:?}");
+}
+
+#[test]
+fn a_time_that_cannot_be_read_is_none_of_another() {
+    let host = |own: &str, time: &str| {
+        let service = json!({"port": 1, "transport_protocol": "TCP", "scan_time": own});
+        json!({"ip": "192.0.2.1", "last_updated_at": time, "services": [service]}).to_string()
+    };
+    let good = "2026-10-27T14:44:01Z";
+    for (own, time, told) in
+        [(good, "soon", true), ("", good, true), ("", "", false), ("2026-10-27 14:44:01Z", "", true)]
+    {
+        let (records, errors) = read(&host(own, time));
+        assert_eq!((records.len(), errors.len()), (1, 0), "{errors:?}");
+        assert_eq!(records.first().and_then(|record| record.time), good.parse().ok().filter(|_| told));
+    }
+    for (own, time) in [("soon", good), ("", "soon")] {
+        let (records, errors) = read(&host(own, time));
+        assert_eq!((records.len(), errors.len()), (0, 1), "{own} {time}");
+        assert!(errors.concat().contains("\"soon\" is no time"), "{errors:?}");
+    }
+}
+
+#[test]
 fn wrappers_without_end_are_no_host() {
     let mut value = searched();
     for _ in 0..100 {

@@ -3,8 +3,10 @@
 //!
 //! A file begins with a header of 99 bytes, `masscan/1.1` and zeroes. Records follow: a type, a length, both in groups
 //! of seven bits, and so many bytes. The evidence is the words that masscan's plain list ([`super::list`]) has for the
-//! same record, so both forms of a scan give the same evidence. Records of types that old versions wrote do not say
-//! which protocol they saw; masscan guesses it from the port, we leave them out.
+//! same record, so both forms of a scan give the same evidence, up to what banners are extracts of: from number 16 on,
+//! versions of masscan number that differently and files do not tell them apart, so such a banner is kept under its
+//! number, `(28)`, and claims no protocol. Records of types that old versions wrote do not say which protocol they saw;
+//! masscan guesses it from the port, we leave them out.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -32,7 +34,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// The most bytes of a type or a length.
 const MAX_GROUPS: usize = 3;
 
-/// masscan's numbers of what it extracted, from 0.
+/// masscan's numbers of what it extracted, from 0, as far as all its versions agree: newer ones have a certificate
+/// authority's certificate as number 16 and everything behind it one further, and their files do not say so.
 const NAMES: &[&str] = &[
     "unknown",
     "unknown",
@@ -50,21 +53,6 @@ const NAMES: &[&str] = &[
     "imap",
     "zeroaccess",
     "X509",
-    "title",
-    "html",
-    "ntp",
-    "vuln",
-    "heartbleed",
-    "ticketbleed",
-    "vnc",
-    "safe",
-    "memcached",
-    "scripting",
-    "versioning",
-    "coap",
-    "telnet",
-    "rdp",
-    "http.server",
 ];
 
 /// Reads records from a file; see [`super::super`].
@@ -107,9 +95,8 @@ impl<R: BufRead> Step for Reader<R> {
             Some(Kind::Header) => {}
             Some(kind) => ready.push_back(record(kind, &self.body).map_err(refuse)),
             None => {
-                return Err(self
-                    .source
-                    .file_error(format!("a record has the type {kind}, which is none of masscan's")));
+                let reason = format!("it has the type {kind}, which is none of those that we know of masscan");
+                ready.push_back(Err(refuse(reason)));
             }
         }
         Ok(true)
@@ -275,7 +262,7 @@ fn line(
     Line { status, protocol, port, address, time, rest: &rest }.record()
 }
 
-/// As masscan names it; a newer number as masscan shows one that it does not know.
+/// As masscan names it; a number of more than one meaning as masscan shows one that it does not know.
 fn named(number: u16) -> String {
     NAMES.get(usize::from(number)).map_or_else(|| format!("({number})"), |name| (*name).to_owned())
 }

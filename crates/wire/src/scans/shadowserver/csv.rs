@@ -1,7 +1,8 @@
 //! CSV (RFC 4180) of any origin: quotes, doubled quotes, line breaks in quotes, a byte order mark, CRLF or LF.
 //!
 //! A record that is cut off in the middle of quotes would swallow what follows. No quote stands in quotes but doubled, so
-//! one that begins a line and has neither a comma nor a line end behind it begins the next record.
+//! one that begins a line and has neither a comma nor a line end behind it begins the next record. A row that is refused
+//! is read on to its real end with nothing kept, quotes and all: what a host says in it never becomes a row.
 
 use std::io::BufRead;
 
@@ -31,6 +32,7 @@ struct Row {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     state: State,
+    /// What is wrong with the row; from then on, nothing of it is kept.
     trouble: Option<&'static str>,
 }
 
@@ -54,8 +56,6 @@ enum State {
     Quoted(bool),
     /// Behind a quote in quotes, which ends them unless it is doubled; whether it began a line.
     Quote(bool),
-    /// Something is wrong with this line.
-    Skip,
 }
 
 /// What a byte means.
@@ -183,14 +183,12 @@ impl Row {
         match (self.state, byte) {
             (State::Quoted(_), b'"') => self.state = State::Quote(matches!(self.state, State::Quoted(true))),
             (State::Quoted(_), _) => {
-                self.bytes.push(byte);
+                self.keep(byte);
                 self.state = State::Quoted(byte == b'\n');
             }
-            (State::Skip, b'\n') => return Verdict::Row,
-            (State::Skip, _) => {}
             (State::Start, b'"') => self.state = State::Quoted(false),
             (State::Quote(_), b'"') => {
-                self.bytes.push(b'"');
+                self.keep(byte);
                 self.state = State::Quoted(false);
             }
             (_, b',') => self.end_cell(),
@@ -200,17 +198,29 @@ impl Row {
             }
             (State::Quote(_), b'\r') => {}
             (State::Quote(true), _) => return Verdict::Restart(byte),
-            (State::Quote(false), _) => self.wrong("a quote stands in quotes that is not doubled"),
+            (State::Quote(false), _) => {
+                self.wrong("a quote stands in quotes that is not doubled");
+                self.state = State::Plain;
+            }
             (State::Start | State::Plain, _) => {
-                self.bytes.push(byte);
+                self.keep(byte);
                 self.state = State::Plain;
             }
         }
         Verdict::More
     }
 
+    fn keep(&mut self, byte: u8) {
+        if self.trouble.is_none() {
+            self.bytes.push(byte);
+        }
+    }
+
     fn end_cell(&mut self) {
         self.state = State::Start;
+        if self.trouble.is_some() {
+            return;
+        }
         if self.ends.len() + 1 < MAX_COLUMNS {
             self.ends.push(self.bytes.len());
         } else {
@@ -226,10 +236,9 @@ impl Row {
         self.ends.push(self.bytes.len());
     }
 
-    /// From here to the end of the line, nothing is kept.
+    /// From here to the end of the row, nothing is kept. Where quotes begin and end is still followed.
     fn wrong(&mut self, reason: &'static str) {
         self.trouble.get_or_insert(reason);
-        self.state = State::Skip;
         self.bytes = Vec::new();
         self.ends.clear();
     }
@@ -316,6 +325,18 @@ mod tests {
         let rows = texts(&long);
         assert_eq!((rows.len(), rows.last()), (2, Some(&row(&["a", "b"]))));
         assert!(rows.first().is_some_and(Result::is_err));
+    }
+
+    #[test]
+    fn what_a_refused_row_says_is_no_row() {
+        let long = format!("a,\"{}\nevil,\"\"1\"\"\nevil,2\n\"\nb,3\n", "x".repeat(MAX_RECORD_BYTES + 20_000));
+        let many = format!("{}\"\nevil,1\n\",\nb,3\n", ",".repeat(2_000));
+        let quote = "\"a\"b,\"\nevil,1\n\"\nb,3\n".to_owned();
+        for text in [long, many, quote] {
+            let rows = texts(&text);
+            assert!(rows.first().is_some_and(Result::is_err));
+            assert_eq!(rows.get(1..), Some(&[row(&["b", "3"])][..]));
+        }
     }
 
     proptest! {

@@ -103,6 +103,24 @@ impl Report {
         })
     }
 
+    /// Whether its rows have IPv6 addresses.
+    pub(super) fn is_ipv6(&self) -> bool {
+        stem(self.name).1
+    }
+
+    /// The report of the same services at addresses of the other family. Their columns are alike, so a file's columns
+    /// do not say which of the two it is.
+    pub(super) fn twin(&self) -> Option<&'static Self> {
+        REPORTS.iter().find(|other| self.is_twin(other))
+    }
+
+    fn is_twin(&self, other: &Self) -> bool {
+        let ((own, own_ipv6), (others, others_ipv6)) = (stem(self.name), stem(other.name));
+        own == others
+            && own_ipv6 != others_ipv6
+            && (other.tells, other.transport, other.protocol) == (self.tells, self.transport, self.protocol)
+    }
+
     /// Whether these are its columns, in whatever order.
     fn has_just(&self, header: &[String]) -> bool {
         let Some(columns) = &self.columns else { return false };
@@ -111,6 +129,16 @@ impl Report {
         own.sort_unstable();
         there.sort_unstable();
         own == there
+    }
+}
+
+/// What a report's name says but its family (`scan6_vnc`, `device_id6`), and whether that is IPv6.
+fn stem(name: &str) -> ((&str, &str), bool) {
+    let six = name.split_once("6_").filter(|(word, _)| !word.contains('_'));
+    match (six, name.strip_suffix('6')) {
+        (Some(parts), _) => (parts, true),
+        (None, Some(whole)) => (whole.split_once('_').unwrap_or((whole, "")), true),
+        (None, None) => (name.split_once('_').unwrap_or((name, "")), false),
     }
 }
 
@@ -134,14 +162,11 @@ pub fn of_file(name: &str) -> Option<&'static Report> {
     if is_date { named(word) } else { known(word) }
 }
 
-/// The only report that has just these columns; where its IPv6 twin has them too, either says the same.
+/// The only report that has just these columns, or one of two twins that both have them.
 pub(super) fn with_columns(header: &[String]) -> Option<&'static Report> {
     let mut found = REPORTS.iter().filter(|report| report.has_just(header));
     let first = found.next()?;
-    let same = |other: &Report| {
-        (other.tells, other.transport, other.protocol) == (first.tells, first.transport, first.protocol)
-    };
-    found.all(same).then_some(first)
+    found.all(|other| first.is_twin(other)).then_some(first)
 }
 
 #[cfg(test)]
@@ -187,5 +212,8 @@ mod tests {
         assert_eq!(found(&["product", "banner"]), Some("scan6_vnc"));
         assert_eq!(found(&["product", "banner", "more"]), None);
         assert_eq!(found(&["packets", "response_size", "amplification"]), Some("scan6_ntpmonitor"));
+        let twin = |name| known(name).and_then(Report::twin).map(|report| report.name);
+        assert_eq!((twin("scan6_vnc"), twin("scan_vnc")), (Some("scan_vnc"), Some("scan6_vnc")));
+        assert_eq!((twin("device_id"), twin("device_id6")), (Some("device_id6"), Some("device_id")));
     }
 }

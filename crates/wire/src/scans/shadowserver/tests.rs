@@ -112,6 +112,13 @@ fn an_unknown_report_ends_the_file_unless_it_is_empty() {
     assert_eq!((records.len(), errors.len()), (0, 0));
     let (records, errors) = read(None, &report_of(",product,banner", &[",x,y"]));
     assert_eq!((records.len(), errors.len()), (1, 0), "known by its columns: {errors:?}");
+    let named = |text: &str| {
+        let words = read(None, text).0.into_iter().next().and_then(|record| record.evidence.into_iter().next());
+        words.map(|words| String::from_utf8_lossy(&words.bytes).contains("scan_vnc,"))
+    };
+    let four = report_of(",product,banner", &[",x,y"]);
+    assert_eq!(named(&four), Some(true), "the address says which twin it is");
+    assert_eq!(named(&four.replace("192.0.2.1", "2001:db8::1")), Some(false));
     let (_, errors) = read(None, "a,b\n1,2\n");
     assert!(errors.iter().all(ScanError::ends_the_file) && errors.len() == 1);
 }
@@ -124,6 +131,7 @@ fn bad_rows_are_told_with_their_line() {
         "\"2026-11-01 01:02:03\",,192.0.2.300,tcp,1,,,,,,,,,,x",
         "\"2026-11-01 01:02:03\",,192.0.2.1,gre,1,,,,,,,,,,x",
         "\"2026-11-01 01:02:03\",,192.0.2.1,,1,,,,,,,,,,x",
+        "\"01.11.2026\",,192.0.2.1,tcp,1,,,,,,,,,,x",
         "\"2026-11-01 01:02:03\",,192.0.2.1,tcp,1,,x",
         "\"2026-11-01 01:02:03\",,192.0.2.1,tcp,1,,,,,,,,,,\"x",
         "\"2026-11-01 01:02:04\",,192.0.2.9,UDP,1,,,,,,,,,,y",
@@ -132,10 +140,16 @@ fn bad_rows_are_told_with_their_line() {
     let seen: Vec<_> = records.iter().map(|record| (record.address, record.transport)).collect();
     assert_eq!(seen, [(IpAddr::from([192, 0, 2, 1]), Transport::Tcp), (IpAddr::from([192, 0, 2, 9]), Transport::Udp)]);
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    assert_eq!(told.len(), 6, "{told:?}");
-    for (line, part) in
-        [(3, "99999"), (4, "192.0.2.300"), (5, "gre"), (6, "no protocol"), (7, "7 columns"), (8, "cut off")]
-    {
+    assert_eq!(told.len(), 7, "{told:?}");
+    for (line, part) in [
+        (3, "99999"),
+        (4, "192.0.2.300"),
+        (5, "gre"),
+        (6, "no protocol"),
+        (7, "no time"),
+        (8, "7 columns"),
+        (9, "cut off"),
+    ] {
         let start = format!("line {line} ");
         assert!(told.iter().any(|told| told.starts_with(&start) && told.contains(part)), "{part}: {told:?}");
     }

@@ -97,6 +97,15 @@ fn a_host_lookup_gives_a_record_a_banner() {
 }
 
 #[test]
+fn banners_beyond_the_bound_are_counted() {
+    let banner = json!({"port": 1, "transport": "tcp"});
+    let host = json!({"ip_str": "192.0.2.3", "data": vec![banner; MAX_BANNERS + 3]});
+    let (records, errors) = read(&host.to_string());
+    assert_eq!((records.len(), errors.len()), (MAX_BANNERS, 1), "{errors:?}");
+    assert!(errors.concat().contains(": 3 banners beyond"), "{errors:?}");
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_line() {
     let line = |change: fn(&mut Value)| {
         let mut banner = web();
@@ -108,17 +117,28 @@ fn what_is_wrong_is_said_with_its_line() {
         line(|banner| banner["transport"] = "sctp".into()),
         line(|banner| banner["ip_str"] = "x".into()),
         line(|banner| banner["timestamp"] = "yesterday".into()),
+        line(|banner| banner["timestamp"] = 1.into()),
         "[1]\n{\"ip\": 1\n\n".to_owned(),
         line(|banner| drop(banner.as_object_mut().map(|members| members.remove("ip_str")))),
+        line(|banner| banner["timestamp"] = Value::Null),
+        line(|banner| banner["timestamp"] = "2026-10-02 03:04:05+00:00".into()),
     ];
     let (records, errors) = read(&text.concat());
-    assert_eq!(errors.len(), 5, "{errors:?}");
-    for (number, part) in [(1, "no port"), (2, "sctp"), (3, "address"), (5, "no address"), (6, "EOF")] {
+    assert_eq!(errors.len(), 7, "{errors:?}");
+    for (number, part) in [
+        (1, "no port"),
+        (2, "sctp"),
+        (3, "address"),
+        (4, "\"yesterday\" is no time"),
+        (5, "time is no text"),
+        (6, "no address"),
+        (7, "EOF"),
+    ] {
         let start = format!("line {number} ");
         assert!(errors.iter().any(|error| error.starts_with(&start) && error.contains(part)), "{part}: {errors:?}");
     }
     let times: Vec<_> = records.iter().map(|record| record.time.is_some()).collect();
-    assert_eq!(times, [false, true], "a time that cannot be read is none");
+    assert_eq!(times, [true, false, true]);
     assert!(records.iter().all(|record| record.address == IpAddr::from([192, 0, 2, 1])), "also from the number");
 }
 

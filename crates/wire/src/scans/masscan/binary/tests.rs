@@ -35,7 +35,7 @@ fn whole() -> Vec<u8> {
         one(10, &[&TIME, &[17, 1, 188, 0x12, 64], &SIX]),
         one(5, &[&TIME, &FOUR, &[6, 0, 22, 0, 3], b"SSH-2.0-old\r\n"]),
         one(9, &[&TIME, &FOUR, &[6, 0, 22, 0, 3, 64], b"SSH-2.0-new<'\\\r\n"]),
-        one(9, &[&TIME, &FOUR, &[6, 0, 23, 0, 28, 64], &long]),
+        one(9, &[&TIME, &FOUR, &[6, 0, 23, 0, 5, 64], &long]),
         one(9, &[&TIME, &FOUR, &[6, 0, 24, 0, 99, 64], b"new"]),
         one(13, &[&TIME, &[6, 0, 80, 0, 4, 64], &SIX, b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n"]),
         header("masscan/1.1"),
@@ -80,25 +80,43 @@ fn masscan_itself_says_the_same() {
 }
 
 #[test]
+fn numbers_of_more_than_one_meaning_claim_no_protocol() {
+    let banner = |name: u8| one(9, &[&TIME, &FOUR, &[6, 0, 23, 0, name, 64], b"login: "]);
+    let claims = |name: u8| {
+        let (records, errors) = all(Format::MasscanBinary, &[header("masscan/1.1"), banner(name)].concat());
+        assert_eq!((records.len(), errors.len()), (1, 0), "{errors:?}");
+        let words = &records.first().and_then(|record| record.evidence.first()).expect("words").bytes;
+        let list = crate::scans::masscan::fields(words);
+        list.iter().map(|field| (field.name.to_string(), field.text().into_owned())).collect::<Vec<_>>()
+    };
+    let own = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    assert_eq!(claims(5), [own("claim.protocol", "ftp"), own("claim.banner", "login: ")]);
+    for name in [16, 27, 28, 31, 99] {
+        assert_eq!(claims(name), [own("claim.banner", "login: ")], "{name}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told() {
     let start = header("masscan/1.1.02");
     let records = [
         one(1, &[&TIME, &FOUR, &[0, 53, 0x12, 64]]),
         one(6, &[&TIME, &FOUR, &[1, 0, 0, 0x12, 64]]),
         one(6, &[&TIME, &FOUR]),
+        one(99, &[b"of a later version"]),
         one(10, &[&TIME, &[17, 1, 188, 0x12, 64, 4], &SIX]),
         one(7, &[&TIME, &FOUR, &[6, 0, 81, 0x14, 64]]),
     ];
     let (good, errors) = all(Format::MasscanBinary, &[start.clone(), records.concat()].concat());
     assert_eq!(good.iter().map(|record| (record.port, record.state)).collect::<Vec<_>>(), [(81, State::Closed)]);
-    assert_eq!(errors.len(), 4, "{errors:?}");
-    for part in ["old version", "number 1,", "truncated", "version of the address"] {
+    assert_eq!(errors.len(), 5, "{errors:?}");
+    for part in ["old version", "number 1,", "truncated", "type 99", "version of the address"] {
         assert!(errors.iter().any(|error| error.contains(part)), "{part}: {errors:?}");
     }
     for (tail, part) in [
         (vec![6], "cut off"),
         (vec![6, 13, 0], "cut off"),
-        (vec![99, 0], "type 99"),
+        (vec![99, 5, 0], "cut off"),
         (vec![6, 0xff, 0xff, 0x7f], "longer than the 1048576"),
         (vec![0xff, 0xff, 0xff, 0xff], "longer than any"),
     ] {
@@ -114,13 +132,13 @@ proptest! {
     fn a_banner_of_any_bytes_is_the_same_in_both_forms(said in prop::collection::vec(any::<u8>(), 1..80), port in any::<u16>()) {
         let bytes = [
             header("masscan/1.1.02"),
-            one(9, &[&TIME, &FOUR, &[6], &port.to_be_bytes(), &[0, 28, 64], &said]),
+            one(9, &[&TIME, &FOUR, &[6], &port.to_be_bytes(), &[0, 5, 64], &said]),
         ].concat();
         let (records, errors) = all(Format::MasscanBinary, &bytes);
         prop_assert_eq!(errors.len(), 0);
         let record = records.first().expect("a record");
         prop_assert_eq!(record.port, port);
-        let line = format!("banner tcp {port} 192.0.2.1 1700000001 telnet {}\n", list::escaped(&said));
+        let line = format!("banner tcp {port} 192.0.2.1 1700000001 ftp {}\n", list::escaped(&said));
         // Blanks at the ends of a banner are lost in a line.
         if !said.ends_with(b" ") {
             prop_assert_eq!(all(Format::MasscanList, line.as_bytes()).0, records);
