@@ -120,9 +120,11 @@ struct Shared {
     own: Arc<Limit>,
     requests: Arc<Limit>,
     marks: Arc<Marks>,
-    /// The campaigns that ran at that time.
-    running: Arc<Mutex<Option<(Instant, Vec<OpenCampaign>)>>>,
+    running: Arc<Mutex<Known>>,
 }
+
+/// The campaigns that ran at that time, once it was asked.
+type Known = Option<(Instant, Vec<OpenCampaign>)>;
 
 /// A server that listens.
 pub struct ScanBound {
