@@ -73,7 +73,12 @@ impl Pace {
 
     /// Waits until one more packet may be sent under this turn.
     pub async fn packet(&self, turn: &HostTurn) {
-        let (host, prefix) = names(turn.address);
+        self.packet_to(turn.address).await;
+    }
+
+    /// Waits until one more packet may be sent to this address.
+    pub(crate) async fn packet_to(&self, address: IpAddr) {
+        let (host, prefix) = names(address);
         let now = self.now_ns();
         let starts = [
             self.hosts.as_ref().map_or(0, |table| table.of(host).take(1, now)),

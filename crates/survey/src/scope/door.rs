@@ -143,21 +143,11 @@ impl Door {
                 }
                 tokio::time::sleep(LEDGER_LOOK).await;
             }
-            self.wait_for_pace(address).await;
+            if let Some(pace) = &self.pace {
+                pace.packet_to(address).await;
+            }
         }
         Ok(())
-    }
-
-    async fn wait_for_pace(&self, address: IpAddr) {
-        let Some(pace) = &self.pace else { return };
-        while let Err(wait) = pace.may_send(address) {
-            tokio::time::sleep(wait).await;
-        }
-        // Taken first, so that those who come later stand behind it.
-        pace.spent(1);
-        if let Err(wait) = pace.allowance(1) {
-            tokio::time::sleep(wait).await;
-        }
     }
 
     /// Counts what is about to leave. Nothing is waited for between leave to send and this.
