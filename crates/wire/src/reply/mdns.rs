@@ -33,7 +33,16 @@ pub fn enumerate(id: u16) -> Vec<u8> {
 /// # Errors
 /// When the bytes are no answer about the enumeration.
 pub fn parse(bytes: &[u8]) -> Result<Vec<(String, Range<usize>)>, Malformed> {
-    let response = Response::parse(bytes)?;
+    let whole = Response::parse(bytes)?;
+    // A name may be led through bytes that differ from answer to answer: then it is no name.
+    let mut lasting = bytes.to_vec();
+    for part in changing(&whole) {
+        lasting.get_mut(part).unwrap_or_default().fill(0);
+    }
+    let response = Response::parse(&lasting)?;
+    if changing(&response) != changing(&whole) {
+        return Err(Malformed::Invalid { what: "mDNS name", at: HEADER_BYTES });
+    }
     // The question is repeated to who asked from another port than 5353; the first answer has the name else.
     if get(bytes, HEADER_BYTES..HEADER_BYTES + NAME.len()) != NAME {
         return Err(Malformed::Invalid { what: "mDNS name", at: HEADER_BYTES });
@@ -41,9 +50,9 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<(String, Range<usize>)>, Malformed> {
     let pointers = response.records.iter().take(response.answers).filter(|record| record.kind == TYPE_PTR);
     let mut services = Vec::new();
     for record in pointers.take(MAX_SERVICES) {
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::new(&lasting);
         reader.take(record.data_at, "mDNS service")?;
-        let name = crate::dns::read_name(bytes, &mut reader)?;
+        let name = crate::dns::read_name(&lasting, &mut reader)?;
         let service = name.strip_suffix(".local").unwrap_or(&name).to_owned();
         services.push((service, record.data_at..record.data_at + record.data.len()));
     }
@@ -67,7 +76,46 @@ pub(super) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8]) {
 
 /// The number of the question, and how long each answer lives.
 pub(super) fn volatile(input: &[u8]) -> Vec<Range<usize>> {
-    let Ok(response) = Response::parse(input) else { return Vec::new() };
+    if !is_answer(input) {
+        return Vec::new();
+    }
+    Response::parse(input).map(|response| changing(&response)).unwrap_or_default()
+}
+
+/// What differs from answer to answer though nothing has changed.
+fn changing(response: &Response<'_>) -> Vec<Range<usize>> {
     let lives = response.records.iter().map(|record| record.ttl_at..record.ttl_at + 4);
     std::iter::once(0..2).chain(lives).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer with one record whose own name begins at this offset.
+    fn answer(name_at: u16) -> Vec<u8> {
+        let mut message = enumerate(0x0334);
+        message[2] = 0x84;
+        message[7] = 1;
+        message.extend((0xc000 | name_at).to_be_bytes());
+        message.extend([0, 12, 0, 1, 0, 0, 0, 10, 0, 7, 5]);
+        message.extend(b"_http\0");
+        message
+    }
+
+    #[test]
+    fn names_that_lead_through_what_changes_are_the_same_in_every_answer() {
+        assert_eq!(parse(&answer(12)).expect("an answer").len(), 1);
+        let mut understood = 0;
+        for name_at in 0..60 {
+            let bytes = answer(name_at);
+            let Ok(services) = parse(&bytes) else { continue };
+            let mut masked = bytes.clone();
+            volatile(&bytes).into_iter().for_each(|part| masked[part].fill(0));
+            assert_eq!(parse(&masked).as_ref(), Ok(&services), "a name at {name_at}");
+            assert_eq!(volatile(&masked), volatile(&bytes), "a name at {name_at}");
+            understood += 1;
+        }
+        assert!(understood > 3, "{understood}");
+    }
 }
