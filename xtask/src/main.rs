@@ -11,7 +11,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    // Cargo says at run time which checkout it runs in; a build folder may be shared by several.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&here).parent().unwrap_or(Path::new("."));
     let task = std::env::args().nth(1).unwrap_or_default();
     let result = match task.as_str() {
         "layers" => layers::check(root),

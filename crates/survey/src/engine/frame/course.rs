@@ -122,8 +122,8 @@ impl Course {
         Arc::clone(&self.pace)
     }
 
-    /// Writes the next frame; gives its length, or nothing when there is none at this moment. Without `walk` only what
-    /// was handed out before.
+    /// Writes the next frame; gives its length, or nothing when there is none at this moment. Without `walk` only
+    /// what is no probe of it.
     pub(super) fn write(&mut self, slot: &mut [u8], walk: bool) -> Option<usize> {
         loop {
             let segment = self.next_segment(walk)?;
@@ -144,12 +144,12 @@ impl Course {
         }
         if !self.late.by_time.is_empty() {
             let now = Instant::now();
-            match self.late.due(now) {
+            match self.late.due(now, walk) {
                 Some(Turn::Other(segment)) => return Some(segment),
                 Some(Turn::Probe(position, key)) => return Some(self.segment(position, key)),
                 None => {}
             }
-            if self.late.by_time.len() >= MAX_LATE || self.next >= self.end || !walk {
+            if walk && (self.late.by_time.len() >= MAX_LATE || self.next >= self.end) {
                 self.wait = self.late.wait(now);
                 return None;
             }
@@ -217,9 +217,11 @@ impl Late {
         self.by_time.insert((until, self.number), turn);
     }
 
-    fn due(&mut self, now: Instant) -> Option<Turn> {
-        let entry = self.by_time.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let turn = entry.remove();
+    /// What is due; without `probes` only what is none: who was told to stop begins nothing any more.
+    fn due(&mut self, now: Instant, probes: bool) -> Option<Turn> {
+        let mut past = self.by_time.iter().take_while(|((until, _), _)| *until <= now);
+        let key = past.find(|(_, turn)| probes || matches!(turn, Turn::Other(_))).map(|(key, _)| *key)?;
+        let turn = self.by_time.remove(&key)?;
         if let Turn::Probe(position, _) = turn {
             self.positions.remove(&position);
         }
@@ -228,5 +230,27 @@ impl Late {
 
     fn wait(&self, now: Instant) -> Option<Duration> {
         self.by_time.first_key_value().map(|((until, _), _)| until.saturating_duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cookie::Mark;
+    use super::*;
+    use hinomi_model::Transport;
+
+    #[test]
+    fn who_was_told_to_stop_takes_back_and_begins_nothing() {
+        let (mut late, now) = (Late::default(), Instant::now());
+        let key = ServiceKey { address: [192, 0, 2, 1].into(), port: 80, transport: Transport::Tcp };
+        let mark = Mark { source_port: 1, sequence: 2 };
+        late.put_off(Turn::Probe(5, key), now);
+        late.put_off(Turn::Other(Segment { to: key.address, port: 80, mark, reset: true }), now);
+        late.put_off(Turn::Probe(6, key), now + Duration::from_secs(1));
+        assert!(matches!(late.due(now, false), Some(Turn::Other(_))));
+        assert!(late.due(now, false).is_none(), "only probes are left");
+        assert_eq!(late.positions.first(), Some(&5), "what was not begun is not handed out");
+        assert!(matches!(late.due(now, true), Some(Turn::Probe(5, _))));
+        assert!(late.due(now, true).is_none(), "not yet");
     }
 }
