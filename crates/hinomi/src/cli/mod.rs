@@ -13,6 +13,7 @@ mod scope;
 mod search;
 pub(crate) mod serve;
 pub(crate) mod survey;
+mod targets;
 pub(crate) mod town;
 
 use std::future::Future;

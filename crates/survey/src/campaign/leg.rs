@@ -109,7 +109,7 @@ impl Leg {
 
     /// Whether any of its targets is of this transport.
     pub fn has(&self, transport: Transport) -> bool {
-        self.targets.ports().iter().any(|(of, _)| *of == transport)
+        self.targets.has(transport)
     }
 
     /// The target of this number.
