@@ -72,7 +72,11 @@ impl Campaign {
         for (number, engine) in engines.iter().enumerate() {
             let is_first = |transport| engines.iter().position(|engine| engine.takes(transport)) == Some(number);
             let Some(targets) = wanted.targets(&door.scope().ranges, is_first)? else { continue };
-            let leg = Leg::new(first, targets, seed, share, engine.passes())?;
+            let leg = match Leg::new(first, targets, seed, share, engine.passes()) {
+                // Of few targets a share may have none.
+                Err(SweepError::Empty) if share != Share::WHOLE => continue,
+                leg => leg?,
+            };
             first = leg.positions().end;
             if (engine.passes(), share) != (1, Share::WHOLE) {
                 job += &format!(":{}x{}:{share}", engine.passes(), leg.targets());
