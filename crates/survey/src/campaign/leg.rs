@@ -123,12 +123,10 @@ impl Leg {
     }
 
     /// The positions from this one to the end of its pass, each with the number of its target if it has one.
-    pub fn walk_from(&self, position: u64) -> impl Iterator<Item = (u64, Option<u64>)> + use<> {
+    pub fn walk_from(&self, position: u64) -> Positions {
         let local = position.saturating_sub(self.first) % self.pass_len().max(1);
-        let offset = position - local;
-        let (start, end) = (self.steps.start, self.steps.end);
-        let steps: Steps = self.walk.from(start + local);
-        steps.take_while(move |(step, _)| *step < end).map(move |(step, index)| (offset + (step - start), index))
+        let steps = self.walk.from(self.steps.start + local);
+        Positions { steps, position, end: position - local + self.pass_len() }
     }
 
     /// For those who ask for the targets of positions here and there.
@@ -139,6 +137,28 @@ impl Leg {
     /// The step of the walk that a position is.
     pub fn step_of(&self, position: u64) -> u64 {
         self.steps.start + position.saturating_sub(self.first) % self.pass_len().max(1)
+    }
+}
+
+/// See [`Leg::walk_from`].
+#[derive(Clone, Debug)]
+pub struct Positions {
+    steps: Steps,
+    position: u64,
+    end: u64,
+}
+
+impl Iterator for Positions {
+    type Item = (u64, Option<u64>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.position >= self.end {
+            return None;
+        }
+        let (_, index) = self.steps.next()?;
+        let position = self.position;
+        self.position += 1;
+        Some((position, index))
     }
 }
 

@@ -15,6 +15,7 @@ use hinomi_netio::{Backend, Interface, OpenError, Sent, Transmitter};
 
 use super::door::Door;
 use super::gate::{Gate, is_open};
+use super::tally;
 
 /// Sends frames that the scope permits.
 pub struct FrameDoor {
@@ -22,6 +23,7 @@ pub struct FrameDoor {
     transmitter: Transmitter,
     sources: Vec<IpAddr>,
     gate: Gate,
+    tally: Option<tally::Own>,
     /// Of the opt-out list that the gate was made with.
     version: u64,
 }
@@ -67,7 +69,8 @@ impl FrameDoor {
             None => Transmitter::best(interface, 0)?,
         };
         let (version, gate) = door.gate();
-        Ok((Self { door, transmitter, sources, gate, version }, refusals))
+        let tally = door.tally().map(tally::Tally::own);
+        Ok((Self { door, transmitter, sources, gate, tally, version }, refusals))
     }
 
     /// How frames are sent.
@@ -81,8 +84,7 @@ impl FrameDoor {
     /// When nothing may be sent at this moment.
     pub fn fill(&mut self, want: usize, mut each: impl FnMut(&mut [u8]) -> Option<usize>) -> Result<Batch, FrameError> {
         self.look_again();
-        let tally = self.door.tally().cloned();
-        if tally.as_ref().is_some_and(|tally| !tally.may_send()) {
+        if self.tally.as_ref().is_some_and(|own| !own.tally().may_send()) {
             return Err(FrameError::NotNow); // Until the ledger is so far.
         }
         let now = self.door.now();
@@ -91,6 +93,7 @@ impl FrameDoor {
             return Err(if is_over { FrameError::Expired } else { FrameError::NotNow });
         }
         let (gate, sources, link) = (&self.gate, &self.sources, self.transmitter.backend().has_link_header());
+        let own = &mut self.tally;
         let mut refused = 0;
         let written = self.transmitter.fill(want, |slot| {
             // Bounded: a caller that writes nothing but refused frames gets through its batch and no further.
@@ -98,8 +101,8 @@ impl FrameDoor {
                 let len = each(slot)?;
                 let frame = slot.get(..len)?;
                 if let Some(asked) = read(frame, link).filter(|asked| asked.is_permitted(gate, sources)) {
-                    if let Some(tally) = &tally {
-                        tally.sent(asked.destination, 1);
+                    if let Some(own) = own {
+                        own.sent(asked.destination);
                     }
                     return Some(len);
                 }
@@ -107,7 +110,7 @@ impl FrameDoor {
             }
             None
         });
-        if let Some(tally) = &tally {
+        if let Some(tally) = self.door.tally() {
             tally.with_probe(Probe::Connect, u64::try_from(written).unwrap_or(0));
         }
         self.door.metrics().refused_frames(u64::try_from(refused).unwrap_or(0));

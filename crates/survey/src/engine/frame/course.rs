@@ -14,7 +14,7 @@ use super::super::Work;
 use super::cookie::Cookie;
 use super::probe::{Segment, Template};
 use super::shared::Shared;
-use crate::campaign::Leg;
+use crate::campaign::{Leg, Positions};
 use crate::pace::Pace;
 
 /// Turns that are put off at the same time, at most; then the walk waits.
@@ -22,16 +22,16 @@ const MAX_LATE: usize = 4_096;
 /// Frames that come before the walk, at most.
 const MAX_FIRST: usize = 512;
 
-type Steps = Box<dyn Iterator<Item = (u64, Option<u64>)> + Send>;
-
 /// See the module.
 pub(super) struct Course {
     leg: Arc<Leg>,
     pace: Arc<Pace>,
     cookie: Arc<Cookie>,
     templates: Vec<Template>,
-    steps: Steps,
+    steps: Positions,
     next: u64,
+    /// The pass that `next` belongs to.
+    pass: u16,
     end: u64,
     /// When the second pass may begin.
     pass_opens: Instant,
@@ -69,10 +69,12 @@ impl Course {
     ) -> Self {
         let leg = Arc::clone(&work.leg);
         let (next, end) = (shared.start, leg.positions().end);
-        let steps: Steps = Box::new(leg.walk_from(next));
+        let steps = leg.walk_from(next);
+        let pass = pass_of(&leg, next);
         let pass_opens = Instant::now() + spacing;
         let (late, first) = (Late::default(), VecDeque::new());
-        Self { leg, pace, cookie, templates, steps, next, end, pass_opens, spacing, late, first, visits: 0, wait: None }
+        let (visits, wait) = (0, None);
+        Self { leg, pace, cookie, templates, steps, next, pass, end, pass_opens, spacing, late, first, visits, wait }
     }
 
     /// To be sent before the walk goes on, when its host's budget allows.
@@ -146,7 +148,9 @@ impl Course {
             let now = Instant::now();
             match self.late.due(now, walk) {
                 Some(Turn::Other(segment)) => return Some(segment),
-                Some(Turn::Probe(position, key)) => return Some(self.segment(position, key)),
+                Some(Turn::Probe(position, key)) => {
+                    return Some(self.segment(position, pass_of(&self.leg, position), key));
+                }
                 None => {}
             }
             if walk && (self.late.by_time.len() >= MAX_LATE || self.next >= self.end) {
@@ -164,7 +168,7 @@ impl Course {
             self.visits += 1;
             let wait = self.pace.reserve(key.address);
             if wait.is_zero() {
-                return Some(self.segment(position, key));
+                return Some(self.segment(position, self.pass, key));
             }
             self.late.put_off(Turn::Probe(position, key), Instant::now() + wait);
         }
@@ -172,8 +176,7 @@ impl Course {
         None
     }
 
-    fn segment(&self, position: u64, key: ServiceKey) -> Segment {
-        let pass = u16::try_from(self.leg.pass_of(position)).unwrap_or(0);
+    fn segment(&self, position: u64, pass: u16, key: ServiceKey) -> Segment {
         let number = u32::try_from(position & u64::from(u32::MAX)).unwrap_or(0);
         let mark = self.cookie.mark(key.address, key.port, pass, number);
         Segment { to: key.address, port: key.port, mark, reset: false }
@@ -201,11 +204,16 @@ impl Course {
             return None;
         }
         self.pass_opens = now + self.spacing;
-        self.steps = Box::new(self.leg.walk_from(self.next));
+        self.steps = self.leg.walk_from(self.next);
+        self.pass = pass_of(&self.leg, self.next);
         let (position, index) = self.steps.next()?;
         self.next = position + 1;
         Some((position, index))
     }
+}
+
+fn pass_of(leg: &Leg, position: u64) -> u16 {
+    u16::try_from(leg.pass_of(position)).unwrap_or(0)
 }
 
 impl Late {
