@@ -162,6 +162,7 @@ const RST: u8 = 4;
 const TCP: u8 = 6;
 
 /// Reads what a frame would do; none when it is anything but a SYN or a reset without data.
+#[inline]
 fn read(frame: &[u8], link: bool) -> Option<Asked> {
     let network = if link { frame.get(14..)? } else { frame };
     let version = network.first()? >> 4;
@@ -173,6 +174,7 @@ fn read(frame: &[u8], link: bool) -> Option<Asked> {
     }
 }
 
+#[inline]
 fn read_four(packet: &[u8]) -> Option<Asked> {
     let header: &[u8; 20] = packet.first_chunk()?;
     let [first, _, long, short, _, _, fragment, offset, _, protocol, _, _, a, b, c, d, e, f, g, h] = *header;
@@ -195,6 +197,7 @@ fn read_six(packet: &[u8]) -> Option<Asked> {
 }
 
 /// The port of a TCP header that is a SYN or a reset and carries nothing.
+#[inline]
 fn tcp_port(segment: &[u8]) -> Option<u16> {
     let header: &[u8; 14] = segment.first_chunk()?;
     let [_, _, high, low, .., offset, flags] = *header;
