@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::course::Course;
 use super::notebook::SentNotes;
-use super::probe::Segment;
+use super::probe::Frame;
 use super::shared::{Mark, Shared};
 use crate::pace::Pace;
 use crate::scope::{Batch, FrameDoor, FrameError};
@@ -35,7 +35,7 @@ pub(super) struct Sender {
     door: FrameDoor,
     course: Course,
     notes: SentNotes,
-    resets: Receiver<Segment>,
+    resets: Receiver<Frame>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     pace: Arc<Pace>,
@@ -51,7 +51,7 @@ impl Sender {
         door: FrameDoor,
         course: Course,
         notes: SentNotes,
-        resets: Receiver<Segment>,
+        resets: Receiver<Frame>,
         shared: Arc<Shared>,
         stop: watch::Receiver<bool>,
     ) -> Self {
