@@ -38,6 +38,8 @@ pub(super) struct Course {
     /// When the second pass may begin.
     pass_opens: Instant,
     spacing: Duration,
+    /// Whether a pass has ended, and the batch of its last probe with it.
+    is_between: bool,
     late: Late,
     first: VecDeque<Frame>,
     visits: u64,
@@ -88,6 +90,7 @@ impl Course {
             end,
             pass_opens,
             spacing,
+            is_between: false,
             late,
             first,
             visits,
@@ -124,6 +127,11 @@ impl Course {
     /// Targets that were written.
     pub(super) const fn visits(&self) -> u64 {
         self.visits
+    }
+
+    /// Whether the walk is in its first pass.
+    pub(super) const fn is_first_pass(&self) -> bool {
+        self.pass == 0
     }
 
     /// Whether the walk is at its end and nothing is put off.
@@ -229,10 +237,12 @@ impl Course {
             return None;
         }
         let now = Instant::now();
-        if now < self.pass_opens {
-            self.wait = Some(self.pass_opens - now);
+        if now < self.pass_opens || !std::mem::replace(&mut self.is_between, true) {
+            // Not in one batch with the pass before: what came of that one is counted apart.
+            self.wait = Some(self.pass_opens.saturating_duration_since(now));
             return None;
         }
+        self.is_between = false;
         self.pass_opens = now + self.spacing;
         self.steps = self.leg.walk_from(self.next);
         self.pass = pass_of(&self.leg, self.next);

@@ -183,7 +183,7 @@ impl Listener {
         let later = self.open.split_off(&upto);
         let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
         let visits = mark.visits.saturating_sub(std::mem::replace(&mut self.visits, mark.visits));
-        self.count_silent(upto, mark);
+        self.count_silent(mark);
         // What an earlier run had visited and not told counts like what this one visits.
         let earlier = self.parts.shared.start.min(upto).saturating_sub(self.told);
         let visits = (visits + earlier).saturating_sub(except.len() as u64);
@@ -203,11 +203,8 @@ impl Listener {
     }
 
     /// Those who say nothing are counted in the first pass.
-    fn count_silent(&mut self, upto: u64, mark: Mark) {
-        if self.leg.pass_of(upto.saturating_sub(1)) != 0 {
-            return;
-        }
-        let silent = mark.visits.saturating_sub(mark.refused).saturating_sub(self.first_pass.answered);
+    fn count_silent(&mut self, mark: Mark) {
+        let silent = mark.first.saturating_sub(self.first_pass.answered);
         self.parts.metrics.silent(silent.saturating_sub(self.first_pass.silent));
         self.first_pass.silent = silent.max(self.first_pass.silent);
     }
