@@ -3,14 +3,17 @@
 //! ```text
 //!   program (keeps no right)  --which kind of socket-->    opener (keeps the rights)
 //!                             <--the descriptor---------   ends when the program seals or ends
+//!                             --which port to hold----->
+//!                             <--the descriptor---------
 //!                             --which neighbour-------->
 //!                             <--the kernel was told----
 //! ```
 //!
 //! [`Opener::connect`] is called once, before the program gives up its rights; from then on every socket of this crate
 //! comes from the helper, until [`seal`] ends it. Without a helper the program opens them itself. The helper
-//! ([`serve`]) opens four kinds of socket, and tells the kernel to find out a neighbour's hardware address; it does so at
-//! most [`MAX_ASKED`] times and knows nothing else: no byte of the network ever reaches it.
+//! ([`serve`]) opens four kinds of socket, holds ports ([`crate::Reservation`]), and tells the kernel to find out a
+//! neighbour's hardware address; it does so at most [`MAX_ASKED`] times and knows nothing else: no byte of the network
+//! ever reaches it.
 
 use std::io;
 use std::net::IpAddr;
@@ -18,10 +21,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use crate::map::checked;
+use crate::reserve::{self, Held};
 use crate::route;
 
 /// What one helper is asked, at most.
-pub const MAX_ASKED: usize = 256;
+pub const MAX_ASKED: usize = 8_192;
 
 /// The helper of this process, where there is one; the rights of a process are no matter of a part of it.
 static OPENER: Mutex<State> = Mutex::new(State::Direct);
@@ -70,10 +74,16 @@ impl Kind {
 pub(crate) fn socket(kind: Kind) -> io::Result<OwnedFd> {
     match &*OPENER.lock().unwrap_or_else(PoisonError::into_inner) {
         State::Direct => kind.open(),
-        State::Helper(helper) => {
-            let socket = ask(helper.as_fd(), &Asked::Socket(kind))?;
-            socket.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the opener of sockets sent none"))
-        }
+        State::Helper(helper) => ask_for_one(helper, &Asked::Socket(kind)),
+        State::Sealed => Err(sealed()),
+    }
+}
+
+/// A socket that has a port and drops what arrives, from the helper if there is one.
+pub(crate) fn hold(held: Held, address: IpAddr, port: u16) -> io::Result<OwnedFd> {
+    match &*OPENER.lock().unwrap_or_else(PoisonError::into_inner) {
+        State::Direct => reserve::silent(held, address, port),
+        State::Helper(helper) => ask_for_one(helper, &Asked::Hold(held, address, port)),
         State::Sealed => Err(sealed()),
     }
 }
@@ -87,6 +97,11 @@ pub(crate) fn wake(interface: u32, address: IpAddr) -> io::Result<()> {
     }
 }
 
+fn ask_for_one(helper: &OwnedFd, asked: &Asked) -> io::Result<OwnedFd> {
+    let socket = ask(helper.as_fd(), asked)?;
+    socket.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the opener of sockets sent none"))
+}
+
 fn sealed() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "this program has given up its right to open sockets")
 }
@@ -96,43 +111,50 @@ fn sealed() -> io::Error {
 enum Asked {
     Socket(Kind),
     Wake(u32, IpAddr),
+    Hold(Held, IpAddr, u16),
 }
 
-/// Bytes of a question: its kind, an interface's number, an address (IPv4 as mapped into IPv6).
+/// Bytes of a question: its kind, the number of an interface or a port, an address (IPv4 as mapped into IPv6).
 const ASKED_BYTES: usize = 1 + 4 + 16;
 const WAKE: u8 = 5;
+const HOLD_TCP: u8 = 6;
+const HOLD_UDP: u8 = 7;
 
 impl Asked {
     fn write(self) -> [u8; ASKED_BYTES] {
+        let (word, number, address) = match self {
+            Self::Socket(kind) => (kind as u8, 0, IpAddr::from([0; 16])),
+            Self::Wake(interface, address) => (WAKE, interface, address),
+            Self::Hold(Held::Tcp, address, port) => (HOLD_TCP, u32::from(port), address),
+            Self::Hold(Held::Udp, address, port) => (HOLD_UDP, u32::from(port), address),
+        };
+        let address = match address {
+            IpAddr::V4(four) => four.to_ipv6_mapped(),
+            IpAddr::V6(six) => six,
+        };
         let mut bytes = [0; ASKED_BYTES];
-        match self {
-            Self::Socket(kind) => bytes[0] = kind as u8,
-            Self::Wake(interface, address) => {
-                let address = match address {
-                    IpAddr::V4(four) => four.to_ipv6_mapped(),
-                    IpAddr::V6(six) => six,
-                };
-                bytes[0] = WAKE;
-                bytes[1..5].copy_from_slice(&interface.to_ne_bytes());
-                bytes[5..].copy_from_slice(&address.octets());
-            }
-        }
+        bytes[0] = word;
+        bytes[1..5].copy_from_slice(&number.to_ne_bytes());
+        bytes[5..].copy_from_slice(&address.octets());
         bytes
     }
 
     fn read(bytes: &[u8; ASKED_BYTES]) -> Option<Self> {
         let [kind, a, b, c, d, address @ ..] = *bytes;
-        if kind == WAKE {
-            let address = IpAddr::from(address).to_canonical();
-            return Some(Self::Wake(u32::from_ne_bytes([a, b, c, d]), address));
+        let (number, address) = (u32::from_ne_bytes([a, b, c, d]), IpAddr::from(address).to_canonical());
+        match kind {
+            WAKE => Some(Self::Wake(number, address)),
+            HOLD_TCP => Some(Self::Hold(Held::Tcp, address, u16::try_from(number).ok()?)),
+            HOLD_UDP => Some(Self::Hold(Held::Udp, address, u16::try_from(number).ok()?)),
+            _ => Kind::ALL.into_iter().find(|known| *known as u8 == kind).map(Self::Socket),
         }
-        Kind::ALL.into_iter().find(|known| *known as u8 == kind).map(Self::Socket)
     }
 
     fn done(self) -> io::Result<Option<OwnedFd>> {
         match self {
             Self::Socket(kind) => kind.open().map(Some),
             Self::Wake(interface, address) => route::wake(interface, address).map(|()| None),
+            Self::Hold(held, address, port) => reserve::silent(held, address, port).map(Some),
         }
     }
 }
@@ -320,7 +342,8 @@ mod tests {
         let addresses: [IpAddr; 2] =
             [[198, 18, 0, 2].into(), [0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9].into()];
         let wakes = addresses.map(|address| Asked::Wake(0x0102_0304, address));
-        for asked in Kind::ALL.map(Asked::Socket).into_iter().chain(wakes) {
+        let holds = [Held::Tcp, Held::Udp].map(|held| Asked::Hold(held, addresses[0], 61_000));
+        for asked in Kind::ALL.map(Asked::Socket).into_iter().chain(wakes).chain(holds) {
             assert_eq!(Asked::read(&asked.write()), Some(asked));
         }
         assert_eq!(Asked::read(&[0; ASKED_BYTES]), None);

@@ -32,7 +32,20 @@ pub(super) type Calls = &'static [&'static [c_long]];
 /// What a survey does: threads, files, ordinary connections.
 pub(super) const SURVEYING: Calls = &[EVERYBODY, THREADS, FILES, SOCKETS, OLDER];
 /// What the opener of sockets does.
-pub(super) const OPENING: Calls = &[EVERYBODY, &[SYS_ppoll, SYS_recvfrom, SYS_sendmsg, SYS_sendto, SYS_socket]];
+pub(super) const OPENING: Calls = &[
+    EVERYBODY,
+    &[
+        SYS_bind,
+        SYS_getsockname,
+        SYS_listen,
+        SYS_ppoll,
+        SYS_recvfrom,
+        SYS_sendmsg,
+        SYS_sendto,
+        SYS_setsockopt,
+        SYS_socket,
+    ],
+];
 
 const EVERYBODY: &[c_long] = &[
     SYS_brk,

@@ -35,7 +35,8 @@ far ip route add local 198.19.0.0/24 dev lo
 ip route add 198.19.0.0/24 via 198.18.0.2
 far python3 -c "$SERVER" >"$DIR/server" &
 until [ -s "$DIR/server" ]; do kill -0 $!; done
-survey() { "$HINOMI" survey --state "$STATE" --json "$@"; }
+survey() { exec "$HINOMI" survey --state "$STATE" --json "$@"; } # in the background, or in brackets
+
 until_sent() { # packets over the device
   until [ "$(cat /sys/class/net/left/statistics/tx_packets)" -ge "$1" ]; do kill -0 "$2"; done
 }
@@ -109,7 +110,7 @@ ip link set left down
 if wait "$job"; then echo went on >>"$DIR/first"; exit 1; fi
 ip link set left up
 ip route add 198.19.0.0/24 via 198.18.0.2
-survey --scope "$1" --engine frames --no-grab >"$DIR/report" 2>"$DIR/second"
+(survey --scope "$1" --engine frames --no-grab) >"$DIR/report" 2>"$DIR/second"
 "#;
 
 #[test]
@@ -131,8 +132,8 @@ fn an_interface_that_goes_down_ends_a_run_and_the_next_goes_on() {
 const SILENT_GATEWAY: &str = r#"
 far ip link set right arp off
 ip neigh flush dev left
-survey --scope "$1" --engine frames --no-grab >"$DIR/report" 2>"$DIR/first" && exit 1
-survey --scope "$1" --no-grab --ports 80 >"$DIR/report" 2>"$DIR/second"
+(survey --scope "$1" --engine frames --no-grab) >"$DIR/report" 2>"$DIR/first" && exit 1
+(survey --scope "$1" --no-grab --ports 80) >"$DIR/report" 2>"$DIR/second"
 "#;
 
 #[test]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use hinomi_model::{ServiceKey, Transport};
 
-use crate::sweep::{Ladder, Steps, SweepError, Targets, Walk};
+use crate::sweep::{Ladder, Logarithm, Steps, SweepError, Targets, Walk};
 
 /// A share of a job: several machines do one job without talking when each takes another part of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,28 @@ impl Leg {
         self.walk.ladder()
     }
 
+    /// For those who ask at which position a target is visited.
+    pub fn logarithm(&self) -> Logarithm {
+        Logarithm::new(self.walk)
+    }
+
+    /// The position among these, which are of one pass, at which a target is visited.
+    pub fn position_of(&self, key: ServiceKey, among: Range<u64>, logarithm: &Logarithm) -> Option<u64> {
+        let index = self.targets.index_of(key)?;
+        if among.is_empty() {
+            return None;
+        }
+        let start = self.step_of(among.start);
+        let step = logarithm.step_of(index, start..start + (among.end - among.start))?;
+        Some(among.start + (step - start))
+    }
+
+    /// The positions of a pass.
+    pub fn pass(&self, pass: u32) -> Range<u64> {
+        let start = self.first + u64::from(pass) * self.pass_len();
+        start..start + self.pass_len()
+    }
+
     /// The step of the walk that a position is.
     pub fn step_of(&self, position: u64) -> u64 {
         self.steps.start + position.saturating_sub(self.first) % self.pass_len().max(1)
@@ -180,13 +202,16 @@ mod tests {
             let mut seen = vec![0; 128];
             for number in 1..=of {
                 let leg = leg(first, seed, Share::new(number, of).expect("a share"), passes);
-                let ladder = leg.ladder();
+                let (ladder, logarithm) = (leg.ladder(), leg.logarithm());
                 let mut at = leg.positions().start;
                 for pass in 0..passes {
                     for (position, index) in leg.walk_from(at) {
                         prop_assert_eq!((position, leg.pass_of(position)), (at, pass));
                         prop_assert_eq!(ladder.at(leg.step_of(position)), index);
                         if let Some(index) = index {
+                            let key = leg.target(index).expect("a target");
+                            prop_assert_eq!(leg.position_of(key, leg.pass(pass), &logarithm), Some(position));
+                            prop_assert_eq!(leg.position_of(key, leg.pass(pass).start..position, &logarithm), None);
                             seen[usize::try_from(index).expect("small")] += 1;
                         }
                         at += 1;
