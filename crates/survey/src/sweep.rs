@@ -92,6 +92,7 @@ impl Targets {
     }
 
     /// The index over the number of addresses, and what is left.
+    #[inline]
     fn divided(&self, index: u64) -> (u64, u64) {
         let mut quotient = ((u128::from(index) * u128::from(self.reciprocal)) >> 64) as u64;
         let mut rest = index - quotient * self.addresses;
@@ -104,6 +105,7 @@ impl Targets {
     }
 
     /// The target of this number, counted from 0: all addresses for the first port, then all for the second.
+    #[inline]
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
         let (port, place) = self.divided(index);
         let port = usize::try_from(port).ok()?;

@@ -188,6 +188,7 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// Reads what a frame would do; none when it is anything but a SYN or a reset without data, or a whole datagram.
+#[inline]
 fn read(frame: &[u8], link: bool) -> Option<Asked<'_>> {
     let network = if link { frame.get(14..)? } else { frame };
     let version = network.first()? >> 4;
@@ -199,6 +200,7 @@ fn read(frame: &[u8], link: bool) -> Option<Asked<'_>> {
     }
 }
 
+#[inline]
 fn read_four(packet: &[u8]) -> Option<Asked<'_>> {
     let (header, rest): (&[u8; 20], _) = packet.split_first_chunk()?;
     let [first, _, long, short, _, _, fragment, offset, _, protocol, _, _, a, b, c, d, e, f, g, h] = *header;
@@ -229,6 +231,7 @@ fn read_six(packet: &[u8]) -> Option<Asked<'_>> {
 }
 
 /// The port of a TCP header that is a SYN or a reset and carries nothing.
+#[inline]
 fn tcp_port(segment: &[u8]) -> Option<u16> {
     let header: &[u8; 14] = segment.first_chunk()?;
     let [_, _, high, low, .., offset, flags] = *header;
@@ -256,3 +259,6 @@ fn sum(start: u32, bytes: &[u8]) -> u16 {
     let once = (sum & 0xffff) + (sum >> 16);
     u16::try_from((once & 0xffff) + (once >> 16)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

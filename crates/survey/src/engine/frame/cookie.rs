@@ -90,6 +90,7 @@ impl Cookie {
     }
 
     /// The mark of a probe to a port of an address, in a pass, that is to tell `number` back.
+    #[inline]
     pub(super) fn mark(&self, address: IpAddr, port: u16, pass: u16, number: u32) -> Mark {
         let hash = self.hash(address, port, pass);
         let [a, b, c, d, e, f, ..] = hash.to_le_bytes();

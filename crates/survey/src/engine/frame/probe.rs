@@ -97,6 +97,7 @@ impl Template {
 
     /// Writes a frame to the front of a slot; gives its length. None when the address is of the other family or the
     /// slot is too short.
+    #[inline]
     pub(super) fn write(&self, slot: &mut [u8], segment: &Segment) -> Option<usize> {
         match (self.source, segment.to) {
             (IpAddr::V4(_), IpAddr::V4(to)) if !segment.reset => self.write_syn(slot, to.octets(), segment),
@@ -239,6 +240,7 @@ impl Template {
         }
     }
 
+    #[inline]
     fn tcp_sum(&self, segment: &Segment, to_sum: u32) -> [u8; 2] {
         let constant = match segment.reset {
             false => self.syn_sum,
