@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::map::set_option;
+use crate::opener;
 
 /// Source ports held for as long as this lives.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Reservation {
     /// # Errors
     /// When no such run of ports is free.
     pub fn hold(address: IpAddr, first: u16, count: u16) -> io::Result<Self> {
-        Self::run(first, count, |port| silent(TcpListener::bind(SocketAddr::new(address, port))?.into()))
+        Self::run(first, count, |port| opener::hold(Held::Tcp, address, port))
     }
 
     /// The same with UDP ports.
@@ -41,7 +42,7 @@ impl Reservation {
     /// # Errors
     /// When no such run of ports is free.
     pub fn hold_datagrams(address: IpAddr, first: u16, count: u16) -> io::Result<Self> {
-        Self::run(first, count, |port| silent(UdpSocket::bind(SocketAddr::new(address, port))?.into()))
+        Self::run(first, count, |port| opener::hold(Held::Udp, address, port))
     }
 
     fn run(first: u16, count: u16, hold: impl Fn(u16) -> io::Result<OwnedFd>) -> io::Result<Self> {
@@ -75,8 +76,20 @@ impl Reservation {
     }
 }
 
-/// A socket that drops whatever arrives.
-fn silent(socket: OwnedFd) -> io::Result<OwnedFd> {
+/// Over what a port is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Tcp,
+    Udp,
+}
+
+/// A socket that has this port and drops whatever arrives. The filter needs CAP_NET_ADMIN.
+pub(crate) fn silent(held: Held, address: IpAddr, port: u16) -> io::Result<OwnedFd> {
+    let place = SocketAddr::new(address, port);
+    let socket: OwnedFd = match held {
+        Held::Tcp => TcpListener::bind(place)?.into(),
+        Held::Udp => UdpSocket::bind(place)?.into(),
+    };
     let mut nothing = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
     let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
     set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;

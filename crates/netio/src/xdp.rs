@@ -5,7 +5,7 @@
 //! changes a few bytes. Kernel documentation: `networking/af_xdp`.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,6 +13,7 @@ use libc::{SOL_XDP, xdp_mmap_offsets, xdp_ring_offset};
 
 use crate::interface::Interface;
 use crate::map::{Mapping, checked, set_option};
+use crate::opener;
 use crate::transmit::{FRAME_BYTES, Sent};
 
 /// Frames in flight, at most; a power of two. Few enough to stay in the cache.
@@ -86,10 +87,7 @@ pub(crate) struct XdpSender {
 
 impl XdpSender {
     pub(crate) fn open(interface: &Interface, queue: u32, zero_copy: bool) -> io::Result<Self> {
-        // SAFETY: creates a descriptor; no memory is involved.
-        let socket = checked(unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
-        // SAFETY: just created and owned by nobody else.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let socket = opener::socket(opener::Kind::Xdp)?;
         let frame_count = usize::try_from(FRAMES).map_err(|_| odd())?;
         let frames = Mapping::anonymous(frame_count * CHUNK_BYTES)?;
         register(&socket, &frames)?;

@@ -73,6 +73,9 @@ pub(crate) async fn run_plan(common: &Common, plan: Plan) -> Result<()> {
         output::clean_line(&plan.survey.door.scope().authority.organisation, 80),
         plan.survey.door.authorised().signer(),
     ));
+    // The engine has its sockets; nobody needs another.
+    #[cfg(target_os = "linux")]
+    hinomi_survey::opener::seal();
     let (stop_sender, stop) = watch::channel(false);
     let told_to_stop = until_told_to_stop();
     tokio::spawn(async move {
