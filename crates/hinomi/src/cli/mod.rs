@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. One file a command.
 
 mod campaign;
+mod candidates;
 mod export;
 mod flow;
 mod host;
@@ -73,6 +74,8 @@ enum Command {
     Scope(scope::Verb),
     /// Survey an authorised range.
     Survey(survey::Options),
+    /// Addresses worth asking in large ranges of IPv6: from hitlists, names, the lake, and patterns.
+    Candidates(candidates::Options),
     /// Campaigns: plan, run, pause, and prove what was sent.
     #[command(subcommand)]
     Campaign(campaign::Verb),
@@ -115,6 +118,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         None => block_on(demo::run(&common, &arguments.rules, arguments.flows_until)),
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
+        Some(Command::Candidates(options)) => block_on(candidates::run(&common, options)),
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),

@@ -34,6 +34,7 @@ use self::test::{Inquiry, Later, draw, is_aliased};
 use super::inside::Inside;
 use crate::campaign::{Progress, Survey};
 use crate::engine::{ConnectEngine, Passed, Tidings};
+use crate::sweep::List;
 
 pub use prefixes::AliasedPrefixes;
 pub use test::{ENOUGH, MAX_ASKED};
@@ -60,6 +61,11 @@ const LIKELY: [(Transport, u16); 10] = [
 
 /// Ports that are asked.
 const MAX_PORTS: usize = 2;
+
+/// How many prefixes a campaign tests before it visits this list.
+pub fn tests_before(list: &List, scope: &Scope, seed: u64) -> u64 {
+    Prelude::of(list.iter(), scope, seed).map_or(0, |prelude| prelude.len())
+}
 
 /// The tests before a list. See the module.
 #[derive(Debug)]

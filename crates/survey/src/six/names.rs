@@ -111,17 +111,15 @@ fn is_name(text: &str) -> bool {
     text.len() <= MAX_NAME_CHARACTERS && text.contains('.') && text.split('.').all(label)
 }
 
-/// Asks for all of them; `each` is called with the addresses of a name as they come.
-pub async fn look_up(names: Names, lookups: &Lookups, mut each: impl FnMut(&str, &[IpAddr])) -> Answers {
+/// Asks for all of them; `each` is called for every name with how many were asked until then, and its addresses.
+pub async fn look_up(names: Names, lookups: &Lookups, mut each: impl FnMut(u64, &[IpAddr])) -> Answers {
     let (sender, mut answers) = mpsc::channel(lookups.at_once.max(1));
     let asking = tokio::spawn(ask_all(names.names, lookups.clone(), sender));
     let mut told = Answers::default();
-    while let Some((name, outcome)) = answers.recv().await {
+    while let Some(outcome) = answers.recv().await {
         told.take(&outcome);
         let taken = outcome.addresses.get(..MAX_ADDRESSES).unwrap_or(&outcome.addresses);
-        if !taken.is_empty() {
-            each(&name, taken);
-        }
+        each(told.names, taken);
     }
     // The channel ended, so it has.
     let _ = asking.await;
@@ -148,7 +146,7 @@ struct Outcome {
     problem: Option<String>,
 }
 
-async fn ask_all(names: Vec<String>, lookups: Lookups, answers: mpsc::Sender<(String, Outcome)>) {
+async fn ask_all(names: Vec<String>, lookups: Lookups, answers: mpsc::Sender<Outcome>) {
     let slots = Arc::new(Semaphore::new(lookups.at_once.max(1)));
     let questions = if lookups.four { 2 } else { 1 };
     let mut turn = tokio::time::interval(Duration::from_secs(questions) / lookups.per_second.max(1));
@@ -163,7 +161,7 @@ async fn ask_all(names: Vec<String>, lookups: Lookups, answers: mpsc::Sender<(St
         tokio::task::spawn_blocking(move || {
             let outcome = ask(&resolver, &name, questions > 1);
             // Nobody listens only when the whole run was given up.
-            let _ = answers.blocking_send((name, outcome));
+            let _ = answers.blocking_send(outcome);
             drop(slot);
         });
     }
