@@ -20,6 +20,7 @@ use hinomi_survey::six::alias::AliasedPrefixes;
 use hinomi_survey::six::hitlist::{self, Listing};
 use hinomi_survey::six::names::{Answers, Lookups, Names, look_up};
 use hinomi_survey::six::pattern::Model;
+use hinomi_survey::six::reverse::{self, Walked};
 use hinomi_survey::six::{Candidate, Candidates, Given, Inside, Source};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use ipnet::{IpNet, Ipv6Net};
@@ -40,8 +41,11 @@ pub(crate) struct Options {
     /// File of names, one a line, whose addresses the resolver is asked for; - reads stdin; may be repeated.
     #[arg(long = "names", value_name = "FILE")]
     names: Vec<PathBuf>,
+    /// Prefix of IPv6 whose reverse zone is walked for addresses that have a name; may be repeated.
+    #[arg(long = "reverse", value_name = "PREFIX")]
+    reverse: Vec<Ipv6Net>,
     /// The name server to ask [default: that of /etc/resolv.conf].
-    #[arg(long, value_name = "ADDRESS:PORT", requires = "names")]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     resolver: Option<SocketAddr>,
     /// Questions to the resolver, a second.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -68,6 +72,7 @@ const AT_ONCE: usize = 32;
 struct Heard {
     hitlists: Vec<(String, Listing)>,
     names: Option<Answers>,
+    reverse: Option<Walked>,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
@@ -91,6 +96,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     }
     if !options.names.is_empty() {
         told.names = Some(ask(&options, &mut candidates).await?);
+    }
+    if !options.reverse.is_empty() {
+        told.reverse = Some(walk_zones(&options, &mut candidates).await);
     }
     guess(&options, authorised.scope(), &opt_out, &aliased, &mut candidates);
     show(common, &candidates, &told)
@@ -176,12 +184,7 @@ async fn ask(options: &Options, candidates: &mut Candidates) -> Result<Answers> 
             output::talk(&format!("{count} {what} and were left out"));
         }
     }
-    let lookups = Lookups {
-        resolver: options.resolver.map_or_else(Resolver::of_system, Resolver::at),
-        at_once: AT_ONCE,
-        per_second: options.names_per_second,
-        four: candidates.inside().has_four(),
-    };
+    let lookups = lookups(options, candidates);
     let bar = ProgressBar::with_draw_target(Some(names.len() as u64), ProgressDrawTarget::stderr());
     bar.enable_steady_tick(Duration::from_millis(200));
     let answers = look_up(names, &lookups, |progress, addresses| {
@@ -193,6 +196,28 @@ async fn ask(options: &Options, candidates: &mut Candidates) -> Result<Answers> 
     let answers = answers.await;
     bar.finish_and_clear();
     Ok(answers)
+}
+
+fn lookups(options: &Options, candidates: &Candidates) -> Lookups {
+    Lookups {
+        resolver: options.resolver.map_or_else(Resolver::of_system, Resolver::at),
+        at_once: AT_ONCE,
+        per_second: options.names_per_second,
+        four: candidates.inside().has_four(),
+    }
+}
+
+async fn walk_zones(options: &Options, candidates: &mut Candidates) -> Walked {
+    let lookups = lookups(options, candidates);
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let walked = reverse::walk(&options.reverse, &lookups, |questions, address| {
+        bar.set_position(questions);
+        candidates.give(address, Source::Reverse);
+    });
+    let walked = walked.await;
+    bar.finish_and_clear();
+    walked
 }
 
 /// Guesses where neither somebody opted out nor everything answers.
@@ -223,7 +248,7 @@ fn show(common: &Common, candidates: &Candidates, told: &Heard) -> Result<()> {
     }
     if common.json {
         let hitlists: Vec<_> = told.hitlists.iter().map(|(file, read)| json!({ "file": file, "read": read })).collect();
-        let summary = json!({ "sources": candidates.tallies(), "hitlists": hitlists, "names": told.names });
+        let summary = json!({ "sources": candidates.tallies(), "hitlists": hitlists, "names": told.names, "reverse": told.reverse });
         writeln!(out, "{}", json!({ "summary": summary }))?;
     }
     out.flush()?;
@@ -250,6 +275,18 @@ fn talk(candidates: &Candidates, told: &Heard) {
             format!("{} names: {} lead somewhere, {} not answered{why}", names.names, names.found, names.unanswered);
         output::talk(&output::clean_line(&text, 300));
     }
+    if let Some(names) = told.names.as_ref().filter(|names| names.given_up) {
+        output::talk(&format!("given up after {} names: the resolver does not answer", names.names));
+    }
+    if let Some(walked) = &told.reverse {
+        let why = walked.first_problem.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+        let more = if walked.cut_short { "; there was more than is asked in one walk" } else { "" };
+        let text = format!(
+            "reverse zones: {} names found with {} questions, {} not answered{why}, {} branches with made-up names{more}",
+            walked.found, walked.questions, walked.unanswered, walked.made_up
+        );
+        output::talk(&output::clean_line(&text, 300));
+    }
     for (source, tally) in candidates.tallies() {
         output::talk(&format!(
             "{source}: {} candidates; {} outside the scope, {} repeated, {} in aliased prefixes, {} beyond the limit",
@@ -258,7 +295,7 @@ fn talk(candidates: &Candidates, told: &Heard) {
     }
     if candidates.list().is_empty() {
         output::talk(
-            "no candidate: name sources with --hitlist, --names or --from-lake; --patterns guesses from what they give",
+            "no candidate: name sources with --hitlist, --names, --reverse or --from-lake; --patterns guesses from what they give",
         );
     }
 }

@@ -28,10 +28,14 @@ dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --port
     --host-record=www.six.test,fd00:a:0:2::80 --host-record=both.six.test,fd00:a:0:2::9,10.9.9.9 \
     --host-record=far.six.test,fd00:b::1 --cname=alias.six.test,www.six.test --local=/test/ &
 until ss -Hlun | grep -q :5300; do kill -0 $!; done
+nsd -d -c "$DIR/nsd.conf" >"$DIR/zone" 2>&1 &
+until ss -Hlun | grep -q :5301; do kill -0 $!; done
 candidates() { "$HINOMI" candidates --scope "$SCOPE" --state "$STATE" "$@"; }
 candidates --hitlist "$DIR/hitlist" --names "$DIR/names" --resolver 127.0.0.1:5300 --patterns 40 >"$DIR/list" 2>"$DIR/said"
 "$HINOMI" survey --scope "$SCOPE" --state "$STATE" --targets - --no-grab --json <"$DIR/list" >"$DIR/report" 2>"$DIR/talk"
 candidates --from-lake --hitlist "$DIR/hitlist" --patterns 40 --json >"$DIR/again"
+candidates --reverse fd00:a:0:2::/64 --reverse fd00:a:0:4::/64 --resolver 127.0.0.1:5301 --names-per-second 10000 \
+    --json >"$DIR/reverse"
 candidates --from-lake --hitlist "$DIR/hitlist" --with-aliased --json >"$DIR/with"
 "$HINOMI" campaign status --state "$STATE" --json >"$DIR/status"
 "#;
@@ -52,14 +56,15 @@ fn possible() -> bool {
         found.is_ok_and(|output| output.status.success())
     });
     let tried = Command::new("unshare").args(NAMESPACE).args(["ip", "link", "set", "lo", "up"]).output();
-    found && !daemons::missing("dnsmasq") && tried.is_ok_and(|output| output.status.success())
+    let servers = ["dnsmasq", "nsd"].into_iter().all(|server| !daemons::missing(server));
+    found && servers && tried.is_ok_and(|output| output.status.success())
 }
 
 #[test]
 fn lists_are_gathered_surveyed_and_gathered_better() {
     if !possible() {
         stand_aside(
-            "needs ip, ss, python3, dnsmasq (Debian package dnsmasq-base), and root to make a network namespace",
+            "needs ip, ss, python3, dnsmasq (Debian package dnsmasq-base), nsd, and root to make a network namespace",
         );
         return;
     }
@@ -71,6 +76,7 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     std::fs::write(here.path("hitlist"), format!("{whole}{hosts}{others}")).expect("written");
     let names = "www.six.test\nalias.six.test # the same\nboth.six.test\nfar.six.test\nnone.six.test\nno name\n";
     std::fs::write(here.path("names"), names).expect("written");
+    reverse_zone(&here);
     let mut command = Command::new("unshare");
     command.args(NAMESPACE).args(["sh", "-c", WITHIN]).env("HINOMI", HINOMI).env("SERVER", SERVER);
     command.env("STATE", here.state()).env("DIR", here.path("")).env("SCOPE", scope);
@@ -112,6 +118,16 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     let status: Value = serde_json::from_str(&read("status")).expect("a status");
     assert_eq!(status[0]["aliased"], serde_json::json!(["fd00:a:0:1::/64"]));
 
+    // Those with a name, and none of the network in which every address has one.
+    let reverse: Vec<Value> =
+        read("reverse").lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    let walked = &reverse.last().expect("a summary")["summary"]["reverse"];
+    let mut named: Vec<_> = reverse.iter().filter_map(|line| line["address"].as_str()).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["fd00:a:0:2::80", "fd00:a:0:2::9"], "{walked}");
+    assert_eq!((&walked["made_up"], &walked["unanswered"]), (&1.into(), &0.into()), "{walked}");
+    assert!(walked["questions"].as_u64().expect("a count") < 1_000, "{walked}");
+
     // The next list knows what the survey found: hosts from the lake, and one address of the network that is whole.
     let lines = |name: &str| -> Vec<Value> {
         read(name).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
@@ -125,6 +141,22 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     };
     assert_eq!((in_whole(&again), in_whole(&lines("with"))), (1, 60));
     assert_eq!(summary["lake"]["taken"], 5, "those that the hitlist does not name: {summary}");
+}
+
+/// The reverse zone of fd00:a::/48, as `nsd` serves it: two names in one network, and a name for every address of another.
+fn reverse_zone(here: &Installation) {
+    let (folder, zone) = (here.path("").display().to_string(), "0.0.0.0.a.0.0.0.0.0.d.f.ip6.arpa");
+    let name = |ending: &str| format!("{ending}.0.0.0.0.0.0.0.0.0.0.0.0.0.0.2.0.0.0 PTR www.six.test.\n");
+    let names = [name("0.8"), name("9.0")].concat();
+    let text = format!(
+        "$ORIGIN {zone}.\n$TTL 60\n@ SOA ns.six.test. t.six.test. 1 60 60 60 60\n@ NS ns.six.test.\n{names}*.4.0.0.0 PTR made.six.test.\n"
+    );
+    let server = format!(
+        "server:\n ip-address: 127.0.0.1@5301\n username: \"\"\n zonesdir: \"{folder}\"\n pidfile: \"\"\n zonelistfile: \"{folder}/zone.list\"\n xfrdfile: \"\"\n database: \"\"\nremote-control:\n control-enable: no\n"
+    );
+    let served = format!("zone:\n name: \"{zone}\"\n zonefile: \"reverse.zone\"\n");
+    std::fs::write(here.path("reverse.zone"), text).expect("written");
+    std::fs::write(here.path("nsd.conf"), server + &served).expect("written");
 }
 
 /// A scope of fd00:a::/48 but for one network, signed by a key that is trusted for all ranges.

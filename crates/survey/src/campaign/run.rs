@@ -328,6 +328,7 @@ impl Survey {
         let metrics = self.door.metrics();
         if settled && !was_settled {
             metrics.reasons("crowded prefix of IPv6: one too many to be tested", prelude.left_out());
+            metrics.reasons("aliased prefix: one too many to be remembered", prelude.forgotten());
         }
         if settled && !was_settled && aliased > 0 {
             let shunned = campaign.shunned();

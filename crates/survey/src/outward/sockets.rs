@@ -81,6 +81,14 @@ impl Resolver {
         self.ask(name, kind, |response, _| response.addresses())
     }
 
+    /// Whether there is such a name or one below it, and whether it has records of a kind.
+    ///
+    /// # Errors
+    /// When no server answers, with the reason.
+    pub(crate) fn exists(&self, name: &str, kind: u16) -> Result<(bool, bool), String> {
+        self.ask(name, kind, |response, _| (response.code == 0, response.has(kind)))
+    }
+
     /// Asks one server after the other for records of a type.
     fn ask<T>(&self, name: &str, kind: u16, read: impl Fn(&dns::Response<'_>, &[u8]) -> T) -> Result<T, String> {
         let mut why = "no resolver is known".to_owned();

@@ -20,7 +20,10 @@ mod crowd;
 mod prefixes;
 mod test;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hinomi_model::scope::Scope;
@@ -30,7 +33,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::crowd::{Suspect, suspects};
-use self::test::{Inquiry, Later, draw, is_aliased};
+use self::test::{Inquiry, Later, PARTS, draw, is_aliased};
 use super::inside::Inside;
 use crate::campaign::{Progress, Survey};
 use crate::engine::{ConnectEngine, Passed, Tidings};
@@ -42,8 +45,11 @@ pub use test::{ENOUGH, MAX_ASKED};
 /// The most aliased prefixes that a campaign remembers; of further ones all addresses are visited.
 pub const MAX_ALIASED: usize = 4_096;
 
-/// Prefixes that are tested at the same time.
+/// Prefixes that are tested at the same time, if so many connections may be open.
 const AT_ONCE: usize = 32;
+
+/// Hosts that nobody is connected to are forgotten after so many prefixes.
+const SWEEP_EVERY: u64 = 64;
 
 /// Ports at which one machine for many addresses is likeliest to be open.
 const LIKELY: [(Transport, u16); 10] = [
@@ -75,7 +81,10 @@ pub(crate) struct Prelude {
     ports: Vec<(Transport, u16)>,
     inside: Inside,
     seed: u64,
-    found: Mutex<Vec<Ipv6Net>>,
+    /// What was found, each with the address of the list that stands for it.
+    found: Mutex<AliasedPrefixes>,
+    /// Aliased prefixes beyond what is remembered.
+    forgotten: AtomicU64,
     settled: Arc<OnceLock<AliasedPrefixes>>,
 }
 
@@ -95,7 +104,8 @@ impl Prelude {
             return None;
         }
         let ports = likeliest(&asked);
-        Some(Self { suspects, left_out, ports, inside, seed, found: Mutex::default(), settled: Arc::default() })
+        let (found, forgotten, settled) = (Mutex::default(), AtomicU64::default(), Arc::default());
+        Some(Self { suspects, left_out, ports, inside, seed, found, forgotten, settled })
     }
 
     /// How many prefixes are tested; so many positions it has.
@@ -108,6 +118,11 @@ impl Prelude {
         self.left_out
     }
 
+    /// Aliased prefixes that are not remembered: their addresses are visited.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Relaxed)
+    }
+
     /// What the legs behind it leave out, once all is settled.
     pub(crate) fn shunned(&self) -> Arc<OnceLock<AliasedPrefixes>> {
         Arc::clone(&self.settled)
@@ -115,12 +130,16 @@ impl Prelude {
 
     /// The aliased prefixes that were found until now, sorted, the widest only.
     pub(crate) fn aliased(&self) -> Vec<Ipv6Net> {
-        self.verdicts().iter().collect()
+        self.lock().iter().collect()
     }
 
     /// Takes up what an earlier run found.
     pub(crate) fn remember(&self, aliased: Vec<Ipv6Net>) {
-        self.lock().extend(aliased.into_iter().take(MAX_ALIASED));
+        let aliased: HashSet<Ipv6Net> = aliased.into_iter().take(MAX_ALIASED).collect();
+        let mut found = self.lock();
+        for suspect in self.suspects.iter().filter(|suspect| aliased.contains(&suspect.prefix)) {
+            found.add(suspect.prefix, Some(suspect.representative));
+        }
     }
 
     /// Tests what is not done; true when nothing is left to test. `tidings` hears of every prefix that is settled.
@@ -131,10 +150,15 @@ impl Prelude {
         tidings: &mpsc::Sender<Tidings>,
         stop: &watch::Receiver<bool>,
     ) -> bool {
-        let (slots, mut tests) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+        let at_once = (survey.config.concurrency / PARTS).clamp(1, AT_ONCE);
+        let (slots, mut tests) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
         let engine = Arc::new(ConnectEngine::asking_once(&survey.door, &survey.pace, &survey.config));
         let mut complete = true;
         for (position, suspect) in (0..).zip(&self.suspects).filter(|(position, _)| !done.contains(*position)) {
+            while tests.try_join_next().is_some_and(|test| ended(test, &mut complete)) {}
+            if position % SWEEP_EVERY == 0 {
+                survey.pace.sweep();
+            }
             let open = engine.is_open_or_waits(stop.clone()).await && !tidings.is_closed();
             let slot = if open { Arc::clone(&slots).acquire_owned().await.ok() } else { None };
             let Some(slot) = slot else {
@@ -151,46 +175,40 @@ impl Prelude {
             });
         }
         while let Some(test) = tests.join_next().await {
-            complete &= test.unwrap_or(false);
+            ended(test, &mut complete);
         }
         if complete {
             // Set before only where this run began with everything settled.
-            let _ = self.settled.set(self.verdicts());
+            let _ = self.settled.set(self.lock().clone());
         }
         complete
     }
 
     /// Settles one prefix; what is found is noted before anybody is told.
     async fn test(&self, suspect: &Suspect, inquiry: &Inquiry) -> Result<(), Later> {
-        if self.verdicts().cover(suspect.prefix) {
+        if self.lock().cover(suspect.prefix) {
             return Ok(());
         }
         let addresses = draw(suspect.prefix, &self.inside, self.seed);
         if is_aliased(&addresses, &self.ports, inquiry).await? {
             let mut found = self.lock();
-            if found.len() < MAX_ALIASED {
-                found.push(suspect.prefix);
+            match found.len() < MAX_ALIASED {
+                true => found.add(suspect.prefix, Some(suspect.representative)),
+                false => drop(self.forgotten.fetch_add(1, Relaxed)),
             }
         }
         Ok(())
     }
 
-    /// What was found, with the address of the list that stands for each.
-    fn verdicts(&self) -> AliasedPrefixes {
-        let mut verdicts = AliasedPrefixes::default();
-        let found = self.lock().clone();
-        if found.is_empty() {
-            return verdicts;
-        }
-        for suspect in self.suspects.iter().filter(|suspect| found.contains(&suspect.prefix)) {
-            verdicts.add(suspect.prefix, Some(suspect.representative));
-        }
-        verdicts
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Ipv6Net>> {
+    fn lock(&self) -> MutexGuard<'_, AliasedPrefixes> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Notes whether a test settled its prefix; true, so that others are looked at.
+fn ended(test: Result<bool, tokio::task::JoinError>, complete: &mut bool) -> bool {
+    *complete &= test.unwrap_or(false);
+    true
 }
 
 /// Whether a leg leaves this address out.

@@ -20,6 +20,8 @@ pub enum Source {
     Lake,
     /// A name leads to it.
     Name,
+    /// It has a name.
+    Reverse,
     /// Guessed: an ending that people like, in a network that is in use (RFC 7707).
     Usual,
     /// Guessed: made like the known ones are.
@@ -33,6 +35,7 @@ impl Source {
             Self::Hitlist => "hitlist",
             Self::Lake => "lake",
             Self::Name => "name",
+            Self::Reverse => "reverse",
             Self::Usual => "usual",
             Self::Pattern => "pattern",
         }

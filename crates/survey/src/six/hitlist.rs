@@ -93,6 +93,7 @@ impl Listing {
 
 fn addresses_of(word: &str) -> Result<impl Iterator<Item = IpAddr> + use<>, Problem> {
     let unreadable = |error: hinomi_model::address::AddressError| Problem::Unreadable(error.to_string());
+    let word = word.trim_matches('"');
     let bare = word.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(word, |(inside, _)| inside);
     let (first, last) = match bare.contains('/') {
         true => bounds(parse_prefix(bare).map_err(unreadable)?),
@@ -118,11 +119,12 @@ mod tests {
     #[test]
     fn what_people_write_is_read() {
         let text = "\u{feff}fd00::1\n# a remark\n\n  FD00:0:0::2\t# its remark\r\nfd00::3,2026-11-01,seen\n[fd00::4]:80\n\
-                    fd00::a:0/127\n::ffff:192.0.2.7\n192.0.2.8 hitlist";
+                    fd00::a:0/127\n::ffff:192.0.2.7\n192.0.2.8 hitlist\n\"fd00::9\",\"x\"";
         let (addresses, read) = taken(text.as_bytes());
-        let wanted = ["fd00::1", "fd00::2", "fd00::3", "fd00::4", "fd00::a:0", "fd00::a:1", "192.0.2.7", "192.0.2.8"];
+        let wanted =
+            ["fd00::1", "fd00::2", "fd00::3", "fd00::4", "fd00::a:0", "fd00::a:1", "192.0.2.7", "192.0.2.8", "fd00::9"];
         assert_eq!(addresses, wanted);
-        assert_eq!((read.lines, read.addresses, read.unreadable), (9, 8, 0));
+        assert_eq!((read.lines, read.addresses, read.unreadable), (10, 9, 0));
     }
 
     #[test]

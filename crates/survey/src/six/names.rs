@@ -24,6 +24,9 @@ pub const MAX_NAMES: usize = 1_000_000;
 /// The most addresses that are taken of one name.
 pub const MAX_ADDRESSES: usize = 64;
 
+/// So many names in a row without an answer, and the rest is given up: the resolver is not there.
+const MAX_IN_VAIN: u32 = 256;
+
 /// Longest name (RFC 1035, section 2.3.4).
 const MAX_NAME_CHARACTERS: usize = 253;
 
@@ -51,6 +54,8 @@ pub struct Answers {
     pub unanswered: u64,
     /// Addresses beyond [`MAX_ADDRESSES`] of a name.
     pub left_out: u64,
+    /// Whether the rest was given up because nothing was answered.
+    pub given_up: bool,
     /// Why the first question was not answered.
     pub first_problem: Option<String>,
 }
@@ -115,13 +120,19 @@ fn is_name(text: &str) -> bool {
 pub async fn look_up(names: Names, lookups: &Lookups, mut each: impl FnMut(u64, &[IpAddr])) -> Answers {
     let (sender, mut answers) = mpsc::channel(lookups.at_once.max(1));
     let asking = tokio::spawn(ask_all(names.names, lookups.clone(), sender));
-    let mut told = Answers::default();
+    let (mut told, mut in_vain) = (Answers::default(), 0);
     while let Some(outcome) = answers.recv().await {
         told.take(&outcome);
         let taken = outcome.addresses.get(..MAX_ADDRESSES).unwrap_or(&outcome.addresses);
         each(told.names, taken);
+        in_vain = if outcome.problem.is_some() { in_vain + 1 } else { 0 };
+        if in_vain >= MAX_IN_VAIN {
+            told.given_up = true;
+            break;
+        }
     }
-    // The channel ended, so it has.
+    // Nobody listens any more: it ends at its next name.
+    drop(answers);
     let _ = asking.await;
     told
 }

@@ -16,7 +16,7 @@ use super::super::inside::Inside;
 use crate::engine::{ConnectEngine, Discovery};
 
 /// Parts of a prefix, each asked at one address.
-const PARTS: usize = 16;
+pub(super) const PARTS: usize = 16;
 
 /// So many parts must lie in the scope.
 pub const ENOUGH: usize = 12;
