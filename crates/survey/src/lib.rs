@@ -15,6 +15,7 @@
 //! - [`outward`] clears scopes of public addresses: page, contact and reverse names must answer first.
 //! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
 //! - [`six`] finds IPv6 addresses worth asking, and prefixes in which every address answers.
+//! - [`predict`] says where to look next, and what is due again.
 //!
 //! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
 
@@ -28,6 +29,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod outward;
 pub mod pace;
+pub mod predict;
 pub mod scope;
 pub mod six;
 pub mod sweep;

@@ -2,7 +2,7 @@
 
 mod ledger;
 mod page;
-mod status;
+pub(crate) mod status;
 mod told;
 
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::Common;
 use super::outward::Outward;
+use super::predict::{Percent, Wish};
 use super::rules::Folders;
 use super::survey::{self, Choice, config, run_plan, wanted_ports};
 use super::targets::{TargetFile, permitted};
@@ -68,6 +69,15 @@ pub(crate) struct New {
     udp_ports: Option<PortSet>,
     #[command(flatten)]
     targets: TargetFile,
+    /// Visit the so many likeliest targets, as `hinomi predict` ranks them.
+    #[arg(long, value_name = "N", conflicts_with_all = ["targets", "ports", "udp_ports"])]
+    next: Option<usize>,
+    /// With --next: which share of them is drawn at random.
+    #[arg(long, value_name = "SHARE", requires = "next", default_value_t = Percent::USUAL)]
+    explore: Percent,
+    /// With --next: the known services that are due again, instead of likely ones.
+    #[arg(long, requires = "next")]
+    due: bool,
     /// Name of the campaign [default: the scope's name and a number].
     #[arg(long, value_name = "ID")]
     name: Option<CampaignId>,
@@ -105,7 +115,14 @@ fn plan(common: &Common, new: &New) -> Result<()> {
     let shelf = Shelf::of(&state);
     let (authorised, signed) = super::scope::load_signed(common, &new.scope)?;
     let ports = wanted_ports(new.ports.as_ref(), new.udp_ports.as_ref());
-    let list = new.targets.read(authorised.scope(), ports.as_deref())?;
+    let (list, random) = match new.next {
+        Some(limit) => {
+            let wish = Wish { limit, explore: new.explore, due: new.due, seed: new.seed };
+            let next = super::predict::next(&state, authorised.scope(), wish)?;
+            (Some(next.list), next.random)
+        }
+        None => (new.targets.read(authorised.scope(), ports.as_deref())?, None),
+    };
     let forecast = reckon(&state, &authorised, ports, list.as_ref())?;
     let name = match &new.name {
         Some(name) => name.clone(),
@@ -117,6 +134,7 @@ fn plan(common: &Common, new: &New) -> Result<()> {
         Some(list) => file.targets = Some(shelf.keep_list(list)?),
         None => (file.tcp_ports, file.udp_ports) = (new.ports.clone(), new.udp_ports.clone()),
     }
+    file.explored = random.filter(|random| !random.is_empty()).map(|random| shelf.keep_list(&random)).transpose()?;
     shelf.add_plan(&file)?;
     told::show(common, &file.campaign, &authorised, &forecast)?;
     let tested = list.as_ref().map_or(0, |list| tests_before(list, authorised.scope(), new.seed));

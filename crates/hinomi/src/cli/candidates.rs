@@ -5,15 +5,14 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hinomi_model::scope::Scope;
-use hinomi_model::{Clock, SystemClock};
-use hinomi_share::Format;
+use hinomi_model::{Clock, Service, SystemClock};
 use hinomi_survey::Told;
 use hinomi_survey::outward::Resolver;
 use hinomi_survey::six::alias::AliasedPrefixes;
@@ -129,49 +128,16 @@ fn known_aliased(state: &State) -> Result<Vec<Ipv6Net>> {
     Ok(aliased)
 }
 
-/// Gives the addresses of services that are no pretence. They come as lines of CSV, the address first.
+/// Gives the addresses of services that are no pretence.
 fn take_from_lake(state: &State, query: &str, candidates: &mut Candidates) -> Result<()> {
     ensure!(state.dir().join("tables").exists(), "--from-lake: nothing is stored in {}", state.dir().display());
-    let give = |address| {
-        candidates.give(address, Source::Lake);
+    let real =
+        if query.is_empty() { "NOT has:pseudo".to_owned() } else { format!("({query}) NOT has:pseudo") };
+    let mut give = |service: Service| {
+        candidates.give(service.key.address, Source::Lake);
     };
-    let mut lines = Lines { line: Vec::new(), each: give };
-    let real = if query.is_empty() { "NOT has:pseudo".to_owned() } else { format!("({query}) NOT has:pseudo") };
-    state.reader()?.export(&real, Format::Csv, SystemClock.now(), &mut lines).context("--from-lake")?;
+    state.reader()?.each_service(&real, SystemClock.now(), &mut give).context("--from-lake")?;
     Ok(())
-}
-
-/// Reads the first cell of each line that is written to it.
-struct Lines<F> {
-    line: Vec<u8>,
-    each: F,
-}
-
-/// An address is shorter.
-const MAX_CELL_BYTES: usize = 64;
-
-impl<F: FnMut(IpAddr)> Write for Lines<F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for byte in bytes {
-            match byte {
-                b'\n' => {
-                    let line = String::from_utf8_lossy(&self.line);
-                    // The heading is no address.
-                    if let Some(Ok(address)) = line.split(',').next().map(str::parse) {
-                        (self.each)(address);
-                    }
-                    self.line.clear();
-                }
-                _ if self.line.len() < MAX_CELL_BYTES => self.line.push(*byte),
-                _ => {}
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn ask(options: &Options, candidates: &mut Candidates) -> Result<Answers> {

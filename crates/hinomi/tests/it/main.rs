@@ -31,6 +31,7 @@ mod flow;
 mod imports;
 mod interface;
 mod newcomer;
+mod next;
 mod nodes;
 mod outward;
 #[cfg(unix)]

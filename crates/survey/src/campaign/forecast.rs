@@ -222,6 +222,16 @@ struct Sums {
     host: Packets,
 }
 
+/// The addresses that scope and opt-out list leave.
+pub(crate) fn left_of(scope: &Scope, opt_out: &[IpNet]) -> Spans {
+    addresses(scope, opt_out).1
+}
+
+/// Whether the scope lets anything be sent to this port.
+pub(crate) fn sends_at(scope: &Scope, port: (Transport, u16), config: &Config) -> bool {
+    of_port(scope, port, config).is_some()
+}
+
 /// Engines of frames ask hosts that are known to answer again and again, a twentieth of what they send at most.
 const fn with_canaries(packets: Packets) -> Packets {
     Packets { most: packets.most.saturating_add(packets.most / 20), ..packets }
@@ -287,7 +297,7 @@ fn addresses(scope: &Scope, opt_out: &[IpNet]) -> (Addresses, Spans) {
 
 /// Sets of addresses: disjoint runs, rising, with the number after the last; IPv6 apart from IPv4.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Spans(Vec<(bool, u128, u128)>);
+pub(crate) struct Spans(Vec<(bool, u128, u128)>);
 
 impl Spans {
     fn of(prefixes: &[IpNet]) -> Self {
@@ -337,14 +347,27 @@ impl Spans {
         Self(left)
     }
 
+    /// The runs.
+    pub(crate) fn runs(&self) -> &[(bool, u128, u128)] {
+        &self.0
+    }
+
+    /// How many of the addresses from this one to before that one are in them.
+    pub(crate) fn count_in(&self, is_v6: bool, from: u128, to: u128) -> u64 {
+        let first = self.0.partition_point(|(of_v6, _, end)| (*of_v6, *end) <= (is_v6, from));
+        let runs = self.0.iter().skip(first).take_while(|(of_v6, start, _)| *of_v6 == is_v6 && *start < to);
+        let sum = runs.fold(0_u128, |sum, (_, start, end)| sum.saturating_add(*end.min(&to) - *start.max(&from)));
+        u64::try_from(sum).unwrap_or(u64::MAX)
+    }
+
     /// Whether an address, as its number, is in them.
-    fn hold(&self, is_v6: bool, number: u128) -> bool {
+    pub(crate) fn hold(&self, is_v6: bool, number: u128) -> bool {
         let after = self.0.partition_point(|(of_v6, from, _)| (*of_v6, *from) <= (is_v6, number));
         let run = after.checked_sub(1).and_then(|at| self.0.get(at));
         run.is_some_and(|(of_v6, _, to)| *of_v6 == is_v6 && number < *to)
     }
 
-    fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         let all = self.0.iter().fold(0_u128, |sum, (_, from, to)| sum.saturating_add(to - from));
         u64::try_from(all).unwrap_or(u64::MAX)
     }

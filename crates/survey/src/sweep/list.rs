@@ -129,6 +129,19 @@ impl List {
         self.entries.binary_search(&key.into()).is_ok()
     }
 
+    /// Whether any target of this address is in it.
+    pub fn holds_address(&self, address: IpAddr) -> bool {
+        self.of_address(address).next().is_some()
+    }
+
+    /// The targets of this address.
+    pub fn of_address(&self, address: IpAddr) -> impl Iterator<Item = ServiceKey> + '_ {
+        let wanted = to_u128(address).to_be_bytes();
+        let at = self.entries.partition_point(|entry| entry.address < wanted);
+        let rest = self.entries.get(at..).unwrap_or_default().iter();
+        rest.take_while(move |entry| entry.address == wanted).copied().map(ServiceKey::from)
+    }
+
     /// Every target, in order.
     pub fn iter(&self) -> impl Iterator<Item = ServiceKey> + '_ {
         self.entries.iter().copied().map(ServiceKey::from)
