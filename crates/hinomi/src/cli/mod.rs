@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. One file a command.
 
 mod campaign;
+mod candidates;
 mod export;
 mod flow;
 mod host;
@@ -74,6 +75,8 @@ enum Command {
     Scope(scope::Verb),
     /// Survey an authorised range.
     Survey(survey::Options),
+    /// Addresses worth asking in large ranges of IPv6: from hitlists, names, the lake, and patterns.
+    Candidates(candidates::Options),
     /// Campaigns: plan, run, pause, and prove what was sent.
     #[command(subcommand)]
     Campaign(campaign::Verb),
@@ -119,6 +122,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => confined(&common, survey::run(&common, options)),
         Some(Command::Campaign(verb)) if verb.sends() => confined(&common, campaign::run(&common, verb)),
+        Some(Command::Candidates(options)) => block_on(candidates::run(&common, options)),
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),

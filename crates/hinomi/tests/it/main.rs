@@ -7,6 +7,7 @@
 //! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
 //! - `campaign`: plans, pauses, kills and opt-outs; the ledger's sums beside system calls counted from outside.
+//! - `candidates`: lists for IPv6, from names and patterns to results; a network that answers as a whole is named.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
 //! - `line`: frames over a real pair of devices; the rights that the program gives up; lines that fail.
@@ -24,6 +25,7 @@
 )]
 
 mod campaign;
+mod candidates;
 mod daemons;
 mod findings;
 mod flow;

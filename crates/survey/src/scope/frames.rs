@@ -265,3 +265,6 @@ fn sum(start: u32, bytes: &[u8]) -> u16 {
     let once = (sum & 0xffff) + (sum >> 16);
     u16::try_from((once & 0xffff) + (once >> 16)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,7 @@ impl Grid {
         Some(ServiceKey { address, port, transport })
     }
 
+    /// The number of this target, if it is one.
     pub(super) fn index_of(&self, key: ServiceKey) -> Option<u64> {
         let port = self.ports.iter().position(|port| *port == (key.transport, key.port))?;
         let number = to_u128(key.address);

@@ -125,7 +125,7 @@ impl List {
         self.entries.get(usize::try_from(index).ok()?).copied().map(ServiceKey::from)
     }
 
-    /// The number of this target, if it is in it.
+    /// The number of this target, if it is in the list.
     pub fn index_of(&self, key: ServiceKey) -> Option<u64> {
         u64::try_from(self.entries.binary_search(&key.into()).ok()?).ok()
     }
@@ -158,7 +158,7 @@ impl List {
         self.entries.iter().any(|entry| entry.transport == transport)
     }
 
-    /// Those at ports that are wanted.
+    /// Those whose port is wanted.
     #[must_use]
     pub fn only(&self, wanted: impl Fn((Transport, u16)) -> bool) -> Self {
         self.kept(|key| wanted((key.transport, key.port)))

@@ -109,16 +109,17 @@ impl Drop for Started {
     }
 }
 
-/// Every address of these prefixes is one of the namespace's own (AnyIP): one server stands for all.
+/// Every address of a prefix is one of the namespace's own (AnyIP): one server stands for all. Over IPv6 the servers
+/// answer from an address that is really theirs only: there it is one host.
 fn village(pid: &str) {
     ip(&format!("link set right netns {pid}"));
     for line in [
         "link set lo up",
         "link set right up",
         "addr add 198.18.0.2/24 dev right",
-        "-6 addr add fd00:18::2/64 dev right nodad",
         "route add local 198.19.0.0/24 dev lo",
-        "-6 route add local fd00:19::/120 dev lo",
+        "-6 addr add fd00:19::1/128 dev lo nodad",
+        "-6 route add fd00:18::/64 dev right src fd00:19::1",
     ] {
         let arguments = ["-t", pid, "-n", "ip"].into_iter().chain(line.split(' '));
         assert!(Command::new("nsenter").args(arguments).status().expect("nsenter").success(), "ip {line}");
@@ -162,11 +163,14 @@ fn real_servers_are_heard_over_frames_and_asked_on_over_sockets() {
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         [":53 ", ":161 "].iter().all(|port| said.matches(port).count() >= 2)
     });
-    let ranges = &["198.19.0.0/26", "fd00:19::/122"];
+    let ranges = &["198.19.0.0/26", "fd00:19::1/128"];
     // Port 5353 is closed: the kernel over there says so itself.
     let run = Run { ranges, ports: "", udp_ports: "53, 161, 5353", grab: true, rate_pps: 500, ..SMALL };
     let (report, shelf) = survey(&run, nothing);
-    assert_eq!(shelf.subjects().len(), 2 * 127, "{:?}", report.counts);
+    let of = |four: bool, port: u16| {
+        shelf.subjects().iter().filter(|key| key.address.is_ipv4() == four && key.port == port).count()
+    };
+    assert_eq!([of(true, 53), of(false, 53), of(true, 161), of(false, 161)], [63, 1, 63, 1], "{:?}", report.counts);
     for (key, evidence) in shelf.evidence() {
         let kinds: Vec<_> = evidence.iter().map(|piece| piece.kind).collect();
         let has =
@@ -181,5 +185,5 @@ fn real_servers_are_heard_over_frames_and_asked_on_over_sockets() {
     }
     // Linux limits its own errors; some come.
     assert!(report.counts.closed > 0, "{:?}", report.counts);
-    eprintln!("{} of 127 closed ports said so", report.counts.closed);
+    eprintln!("{} of 64 closed ports said so", report.counts.closed);
 }

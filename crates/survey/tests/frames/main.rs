@@ -351,7 +351,7 @@ fn frames_that_nobody_permitted_do_not_leave() {
     let (left, right) = pair();
     let clock = Arc::new(hinomi_model::SystemClock);
     let metrics = Arc::new(Metrics::default());
-    let authorised = authorised(SMALL.ranges, "80", 1);
+    let authorised = authorised_with_udp(SMALL.ranges, ("80", "53, 123"), 1);
     let door = Arc::new(Door::new(authorised, Arc::default(), clock, Arc::clone(&metrics)));
     let (offered, left_us, permitted) = adversary::besiege(door, &left, &right, Backend::Packet);
     let counts = metrics.counts();
