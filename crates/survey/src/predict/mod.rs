@@ -41,6 +41,7 @@ mod lifetime;
 mod model;
 mod propose;
 mod silence;
+mod why;
 
 use std::time::Duration;
 
@@ -50,7 +51,8 @@ pub use ground::Ground;
 pub use known::{Host, Hosts, Known};
 pub use lifetime::Lifetimes;
 pub use model::{Learner, Model};
-pub use propose::{Candidate, Proposed, Proposer, Why};
+pub use propose::{Proposed, Proposer};
+pub use why::{Candidate, Why};
 
 /// The most targets that are proposed at once.
 pub const MAX_PROPOSED: usize = 1 << 20;
