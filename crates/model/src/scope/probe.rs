@@ -14,6 +14,8 @@ pub enum Probe {
     Connect,
     /// TLS ClientHello and handshake.
     Tls,
+    /// Two further TLS ClientHellos to a server that speaks TLS: does it take hybrid groups, does it take old versions.
+    TlsOffers,
     /// HTTP GET of `/` and of the icon of that page.
     Http,
     /// SSH key exchange up to the host key.
@@ -98,6 +100,7 @@ pub enum Probe {
 const PROBES: &[(Probe, &str)] = &[
     (Probe::Connect, "connect"),
     (Probe::Tls, "tls"),
+    (Probe::TlsOffers, "tls-offers"),
     (Probe::Http, "http"),
     (Probe::Ssh, "ssh"),
     (Probe::Rtsp, "rtsp"),
