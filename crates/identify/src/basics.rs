@@ -62,6 +62,8 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::Reply, &["dnp3.station", "iec104.confirmation", "fins.end-code", "slmp.end-code"]),
     (EvidenceKind::Reply, &["rdp.security", "rdp.failure", "ipmi.version", "ipmi.authentication", "mdns.services"]),
     (EvidenceKind::Reply, &["pptp.host", "pptp.vendor", "l2tp.host", "l2tp.vendor", "adb.access", "adb.model"]),
+    (EvidenceKind::Reply, &["onvif.name", "onvif.hardware", "wsd.types", "mongodb.version", "mongodb.wire-version"]),
+    (EvidenceKind::Reply, &["ike.version", "ike.encryption", "ike.group", "ike.notify", "routeros.message"]),
     (EvidenceKind::Reply, &["reply"]),
     (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
     (EvidenceKind::MasscanRecord, &["claim.banner"]),

@@ -94,6 +94,14 @@ pub enum Probe {
     Mdns,
     /// Android Debug Bridge connection message; no key, no stream.
     Adb,
+    /// IKE: the first message of an exchange that never goes on, in version 2, in version 1 to who wants that.
+    Ike,
+    /// WS-Discovery Probe by unicast; nothing is resolved or fetched.
+    WsDiscovery,
+    /// MongoDB `isMaster` and `buildInfo`; no database is listed.
+    Mongodb,
+    /// MikroTik's RouterOS API: `/quit`, without a login.
+    Routeros,
 }
 
 /// Every probe with its name in documents.
@@ -140,6 +148,10 @@ const PROBES: &[(Probe, &str)] = &[
     (Probe::L2tp, "l2tp"),
     (Probe::Mdns, "mdns"),
     (Probe::Adb, "adb"),
+    (Probe::Ike, "ike"),
+    (Probe::WsDiscovery, "ws-discovery"),
+    (Probe::Mongodb, "mongodb"),
+    (Probe::Routeros, "routeros-api"),
 ];
 
 impl Probe {
