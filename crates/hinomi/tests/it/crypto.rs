@@ -168,10 +168,10 @@ fn every_number_is_that_of_its_search(here: &Installation) {
     let rows: Vec<&Value> = groups.flat_map(|list| list["rows"].as_array().expect("rows")).collect();
     assert!(rows.len() > 20, "{inventory}");
     for row in rows {
-        let found = here.json(&["search", "--limit", "0", "--", row["query"].as_str().expect("a query")]);
+        let found = here.json(&["search", "--limit", "0", row["query"].as_str().expect("a query")]);
         assert_eq!(found["total"], row["count"], "{row}");
     }
-    let count = |query: &str| here.json(&["search", "--limit", "0", "--", query])["total"].as_u64().expect("a number");
+    let count = |query: &str| here.json(&["search", "--limit", "0", query])["total"].as_u64().expect("a number");
     assert_eq!(count("tls.group:x25519mlkem768 pq:hybrid*"), 1);
     assert_eq!(count("cert.expires:0d..30d cert.key:ec-256"), 3);
     assert_eq!(count("weak:rsa-short tls.version:<1.2"), 1);
