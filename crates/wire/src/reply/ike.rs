@@ -7,11 +7,17 @@
 //! The question is longer than the answer: it carries a public value and a nonce of full length, and says who asks in
 //! a vendor id.
 
+mod names;
+
 use std::ops::Range;
 
 use crate::fields::Fields;
 use crate::text::get;
 use crate::{Malformed, Reader};
+use names::{
+    AUTHENTICATION_NAMES_1, CIPHER_NAMES, CIPHER_NAMES_1, GROUP_NAMES, HASH_NAMES_1, INTEGRITY_NAMES, NOTIFY_NAMES,
+    NOTIFY_NAMES_1, PRF_NAMES, name,
+};
 
 /// The longest message that is read.
 const MAX_BYTES: usize = 8 * 1024;
@@ -334,7 +340,7 @@ fn choice_1(input: &[u8], content: Range<usize>, chosen: &mut Chosen) -> Result<
 pub(super) fn volatile(input: &[u8]) -> Vec<Range<usize>> {
     let Ok(answer) = Answer::parse(input) else { return Vec::new() };
     // One byte of the number stays: an answer of version 1 is told from a question by it.
-    let mut places = vec![8..15];
+    let mut places: Vec<Range<usize>> = std::iter::once(8..15).collect();
     for (kind, content) in &answer.payloads {
         match *kind {
             // The group stays.
@@ -354,155 +360,5 @@ pub(super) fn volatile(input: &[u8]) -> Vec<Range<usize>> {
     places
 }
 
-/// The name of a number, or the number.
-fn name(names: &[(u16, &str)], number: u16) -> String {
-    let found = names.iter().find(|(key, _)| *key == number);
-    found.map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
-}
-
-/// From the IANA registry "Internet Key Exchange Version 2 (IKEv2) Parameters".
-const CIPHER_NAMES: [(u16, &str); 9] = [
-    (2, "des"),
-    (3, "3des"),
-    (11, "null"),
-    (12, "aes-cbc"),
-    (13, "aes-ctr"),
-    (18, "aes-gcm-8"),
-    (19, "aes-gcm-12"),
-    (20, "aes-gcm-16"),
-    (28, "chacha20-poly1305"),
-];
-const PRF_NAMES: [(u16, &str); 5] =
-    [(1, "hmac-md5"), (2, "hmac-sha1"), (5, "hmac-sha2-256"), (6, "hmac-sha2-384"), (7, "hmac-sha2-512")];
-const INTEGRITY_NAMES: [(u16, &str); 5] = [
-    (1, "hmac-md5-96"),
-    (2, "hmac-sha1-96"),
-    (12, "hmac-sha2-256-128"),
-    (13, "hmac-sha2-384-192"),
-    (14, "hmac-sha2-512-256"),
-];
-const GROUP_NAMES: [(u16, &str); 13] = [
-    (1, "modp768"),
-    (2, "modp1024"),
-    (5, "modp1536"),
-    (14, "modp2048"),
-    (15, "modp3072"),
-    (16, "modp4096"),
-    (19, "ecp256"),
-    (20, "ecp384"),
-    (21, "ecp521"),
-    (31, "x25519"),
-    (35, "mlkem512"),
-    (36, "mlkem768"),
-    (37, "mlkem1024"),
-];
-const NOTIFY_NAMES: [(u16, &str); 11] = [
-    (1, "UNSUPPORTED_CRITICAL_PAYLOAD"),
-    (5, "INVALID_MAJOR_VERSION"),
-    (7, "INVALID_SYNTAX"),
-    (14, "NO_PROPOSAL_CHOSEN"),
-    (17, "INVALID_KE_PAYLOAD"),
-    (16388, "NAT_DETECTION_SOURCE_IP"),
-    (16389, "NAT_DETECTION_DESTINATION_IP"),
-    (16390, "COOKIE"),
-    (16404, "MULTIPLE_AUTH_SUPPORTED"),
-    (16418, "CHILDLESS_IKEV2_SUPPORTED"),
-    (16430, "IKEV2_FRAGMENTATION_SUPPORTED"),
-];
-/// RFC 2408 section 3.14.1.
-const NOTIFY_NAMES_1: [(u16, &str); 3] =
-    [(5, "INVALID-MAJOR-VERSION"), (7, "INVALID-EXCHANGE-TYPE"), (14, "NO-PROPOSAL-CHOSEN")];
-/// From the IANA registry "Internet Key Exchange (IKE) Attributes".
-const CIPHER_NAMES_1: [(u16, &str); 5] = [(1, "des"), (3, "blowfish"), (5, "3des"), (6, "cast"), (7, "aes-cbc")];
-const HASH_NAMES_1: [(u16, &str); 5] = [(1, "md5"), (2, "sha1"), (4, "sha2-256"), (5, "sha2-384"), (6, "sha2-512")];
-const AUTHENTICATION_NAMES_1: [(u16, &str); 3] = [(1, "pre-shared-key"), (2, "dss"), (3, "rsa")];
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MARK: [u8; 8] = *b"hinomi-1";
-
-    fn value(bytes: &[u8], name: &str) -> Option<String> {
-        let list = crate::reply::fields(bytes);
-        list.iter().find(|field| field.name == name).map(|field| field.text().into_owned())
-    }
-
-    #[test]
-    fn questions_have_the_lengths_they_claim_and_are_no_answers() {
-        for question in [start(MARK, "https://example.org"), start_version_1(MARK, &"あ".repeat(99))] {
-            let length = u32::try_from(question.len()).expect("short").to_be_bytes();
-            assert_eq!(get(&question, 24..28), length);
-            assert!(!is_answer(&question) && question.len() < 1_200, "{}", question.len());
-        }
-        assert!(start(MARK, "").len() > 900, "longer than what it brings");
-    }
-
-    #[test]
-    fn a_choice_is_told_and_what_is_random_is_not_kept() {
-        let transforms = [(1, 12, Some(256)), (2, 5, None), (3, 12, None), (4, 31, None)];
-        let mut body = vec![1, 1, 0, 4];
-        for (at, (kind, id, bits)) in transforms.into_iter().enumerate() {
-            let mut transform = vec![kind, 0, 0, id];
-            transform.extend(bits.map(|bits: u16| [[0x80, 14], bits.to_be_bytes()].concat()).unwrap_or_default());
-            body.extend(substructure(if at < 3 { 3 } else { 0 }, &transform));
-        }
-        let cookie = [&[0, 0, 0x40, 0x06][..], &[0xE9; 20]].concat();
-        let parts = [
-            (SA, substructure(0, &body)),
-            (KEY_EXCHANGE, [&[0, 31, 0, 0][..], &[0xE7; 32]].concat()),
-            (NONCE, vec![0xE8; 32]),
-            (NOTIFY, cookie),
-            (VENDOR, b"OE-Gateway 4".to_vec()),
-            (VENDOR, vec![0xaf, 0xca]),
-        ];
-        let answer = message(MARK, VERSION_2, SA_INIT, RESPONSE, &parts);
-        assert_eq!(crate::recognise(&answer), Some("ike"));
-        for (name, told) in [
-            ("ike.version", "2.0"),
-            ("ike.encryption", "aes-cbc-256"),
-            ("ike.prf", "hmac-sha2-256"),
-            ("ike.integrity", "hmac-sha2-256-128"),
-            ("ike.group", "x25519"),
-            ("ike.notify", "COOKIE"),
-            ("ike.vendor", "OE-Gateway 4"),
-        ] {
-            assert_eq!(value(&answer, name).as_deref(), Some(told), "{name}");
-        }
-        let mut masked = answer.clone();
-        crate::reply::mask(&mut masked);
-        assert!([0xE7, 0xE8, 0xE9].iter().all(|random| !masked.contains(random)), "{masked:?}");
-        assert!(!wants_version_1(&answer));
-        assert!((0..answer.len()).all(|end| !is_answer(get(&answer, 0..end))), "cut");
-    }
-
-    #[test]
-    fn refusals_tell_the_group_or_the_version_that_is_wanted() {
-        let group = message(MARK, VERSION_2, SA_INIT, RESPONSE, &[(NOTIFY, vec![0, 0, 0, 17, 0, 19])]);
-        assert_eq!(value(&group, "ike.group").as_deref(), Some("ecp256"));
-        let old = message(MARK, VERSION_1, INFORMATIONAL, 0, &[(NOTIFY_1, vec![0, 0, 0, 1, 1, 0, 0, 5])]);
-        assert!(wants_version_1(&old));
-        assert_eq!(value(&old, "ike.notify").as_deref(), Some("INVALID-MAJOR-VERSION"));
-        let new = message(MARK, VERSION_2, SA_INIT, RESPONSE, &[(NOTIFY, vec![0, 0, 0, 5])]);
-        assert!(wants_version_1(&new));
-    }
-
-    #[test]
-    fn version_1_tells_its_transform_and_vendors() {
-        // What a gateway answers of our own proposals: the fourth, 3DES and SHA-1 with group 2.
-        let transform = [&[4, 1, 0, 0][..], &[0x80, 1, 0, 5, 0x80, 2, 0, 2, 0x80, 3, 0, 1, 0x80, 4, 0, 2]].concat();
-        let proposal = [&[1, 1, 0, 1][..], &substructure(0, &transform)].concat();
-        let body = [&[0, 0, 0, 1, 0, 0, 0, 1][..], &substructure(0, &proposal)].concat();
-        let mut answer = message(MARK, VERSION_1, MAIN_MODE, 0, &[(SA_1, body), (VENDOR_1, vec![0xaf; 16])]);
-        assert!(!is_answer(&answer), "an echo has no number of the responder's");
-        answer.splice(8..16, [5; 8]);
-        for (name, told) in [("ike.encryption", "3des"), ("ike.prf", "sha1"), ("ike.group", "modp1024")] {
-            assert_eq!(value(&answer, name).as_deref(), Some(told), "{name}");
-        }
-        assert_eq!(value(&answer, "ike.vendor"), Some("af".repeat(16)));
-        let mut masked = answer.clone();
-        crate::reply::mask(&mut masked);
-        assert_ne!(masked, answer);
-        assert_eq!(value(&masked, "ike.group").as_deref(), Some("modp1024"));
-    }
-}
+mod tests;
