@@ -3,6 +3,7 @@
 //! ```text
 //!   campaigns/ledger.jsonl       what was sent, over all campaigns
 //!   campaigns/scopes/DIGEST.toml the signed scopes that the ledger names
+//!   campaigns/targets/DIGEST.txt lists of targets that plans name
 //!   campaigns/ID.plan.json       a plan
 //!   campaigns/ID.run             locked while ID runs; names the run
 //!   campaigns/ID.pause           asks the run that it names to pause
@@ -11,7 +12,7 @@
 //! A request to pause names one run. One that is left behind names a run that is over, and nobody obeys it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +21,17 @@ use anyhow::{Context, Result, bail};
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Clock, SystemClock, Timestamp};
 use hinomi_survey::ledger::{self, How, Keeper, Ledger, Start, Watched};
-use hinomi_survey::scope::read_signed;
+use hinomi_survey::scope::{VerifyError, read_signed, verify};
+use hinomi_survey::sweep::List;
 use hinomi_survey::{Campaign, OptOut, Survey, Told};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::state::State;
 use crate::witness;
+
+/// Folder of lists of targets.
+const LISTS: &str = "targets";
 
 /// Version of a plan's form.
 const FORMAT: u32 = 1;
@@ -48,6 +53,12 @@ pub(crate) struct PlanFile {
     pub(crate) tcp_ports: Option<PortSet>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) udp_ports: Option<PortSet>,
+    /// Digest of its list of targets, in hex; without one, all addresses of the scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) targets: Option<String>,
+    /// Digest of the part of that list that was drawn at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) explored: Option<String>,
     pub(crate) seed: u64,
     pub(crate) created: Timestamp,
     pub(crate) by: String,
@@ -95,6 +106,38 @@ impl Shelf {
         self.dir.join(ledger::SCOPES).join(format!("{digest}.toml"))
     }
 
+    /// Keeps a list of targets under its digest, so that whoever resumes has the same one.
+    pub(crate) fn keep_list(&self, list: &List) -> Result<String> {
+        let digest = list.digest().to_string();
+        let file = self.list_file(&digest);
+        if self.list(&digest).is_err() {
+            let folder = self.dir.join(LISTS);
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            write_whole_by(&file, |out| {
+                let mut out = BufWriter::new(out);
+                list.write(&mut out)?;
+                out.flush()
+            })?;
+        }
+        Ok(digest)
+    }
+
+    /// A list that was kept.
+    pub(crate) fn list(&self, digest: &str) -> Result<List> {
+        let path = self.list_file(digest);
+        let context = || format!("the list of targets {}", path.display());
+        let file = File::open(&path).with_context(context)?;
+        let list = List::read(BufReader::new(file), &[]).with_context(context)?;
+        if list.digest().to_string() != digest {
+            bail!("{} is not the list that the campaign was planned with", path.display());
+        }
+        Ok(list)
+    }
+
+    fn list_file(&self, digest: &str) -> PathBuf {
+        self.dir.join(LISTS).join(format!("{digest}.txt"))
+    }
+
     fn of_campaign(&self, campaign: &CampaignId, kind: &str) -> PathBuf {
         self.dir.join(format!("{campaign}.{kind}"))
     }
@@ -109,6 +152,23 @@ impl Shelf {
         let text = serde_json::to_string_pretty(plan)?;
         write_whole(&path, text.as_bytes())?;
         Ok(path)
+    }
+
+    /// Stores a plan unless it is there already; refuses when there is another one of its name.
+    pub(crate) fn have_plan(&self, plan: &PlanFile) -> Result<()> {
+        if !self.of_campaign(&plan.campaign, "plan.json").exists() {
+            return self.add_plan(plan).map(drop);
+        }
+        if !self.plan(&plan.campaign)?.is_same(plan) {
+            bail!("campaign {} was planned with other targets; choose another name", plan.campaign);
+        }
+        Ok(())
+    }
+
+    /// Whether a plan of this name asks for something else.
+    pub(crate) fn planned_otherwise(&self, plan: &PlanFile) -> bool {
+        self.of_campaign(&plan.campaign, "plan.json").exists()
+            && !self.plan(&plan.campaign).is_ok_and(|other| other.is_same(plan))
     }
 
     /// A plan by its name.
@@ -237,7 +297,26 @@ pub(crate) struct Books {
     shelf: Shelf,
     opt_out: Arc<OptOut>,
     opt_out_path: PathBuf,
+    warrant: Warrant,
+}
+
+/// What a run stands on: the signed scope, and the folder that says whom to believe.
+#[derive(Clone)]
+pub(crate) struct Warrant {
+    state: State,
     signed: Vec<u8>,
+}
+
+impl Warrant {
+    /// Why it authorises nothing any more, if somebody took it back since.
+    pub(crate) fn taken_back(&self) -> Option<String> {
+        match self.state.trust().map(|trust| verify(&self.signed, &trust, SystemClock.now())) {
+            // The door itself knows when a scope ends.
+            Ok(Ok(_) | Err(VerifyError::Expired { .. })) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(format!("{error:#}")),
+        }
+    }
 }
 
 /// Books that are open.
@@ -257,12 +336,22 @@ impl Kept {
 
 impl Books {
     pub(crate) fn new(state: &State, opt_out: Arc<OptOut>, signed: &[u8]) -> Self {
-        Self { shelf: Shelf::of(state), opt_out, opt_out_path: state.opt_out_path(), signed: signed.to_vec() }
+        Self {
+            shelf: Shelf::of(state),
+            opt_out,
+            opt_out_path: state.opt_out_path(),
+            warrant: Warrant { state: state.clone(), signed: signed.to_vec() },
+        }
+    }
+
+    /// What the run stands on.
+    pub(crate) fn warrant(&self) -> Warrant {
+        self.warrant.clone()
     }
 
     /// Writes that a run begins. Nothing is sent before this has returned.
     pub(crate) fn open(self, survey: &Survey, campaign: &Campaign, stopping: Arc<watch::Sender<bool>>) -> Result<Kept> {
-        let digest = self.shelf.keep_scope(&self.signed)?;
+        let digest = self.shelf.keep_scope(&self.warrant.signed)?;
         let (held, running) = hold(&self.shelf, &campaign.id, &digest)?;
         let pause = held.pause.clone();
         let asked_to_pause = move || asked(&pause, &running);
@@ -272,6 +361,7 @@ impl Books {
             opt_out: self.opt_out,
             opt_out_path: self.opt_out_path,
             clock: Arc::clone(&survey.clock),
+            taken_back: Box::new(move || self.warrant.taken_back()),
             asked_to_pause: Box::new(asked_to_pause),
             stop: Box::new(move || {
                 stopping.send_replace(true);
@@ -324,12 +414,17 @@ fn read_short(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a file that others see whole or not at all, and that a crash does not tear.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole_by(path, |file| file.write_all(bytes))
+}
+
+/// The same, when it is written bit by bit.
+fn write_whole_by(path: &Path, contents: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.new", std::process::id()));
     let temporary = path.with_file_name(name);
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
+        contents(&mut file)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         // The name is on disk only when the folder is.
@@ -348,10 +443,22 @@ impl PlanFile {
             digest,
             tcp_ports: None,
             udp_ports: None,
+            targets: None,
+            explored: None,
             seed,
             created: SystemClock.now(),
             by: witness::user(),
         }
+    }
+}
+
+impl PlanFile {
+    /// Whether both ask for the same.
+    fn is_same(&self, other: &Self) -> bool {
+        let asked = |plan: &Self| {
+            (plan.digest.clone(), plan.tcp_ports.clone(), plan.udp_ports.clone(), plan.targets.clone(), plan.seed)
+        };
+        asked(self) == asked(other)
     }
 }
 

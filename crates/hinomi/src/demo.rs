@@ -127,7 +127,7 @@ async fn survey(
     let signed = sign(scope(town, SystemClock.now()).write()?.as_bytes(), &key)?;
     std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
     let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
-    let choice = Choice { named: None, new: false, ports: None, seed: 1, engine: EngineOptions::default() };
+    let choice = Choice { named: None, new: false, ports: None, list: None, seed: 1, engine: EngineOptions::default() };
     let cleared = Outward::default().clear(&authorised).await?;
     let plan = plan(state, lake, (authorised, signed.as_bytes()), cleared, &choice)?;
     Ok(tokio::spawn(async move {

@@ -17,7 +17,7 @@ use hinomi_lake::search::{Host, SearchPage, SearchRequest, StoredEvidence};
 use hinomi_lake::{Lake, LakeError, Status};
 use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::cnc::{Endpoint, ExportVerdict, Finding};
-use hinomi_model::{CampaignId, Checkpoint, ContentHash, Timestamp};
+use hinomi_model::{CampaignId, Checkpoint, ContentHash, Service, Timestamp};
 use serde::Serialize;
 
 use crate::ask::{self, AskError};
@@ -163,6 +163,18 @@ impl Reader {
         out: &mut (dyn Write + Send),
     ) -> Result<u64, ReadError> {
         Ok(self.lake.export(query, now, format, out)?)
+    }
+
+    /// Hands out every match, by address and port, and tells how many; nothing of it is kept in memory.
+    ///
+    /// # Errors
+    /// When the query is not understood or the lake cannot be read.
+    pub fn each_service(&self, query: &str, now: Timestamp, each: &mut dyn FnMut(Service)) -> Result<u64, ReadError> {
+        let mut hand_out = |service| {
+            each(service);
+            Ok(())
+        };
+        Ok(self.lake.scan(query, now, &mut hand_out)?)
     }
 
     /// Every campaign that left a checkpoint and when it last did, the last to do so first.

@@ -14,6 +14,7 @@
 //! - [`ledger`] writes down what left and under which scope, and proves afterwards that nothing else did.
 //! - [`outward`] clears scopes of public addresses: page, contact and reverse names must answer first.
 //! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
+//! - [`predict`] says where to look next, and what is due again.
 //!
 //! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
 
@@ -27,6 +28,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod outward;
 pub mod pace;
+pub mod predict;
 pub mod scope;
 pub mod sweep;
 

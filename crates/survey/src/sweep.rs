@@ -5,28 +5,28 @@
 //! (there are few: `p` is the very next prime). Position `k` is `g^k`, so to stop, resume or share a walk is to
 //! remember or divide a range of exponents. The generator is drawn from the seed and is not small.
 
+mod grid;
+mod list;
 mod walk;
 
-use std::net::IpAddr;
-
-use hinomi_model::address::{bounds, from_u128, to_u128};
 use hinomi_model::{ServiceKey, Transport};
 use ipnet::IpNet;
 
+use grid::Grid;
+pub use list::{List, ListError, MAX_LISTED, Outside};
 pub use walk::{Ladder, Logarithm, Steps, Walk};
 
 /// The most targets of one job.
 pub const MAX_TARGETS: u64 = 1 << 44;
 
-/// What to visit: every address of the ranges with every port.
+/// What to visit: every address of some ranges with every port, or a list of targets one by one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Targets {
-    /// Disjoint, sorted: first address as a number, how many, and how many come before.
-    spans: Vec<(u128, u64, u64)>,
-    ports: Vec<(Transport, u16)>,
-    addresses: u64,
-    /// 2^64 over the number of addresses, rounded down: makes a division a product.
-    reciprocal: u64,
+pub struct Targets(Shape);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    Grid(Grid),
+    List(List),
 }
 
 /// Why a job cannot be walked.
@@ -44,6 +44,12 @@ pub enum SweepError {
     /// Nothing to do.
     #[error("there is nothing to visit: no address or no port is left")]
     Empty,
+    /// A list that names nothing of the scope.
+    #[error("there is nothing to visit: none of the {outside} targets of the list lies in the scope")]
+    AllOutside {
+        /// How many targets the list names.
+        outside: u64,
+    },
 }
 
 impl Targets {
@@ -52,83 +58,63 @@ impl Targets {
     /// # Errors
     /// When there are none, or more than [`MAX_TARGETS`].
     pub fn new(ranges: &[IpNet], ports: Vec<(Transport, u16)>) -> Result<Self, SweepError> {
-        let mut spans: Vec<(u128, u64, u64)> = Vec::new();
-        let mut addresses = 0_u64;
-        let limit = MAX_TARGETS / u64::try_from(ports.len().max(1)).unwrap_or(u64::MAX);
-        let mut ranges = IpNet::aggregate(&ranges.to_vec());
-        ranges.sort_unstable_by_key(|range| bounds(*range));
-        for range in ranges {
-            let (first, last) = bounds(range);
-            let count = u64::try_from(last - first).ok().and_then(|span| span.checked_add(1));
-            let too_large = || SweepError::TooLarge { range: range.to_string(), ports: ports.len() };
-            let count = count.filter(|count| *count <= limit - addresses).ok_or_else(too_large)?;
-            spans.push((first, count, addresses));
-            addresses += count;
-        }
-        match addresses == 0 || ports.is_empty() {
-            true => Err(SweepError::Empty),
-            false => Ok(Self { spans, ports, addresses, reciprocal: reciprocal(addresses) }),
-        }
+        Grid::new(ranges, ports).map(|grid| Self(Shape::Grid(grid)))
+    }
+
+    /// The targets of this list.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn listed(list: List) -> Result<Self, SweepError> {
+        if list.is_empty() { Err(SweepError::Empty) } else { Ok(Self(Shape::List(list))) }
     }
 
     /// How many targets.
     pub fn len(&self) -> u64 {
-        self.addresses * u64::try_from(self.ports.len()).unwrap_or(0)
+        match &self.0 {
+            Shape::Grid(grid) => grid.len(),
+            Shape::List(list) => list.len(),
+        }
     }
 
     /// Whether there is none. Never: an empty job is not made.
     pub const fn is_empty(&self) -> bool {
-        self.addresses == 0
+        false
     }
 
     /// How many addresses.
     pub const fn addresses(&self) -> u64 {
-        self.addresses
-    }
-
-    /// The ports, each with its transport.
-    pub fn ports(&self) -> &[(Transport, u16)] {
-        &self.ports
-    }
-
-    /// The index over the number of addresses, and what is left.
-    #[inline]
-    fn divided(&self, index: u64) -> (u64, u64) {
-        let mut quotient = ((u128::from(index) * u128::from(self.reciprocal)) >> 64) as u64;
-        let mut rest = index - quotient * self.addresses;
-        // The reciprocal was rounded down, so the quotient may be too small by one or two.
-        while rest >= self.addresses {
-            quotient += 1;
-            rest -= self.addresses;
+        match &self.0 {
+            Shape::Grid(grid) => grid.addresses(),
+            Shape::List(list) => list.addresses(),
         }
-        (quotient, rest)
     }
 
-    /// The target of this number, counted from 0: all addresses for the first port, then all for the second.
+    /// Whether any of them is of this transport.
+    pub fn has(&self, transport: Transport) -> bool {
+        match &self.0 {
+            Shape::Grid(grid) => grid.has(transport),
+            Shape::List(list) => list.has(transport),
+        }
+    }
+
+    /// The target of this number, counted from 0. Of ranges all addresses for the first port, then all for the second;
+    /// of a list by address, transport and port.
     #[inline]
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
-        let (port, place) = self.divided(index);
-        let port = usize::try_from(port).ok()?;
-        let (transport, port) = *self.ports.get(port)?;
-        let after = self.spans.partition_point(|(_, _, before)| *before <= place);
-        let (first, _, before) = self.spans.get(after.checked_sub(1)?)?;
-        let address: IpAddr = from_u128(first + u128::from(place - before));
-        Some(ServiceKey { address, port, transport })
+        match &self.0 {
+            Shape::Grid(grid) => grid.get(index),
+            Shape::List(list) => list.get(index),
+        }
     }
 
     /// The number of this target, if it is one.
     pub fn index_of(&self, key: ServiceKey) -> Option<u64> {
-        let port = self.ports.iter().position(|port| *port == (key.transport, key.port))?;
-        let number = to_u128(key.address);
-        let after = self.spans.partition_point(|(first, ..)| *first <= number);
-        let (first, count, before) = self.spans.get(after.checked_sub(1)?)?;
-        let place = u64::try_from(number - first).ok().filter(|place| place < count)?;
-        Some(u64::try_from(port).ok()? * self.addresses + before + place)
+        match &self.0 {
+            Shape::Grid(grid) => grid.index_of(key),
+            Shape::List(list) => list.index_of(key),
+        }
     }
-}
-
-fn reciprocal(number: u64) -> u64 {
-    u64::try_from((1_u128 << 64) / u128::from(number.max(1))).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -152,23 +138,6 @@ mod tests {
         assert!((0..18).all(|index| targets.get(index).and_then(|key| targets.index_of(key)) == Some(index)));
         let other = ServiceKey { address: [127, 0, 0, 8].into(), port: 80, transport: Transport::Tcp };
         assert_eq!(targets.index_of(other), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_product_divides(addresses in 1u64..=1 << 44, index: u64, near in 0u64..4) {
-            let targets = Targets {
-                spans: Vec::new(),
-                ports: Vec::new(),
-                addresses,
-                reciprocal: reciprocal(addresses),
-            };
-            // Multiples and their neighbours are where a rounded reciprocal would be off.
-            let multiple = (index % MAX_TARGETS / addresses).saturating_mul(addresses);
-            for index in [index % MAX_TARGETS, multiple.saturating_sub(near), multiple + near] {
-                prop_assert_eq!(targets.divided(index), (index / addresses, index % addresses));
-            }
-        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod ledger;
 mod page;
-mod status;
+pub(crate) mod status;
 mod told;
 
 use std::path::PathBuf;
@@ -13,13 +13,16 @@ use clap::{Args, Subcommand};
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Clock, SystemClock, Transport};
 use hinomi_survey::scope::verify;
+use hinomi_survey::sweep::List;
 use hinomi_survey::{Authorised, Forecast, Told};
 use serde_json::json;
 
 use super::Common;
 use super::outward::Outward;
+use super::predict::{Percent, Wish};
 use super::rules::Folders;
 use super::survey::{self, Choice, config, run_plan, wanted_ports};
+use super::targets::{TargetFile, permitted};
 use crate::books::{PlanFile, Shelf};
 use crate::engine::EngineOptions;
 use crate::output;
@@ -70,6 +73,17 @@ pub(crate) struct New {
     /// UDP ports [default: all that the scope permits, none with --ports].
     #[arg(long)]
     udp_ports: Option<PortSet>,
+    #[command(flatten)]
+    targets: TargetFile,
+    /// Visit the so many likeliest targets, as `hinomi predict` ranks them.
+    #[arg(long, value_name = "N", conflicts_with_all = ["targets", "ports", "udp_ports"])]
+    next: Option<usize>,
+    /// With --next: which share of them is drawn at random.
+    #[arg(long, value_name = "SHARE", requires = "next", default_value_t = Percent::USUAL)]
+    explore: Percent,
+    /// With --next: the known services that are due again, instead of likely ones.
+    #[arg(long, requires = "next")]
+    due: bool,
     /// Name of the campaign [default: the scope's name and a number].
     #[arg(long, value_name = "ID")]
     name: Option<CampaignId>,
@@ -106,28 +120,43 @@ fn plan(common: &Common, new: &New) -> Result<()> {
     let state = common.state()?;
     let shelf = Shelf::of(&state);
     let (authorised, signed) = super::scope::load_signed(common, &new.scope)?;
-    let forecast = reckon(&state, &authorised, new.ports.as_ref(), new.udp_ports.as_ref())?;
+    let ports = wanted_ports(new.ports.as_ref(), new.udp_ports.as_ref());
+    let (list, random) = match new.next {
+        Some(limit) => {
+            let wish = Wish { limit, explore: new.explore, due: new.due, seed: new.seed };
+            let next = super::predict::next(&state, authorised.scope(), wish)?;
+            (Some(next.list), next.random)
+        }
+        None => (new.targets.read(authorised.scope(), ports.as_deref())?, None),
+    };
+    let forecast = reckon(&state, &authorised, ports, list.as_ref())?;
     let name = match &new.name {
         Some(name) => name.clone(),
         None => free_name(&state, &shelf, &authorised.scope().name)?,
     };
     let digest = shelf.keep_scope(&signed)?;
     let mut file = PlanFile::new(name, &authorised.scope().name, digest, new.seed);
-    file.tcp_ports.clone_from(&new.ports);
-    file.udp_ports.clone_from(&new.udp_ports);
+    match &list {
+        Some(list) => file.targets = Some(shelf.keep_list(list)?),
+        None => (file.tcp_ports, file.udp_ports) = (new.ports.clone(), new.udp_ports.clone()),
+    }
+    file.explored = random.filter(|random| !random.is_empty()).map(|random| shelf.keep_list(&random)).transpose()?;
     shelf.add_plan(&file)?;
     told::show(common, &file.campaign, &authorised, &forecast)
 }
 
-fn reckon(state: &State, authorised: &Authorised, tcp: Option<&PortSet>, udp: Option<&PortSet>) -> Result<Forecast> {
+fn reckon(
+    state: &State,
+    authorised: &Authorised,
+    ports: Option<Vec<(Transport, u16)>>,
+    list: Option<&List>,
+) -> Result<Forecast> {
     let scope = authorised.scope();
-    let all = || {
-        let tcp = scope.tcp.iter().map(|port| (Transport::Tcp, port));
-        tcp.chain(scope.udp.iter().map(|port| (Transport::Udp, port))).collect()
+    let (config, now) = (config(scope), SystemClock.now());
+    let reckon = |opt_out: &[_]| match list {
+        Some(list) => Forecast::of_list(scope, list, opt_out, &config, now),
+        None => Forecast::new(scope, &ports.unwrap_or_else(|| permitted(scope)), opt_out, &config, now),
     };
-    let ports = wanted_ports(tcp, udp).unwrap_or_else(all);
-    let config = config(scope);
-    let reckon = |list: &[_]| Forecast::new(scope, &ports, list, &config, SystemClock.now());
     state.opt_out()?.with(reckon).context("nothing can be planned")
 }
 
@@ -166,7 +195,8 @@ async fn start(common: &Common, run: Run, only_resume: bool) -> Result<()> {
         _ => {}
     }
     let ports = wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref());
-    let choice = Choice { named: Some(plan.campaign), new: false, ports, seed: plan.seed, engine: run.engine };
+    let list = plan.targets.as_deref().map(|digest| shelf.list(digest)).transpose()?;
+    let choice = Choice { named: Some(plan.campaign), new: false, ports, list, seed: plan.seed, engine: run.engine };
     run_plan(common, survey::plan(&state, &lake, (authorised, &signed), cleared, &choice)?).await
 }
 

@@ -8,11 +8,13 @@ mod identify;
 mod import;
 mod optout;
 pub(crate) mod outward;
+mod predict;
 pub(crate) mod rules;
 mod scope;
 mod search;
 pub(crate) mod serve;
 pub(crate) mod survey;
+mod targets;
 pub(crate) mod town;
 
 use std::future::Future;
@@ -75,6 +77,8 @@ enum Command {
     /// Campaigns: plan, run, pause, and prove what was sent.
     #[command(subcommand)]
     Campaign(campaign::Verb),
+    /// Where to look next: likely services, or known ones that are due again.
+    Predict(predict::Options),
     /// Those who asked not to be surveyed.
     #[command(subcommand)]
     Optout(optout::Verb),
@@ -116,6 +120,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Survey(options)) => confined(&common, survey::run(&common, options)),
         Some(Command::Campaign(verb)) if verb.sends() => confined(&common, campaign::run(&common, verb)),
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
+        Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),

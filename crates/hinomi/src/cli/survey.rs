@@ -11,13 +11,15 @@ use hinomi_model::{CampaignId, Marking, Purpose, SystemClock, Transport};
 use hinomi_survey::ledger::How;
 use hinomi_survey::outward::Cleared;
 use hinomi_survey::scope::Tally;
+use hinomi_survey::sweep::List;
 use hinomi_survey::{Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Survey, Told};
 use tokio::sync::watch;
 
 use super::Common;
 use super::outward::Outward;
 use super::rules::Folders;
-use crate::books::Books;
+use super::targets::TargetFile;
+use crate::books::{Books, PlanFile, Shelf};
 use crate::engine::EngineOptions;
 use crate::state::State;
 use crate::watch::{Watch, until_told_to_stop};
@@ -34,6 +36,8 @@ pub(crate) struct Options {
     /// UDP ports [default: all that the scope permits, none with --ports].
     #[arg(long)]
     udp_ports: Option<PortSet>,
+    #[command(flatten)]
+    targets: TargetFile,
     /// Name of the campaign [default: the scope's name and a number]. An unfinished one is resumed.
     #[arg(long)]
     campaign: Option<CampaignId>,
@@ -54,12 +58,19 @@ pub(crate) struct Options {
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let state = common.state()?.with_rules(&options.rules.folders);
     let (authorised, signed) = super::scope::load_signed(common, &options.scope)?;
+    let ports = wanted_ports(options.ports.as_ref(), options.udp_ports.as_ref());
+    let list = options.targets.read(authorised.scope(), ports.as_deref())?;
     let cleared = options.outward.clear(&authorised).await?;
     let lake = state.open_lake()?;
-    let ports = wanted_ports(options.ports.as_ref(), options.udp_ports.as_ref());
     let choice =
-        Choice { named: options.campaign, new: options.new, ports, seed: options.seed, engine: options.engine };
+        Choice { named: options.campaign, new: options.new, ports, list, seed: options.seed, engine: options.engine };
     let plan = plan(&state, &lake, (authorised, &signed), cleared, &choice)?;
+    if let Some(list) = &choice.list {
+        let shelf = Shelf::of(&state);
+        shelf.keep_list(list)?;
+        shelf.keep_scope(&signed)?;
+        shelf.have_plan(&of_list(plan.campaign.id.clone(), &plan.survey.door, list, choice.seed))?;
+    }
     run_plan(common, plan).await
 }
 
@@ -87,6 +98,13 @@ pub(crate) async fn run_plan(common: &Common, plan: Plan) -> Result<()> {
     show(common, &report)
 }
 
+/// The plan that a survey of a list leaves, so that it can be resumed without the file.
+fn of_list(campaign: CampaignId, door: &Door, list: &List, seed: u64) -> PlanFile {
+    let mut file = PlanFile::new(campaign, &door.scope().name, door.authorised().digest().to_string(), seed);
+    file.targets = Some(list.digest().to_string());
+    file
+}
+
 /// The ports asked for; `None` for all that the scope permits.
 pub(crate) fn wanted_ports(tcp: Option<&PortSet>, udp: Option<&PortSet>) -> Option<Vec<(Transport, u16)>> {
     if tcp.is_none() && udp.is_none() {
@@ -103,6 +121,7 @@ pub(crate) struct Choice {
     pub(crate) named: Option<CampaignId>,
     pub(crate) new: bool,
     pub(crate) ports: Option<Vec<(Transport, u16)>>,
+    pub(crate) list: Option<List>,
     pub(crate) seed: u64,
     pub(crate) engine: EngineOptions,
 }
@@ -149,7 +168,7 @@ pub(crate) fn plan(
     let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default()));
     let door = Arc::new(door.with_tally(tally).with_pace(Arc::clone(&pace)));
     let engines = choice.engine.engines(state, &door, &pace, &config)?;
-    let campaign = choose(lake, &door, &engines, choice)?;
+    let campaign = choose(state, lake, &door, &engines, choice)?;
     let survey = Survey {
         door,
         engines,
@@ -167,23 +186,38 @@ pub(crate) fn plan(
 const MOST_CAMPAIGNS: u32 = 100_000;
 
 /// The campaign named; or the last of this scope if it is unfinished and the same job; or a new one.
-fn choose(lake: &Arc<Lake>, door: &Door, engines: &[Arc<dyn Engine>], choice: &Choice) -> Result<Campaign> {
-    let order = Order { ports: choice.ports.as_deref(), seed: choice.seed, share: choice.engine.share };
-    let make = |id| Campaign::new(id, door, &order, engines);
-    if let Some(id) = &choice.named {
-        return Ok(make(id.clone())?);
+fn choose(
+    state: &State,
+    lake: &Arc<Lake>,
+    door: &Door,
+    engines: &[Arc<dyn Engine>],
+    choice: &Choice,
+) -> Result<Campaign> {
+    let Choice { list, seed, .. } = choice;
+    let order = Order { ports: choice.ports.as_deref(), list: list.as_ref(), seed: *seed, share: choice.engine.share };
+    let id = |number: u32| -> Result<CampaignId> { Ok(format!("{}-{number}", door.scope().name).parse()?) };
+    let named = choice.named.clone().map_or_else(|| id(1), Ok)?;
+    let made = Campaign::new(named, door, &order, engines)?;
+    if choice.named.is_some() {
+        return Ok(made);
     }
+    // Another plan may bear a name that no survey bears yet.
+    let shelf = Shelf::of(state);
+    let planned_otherwise = |id: &CampaignId| {
+        list.as_ref().is_some_and(|list| shelf.planned_otherwise(&of_list(id.clone(), door, list, *seed)))
+    };
     let mut last = None;
     for number in 1..MOST_CAMPAIGNS {
-        let id: CampaignId = format!("{}-{number}", door.scope().name).parse()?;
-        let Some(stored) = lake.checkpoint(&id)? else {
-            let resumable = last.filter(|_| !choice.new);
-            return match resumable {
-                Some(campaign) => Ok(campaign),
-                None => Ok(make(id)?),
-            };
+        let campaign = made.named(id(number)?);
+        let Some(stored) = lake.checkpoint(&campaign.id)? else {
+            match last.filter(|_| !choice.new) {
+                Some(resumable) => return Ok(resumable),
+                None if planned_otherwise(&campaign.id) => {}
+                None => return Ok(campaign),
+            }
+            last = None;
+            continue;
         };
-        let campaign = make(id)?;
         let told = Told::read(&stored.state).with_context(|| format!("campaign {}", campaign.id))?;
         last = (told.job == campaign.job && !told.finished).then_some(campaign);
     }
@@ -197,6 +231,7 @@ impl Plan {
         let (stopping, stop_here) = watch::channel(false);
         let stopping = Arc::new(stopping);
         tokio::spawn(pass_on(stop, Arc::clone(&stopping)));
+        let warrant = books.warrant();
         let kept = books.open(&survey, &campaign, stopping)?;
         let entry = watched.add(&survey.door, &campaign);
         let drawing = tokio::spawn(Arc::clone(&entry).draw());
@@ -210,6 +245,10 @@ impl Plan {
         entry.end(result.as_ref().err().map(ToString::to_string));
         // Drawing ends with the survey; a failed picture is no failure.
         let _ = drawing.await;
+        let finished = result.as_ref().is_ok_and(|report| report.finished);
+        if let Some(reason) = warrant.taken_back().filter(|_| !finished) {
+            anyhow::bail!("stopped: {reason}");
+        }
         let report = result?;
         written.context("the survey is over and its last entries of the ledger are missing")?;
         Ok(report)

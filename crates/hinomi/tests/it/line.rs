@@ -37,8 +37,10 @@ far python3 -c "$SERVER" >"$DIR/server" &
 until [ -s "$DIR/server" ]; do kill -0 $!; done
 survey() { exec "$HINOMI" survey --state "$STATE" --json "$@"; } # in the background, or in brackets
 
-until_sent() { # packets over the device
-  until [ "$(cat /sys/class/net/left/statistics/tx_packets)" -ge "$1" ]; do kill -0 "$2"; done
+sent() { cat /sys/class/net/left/statistics/tx_packets; }
+until_sent() { # so many packets more over the device
+  upto=$(($(sent) + $1))
+  until [ "$(sent)" -ge "$upto" ]; do kill -0 "$2"; done
 }
 "#;
 
@@ -149,6 +151,41 @@ fn a_gateway_that_does_not_answer_is_named() {
     assert!(read("second").contains("engine: connections, for frames cannot be sent"), "{said}");
 }
 
+/// The scope is taken back in the middle of a survey; then its signer is.
+const TAKEN_BACK: &str = r#"
+survey --scope "$1" --engine frames --no-grab >"$DIR/report" 2>"$DIR/first" &
+job=$!
+until_sent 200 "$job"
+"$HINOMI" scope revoke "$1" --reason "wrong range" --state "$STATE" >"$DIR/revoked"
+if wait "$job"; then echo went on >>"$DIR/first"; exit 1; fi
+(survey --scope "$1" --engine frames --no-grab) 2>"$DIR/second" && exit 1
+: >"$STATE/revoked.txt"
+survey --scope "$1" --engine connect --no-grab >"$DIR/report" 2>"$DIR/third" &
+job=$!
+until_sent 200 "$job"
+"$HINOMI" scope distrust "$2" --state "$STATE" >>"$DIR/revoked"
+if wait "$job"; then echo went on >>"$DIR/third"; exit 1; fi
+"#;
+
+#[test]
+fn a_scope_that_is_taken_back_stops_what_runs_under_it() {
+    let here = Installation::new();
+    let scope = slow(&here);
+    let text = std::fs::read_to_string(&scope).expect("a document");
+    let key = text.lines().find_map(|line| line.strip_prefix("# key = ")).expect("a key").to_owned();
+    let Some(output) = on_the_line(&here, TAKEN_BACK, &[&scope, &key]) else { return };
+    let read = |name: &str| std::fs::read_to_string(here.path(name)).unwrap_or_default();
+    let said = format!("{}{}{}{}", read("first"), read("second"), read("third"), read("revoked"));
+    assert!(output.status.success(), "{} {said}", String::from_utf8_lossy(&output.stderr));
+    assert!(read("first").contains("stopped: the scope was taken back: wrong range"), "{said}");
+    assert!(read("second").contains("the scope was taken back: wrong range"), "{said}");
+    assert!(read("third").contains("which is not trusted here"), "{said}");
+    let ledger = here.succeed(&["campaign", "ledger", "--verify"]);
+    assert!(ledger.contains("slow"), "{ledger}");
+    let status = here.json(&["campaign", "status"]);
+    assert!(status.to_string().contains("\"revoked\""), "{status}");
+}
+
 /// A scope of 1,024 targets that takes some seconds, for 256 hosts with one open port each.
 fn slow(here: &Installation) -> String {
     let paths = ["slow.toml", "signer.key"].map(|name| here.path(name).to_str().expect("a path").to_owned());
@@ -160,7 +197,7 @@ fn slow(here: &Installation) -> String {
     here.succeed(&[&new[..], &by].concat());
     let text = std::fs::read_to_string(file).expect("a document");
     let faster =
-        text.replace("total_pps = 1000", "total_pps = 500").replace("per_prefix_pps = 100", "per_prefix_pps = 500");
+        text.replace("total_pps = 1000", "total_pps = 200").replace("per_prefix_pps = 100", "per_prefix_pps = 200");
     std::fs::write(file, faster).expect("written");
     here.succeed(&["scope", "sign", file, "--key", key]);
     file.clone()

@@ -31,6 +31,7 @@ mod imports;
 mod interface;
 mod line;
 mod newcomer;
+mod next;
 mod nodes;
 mod outward;
 #[cfg(unix)]

@@ -10,6 +10,8 @@
 //!
 //! A packet is what the ledger counts: one connection or one datagram.
 
+mod list;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -54,6 +56,23 @@ pub struct Packets {
 }
 
 impl Packets {
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            least: self.least.saturating_add(other.least),
+            silent: self.silent.saturating_add(other.silent),
+            most: self.most.saturating_add(other.most),
+        }
+    }
+
+    /// The greater of each figure.
+    fn max(self, other: Self) -> Self {
+        Self {
+            least: self.least.max(other.least),
+            silent: self.silent.max(other.silent),
+            most: self.most.max(other.most),
+        }
+    }
+
     const fn times(self, factor: u64) -> Self {
         Self {
             least: self.least.saturating_mul(factor),
@@ -106,7 +125,7 @@ pub struct Load {
 pub struct Forecast {
     /// What is left to probe.
     pub addresses: Addresses,
-    /// Addresses times ports that the scope permits.
+    /// Addresses times ports that the scope permits, or the targets of a list.
     pub targets: u64,
     /// Ports asked for that the scope does not permit: nothing is sent to them.
     pub ports_refused: usize,
@@ -144,44 +163,73 @@ impl Forecast {
     ) -> Result<Self, SurveyError> {
         let (addresses, left) = addresses(scope, opt_out);
         let each: Vec<Packets> = ports.iter().filter_map(|port| of_port(scope, *port, config)).collect();
-        let of_address = each.iter().fold(Packets::default(), |sum, port| Packets {
-            least: sum.least + port.least,
-            silent: sum.silent + port.silent,
-            most: sum.most + port.most,
-        });
+        let of_address = each.iter().copied().fold(Packets::default(), Packets::plus);
         if addresses.left == 0 || each.is_empty() {
             return Err(SweepError::Empty.into());
         }
         let by_prefix = Prefixes::of(&left);
-        let fullest = by_prefix.fullest();
-        let time = |pick: fn(&Packets) -> u64| {
-            let one = pick(&of_address);
-            time(scope, (one.saturating_mul(addresses.left), one.saturating_mul(fullest), one))
+        let sums = Sums {
+            total: of_address.times(addresses.left),
+            prefix: of_address.times(by_prefix.fullest()),
+            host: of_address,
         };
+        let heaviest = by_prefix.heaviest();
+        let loads = heaviest.into_iter().map(|(prefix, count)| (prefix, count, of_address.times(count)));
+        let targets = addresses.left.saturating_mul(as_u64(each.len()));
+        let base = Self::reckoned(scope, config, now, &sums, loads);
+        Ok(Self { addresses, targets, ports_refused: ports.len() - each.len(), prefixes: by_prefix.count, ..base })
+    }
+
+    /// What follows from sums of packets.
+    fn reckoned(
+        scope: &Scope,
+        config: &Config,
+        now: Timestamp,
+        sums: &Sums,
+        loads: impl Iterator<Item = (IpNet, u64, Packets)>,
+    ) -> Self {
+        let time = |pick: fn(&Packets) -> u64| time(scope, (pick(&sums.total), pick(&sums.prefix), pick(&sums.host)));
         let (time_least, time_silent, time_most) = (time(|p| p.least), time(|p| p.silent), time(|p| p.most));
         let starts = now.max(scope.valid_from);
-        let load = |(prefix, addresses): (IpNet, u64)| Load {
+        let load = |(prefix, addresses, packets): (IpNet, u64, Packets)| Load {
             prefix,
             addresses,
-            packets: of_address.times(addresses),
-            average_pps: as_f64(of_address.silent.saturating_mul(addresses)) / as_f64(time_silent.sending_s.max(1)),
+            packets,
+            average_pps: as_f64(packets.silent) / as_f64(time_silent.sending_s.max(1)),
             ceiling_pps: scope.rate.per_prefix_pps.min(scope.rate.total_pps),
         };
-        Ok(Self {
-            addresses,
-            targets: addresses.left.saturating_mul(as_u64(each.len())),
-            ports_refused: ports.len() - each.len(),
-            packets: with_canaries(of_address.times(addresses.left)),
+        Self {
+            addresses: Addresses::default(),
+            targets: 0,
+            ports_refused: 0,
+            packets: with_canaries(sums.total),
             attempts: config.attempts,
             handshakes: config.handshakes,
             time_least,
             time_silent,
             time_most,
-            prefixes: by_prefix.count,
-            heaviest: by_prefix.heaviest().into_iter().map(load).collect(),
+            prefixes: 0,
+            heaviest: loads.map(load).collect(),
             fits: starts.plus(Duration::from_secs(time_silent.calendar_s)) <= scope.valid_until,
-        })
+        }
     }
+}
+
+/// Packets in total, to the prefix that gets most, and to the host that does.
+struct Sums {
+    total: Packets,
+    prefix: Packets,
+    host: Packets,
+}
+
+/// The addresses that scope and opt-out list leave.
+pub(crate) fn left_of(scope: &Scope, opt_out: &[IpNet]) -> Spans {
+    addresses(scope, opt_out).1
+}
+
+/// Whether the scope lets anything be sent to this port.
+pub(crate) fn sends_at(scope: &Scope, port: (Transport, u16), config: &Config) -> bool {
+    of_port(scope, port, config).is_some()
 }
 
 /// Engines of frames ask hosts that are known to answer again and again, a twentieth of what they send at most.
@@ -249,7 +297,7 @@ fn addresses(scope: &Scope, opt_out: &[IpNet]) -> (Addresses, Spans) {
 
 /// Sets of addresses: disjoint runs, rising, with the number after the last; IPv6 apart from IPv4.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Spans(Vec<(bool, u128, u128)>);
+pub(crate) struct Spans(Vec<(bool, u128, u128)>);
 
 impl Spans {
     fn of(prefixes: &[IpNet]) -> Self {
@@ -299,7 +347,27 @@ impl Spans {
         Self(left)
     }
 
-    fn count(&self) -> u64 {
+    /// The runs.
+    pub(crate) fn runs(&self) -> &[(bool, u128, u128)] {
+        &self.0
+    }
+
+    /// How many of the addresses from this one to before that one are in them.
+    pub(crate) fn count_in(&self, is_v6: bool, from: u128, to: u128) -> u64 {
+        let first = self.0.partition_point(|(of_v6, _, end)| (*of_v6, *end) <= (is_v6, from));
+        let runs = self.0.iter().skip(first).take_while(|(of_v6, start, _)| *of_v6 == is_v6 && *start < to);
+        let sum = runs.fold(0_u128, |sum, (_, start, end)| sum.saturating_add(*end.min(&to) - *start.max(&from)));
+        u64::try_from(sum).unwrap_or(u64::MAX)
+    }
+
+    /// Whether an address, as its number, is in them.
+    pub(crate) fn hold(&self, is_v6: bool, number: u128) -> bool {
+        let after = self.0.partition_point(|(of_v6, from, _)| (*of_v6, *from) <= (is_v6, number));
+        let run = after.checked_sub(1).and_then(|at| self.0.get(at));
+        run.is_some_and(|(of_v6, _, to)| *of_v6 == is_v6 && number < *to)
+    }
+
+    pub(crate) fn count(&self) -> u64 {
         let all = self.0.iter().fold(0_u128, |sum, (_, from, to)| sum.saturating_add(to - from));
         u64::try_from(all).unwrap_or(u64::MAX)
     }

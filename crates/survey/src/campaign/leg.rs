@@ -109,7 +109,7 @@ impl Leg {
 
     /// Whether any of its targets is of this transport.
     pub fn has(&self, transport: Transport) -> bool {
-        self.targets.ports().iter().any(|(of, _)| *of == transport)
+        self.targets.has(transport)
     }
 
     /// The target of this number.
@@ -187,6 +187,7 @@ impl Iterator for Positions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::List;
     use proptest::prelude::*;
 
     fn leg(first: u64, seed: u64, share: Share, passes: u32) -> Leg {
@@ -220,6 +221,23 @@ mod tests {
                 prop_assert_eq!(at, leg.positions().end);
             }
             prop_assert!(seen.iter().all(|times| *times == passes));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn shares_of_a_list_are_the_list(hosts in proptest::collection::btree_set(0u32..5_000, 1..300), seed: u64, of in 1u32..5) {
+            let key = |host: &u32| ServiceKey { address: host.to_be_bytes().into(), port: 80, transport: Transport::Tcp };
+            let list = List::new(hosts.iter().map(key)).expect("a list");
+            let mut seen: Vec<ServiceKey> = Vec::new();
+            for number in 1..=of {
+                let share = Share::new(number, of).expect("a share");
+                let Ok(leg) = Leg::new(0, Targets::listed(list.clone()).expect("targets"), seed, share, 1) else { continue };
+                seen.extend(leg.walk_from(0).filter_map(|(_, index)| leg.target(index?)));
+            }
+            seen.sort_unstable();
+            prop_assert_eq!(seen, list.iter().collect::<Vec<_>>());
         }
     }
 

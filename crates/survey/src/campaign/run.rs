@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use hinomi_model::scope::{Probe, Rule};
+use hinomi_model::scope::{Probe, Rule, Scope};
 use hinomi_model::{CampaignId, Clock, Marking, SensorId, ServiceKey, Sighting, Sink, Timestamp, Transport};
+use ipnet::IpNet;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
@@ -21,7 +22,7 @@ use crate::grab::Grabber;
 use crate::metrics::Counts;
 use crate::pace::Pace;
 use crate::scope::{Door, Openness};
-use crate::sweep::{SweepError, Targets};
+use crate::sweep::{List, SweepError, Targets};
 
 /// How many targets wait between two stages.
 const QUEUE: usize = 1_024;
@@ -33,6 +34,8 @@ pub struct Campaign {
     pub id: CampaignId,
     /// Identifies the job: another scope, other ports or another seed is another job.
     pub job: String,
+    /// Targets of its list that the scope does not permit: they are no part of it.
+    outside: u64,
     /// One for each engine that has something to do, with the engine's number.
     legs: Vec<(usize, Arc<Leg>)>,
 }
@@ -40,8 +43,10 @@ pub struct Campaign {
 /// What is asked of a campaign.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
-    /// Ports, or all that the scope permits.
+    /// Ports, or all that the scope permits. A list has its own.
     pub ports: Option<&'a [(Transport, u16)]>,
+    /// Targets one by one, in the place of all addresses of the scope.
+    pub list: Option<&'a List>,
     /// Gives the order of targets.
     pub seed: u64,
     /// Which part of the job.
@@ -49,8 +54,8 @@ pub struct Order<'a> {
 }
 
 impl Campaign {
-    /// Every address of the scope that may be probed at all, with the ports asked for. Each is visited by the first of
-    /// the engines that takes its port.
+    /// Every address of the scope that may be probed at all, with the ports asked for; or what of a list lies in the
+    /// scope. Each is visited by the first of the engines that takes its port.
     ///
     /// # Errors
     /// When nothing is left or it is too much.
@@ -60,24 +65,20 @@ impl Campaign {
         order: &Order<'_>,
         engines: &[Arc<dyn Engine>],
     ) -> Result<Self, SurveyError> {
-        let scope = door.scope();
-        let permitted = || {
-            let tcp = scope.tcp.iter().map(|port| (Transport::Tcp, port));
-            tcp.chain(scope.udp.iter().map(|port| (Transport::Udp, port))).collect()
-        };
         let Order { seed, share, .. } = *order;
-        let ports: Vec<_> = order.ports.map_or_else(permitted, <[_]>::to_vec);
-        let mut job = format!("{}:{seed:x}:{ports:?}", door.authorised().digest());
+        let (wanted, outside) = Wanted::of(door.scope(), order)?;
+        let mut job = format!("{}:{seed:x}:{}", door.authorised().digest(), wanted.name());
         let (mut legs, mut first) = (Vec::new(), 0);
         for (number, engine) in engines.iter().enumerate() {
-            let is_first = |(transport, port): &(Transport, u16)| {
-                engines.iter().position(|engine| engine.takes(*transport, *port)) == Some(number)
+            let is_first = |(transport, port): (Transport, u16)| {
+                engines.iter().position(|engine| engine.takes(transport, port)) == Some(number)
             };
-            let of_engine: Vec<_> = ports.iter().copied().filter(is_first).collect();
-            if of_engine.is_empty() {
-                continue;
-            }
-            let leg = Leg::new(first, Targets::new(&scope.ranges, of_engine)?, seed, share, engine.passes())?;
+            let Some(targets) = wanted.targets(&door.scope().ranges, is_first)? else { continue };
+            let leg = match Leg::new(first, targets, seed, share, engine.passes()) {
+                // Of few targets a share may have none.
+                Err(SweepError::Empty) if share != Share::WHOLE => continue,
+                leg => leg?,
+            };
             // Where a leg begins differs with the engines: then it is another job.
             if (engine.passes(), share, first) != (1, Share::WHOLE, 0) {
                 job += &format!(":{}x{}:{share}", engine.passes(), leg.targets());
@@ -88,7 +89,18 @@ impl Campaign {
         let start = legs.first().and_then(|(_, leg)| leg.target(0));
         refuse_if_nothing_is_permitted(door, start.ok_or(SweepError::Empty)?)?;
         let job = hinomi_model::ContentHash::of(job.as_bytes()).to_string();
-        Ok(Self { id, job, legs })
+        Ok(Self { id, job, outside, legs })
+    }
+
+    /// The same job under another name.
+    #[must_use]
+    pub fn named(&self, id: CampaignId) -> Self {
+        Self { id, ..self.clone() }
+    }
+
+    /// Targets of its list that the scope does not permit. Nothing is sent there.
+    pub const fn outside(&self) -> u64 {
+        self.outside
     }
 
     /// How many targets.
@@ -121,6 +133,53 @@ impl Campaign {
             u64::try_from(share).unwrap_or(u64::MAX)
         });
         done.sum()
+    }
+}
+
+/// What an order comes to under a scope.
+enum Wanted {
+    Ports(Vec<(Transport, u16)>),
+    List(List),
+}
+
+impl Wanted {
+    /// And how many targets of its list are left out.
+    fn of(scope: &Scope, order: &Order<'_>) -> Result<(Self, u64), SweepError> {
+        if let Some(list) = order.list {
+            let (list, outside) = list.within_or_refused(scope)?;
+            return Ok((Self::List(list), outside));
+        }
+        let permitted = || {
+            let tcp = scope.tcp.iter().map(|port| (Transport::Tcp, port));
+            tcp.chain(scope.udp.iter().map(|port| (Transport::Udp, port))).collect()
+        };
+        Ok((Self::Ports(order.ports.map_or_else(permitted, <[_]>::to_vec)), 0))
+    }
+
+    /// Its part of the name of a job.
+    fn name(&self) -> String {
+        match self {
+            Self::Ports(ports) => format!("{ports:?}"),
+            Self::List(list) => format!("list {}", list.digest()),
+        }
+    }
+
+    /// What of it an engine visits that takes these transports.
+    fn targets(
+        &self,
+        ranges: &[IpNet],
+        takes: impl Fn((Transport, u16)) -> bool,
+    ) -> Result<Option<Targets>, SweepError> {
+        match self {
+            Self::Ports(ports) => {
+                let ports: Vec<_> = ports.iter().copied().filter(|port| takes(*port)).collect();
+                (!ports.is_empty()).then(|| Targets::new(ranges, ports)).transpose()
+            }
+            Self::List(list) => {
+                let list = list.only(takes);
+                (!list.is_empty()).then(|| Targets::listed(list)).transpose()
+            }
+        }
     }
 }
 

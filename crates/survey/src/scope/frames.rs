@@ -51,6 +51,9 @@ pub enum FrameError {
     /// After its end.
     #[error("the scope has ended; a new one makes a new campaign")]
     Expired,
+    /// Taken back by who answers for it.
+    #[error("the scope was taken back")]
+    Revoked,
     /// The interface is gone or down.
     #[error("the interface does not send: {0}; start the campaign again to resume")]
     Interface(#[from] io::Error),
@@ -95,6 +98,9 @@ impl FrameDoor {
     /// When nothing may be sent at this moment.
     pub fn fill(&mut self, want: usize, mut each: impl FnMut(&mut [u8]) -> Option<usize>) -> Result<Batch, FrameError> {
         self.look_again();
+        if self.door.is_shut() {
+            return Err(FrameError::Revoked);
+        }
         if self.tally.as_ref().is_some_and(|own| !own.tally().may_send()) {
             return Err(FrameError::NotNow); // Until the ledger is so far.
         }

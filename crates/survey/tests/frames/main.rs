@@ -111,7 +111,7 @@ fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<
         let engine = FrameEngine::open(Arc::clone(&door), Arc::clone(&pace), &config, frames).expect("an engine");
         eprintln!("{}", engine.name());
         let engines: Vec<Arc<dyn Engine>> = vec![Arc::new(engine)];
-        let order = Order { ports: None, seed: 7, share: Share::WHOLE };
+        let order = Order { ports: None, list: None, seed: 7, share: Share::WHOLE };
         let campaign = Campaign::new(campaign(), &door, &order, &engines).expect("a campaign");
         let survey = Survey {
             door,

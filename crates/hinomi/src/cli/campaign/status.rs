@@ -72,6 +72,7 @@ fn standing(shelf: &Shelf, name: &CampaignId, told: Option<&Told>, book: &Book) 
         (None, Some(told), _) if told.finished => "finished",
         (None, None, None) if last.is_none() => "planned",
         (None, _, Some(How::Paused)) => "paused",
+        (None, _, Some(How::Revoked)) => "revoked",
         _ => "stopped",
     };
     let account = told.and_then(|told| told.account.as_ref());
@@ -90,7 +91,7 @@ fn standing(shelf: &Shelf, name: &CampaignId, told: Option<&Told>, book: &Book) 
     })
 }
 
-fn book(shelf: &Shelf) -> Result<Book> {
+pub(crate) fn book(shelf: &Shelf) -> Result<Book> {
     let path = shelf.ledger();
     match path.exists() {
         true => Ok(ledger::verify(&path, &[])?.book),
@@ -99,7 +100,7 @@ fn book(shelf: &Shelf) -> Result<Book> {
 }
 
 /// What each campaign stored of itself last. Nothing where nothing was ever stored.
-pub(super) fn stored(state: &State) -> Result<BTreeMap<CampaignId, Told>> {
+pub(crate) fn stored(state: &State) -> Result<BTreeMap<CampaignId, Told>> {
     let mut stored = BTreeMap::new();
     if !state.dir().join("tables").exists() {
         return Ok(stored);

@@ -5,11 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn nets(texts: &[&str]) -> Vec<IpNet> {
+pub(super) fn nets(texts: &[&str]) -> Vec<IpNet> {
     texts.iter().map(|text| text.parse().expect("a prefix")).collect()
 }
 
-fn scope(ranges: &[&str], exclude: &[&str]) -> Scope {
+pub(super) fn scope(ranges: &[&str], exclude: &[&str]) -> Scope {
     Scope {
         name: "test".into(),
         authority: Authority { organisation: "O".into(), person: "P".into(), reference: String::new() },
@@ -27,7 +27,7 @@ fn scope(ranges: &[&str], exclude: &[&str]) -> Scope {
     }
 }
 
-const TCP: &[(Transport, u16)] = &[(Transport::Tcp, 22), (Transport::Tcp, 80)];
+pub(super) const TCP: &[(Transport, u16)] = &[(Transport::Tcp, 22), (Transport::Tcp, 80)];
 
 fn forecast(scope: &Scope, ports: &[(Transport, u16)], opt_out: &[&str]) -> Forecast {
     let now = "2026-11-10".parse().expect("a date");

@@ -1,0 +1,398 @@
+//! The likeliest targets: at hosts that are known, at their neighbours, and some at random.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use hinomi_model::address::{from_u128, to_u128};
+use hinomi_model::{ServiceKey, Timestamp};
+use serde::{Serialize, Serializer};
+
+use super::asked::Asked;
+use super::ground::Ground;
+use super::known::{Host, Hosts, Known, networks};
+use super::model::{Because, Model};
+use super::silence::{self, Silence};
+use super::{MAX_PROPOSED, Settings, code, explore, port_of};
+
+/// A target, how likely it is that somebody answers, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Candidate {
+    /// Which target.
+    #[serde(flatten)]
+    pub key: ServiceKey,
+    /// Services that one visit is expected to find, from 0 to 1.
+    pub expected: f64,
+    /// Why.
+    pub reason: Why,
+}
+
+/// Why a target is proposed; its text is for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    because: Option<Because>,
+    address: IpAddr,
+    port: u32,
+    hits: u32,
+    of: u64,
+}
+
+impl Why {
+    /// Whether it was drawn at random.
+    pub const fn is_random(&self) -> bool {
+        self.because.is_none()
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = Port(self.port);
+        let Self { hits, of, .. } = self;
+        let (near, wide) = if self.address.is_ipv6() { (64, 48) } else { (24, 16) };
+        let net = |length| ipnet::IpNet::new(self.address, length).map(|net| net.trunc().to_string());
+        match &self.because {
+            None => f.write_str("random: drawn from all addresses and ports"),
+            Some(Because::Every) => write!(f, "{port} open at {hits} of {of} hosts"),
+            Some(Because::Port(at)) => write!(f, "{port} open where {} is: {hits} of {of} hosts", Port(*at)),
+            Some(Because::Product(at, product)) => {
+                write!(f, "{port} open where {} speaks {}: {hits} of {of} hosts", Port(*at), printable(product))
+            }
+            Some(Because::Asn(asn)) => write!(f, "{port} open in AS{asn}: {hits} of {of} hosts"),
+            Some(Because::Near) => {
+                write!(f, "{port} open in {}: {hits} of {of}", net(near).unwrap_or_default())
+            }
+            Some(Because::Wide) => {
+                write!(f, "{port} open in {}: {hits} of {of}", net(wide).unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl Serialize for Why {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+struct Port(u32);
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, port) = port_of(self.0);
+        write!(f, "{port}/{transport}")
+    }
+}
+
+/// What a stranger said, short and on one line.
+fn printable(text: &str) -> String {
+    let plain = |c: char| if c.is_control() || c == '#' { ' ' } else { c };
+    text.chars().take(48).map(plain).collect()
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Proposed {
+    /// The likeliest first; those drawn at random last.
+    pub candidates: Vec<Candidate>,
+    /// Services that visiting them all is expected to find.
+    pub expected: f64,
+    /// How many were drawn at random.
+    pub random: usize,
+    /// Hosts that were looked at.
+    pub hosts: u64,
+}
+
+/// A candidate among the likeliest so far. Equals are put in an order that favours nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ranked {
+    /// Bits of a rate that is not negative: they sort like the rate.
+    rate: u64,
+    turn: u64,
+    key: ServiceKey,
+    why: Why,
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.rate, self.turn, self.key).cmp(&(other.rate, other.turn, other.key))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Takes what is known once more, in order of address, and keeps the likeliest targets.
+pub struct Proposer<'a> {
+    model: &'a Model,
+    ground: &'a Ground,
+    /// Campaigns whose silence still counts.
+    lately: Vec<&'a Asked>,
+    whole: Vec<&'a Asked>,
+    settings: Settings,
+    hosts: Hosts,
+    looked_at: u64,
+    best: BinaryHeap<Reverse<Ranked>>,
+    most: usize,
+    drawn: HashSet<ServiceKey>,
+    random: explore::Random,
+    cold: Cold,
+    silence: Silence,
+}
+
+/// Pieces of the ground's /24, rising, and who is known in the one at hand.
+struct Cold {
+    runs: std::vec::IntoIter<(u128, u128)>,
+    /// What is left of the run at hand.
+    rest: Option<(u128, u128)>,
+    block: u64,
+    known: HashSet<u128>,
+    /// The wide network at hand, and its rates.
+    wide: (Option<u64>, Vec<WideRate>),
+}
+
+/// Port, hits, addresses, rate.
+type WideRate = (u32, u32, u64, f64);
+
+impl<'a> Proposer<'a> {
+    /// Proposes on this ground by this model. `asked` is what the model learned with.
+    pub fn new(model: &'a Model, ground: &'a Ground, asked: &'a [Asked], settings: Settings, now: Timestamp) -> Self {
+        let limit = settings.limit.min(MAX_PROPOSED);
+        let since = now.minus(settings.silent);
+        let v4 = ground.runs().iter().filter(|(is_v6, ..)| !is_v6).map(|(_, from, to)| (*from, *to));
+        Self {
+            model,
+            ground,
+            lately: asked.iter().filter(|asked| asked.ended >= since).collect(),
+            whole: asked.iter().filter(|asked| asked.is_whole()).collect(),
+            settings,
+            hosts: Hosts::default(),
+            looked_at: 0,
+            best: BinaryHeap::new(),
+            most: limit - share(limit, settings.explore),
+            // More than are needed: some are known or were asked lately.
+            drawn: explore::draw(ground, settings.seed ^ newest(asked), limit.saturating_mul(2)),
+            random: explore::Random(settings.seed ^ 0x5eed),
+            cold: Cold {
+                runs: v4.collect::<Vec<_>>().into_iter(),
+                rest: None,
+                block: 0,
+                known: HashSet::new(),
+                wide: (None, Vec::new()),
+            },
+            silence: Silence::default(),
+        }
+    }
+
+    /// Takes the next service, in order of address.
+    pub fn take(&mut self, service: Known) {
+        self.drawn.remove(&service.key);
+        if let Some(host) = self.hosts.take(service) {
+            self.look_at(&host);
+        }
+    }
+
+    fn look_at(&mut self, host: &Host) {
+        self.looked_at += 1;
+        if host.address.is_ipv4() {
+            self.neighbours_before(networks(host.address).0);
+            self.cold.known.insert(to_u128(host.address));
+        }
+        if host.pretends || !self.ground.permits_address(host.address) {
+            return;
+        }
+        let mut best: HashMap<u32, (f64, Why)> = HashMap::new();
+        for feature in self.model.features_of(host) {
+            for (port, hits, of) in self.model.rates(feature.hash) {
+                let rate = self.model.at_host(port, hits, of);
+                if best.get(&port).is_none_or(|(other, _)| rate > *other) {
+                    let because = Some(feature.because.clone());
+                    best.insert(port, (rate, Why { because, address: host.address, port, hits, of: of.into() }));
+                }
+            }
+        }
+        let open: Vec<u32> = host.services.iter().map(|one| code((one.key.transport, one.key.port))).collect();
+        let likely = |port: u32| best.get(&port).map_or(0.0, |(rate, _)| *rate);
+        let silent = silence::at(&self.lately, host.address, &open, likely);
+        open.iter().for_each(|port| drop(best.remove(port)));
+        // In an order of its own: what is drawn must follow from the seed alone.
+        let mut best: Vec<_> = best.into_iter().collect();
+        best.sort_unstable_by_key(|(port, _)| *port);
+        for (port, (rate, why)) in best {
+            let rate = rate * self.silence.factor(self.model, port, &silent);
+            self.offer(host.address, port, rate, &why);
+        }
+    }
+
+    /// Proposes addresses of which nothing is known in every /24 before this one.
+    fn neighbours_before(&mut self, block: u64) {
+        while let Some((from, to)) = self.next_piece(block) {
+            let here = networks(from_u128(from)).0;
+            if here != self.cold.block {
+                self.cold.known.clear();
+                self.cold.block = here;
+            }
+            self.neighbours(from, to);
+        }
+        if self.cold.block != block {
+            self.cold.known.clear();
+            self.cold.block = block;
+        }
+    }
+
+    /// The next addresses that lie in one /24 which is before this one.
+    fn next_piece(&mut self, before: u64) -> Option<(u128, u128)> {
+        let (from, to) = self.cold.rest.take().or_else(|| self.cold.runs.next())?;
+        if networks(from_u128(from)).0 >= before {
+            self.cold.rest = Some((from, to));
+            return None;
+        }
+        let end = to.min((from | 0xff) + 1);
+        self.cold.rest = (end < to).then_some((end, to));
+        Some((from, end))
+    }
+
+    fn neighbours(&mut self, from: u128, to: u128) {
+        let rates = self.rates_around(from_u128(from));
+        // Silence only makes rates smaller.
+        if rates.first().is_none_or(|(_, rate, _)| self.is_too_low(*rate)) {
+            return;
+        }
+        let by_port: HashMap<u32, f64> = rates.iter().map(|(port, rate, _)| (*port, *rate)).collect();
+        let likely = |port: u32| by_port.get(&port).copied().unwrap_or(0.0);
+        for number in (from..to).filter(|number| !self.cold.known.contains(number)).collect::<Vec<_>>() {
+            let here = from_u128(number);
+            let silent = silence::at(&self.lately, here, &[], likely);
+            for (port, rate, why) in &rates {
+                if self.is_too_low(*rate) {
+                    break;
+                }
+                let rate = rate * self.silence.factor(self.model, *port, &silent);
+                self.offer(here, *port, rate, &Why { address: here, ..why.clone() });
+            }
+        }
+    }
+
+    /// How likely ports are open at an address of this network of which nothing is known, the likeliest first.
+    fn rates_around(&mut self, address: IpAddr) -> Vec<(u32, f64, Why)> {
+        let (near, wide) = networks(address);
+        let near_hash = self.model.feature(&Because::Near, near);
+        self.look_wide(wide);
+        let of_near: HashMap<u32, u32> = self.model.rates(near_hash).map(|(port, hits, _)| (port, hits)).collect();
+        let base = |port: u32, of: u64| (port, 0, of, self.model.of_random(port));
+        let unseen = of_near.keys().filter(|port| !self.cold.wide.1.iter().any(|(wide, ..)| wide == *port));
+        let unseen: Vec<_> = unseen.map(|port| base(*port, 65_536)).collect();
+        let mut rates: Vec<(u32, f64, Why)> = Vec::new();
+        for (port, wide_hits, wide_of, otherwise) in self.cold.wide.1.iter().chain(&unseen).copied() {
+            let hits = of_near.get(&port).copied().unwrap_or(0);
+            let of = self.addresses_asked(address, 8, port);
+            let rate = Model::in_network(hits, of, otherwise);
+            let (because, hits, of) = match hits {
+                0 => (Because::Wide, wide_hits, wide_of),
+                _ => (Because::Near, hits, of),
+            };
+            rates.push((port, rate, Why { because: Some(because), address, port, hits, of }));
+        }
+        rates.sort_by(|(left_port, left, _), (right_port, right, _)| {
+            right.total_cmp(left).then(left_port.cmp(right_port))
+        });
+        rates
+    }
+
+    fn look_wide(&mut self, wide: u64) {
+        if self.cold.wide.0 == Some(wide) {
+            return;
+        }
+        let hash = self.model.feature(&Because::Wide, wide);
+        let address = IpAddr::V4((u32::try_from(wide).unwrap_or(0) << 16).into());
+        let rates = self.model.rates(hash).map(|(port, hits, _)| {
+            let of = self.addresses_asked(address, 16, port);
+            (port, hits, of, Model::in_network(hits, of, self.model.of_random(port)))
+        });
+        self.cold.wide = (Some(wide), rates.collect());
+    }
+
+    /// How many addresses of a network with so many bits below it were asked at a port; all if nobody knows.
+    fn addresses_asked(&self, address: IpAddr, bits: u32, port: u32) -> u64 {
+        let from = to_u128(address) >> bits << bits;
+        let of = self.whole.iter().filter(|asked| asked.has_port(port));
+        let most = of.map(|asked| asked.addresses_in(false, from, from + (1 << bits))).max();
+        most.filter(|most| *most > 0).unwrap_or(1 << bits)
+    }
+
+    fn is_too_low(&self, rate: f64) -> bool {
+        self.most == 0
+            || self.best.len() >= self.most && self.best.peek().is_some_and(|Reverse(last)| rate.to_bits() <= last.rate)
+    }
+
+    fn offer(&mut self, address: IpAddr, port: u32, rate: f64, why: &Why) {
+        let (transport, number) = port_of(port);
+        let key = ServiceKey { address, port: number, transport };
+        if self.is_too_low(rate) || !self.ground.permits_port(port) || self.lately.iter().any(|one| one.holds(key)) {
+            return;
+        }
+        let turn = self.random.next();
+        self.best.push(Reverse(Ranked { rate: rate.to_bits(), turn, key, why: why.clone() }));
+        if self.best.len() > self.most {
+            self.best.pop();
+        }
+    }
+
+    /// The proposal.
+    pub fn finish(mut self) -> Proposed {
+        if let Some(host) = self.hosts.end() {
+            self.look_at(&host);
+        }
+        self.neighbours_before(u64::MAX);
+        let best = std::mem::take(&mut self.best).into_sorted_vec();
+        let mut candidates: Vec<Candidate> = best
+            .into_iter()
+            .map(|Reverse(one)| Candidate { key: one.key, expected: f64::from_bits(one.rate), reason: one.why })
+            .collect();
+        let taken: HashSet<ServiceKey> = candidates.iter().map(|one| one.key).collect();
+        // Where little is known, more is left to chance.
+        let wanted = self.settings.limit.min(MAX_PROPOSED) - candidates.len();
+        let random = self.chosen_at_random(&taken, wanted);
+        let many = random.len();
+        candidates.extend(random);
+        let expected = candidates.iter().map(|one| one.expected).sum();
+        Proposed { candidates, expected, random: many, hosts: self.looked_at }
+    }
+
+    fn chosen_at_random(&self, taken: &HashSet<ServiceKey>, wanted: usize) -> Vec<Candidate> {
+        let free = |key: &&ServiceKey| !taken.contains(key) && !self.lately.iter().any(|asked| asked.holds(**key));
+        let mut drawn: Vec<ServiceKey> = self.drawn.iter().filter(free).copied().collect();
+        // In an order that says nothing of how they were drawn, so that any part of them is as random.
+        drawn.sort_unstable();
+        let mut random = explore::Random(self.settings.seed ^ 0xd1ce);
+        let mut mixed: Vec<(u64, ServiceKey)> = drawn.into_iter().map(|key| (random.next(), key)).collect();
+        mixed.sort_unstable();
+        let candidate = |(_, key): (u64, ServiceKey)| {
+            let port = code((key.transport, key.port));
+            let reason = Why { because: None, address: key.address, port, hits: 0, of: 0 };
+            Candidate { key, expected: self.model.of_random(port), reason }
+        };
+        mixed.into_iter().take(wanted).map(candidate).collect()
+    }
+}
+
+/// Another number after each campaign: so that the next list is not drawn from what the last one was.
+fn newest(asked: &[Asked]) -> u64 {
+    let newest = asked.iter().map(|asked| asked.ended.as_micros()).max().unwrap_or(0);
+    explore::Random(newest.unsigned_abs()).next()
+}
+
+/// This share of a number.
+fn share(of: usize, share: f64) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a bounded number"
+    )]
+    let part = (of as f64 * share.clamp(0.0, 1.0)).ceil() as usize;
+    part.min(of)
+}
