@@ -194,7 +194,7 @@ impl Wanted {
         }
     }
 
-    /// What of it an engine visits that takes these transports.
+    /// What of it an engine visits that takes these ports.
     fn targets(
         &self,
         ranges: &[IpNet],
