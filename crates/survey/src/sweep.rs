@@ -9,11 +9,11 @@ mod walk;
 
 use std::net::IpAddr;
 
-use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::address::{bounds, from_u128, to_u128};
 use hinomi_model::{ServiceKey, Transport};
 use ipnet::IpNet;
 
-pub use walk::{Ladder, Steps, Walk};
+pub use walk::{Ladder, Logarithm, Steps, Walk};
 
 /// The most targets of one job.
 pub const MAX_TARGETS: u64 = 1 << 44;
@@ -55,7 +55,9 @@ impl Targets {
         let mut spans: Vec<(u128, u64, u64)> = Vec::new();
         let mut addresses = 0_u64;
         let limit = MAX_TARGETS / u64::try_from(ports.len().max(1)).unwrap_or(u64::MAX);
-        for range in IpNet::aggregate(&ranges.to_vec()) {
+        let mut ranges = IpNet::aggregate(&ranges.to_vec());
+        ranges.sort_unstable_by_key(|range| bounds(*range));
+        for range in ranges {
             let (first, last) = bounds(range);
             let count = u64::try_from(last - first).ok().and_then(|span| span.checked_add(1));
             let too_large = || SweepError::TooLarge { range: range.to_string(), ports: ports.len() };
@@ -90,6 +92,7 @@ impl Targets {
     }
 
     /// The index over the number of addresses, and what is left.
+    #[inline]
     fn divided(&self, index: u64) -> (u64, u64) {
         let mut quotient = ((u128::from(index) * u128::from(self.reciprocal)) >> 64) as u64;
         let mut rest = index - quotient * self.addresses;
@@ -102,6 +105,7 @@ impl Targets {
     }
 
     /// The target of this number, counted from 0: all addresses for the first port, then all for the second.
+    #[inline]
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
         let (port, place) = self.divided(index);
         let port = usize::try_from(port).ok()?;
@@ -110,6 +114,16 @@ impl Targets {
         let (first, _, before) = self.spans.get(after.checked_sub(1)?)?;
         let address: IpAddr = from_u128(first + u128::from(place - before));
         Some(ServiceKey { address, port, transport })
+    }
+
+    /// The number of this target, if it is one.
+    pub fn index_of(&self, key: ServiceKey) -> Option<u64> {
+        let port = self.ports.iter().position(|port| *port == (key.transport, key.port))?;
+        let number = to_u128(key.address);
+        let after = self.spans.partition_point(|(first, ..)| *first <= number);
+        let (first, count, before) = self.spans.get(after.checked_sub(1)?)?;
+        let place = u64::try_from(number - first).ok().filter(|place| place < count)?;
+        Some(u64::try_from(port).ok()? * self.addresses + before + place)
     }
 }
 
@@ -135,6 +149,9 @@ mod tests {
         assert_eq!(all.get(8).map(String::as_str), Some("127.0.1.0:80/tcp"));
         assert_eq!(all.last().map(String::as_str), Some("127.0.1.0:161/udp"));
         assert_eq!(targets.get(18), None);
+        assert!((0..18).all(|index| targets.get(index).and_then(|key| targets.index_of(key)) == Some(index)));
+        let other = ServiceKey { address: [127, 0, 0, 8].into(), port: 80, transport: Transport::Tcp };
+        assert_eq!(targets.index_of(other), None);
     }
 
     proptest! {
@@ -185,6 +202,24 @@ mod tests {
                 prop_assert_eq!(ladder.at(step), index);
             }
             prop_assert_eq!(ladder.at(walk.steps()), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_step_of_a_number_is_found_again(
+            n in 1u64..MAX_TARGETS, seed: u64, at: u64, before in 0u64..3_000_000, behind in 1u64..3_000_000,
+        ) {
+            let walk = Walk::new(n, seed);
+            let at = at % walk.steps();
+            let logarithm = Logarithm::new(walk);
+            if let Some(index) = walk.ladder().at(at) {
+                let among = at.saturating_sub(before)..at.saturating_add(behind);
+                prop_assert_eq!(logarithm.step_of(index, among), Some(at));
+                prop_assert_eq!(logarithm.step_of(index, at + 1..at + behind), None);
+                prop_assert_eq!(logarithm.step_of(index, at.saturating_sub(before)..at), None);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use hinomi_model::{ServiceKey, Transport};
 
-use crate::sweep::{Ladder, Steps, SweepError, Targets, Walk};
+use crate::sweep::{Ladder, Logarithm, Steps, SweepError, Targets, Walk};
 
 /// A share of a job: several machines do one job without talking when each takes another part of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +123,10 @@ impl Leg {
     }
 
     /// The positions from this one to the end of its pass, each with the number of its target if it has one.
-    pub fn walk_from(&self, position: u64) -> impl Iterator<Item = (u64, Option<u64>)> + use<> {
+    pub fn walk_from(&self, position: u64) -> Positions {
         let local = position.saturating_sub(self.first) % self.pass_len().max(1);
-        let offset = position - local;
-        let (start, end) = (self.steps.start, self.steps.end);
-        let steps: Steps = self.walk.from(start + local);
-        steps.take_while(move |(step, _)| *step < end).map(move |(step, index)| (offset + (step - start), index))
+        let steps = self.walk.from(self.steps.start + local);
+        Positions { steps, position, end: position - local + self.pass_len() }
     }
 
     /// For those who ask for the targets of positions here and there.
@@ -136,9 +134,53 @@ impl Leg {
         self.walk.ladder()
     }
 
+    /// For those who ask at which position a target is visited.
+    pub fn logarithm(&self) -> Logarithm {
+        Logarithm::new(self.walk)
+    }
+
+    /// The position among these, which are of one pass, at which a target is visited.
+    pub fn position_of(&self, key: ServiceKey, among: Range<u64>, logarithm: &Logarithm) -> Option<u64> {
+        let index = self.targets.index_of(key)?;
+        if among.is_empty() {
+            return None;
+        }
+        let start = self.step_of(among.start);
+        let step = logarithm.step_of(index, start..start + (among.end - among.start))?;
+        Some(among.start + (step - start))
+    }
+
+    /// The positions of a pass.
+    pub fn pass(&self, pass: u32) -> Range<u64> {
+        let start = self.first + u64::from(pass) * self.pass_len();
+        start..start + self.pass_len()
+    }
+
     /// The step of the walk that a position is.
     pub fn step_of(&self, position: u64) -> u64 {
         self.steps.start + position.saturating_sub(self.first) % self.pass_len().max(1)
+    }
+}
+
+/// See [`Leg::walk_from`].
+#[derive(Clone, Debug)]
+pub struct Positions {
+    steps: Steps,
+    position: u64,
+    end: u64,
+}
+
+impl Iterator for Positions {
+    type Item = (u64, Option<u64>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.position >= self.end {
+            return None;
+        }
+        let (_, index) = self.steps.next()?;
+        let position = self.position;
+        self.position += 1;
+        Some((position, index))
     }
 }
 
@@ -160,13 +202,16 @@ mod tests {
             let mut seen = vec![0; 128];
             for number in 1..=of {
                 let leg = leg(first, seed, Share::new(number, of).expect("a share"), passes);
-                let ladder = leg.ladder();
+                let (ladder, logarithm) = (leg.ladder(), leg.logarithm());
                 let mut at = leg.positions().start;
                 for pass in 0..passes {
                     for (position, index) in leg.walk_from(at) {
                         prop_assert_eq!((position, leg.pass_of(position)), (at, pass));
                         prop_assert_eq!(ladder.at(leg.step_of(position)), index);
                         if let Some(index) = index {
+                            let key = leg.target(index).expect("a target");
+                            prop_assert_eq!(leg.position_of(key, leg.pass(pass), &logarithm), Some(position));
+                            prop_assert_eq!(leg.position_of(key, leg.pass(pass).start..position, &logarithm), None);
                             seen[usize::try_from(index).expect("small")] += 1;
                         }
                         at += 1;

@@ -50,7 +50,7 @@ pub struct Order<'a> {
 
 impl Campaign {
     /// Every address of the scope that may be probed at all, with the ports asked for. Each is visited by the first of
-    /// the engines that takes its transport.
+    /// the engines that takes its port.
     ///
     /// # Errors
     /// When nothing is left or it is too much.
@@ -70,16 +70,19 @@ impl Campaign {
         let mut job = format!("{}:{seed:x}:{ports:?}", door.authorised().digest());
         let (mut legs, mut first) = (Vec::new(), 0);
         for (number, engine) in engines.iter().enumerate() {
-            let is_first = |transport| engines.iter().position(|engine| engine.takes(transport)) == Some(number);
-            let of_engine: Vec<_> = ports.iter().copied().filter(|(transport, _)| is_first(*transport)).collect();
+            let is_first = |(transport, port): &(Transport, u16)| {
+                engines.iter().position(|engine| engine.takes(*transport, *port)) == Some(number)
+            };
+            let of_engine: Vec<_> = ports.iter().copied().filter(is_first).collect();
             if of_engine.is_empty() {
                 continue;
             }
             let leg = Leg::new(first, Targets::new(&scope.ranges, of_engine)?, seed, share, engine.passes())?;
-            first = leg.positions().end;
-            if (engine.passes(), share) != (1, Share::WHOLE) {
+            // Where a leg begins differs with the engines: then it is another job.
+            if (engine.passes(), share, first) != (1, Share::WHOLE, 0) {
                 job += &format!(":{}x{}:{share}", engine.passes(), leg.targets());
             }
+            first = leg.positions().end;
             legs.push((number, Arc::new(leg)));
         }
         let start = legs.first().and_then(|(_, leg)| leg.target(0));
@@ -352,7 +355,7 @@ impl Grabs {
         let grabber = Grabber::new(Arc::clone(&self.survey), self.campaign.clone(), job.key, standing);
         async move {
             // Outside the hours of the scope it is left to be done when the survey is resumed.
-            if matches!(opened, Opened::Known) && survey.door.openness() != Openness::Open {
+            if matches!(opened, Opened::Known | Opened::Answered { .. }) && survey.door.openness() != Openness::Open {
                 return;
             }
             let seen = grabber.grab(opened).await;
