@@ -1,8 +1,9 @@
 //! Addresses in the order of their chance: a search from the likeliest beginning on.
 //!
-//! Each step takes the likeliest beginning and continues it by each of sixteen digits; what is whole is told. The chance of a
-//! beginning is that of everything it can become together, so none is told before a likelier one. Beginnings beyond
-//! [`MAX_OPEN`] are given up, the least likely first, and the steps are bounded by how many addresses are wanted.
+//! Each step takes the likeliest beginning and continues it by each of sixteen digits; what is whole is told. The
+//! chance of a beginning is that of everything it can become together, so none is told before a likelier one.
+//! Beginnings beyond [`MAX_OPEN`] are given up, the least likely first, and the steps are bounded by how many addresses
+//! are wanted.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -82,8 +82,8 @@ proptest! {
     }
 }
 
-/// A provider's plan: servers numbered from 1 in some networks, devices of four makers in others, and people's own machines
-/// with addresses of chance.
+/// A provider's plan: servers numbered from 1 in some networks, devices of four makers in others, and people's own
+/// machines with addresses of chance.
 fn plan(seed: u64) -> Vec<u128> {
     let mut numbers = Numbers(seed);
     let base = 0xfd00_000a_0000_u128 << 80;
@@ -151,7 +151,8 @@ fn patterns_find_more_for_each_probe_than_numbering_and_chance() {
         let by_chance = hits(chosen.map(|network| network << 64 | u128::from(numbers.next())).collect());
         let (few, many) = ((by_pattern(200), by_number(200)), (by_pattern(2_000), by_number(2_000)));
         println!(
-            "seed {seed}: {} hidden; of 200 guesses {} by patterns, {} by numbers; of 2000 {} and {}, by chance {by_chance}",
+            "seed {seed}: {} hidden; of 200 guesses {} by patterns, {} by numbers; \
+             of 2000 {} and {}, by chance {by_chance}",
             hidden.len(),
             few.0,
             few.1,
