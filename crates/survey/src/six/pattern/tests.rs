@@ -164,3 +164,21 @@ fn patterns_find_more_for_each_probe_than_numbering_and_chance() {
         assert!(many.0 > many.1, "and what is not numbered from 1 with many: {many:?}");
     }
 }
+
+/// What is known is not searched again and again: most of the chance is its own.
+#[test]
+fn a_long_list_gives_as_many_guesses_as_are_wanted() {
+    let inside = Inside::of(&scope_of(&["fd00:a::/40"], &[]), &[]);
+    let mut numbers = Numbers(5);
+    let known = (0..20_000).map(|_| {
+        let (subnet, kind) = (numbers.below(400), numbers.below(10));
+        let ending = match kind {
+            0..=3 => 1 + numbers.below(63),
+            4..=6 => 0x021a_2bff_fe00_0000 | numbers.below(4_096),
+            _ => numbers.next(),
+        };
+        address(0xfd00_000a_u128 << 96 | u128::from(subnet) << 64 | u128::from(ending))
+    });
+    let model = Model::learn(known.collect::<Vec<_>>());
+    assert_eq!(model.guesses(&inside, 3_000, 1).count(), 3_000);
+}
