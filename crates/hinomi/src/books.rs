@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail};
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Clock, SystemClock, Timestamp};
 use hinomi_survey::ledger::{self, How, Keeper, Ledger, Start, Watched};
-use hinomi_survey::scope::read_signed;
+use hinomi_survey::scope::{VerifyError, read_signed, verify};
 use hinomi_survey::sweep::List;
 use hinomi_survey::{Campaign, OptOut, Survey, Told};
 use serde::{Deserialize, Serialize};
@@ -297,7 +297,26 @@ pub(crate) struct Books {
     shelf: Shelf,
     opt_out: Arc<OptOut>,
     opt_out_path: PathBuf,
+    warrant: Warrant,
+}
+
+/// What a run stands on: the signed scope, and the folder that says whom to believe.
+#[derive(Clone)]
+pub(crate) struct Warrant {
+    state: State,
     signed: Vec<u8>,
+}
+
+impl Warrant {
+    /// Why it authorises nothing any more, if somebody took it back since.
+    pub(crate) fn taken_back(&self) -> Option<String> {
+        match self.state.trust().map(|trust| verify(&self.signed, &trust, SystemClock.now())) {
+            // The door itself knows when a scope ends.
+            Ok(Ok(_) | Err(VerifyError::Expired { .. })) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(format!("{error:#}")),
+        }
+    }
 }
 
 /// Books that are open.
@@ -317,12 +336,22 @@ impl Kept {
 
 impl Books {
     pub(crate) fn new(state: &State, opt_out: Arc<OptOut>, signed: &[u8]) -> Self {
-        Self { shelf: Shelf::of(state), opt_out, opt_out_path: state.opt_out_path(), signed: signed.to_vec() }
+        Self {
+            shelf: Shelf::of(state),
+            opt_out,
+            opt_out_path: state.opt_out_path(),
+            warrant: Warrant { state: state.clone(), signed: signed.to_vec() },
+        }
+    }
+
+    /// What the run stands on.
+    pub(crate) fn warrant(&self) -> Warrant {
+        self.warrant.clone()
     }
 
     /// Writes that a run begins. Nothing is sent before this has returned.
     pub(crate) fn open(self, survey: &Survey, campaign: &Campaign, stopping: Arc<watch::Sender<bool>>) -> Result<Kept> {
-        let digest = self.shelf.keep_scope(&self.signed)?;
+        let digest = self.shelf.keep_scope(&self.warrant.signed)?;
         let (held, running) = hold(&self.shelf, &campaign.id, &digest)?;
         let pause = held.pause.clone();
         let asked_to_pause = move || asked(&pause, &running);
@@ -332,6 +361,7 @@ impl Books {
             opt_out: self.opt_out,
             opt_out_path: self.opt_out_path,
             clock: Arc::clone(&survey.clock),
+            taken_back: Box::new(move || self.warrant.taken_back()),
             asked_to_pause: Box::new(asked_to_pause),
             stop: Box::new(move || {
                 stopping.send_replace(true);

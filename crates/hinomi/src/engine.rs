@@ -11,7 +11,7 @@ use crate::state::State;
 /// How targets are visited.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EngineOptions {
-    /// What sends to TCP targets. Frames need the right to open packet sockets (root, or CAP_NET_RAW and CAP_NET_ADMIN) and
+    /// What sends to targets. Frames need the right to open packet sockets (root, or CAP_NET_RAW and CAP_NET_ADMIN) and
     /// ranges behind a gateway.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     engine: Choice,
@@ -89,7 +89,7 @@ impl EngineOptions {
             Choice::Packet => Some(Backend::Packet),
             Choice::RawIp => Some(Backend::RawIp),
         };
-        // A scope without a TCP port, or for this machine only, has nothing for frames.
+        // A scope for this machine only has nothing for frames.
         let ranges = &door.scope().ranges;
         if self.engine == Choice::Auto && ranges.iter().all(|range| range.network().is_loopback()) {
             return Ok(None);

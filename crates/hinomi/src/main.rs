@@ -6,6 +6,8 @@
 mod books;
 mod campaigns;
 mod cli;
+#[cfg(target_os = "linux")]
+mod confine;
 mod demo;
 mod engine;
 mod identifier;
@@ -26,6 +28,10 @@ use clap::Parser;
 const NOT_YET_VALID: u8 = 3;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|word| word == confine::OPENER) {
+        return confine::be_the_opener();
+    }
     let arguments = cli::Arguments::parse();
     output::start_log(arguments.verbose);
     match cli::run(arguments) {

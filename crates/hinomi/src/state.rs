@@ -6,6 +6,7 @@
 //!   rules/       identification rules of the user's own, TOML and Recog's XML
 //!   own.key      the installation's own signing key: authorises loopback only
 //!   trust.txt    keys whose scopes are believed, one `key name` a line
+//!   revoked.txt  scopes that were taken back, one `digest reason` a line
 //!   opt-out.txt  those who asked not to be probed, one prefix a line
 //!   campaigns/   plans, the scopes they name, the ledger of what was sent (back this up)
 //!   places.csv   optional table of prefixes: AS number, operator, country, prefecture
@@ -142,40 +143,79 @@ impl State {
         for (key, name) in self.trusted()? {
             trust = trust.signer(key, name);
         }
-        Ok(trust)
+        let revoked = self.lines(REVOKED)?;
+        Ok(revoked.iter().fold(trust, |trust, (digest, reason)| trust.without(digest, reason)))
+    }
+
+    /// Takes a scope back: no run goes on under it, and none begins. Tells whether that is new.
+    pub(crate) fn revoke(&self, digest: &str, reason: &str) -> Result<bool> {
+        self.add_line(REVOKED, digest, reason)
+    }
+
+    /// Believes a key no more; tells whether it was believed.
+    pub(crate) fn distrust(&self, key: PublicKey) -> Result<bool> {
+        let path = self.dir.join(TRUST);
+        let text = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
+        let is_it = |line: &str| line.split_once(' ').map_or(line, |(first, _)| first) == key.to_string();
+        let kept: String = text.lines().filter(|line| !is_it(line)).map(|line| format!("{line}\n")).collect();
+        if kept.lines().count() == text.lines().count() {
+            return Ok(false);
+        }
+        let temporary = path.with_extension("new");
+        fs::write(&temporary, kept).with_context(|| format!("cannot write {}", temporary.display()))?;
+        fs::rename(&temporary, &path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(true)
     }
 
     fn trusted(&self) -> Result<Vec<(PublicKey, String)>> {
-        let path = self.dir.join("trust.txt");
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-        let read = |(position, line): (usize, &str)| {
-            let (key, name) = line.split_once(' ').unwrap_or((line, "unnamed"));
-            let key =
-                PublicKey::from_text(key).with_context(|| format!("{}, line {}", path.display(), position + 1))?;
-            Ok((key, name.trim().to_owned()))
+        let read = |(key, name): (String, String)| {
+            let key = PublicKey::from_text(&key).with_context(|| format!("{}", self.dir.join(TRUST).display()))?;
+            Ok((key, name))
         };
-        lines.map(read).collect()
+        self.lines(TRUST)?.into_iter().map(read).collect()
     }
 
     /// Believes a key from now on; tells whether that is new. Believing the same key twice changes nothing.
     pub(crate) fn add_trust(&self, key: PublicKey, name: &str) -> Result<bool> {
-        if name.trim().is_empty() || name.contains(['\n', '\r']) {
-            bail!("the name must be one line");
+        self.trusted()?;
+        self.add_line(TRUST, &key.to_string(), name)
+    }
+
+    /// The lines of a list: first word and rest.
+    fn lines(&self, file: &str) -> Result<Vec<(String, String)>> {
+        let path = self.dir.join(file);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+        let parts = |line: &str| {
+            let (first, rest) = line.split_once(' ').unwrap_or((line, "unnamed"));
+            (first.to_owned(), rest.trim().to_owned())
+        };
+        Ok(lines.map(parts).collect())
+    }
+
+    /// Adds a line to a list unless its first word is there; tells whether it was not.
+    fn add_line(&self, file: &str, first: &str, rest: &str) -> Result<bool> {
+        if rest.trim().is_empty() || rest.contains(['\n', '\r']) {
+            bail!("the name or reason must be one line");
         }
         self.make()?;
-        if self.trusted()?.iter().any(|(known, _)| *known == key) {
+        if self.lines(file)?.iter().any(|(known, _)| known == first) {
             return Ok(false);
         }
-        let path = self.dir.join("trust.txt");
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
-        writeln!(file, "{key} {}", name.trim()).with_context(|| format!("cannot write {}", path.display()))?;
+        let path = self.dir.join(file);
+        let mut lines = fs::OpenOptions::new().create(true).append(true).open(&path)?;
+        writeln!(lines, "{first} {}", rest.trim()).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(true)
     }
 }
+
+/// Keys that are believed.
+const TRUST: &str = "trust.txt";
+/// Scopes that were taken back.
+const REVOKED: &str = "revoked.txt";
 
 /// Writes a private key to a new file that only its owner can read.
 pub(crate) fn write_key(path: &Path, key: &PrivateKey) -> Result<()> {

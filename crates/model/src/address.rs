@@ -115,6 +115,7 @@ pub fn to_u128(address: IpAddr) -> u128 {
 }
 
 /// The address that [`to_u128`] made the number of.
+#[inline]
 pub fn from_u128(number: u128) -> IpAddr {
     match u32::try_from(number & 0xffff_ffff) {
         Ok(four) if number >> 32 == 0xffff => IpAddr::V4(four.into()),

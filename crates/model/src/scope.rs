@@ -145,12 +145,14 @@ pub enum Rule {
     Expired,
     /// Outside the permitted hours.
     Hours,
+    /// Taken back by who answers for it.
+    Revoked,
 }
 
 impl Rule {
     /// Whether it speaks of the moment and not of the target.
     pub const fn passes(&self) -> bool {
-        matches!(self, Self::NotYetValid | Self::Expired | Self::Hours)
+        matches!(self, Self::NotYetValid | Self::Expired | Self::Hours | Self::Revoked)
     }
 }
 
@@ -160,6 +162,7 @@ impl fmt::Display for Rule {
             Self::OptOut { prefix } => write!(f, "opted out: {prefix} is on the opt-out list"),
             Self::Reserved { block } => write!(f, "reserved: {} is {}", block.prefix, block.name),
             Self::Excluded { prefix } => write!(f, "excluded: the scope excludes {prefix}"),
+            Self::Revoked => f.write_str("revoked: the scope was taken back"),
             Self::OutsideRanges => f.write_str("outside: no range of the scope contains the address"),
             Self::Port => f.write_str("port: the scope does not permit this port"),
             Self::Probe => f.write_str("probe: the scope does not permit this probe"),

@@ -8,6 +8,7 @@
 //!   Interface --open--> Transmitter   AF_XDP zero-copy | AF_XDP copy | AF_PACKET | raw IP     slots -> fill -> flush
 //!             --open--> Receiver      TPACKET_V3 with a filter in the kernel                  block -> each packet
 //!             --hold--> Reservation   ports whose answers the kernel must not reset
+//!   opener    --line--> a helper process that holds the right to open these sockets, so that nothing else must
 //! ```
 //!
 //! Invariants: memory shared with the kernel is owned by the value that mapped it and outlives every use; indices that
@@ -19,6 +20,8 @@ mod filter;
 mod interface;
 #[cfg(target_os = "linux")]
 mod map;
+#[cfg(target_os = "linux")]
+pub mod opener;
 #[cfg(target_os = "linux")]
 mod packet;
 #[cfg(target_os = "linux")]

@@ -1,10 +1,11 @@
 //! Sending through a packet socket (AF_PACKET, past the queueing discipline) or a raw IP socket, many frames a call.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::interface::Interface;
 use crate::map::{checked, set_option};
+use crate::opener;
 use crate::transmit::{FRAME_BYTES, Sent};
 
 /// Frames a call.
@@ -29,7 +30,7 @@ impl PacketSender {
     /// A packet socket on an interface that has Ethernet frames.
     pub(crate) fn link(interface: &Interface) -> io::Result<Self> {
         // Protocol 0: nothing is received here.
-        let socket = socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+        let socket = opener::socket(opener::Kind::Packet)?;
         // SAFETY: plain numbers, for which all zeroes is a value.
         let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         address.sll_family = u16::try_from(libc::AF_PACKET).map_err(|_| odd())?;
@@ -43,8 +44,8 @@ impl PacketSender {
 
     /// Raw IP sockets, bound to the interface.
     pub(crate) fn network(interface: &Interface) -> io::Result<Self> {
-        let four = socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_RAW)?;
-        let six = socket(libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_RAW).ok();
+        let four = opener::socket(opener::Kind::RawFour)?;
+        let six = opener::socket(opener::Kind::RawSix).ok();
         for socket in [Some(&four), six.as_ref()].into_iter().flatten() {
             set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_BINDTODEVICE, &name(interface))?;
         }
@@ -187,13 +188,6 @@ fn name(interface: &Interface) -> [u8; libc::IFNAMSIZ] {
     let mut name = [0; libc::IFNAMSIZ];
     put(&mut name, 0, interface.name.as_bytes());
     name
-}
-
-fn socket(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: creates a descriptor; no memory is involved.
-    let socket = checked(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) })?;
-    // SAFETY: just created and owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(socket) })
 }
 
 fn odd() -> io::Error {

@@ -1,13 +1,14 @@
 //! Receiving through a memory-mapped packet ring (TPACKET_V3): the kernel fills blocks, we read whole blocks.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::filter::Wanted;
 use crate::interface::Interface;
 use crate::map::{Mapping, checked, set_option};
+use crate::opener;
 
 const BLOCK_BYTES: usize = 1 << 20;
 const BLOCKS: usize = 32;
@@ -42,10 +43,7 @@ impl Receiver {
     /// No privilege, no such interface, no memory.
     pub fn open(interface: &Interface, wanted: &Wanted) -> io::Result<Self> {
         // Protocol 0 until the filter stands: nothing unwanted is ever received.
-        // SAFETY: creates a descriptor; no memory is involved.
-        let socket = checked(unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
-        // SAFETY: just created and owned by nobody else.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let socket = opener::socket(opener::Kind::Packet)?;
         attach(&socket, wanted)?;
         let version = libc::tpacket_versions::TPACKET_V3 as libc::c_int;
         set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_VERSION, &version)?;

@@ -5,18 +5,22 @@
 //! kernel finds the socket, the filter says no, and the packet is dropped without an answer (`tcp_filter` runs before
 //! the state of a listener is looked at). No packet-filter rule, no address of its own, and no other program can be
 //! given the port meanwhile. Receivers see the packet all the same: they stand in front of the protocol.
+//!
+//! Answers to datagrams are the same: the kernel says "port unreachable" to who sends to a port without a socket. A bound
+//! socket with such a filter takes them and drops them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::map::set_option;
+use crate::opener;
 
 /// Source ports held for as long as this lives.
 #[derive(Debug)]
 pub struct Reservation {
-    listeners: Vec<TcpListener>,
+    sockets: Vec<OwnedFd>,
     ports: RangeInclusive<u16>,
 }
 
@@ -24,17 +28,30 @@ pub struct Reservation {
 const TRIES: u16 = 64;
 
 impl Reservation {
-    /// Holds `count` ports in a row on an address of this machine, from `first` on or, where some are taken, further up.
+    /// Holds `count` TCP ports in a row on an address of this machine, from `first` on or, where some are taken, further
+    /// up.
     ///
     /// # Errors
     /// When no such run of ports is free.
     pub fn hold(address: IpAddr, first: u16, count: u16) -> io::Result<Self> {
+        Self::run(first, count, |port| opener::hold(Held::Tcp, address, port))
+    }
+
+    /// The same with UDP ports.
+    ///
+    /// # Errors
+    /// When no such run of ports is free.
+    pub fn hold_datagrams(address: IpAddr, first: u16, count: u16) -> io::Result<Self> {
+        Self::run(first, count, |port| opener::hold(Held::Udp, address, port))
+    }
+
+    fn run(first: u16, count: u16, hold: impl Fn(u16) -> io::Result<OwnedFd>) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for attempt in 0..TRIES {
             let Some(from) = attempt.checked_mul(count).and_then(|offset| first.checked_add(offset)) else { break };
             let Some(to) = from.checked_add(count.saturating_sub(1)) else { break };
-            match (from..=to).map(|port| silent(address, port)).collect() {
-                Ok(listeners) => return Ok(Self { listeners, ports: from..=to }),
+            match (from..=to).map(&hold).collect() {
+                Ok(sockets) => return Ok(Self { sockets, ports: from..=to }),
                 // Not taken but not ours to filter: another port would be the same.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
                 Err(error) => last = error,
@@ -50,21 +67,33 @@ impl Reservation {
 
     /// How many ports are held.
     pub fn len(&self) -> usize {
-        self.listeners.len()
+        self.sockets.len()
     }
 
     /// Whether none is held.
     pub fn is_empty(&self) -> bool {
-        self.listeners.is_empty()
+        self.sockets.is_empty()
     }
 }
 
-fn silent(address: IpAddr, port: u16) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(SocketAddr::new(address, port))?;
+/// Over what a port is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Tcp,
+    Udp,
+}
+
+/// A socket that has this port and drops whatever arrives. The filter needs CAP_NET_ADMIN.
+pub(crate) fn silent(held: Held, address: IpAddr, port: u16) -> io::Result<OwnedFd> {
+    let place = SocketAddr::new(address, port);
+    let socket: OwnedFd = match held {
+        Held::Tcp => TcpListener::bind(place)?.into(),
+        Held::Udp => UdpSocket::bind(place)?.into(),
+    };
     let mut nothing = [libc::sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }];
     let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
-    set_option(listener.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
-    Ok(listener)
+    set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
+    Ok(socket)
 }
 
 /// `BPF_RET | BPF_K`.

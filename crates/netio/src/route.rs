@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use crate::map::checked;
+use crate::opener;
 
 /// The way to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,13 +126,18 @@ pub fn neighbour(interface: u32, address: IpAddr) -> io::Result<[u8; 6]> {
         if let Some(hardware) = known(&netlink, interface, address)? {
             return Ok(hardware);
         }
-        let mut body = header(interface, address, USED);
-        attribute(&mut body, NEIGHBOUR_ADDRESS, &octets(address));
-        netlink.ask(NEW_NEIGHBOUR, REQUEST | ACKNOWLEDGE | CREATE, &body, |_, _| {})?;
+        opener::wake(interface, address)?;
         // SAFETY: no descriptors are given.
         unsafe { libc::poll(std::ptr::null_mut(), 0, NEIGHBOUR_WAIT_MS) };
     }
     Err(io::Error::new(io::ErrorKind::HostUnreachable, format!("the next hop {address} does not answer")))
+}
+
+/// Tells the kernel that a neighbour is used, so that it asks for its hardware address. Needs CAP_NET_ADMIN.
+pub(crate) fn wake(interface: u32, address: IpAddr) -> io::Result<()> {
+    let mut body = header(interface, address, USED);
+    attribute(&mut body, NEIGHBOUR_ADDRESS, &octets(address));
+    Netlink::open()?.ask(NEW_NEIGHBOUR, REQUEST | ACKNOWLEDGE | CREATE, &body, |_, _| {})
 }
 
 fn known(netlink: &Netlink, interface: u32, address: IpAddr) -> io::Result<Option<[u8; 6]>> {

@@ -5,7 +5,7 @@
 //! changes a few bytes. Kernel documentation: `networking/af_xdp`.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,10 +13,13 @@ use libc::{SOL_XDP, xdp_mmap_offsets, xdp_ring_offset};
 
 use crate::interface::Interface;
 use crate::map::{Mapping, checked, set_option};
+use crate::opener;
 use crate::transmit::{FRAME_BYTES, Sent};
 
 /// Frames in flight, at most; a power of two. Few enough to stay in the cache.
 const FRAMES: u32 = 1_024;
+/// Bytes of memory a frame. Frames begin at different places of theirs ([`place_of`]).
+const CHUNK_BYTES: usize = 2 * FRAME_BYTES;
 /// Packets the kernel takes from the ring in one call (`XDP_MAX_TX_SKB_BUDGET`, since Linux 6.17; 32 before).
 const BUDGET: u32 = 512;
 const XDP_MAX_TX_SKB_BUDGET: libc::c_int = 9;
@@ -84,12 +87,9 @@ pub(crate) struct XdpSender {
 
 impl XdpSender {
     pub(crate) fn open(interface: &Interface, queue: u32, zero_copy: bool) -> io::Result<Self> {
-        // SAFETY: creates a descriptor; no memory is involved.
-        let socket = checked(unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
-        // SAFETY: just created and owned by nobody else.
-        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let socket = opener::socket(opener::Kind::Xdp)?;
         let frame_count = usize::try_from(FRAMES).map_err(|_| odd())?;
-        let frames = Mapping::anonymous(frame_count * FRAME_BYTES)?;
+        let frames = Mapping::anonymous(frame_count * CHUNK_BYTES)?;
         register(&socket, &frames)?;
         for ring in [libc::XDP_UMEM_FILL_RING, libc::XDP_UMEM_COMPLETION_RING, libc::XDP_TX_RING] {
             set_option(socket.as_fd(), SOL_XDP, ring, &FRAMES)?;
@@ -107,9 +107,9 @@ impl XdpSender {
     }
 
     pub(crate) fn prime(&mut self, template: &[u8]) {
-        for frame in 0..usize::try_from(FRAMES).unwrap_or(0) {
+        for frame in 0..FRAMES {
             let len = template.len().min(FRAME_BYTES);
-            if let (Some(slot), Some(bytes)) = (self.frames.slice_mut(frame * FRAME_BYTES, len), template.get(..len)) {
+            if let (Some(slot), Some(bytes)) = (self.frames.slice_mut(place_of(frame), len), template.get(..len)) {
                 slot.copy_from_slice(bytes);
             }
         }
@@ -121,7 +121,7 @@ impl XdpSender {
         let mut written = 0;
         while written < want {
             let Some(frame) = self.free.last().copied() else { break };
-            let at = usize::try_from(frame).unwrap_or(0) * FRAME_BYTES;
+            let at = place_of(frame);
             let Some(slot) = self.frames.slice_mut(at, FRAME_BYTES) else { break };
             let Some(len) = each(slot).filter(|len| *len <= FRAME_BYTES) else { break };
             let Some(entry) = self.transmit.entry(self.next, DESCRIPTOR_BYTES) else { break };
@@ -177,7 +177,7 @@ impl XdpSender {
             }
             let Some(entry) = self.completion.entry(at, size_of::<u64>()) else { break };
             let address = entry.try_into().map_or(0, u64::from_ne_bytes);
-            let frame = u32::try_from(address / FRAME_BYTES as u64).unwrap_or(u32::MAX);
+            let frame = u32::try_from(address / CHUNK_BYTES as u64).unwrap_or(u32::MAX);
             if frame < FRAMES && self.free.len() < self.free.capacity() {
                 self.free.push(frame);
             }
@@ -185,6 +185,13 @@ impl XdpSender {
         }
         self.completion.store(self.completion.consumer, at);
     }
+}
+
+/// Where a frame begins. All at the start of their chunk would share two sets of the processor's first cache.
+fn place_of(frame: u32) -> usize {
+    const LINE_BYTES: usize = 64;
+    let frame = usize::try_from(frame).unwrap_or(0);
+    frame * CHUNK_BYTES + frame * 2 * LINE_BYTES % FRAME_BYTES
 }
 
 /// Bytes of `struct xdp_desc`.
@@ -204,7 +211,7 @@ fn register(socket: &OwnedFd, frames: &Mapping) -> io::Result<()> {
     let memory = libc::xdp_umem_reg {
         addr: start.as_ptr() as u64,
         len: u64::try_from(frames.len()).map_err(|_| odd())?,
-        chunk_size: u32::try_from(FRAME_BYTES).map_err(|_| odd())?,
+        chunk_size: u32::try_from(CHUNK_BYTES).map_err(|_| odd())?,
         headroom: 0,
         flags: 0,
         tx_metadata_len: 0,

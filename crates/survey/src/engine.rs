@@ -3,7 +3,8 @@
 //! An engine takes [`Work`], a leg of a campaign from where it was left, and sends [`Tidings`]: what it found, target by
 //! target or, where nothing answered, range by range. [`ConnectEngine`] opens ordinary connections and needs no
 //! privilege: its discovery is at the same time the first handshake of the grab. [`FrameEngine`] sends bare frames and
-//! answers [`Opened::Known`]; the grab then connects on its own. Both ask the same door for every packet.
+//! answers [`Opened::Known`], or [`Opened::Answered`] over UDP; the grab then goes on by itself. Both ask the same door for
+//! every packet.
 
 mod connect;
 #[cfg(target_os = "linux")]
@@ -113,6 +114,13 @@ pub enum Discovery {
 pub enum Opened {
     /// It is known to answer; no connection stands.
     Known,
+    /// It answered this probe with these bytes; no socket stands.
+    Answered {
+        /// The probe that was answered.
+        probe: Probe,
+        /// The answer.
+        answer: Vec<u8>,
+    },
     /// A connection stands and nothing has been sent over it.
     Stream(Connection, HostTurn),
     /// It answered this probe with these bytes.
@@ -136,8 +144,8 @@ pub trait Engine: Send + Sync {
     /// Its name, as users see it.
     fn name(&self) -> String;
 
-    /// Whether it can visit targets of this transport.
-    fn takes(&self, transport: Transport) -> bool;
+    /// Whether it can visit targets with this port.
+    fn takes(&self, transport: Transport, port: u16) -> bool;
 
     /// How often it visits each target; twice and spaced, where it estimates how many it missed.
     fn passes(&self) -> u32;

@@ -41,7 +41,7 @@ pub use engine::{ConnectEngine, Engine};
 pub use engine::{FrameEngine, Frames, NoWay};
 pub use error::SurveyError;
 #[cfg(target_os = "linux")]
-pub use hinomi_netio::Backend;
+pub use hinomi_netio::{Backend, opener};
 pub use import::{ImportReport, import};
 pub use ledger::Ledger;
 pub use metrics::{Counts, Metrics};

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use grid::Grid;
 pub use list::{List, ListError, MAX_LISTED, Outside};
-pub use walk::{Ladder, Steps, Walk};
+pub use walk::{Ladder, Logarithm, Steps, Walk};
 
 /// The most targets of one job.
 pub const MAX_TARGETS: u64 = 1 << 44;
@@ -100,10 +100,19 @@ impl Targets {
 
     /// The target of this number, counted from 0. Of ranges all addresses for the first port, then all for the second;
     /// of a list by address, transport and port.
+    #[inline]
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
         match &self.0 {
             Shape::Grid(grid) => grid.get(index),
             Shape::List(list) => list.get(index),
+        }
+    }
+
+    /// The number of this target, if it is one.
+    pub fn index_of(&self, key: ServiceKey) -> Option<u64> {
+        match &self.0 {
+            Shape::Grid(grid) => grid.index_of(key),
+            Shape::List(list) => list.index_of(key),
         }
     }
 }
@@ -126,6 +135,9 @@ mod tests {
         assert_eq!(all.get(8).map(String::as_str), Some("127.0.1.0:80/tcp"));
         assert_eq!(all.last().map(String::as_str), Some("127.0.1.0:161/udp"));
         assert_eq!(targets.get(18), None);
+        assert!((0..18).all(|index| targets.get(index).and_then(|key| targets.index_of(key)) == Some(index)));
+        let other = ServiceKey { address: [127, 0, 0, 8].into(), port: 80, transport: Transport::Tcp };
+        assert_eq!(targets.index_of(other), None);
     }
 
     #[test]
@@ -159,6 +171,24 @@ mod tests {
                 prop_assert_eq!(ladder.at(step), index);
             }
             prop_assert_eq!(ladder.at(walk.steps()), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_step_of_a_number_is_found_again(
+            n in 1u64..MAX_TARGETS, seed: u64, at: u64, before in 0u64..3_000_000, behind in 1u64..3_000_000,
+        ) {
+            let walk = Walk::new(n, seed);
+            let at = at % walk.steps();
+            let logarithm = Logarithm::new(walk);
+            if let Some(index) = walk.ladder().at(at) {
+                let among = at.saturating_sub(before)..at.saturating_add(behind);
+                prop_assert_eq!(logarithm.step_of(index, among), Some(at));
+                prop_assert_eq!(logarithm.step_of(index, at + 1..at + behind), None);
+                prop_assert_eq!(logarithm.step_of(index, at.saturating_sub(before)..at), None);
+            }
         }
     }
 

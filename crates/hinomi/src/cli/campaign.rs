@@ -56,6 +56,13 @@ pub(crate) enum Verb {
     Page(page::Options),
 }
 
+impl Verb {
+    /// Whether packets leave.
+    pub(crate) const fn sends(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Resume(_))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct New {
     /// Signed scope document. A copy is kept with the plan.

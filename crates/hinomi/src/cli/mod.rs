@@ -120,7 +120,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         None => block_on(demo::run(&common, &arguments.rules, arguments.flows_until)),
         Some(Command::Scope(verb)) => scope::run(&common, verb),
-        Some(Command::Survey(options)) => block_on(survey::run(&common, options)),
+        Some(Command::Survey(options)) => confined(&common, survey::run(&common, options)),
+        Some(Command::Campaign(verb)) if verb.sends() => confined(&common, campaign::run(&common, verb)),
         Some(Command::Candidates(options)) => block_on(candidates::run(&common, options)),
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Predict(options)) => predict::run(&common, &options),
@@ -135,6 +136,18 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
     }
+}
+
+/// Does what reads the words of strangers, with no more rights than it needs.
+#[cfg(target_os = "linux")]
+fn confined(common: &Common, task: impl Future<Output = Result<()>>) -> Result<()> {
+    let _confined = crate::confine::enter(common.state()?.make()?)?;
+    block_on(task)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn confined(_: &Common, task: impl Future<Output = Result<()>>) -> Result<()> {
+    block_on(task)
 }
 
 fn block_on(task: impl Future<Output = Result<()>>) -> Result<()> {

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Request, Scope, Verdict};
 use hinomi_model::{Clock, SystemClock, Timestamp, Transport, parse_address};
 use hinomi_survey::scope::document::{Document, FORMAT, Targets};
-use hinomi_survey::scope::{Authorised, VerifyError, sign, verify};
+use hinomi_survey::scope::{Authorised, VerifyError, read_signed, sign, verify};
 use hinomi_survey::{PrivateKey, PublicKey};
 use serde_json::json;
 
@@ -60,6 +60,19 @@ pub(crate) enum Verb {
     Key {
         /// File to write the private key to.
         file: PathBuf,
+    },
+    /// Take a scope back: what runs under it stops within seconds, and nothing is sent under it again.
+    Revoke {
+        /// The signed document.
+        file: PathBuf,
+        /// Why, in a line.
+        #[arg(long, default_value = "no reason given")]
+        reason: String,
+    },
+    /// Believe a key no more: what runs under its scopes stops within seconds.
+    Distrust {
+        /// The public key, 64 hexadecimal digits.
+        key: String,
     },
     /// Believe scopes that this key signs.
     Trust {
@@ -131,6 +144,8 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
             explain(common, &scope, &address, (transport, port), &probe)
         }
         Verb::Key { file } => make_key(common, &file),
+        Verb::Revoke { file, reason } => revoke(common, &file, &reason),
+        Verb::Distrust { key } => distrust(common, &key),
         Verb::Trust { key, name } => trust(common, &key, &name),
     }
 }
@@ -168,6 +183,26 @@ fn not_yet(authorised: &Authorised, file: &Path) -> Option<NotYetValid> {
     let from = authorised.scope().valid_from;
     let early = || NotYetValid { file: file.display().to_string(), signer: authorised.signer().to_owned(), from };
     (SystemClock.now() < from).then(early)
+}
+
+fn revoke(common: &Common, file: &Path, reason: &str) -> Result<()> {
+    let digest = read_signed(&read(file)?).with_context(|| format!("{}", file.display()))?.digest.to_string();
+    let added = common.state()?.revoke(&digest, reason)?;
+    match (common.json, added) {
+        (true, _) => output::json(&json!({ "digest": digest, "reason": reason, "added": added })),
+        (false, true) => output::line(&format!("{}: taken back; nothing is sent under it any more", file.display())),
+        (false, false) => output::line(&format!("{}: was taken back already", file.display())),
+    }
+}
+
+fn distrust(common: &Common, key: &str) -> Result<()> {
+    let key = PublicKey::from_text(key)?;
+    let removed = common.state()?.distrust(key)?;
+    match (common.json, removed) {
+        (true, _) => output::json(&json!({ "key": key.to_string(), "removed": removed })),
+        (false, true) => output::line(&format!("{key}: scopes that it signs are believed no more")),
+        (false, false) => output::line(&format!("{key}: was not trusted")),
+    }
 }
 
 fn trust(common: &Common, key: &str, name: &str) -> Result<()> {

@@ -90,6 +90,9 @@ pub(crate) async fn run_plan(common: &Common, plan: Plan) -> Result<()> {
             "  first, whether every address answers in {tested} prefixes in which the list is crowded"
         ));
     }
+    // The engine has its sockets; nobody needs another.
+    #[cfg(target_os = "linux")]
+    hinomi_survey::opener::seal();
     let (stop_sender, stop) = watch::channel(false);
     let told_to_stop = until_told_to_stop();
     tokio::spawn(async move {
@@ -234,6 +237,7 @@ impl Plan {
         let (stopping, stop_here) = watch::channel(false);
         let stopping = Arc::new(stopping);
         tokio::spawn(pass_on(stop, Arc::clone(&stopping)));
+        let warrant = books.warrant();
         let kept = books.open(&survey, &campaign, stopping)?;
         let entry = watched.add(&survey.door, &campaign);
         let drawing = tokio::spawn(Arc::clone(&entry).draw());
@@ -247,6 +251,10 @@ impl Plan {
         entry.end(result.as_ref().err().map(ToString::to_string));
         // Drawing ends with the survey; a failed picture is no failure.
         let _ = drawing.await;
+        let finished = result.as_ref().is_ok_and(|report| report.finished);
+        if let Some(reason) = warrant.taken_back().filter(|_| !finished) {
+            anyhow::bail!("stopped: {reason}");
+        }
         let report = result?;
         written.context("the survey is over and its last entries of the ledger are missing")?;
         Ok(report)

@@ -10,6 +10,7 @@
 //! - `candidates`: lists for IPv6, from names and patterns to results; a network that answers as a whole is named.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
+//! - `line`: frames over a real pair of devices; the rights that the program gives up; lines that fail.
 //! - `outward`: public addresses wait for page and reverse names; the scan page and its opt-out.
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `imports`: real scans of other tools; importing again changes nothing.
@@ -30,6 +31,7 @@ mod findings;
 mod flow;
 mod imports;
 mod interface;
+mod line;
 mod newcomer;
 mod next;
 mod nodes;

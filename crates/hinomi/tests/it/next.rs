@@ -74,7 +74,7 @@ fn a_killed_survey_of_a_list_goes_on_with_the_same_one() {
     let report = here.json(&["campaign", "resume", "piped"]);
     assert_eq!(report["finished"], true, "{report}");
     let resumed = report["counts"]["targets_resumed"].as_u64().expect("a count");
-    assert!(resumed > 0 && report["counts"]["targets_done"] == report["targets"], "{report}");
+    assert!(resumed > 0 && resumed < report["targets"].as_u64().expect("a count"), "{report}");
 
     // The whole scope, surveyed in the ordinary way, has no service that the list had not.
     let whole = Installation::new();

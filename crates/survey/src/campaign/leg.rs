@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use hinomi_model::{ServiceKey, Transport};
 
 use crate::six::alias::{AliasedPrefixes, Prelude, is_shunned};
-use crate::sweep::{Ladder, Steps, SweepError, Targets, Walk};
+use crate::sweep::{Ladder, Logarithm, Steps, SweepError, Targets, Walk};
 
 /// A share of a job: several machines do one job without talking when each takes another part of the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,17 +142,37 @@ impl Leg {
     }
 
     /// The positions from this one to the end of its pass, each with the number of its target if it has one.
-    pub fn walk_from(&self, position: u64) -> impl Iterator<Item = (u64, Option<u64>)> + use<> {
+    pub fn walk_from(&self, position: u64) -> Positions {
         let local = position.saturating_sub(self.first) % self.pass_len().max(1);
-        let offset = position - local;
-        let (start, end) = (self.steps.start, self.steps.end);
-        let steps: Steps = self.walk.from(start + local);
-        steps.take_while(move |(step, _)| *step < end).map(move |(step, index)| (offset + (step - start), index))
+        let steps = self.walk.from(self.steps.start + local);
+        Positions { steps, position, end: position - local + self.pass_len() }
     }
 
     /// For those who ask for the targets of positions here and there.
     pub fn ladder(&self) -> Ladder {
         self.walk.ladder()
+    }
+
+    /// For those who ask at which position a target is visited.
+    pub fn logarithm(&self) -> Logarithm {
+        Logarithm::new(self.walk)
+    }
+
+    /// The position among these, which are of one pass, at which a target is visited.
+    pub fn position_of(&self, key: ServiceKey, among: Range<u64>, logarithm: &Logarithm) -> Option<u64> {
+        let index = self.targets.index_of(key)?;
+        if among.is_empty() {
+            return None;
+        }
+        let start = self.step_of(among.start);
+        let step = logarithm.step_of(index, start..start + (among.end - among.start))?;
+        Some(among.start + (step - start))
+    }
+
+    /// The positions of a pass.
+    pub fn pass(&self, pass: u32) -> Range<u64> {
+        let start = self.first + u64::from(pass) * self.pass_len();
+        start..start + self.pass_len()
     }
 
     /// The step of the walk that a position is.
@@ -161,9 +181,32 @@ impl Leg {
     }
 }
 
+/// See [`Leg::walk_from`].
+#[derive(Clone, Debug)]
+pub struct Positions {
+    steps: Steps,
+    position: u64,
+    end: u64,
+}
+
+impl Iterator for Positions {
+    type Item = (u64, Option<u64>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.position >= self.end {
+            return None;
+        }
+        let (_, index) = self.steps.next()?;
+        let position = self.position;
+        self.position += 1;
+        Some((position, index))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::List;
     use proptest::prelude::*;
 
     fn leg(first: u64, seed: u64, share: Share, passes: u32) -> Leg {
@@ -179,13 +222,16 @@ mod tests {
             let mut seen = vec![0; 128];
             for number in 1..=of {
                 let leg = leg(first, seed, Share::new(number, of).expect("a share"), passes);
-                let ladder = leg.ladder();
+                let (ladder, logarithm) = (leg.ladder(), leg.logarithm());
                 let mut at = leg.positions().start;
                 for pass in 0..passes {
                     for (position, index) in leg.walk_from(at) {
                         prop_assert_eq!((position, leg.pass_of(position)), (at, pass));
                         prop_assert_eq!(ladder.at(leg.step_of(position)), index);
                         if let Some(index) = index {
+                            let key = leg.target(index).expect("a target");
+                            prop_assert_eq!(leg.position_of(key, leg.pass(pass), &logarithm), Some(position));
+                            prop_assert_eq!(leg.position_of(key, leg.pass(pass).start..position, &logarithm), None);
                             seen[usize::try_from(index).expect("small")] += 1;
                         }
                         at += 1;
@@ -194,6 +240,23 @@ mod tests {
                 prop_assert_eq!(at, leg.positions().end);
             }
             prop_assert!(seen.iter().all(|times| *times == passes));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn shares_of_a_list_are_the_list(hosts in proptest::collection::btree_set(0u32..5_000, 1..300), seed: u64, of in 1u32..5) {
+            let key = |host: &u32| ServiceKey { address: host.to_be_bytes().into(), port: 80, transport: Transport::Tcp };
+            let list = List::new(hosts.iter().map(key)).expect("a list");
+            let mut seen: Vec<ServiceKey> = Vec::new();
+            for number in 1..=of {
+                let share = Share::new(number, of).expect("a share");
+                let Ok(leg) = Leg::new(0, Targets::listed(list.clone()).expect("targets"), seed, share, 1) else { continue };
+                seen.extend(leg.walk_from(0).filter_map(|(_, index)| leg.target(index?)));
+            }
+            seen.sort_unstable();
+            prop_assert_eq!(seen, list.iter().collect::<Vec<_>>());
         }
     }
 

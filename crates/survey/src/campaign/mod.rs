@@ -14,6 +14,6 @@ pub use checkpoint::{CheckpointError, Progress};
 pub(crate) use commit::Seen;
 pub use coverage::Coverage;
 pub use forecast::Forecast;
-pub use leg::{Leg, Share};
+pub use leg::{Leg, Positions, Share};
 pub(crate) use pseudo::Standing;
 pub use run::{Campaign, Order, Report, Survey};

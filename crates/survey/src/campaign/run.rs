@@ -58,7 +58,7 @@ pub struct Order<'a> {
 
 impl Campaign {
     /// Every address of the scope that may be probed at all, with the ports asked for; or what of a list lies in the
-    /// scope. Each is visited by the first of the engines that takes its transport.
+    /// scope. Each is visited by the first of the engines that takes its port.
     ///
     /// # Errors
     /// When nothing is left or it is too much.
@@ -77,13 +77,20 @@ impl Campaign {
             job += &format!(":after {first}");
         }
         for (number, engine) in engines.iter().enumerate() {
-            let is_first = |transport| engines.iter().position(|engine| engine.takes(transport)) == Some(number);
+            let is_first = |(transport, port): (Transport, u16)| {
+                engines.iter().position(|engine| engine.takes(transport, port)) == Some(number)
+            };
             let Some(targets) = wanted.targets(&door.scope().ranges, is_first)? else { continue };
-            let leg = Leg::new(first, targets, seed, share, engine.passes())?.without(prelude.as_deref());
-            first = leg.positions().end;
-            if (engine.passes(), share) != (1, Share::WHOLE) {
+            let leg = match Leg::new(first, targets, seed, share, engine.passes()) {
+                // Of few targets a share may have none.
+                Err(SweepError::Empty) if share != Share::WHOLE => continue,
+                leg => leg?.without(prelude.as_deref()),
+            };
+            // Where a leg begins differs with the engines: then it is another job.
+            if (engine.passes(), share, first) != (1, Share::WHOLE, 0) {
                 job += &format!(":{}x{}:{share}", engine.passes(), leg.targets());
             }
+            first = leg.positions().end;
             legs.push((number, Arc::new(leg)));
         }
         let start = legs.first().and_then(|(_, leg)| leg.target(0));
@@ -187,11 +194,15 @@ impl Wanted {
         }
     }
 
-    /// What of it an engine visits that takes these transports.
-    fn targets(&self, ranges: &[IpNet], takes: impl Fn(Transport) -> bool) -> Result<Option<Targets>, SweepError> {
+    /// What of it an engine visits that takes these ports.
+    fn targets(
+        &self,
+        ranges: &[IpNet],
+        takes: impl Fn((Transport, u16)) -> bool,
+    ) -> Result<Option<Targets>, SweepError> {
         match self {
             Self::Ports(ports) => {
-                let ports: Vec<_> = ports.iter().copied().filter(|(transport, _)| takes(*transport)).collect();
+                let ports: Vec<_> = ports.iter().copied().filter(|port| takes(*port)).collect();
                 (!ports.is_empty()).then(|| Targets::new(ranges, ports)).transpose()
             }
             Self::List(list) => {
@@ -469,7 +480,7 @@ impl Grabs {
         let grabber = Grabber::new(Arc::clone(&self.survey), self.campaign.clone(), job.key, standing);
         async move {
             // Outside the hours of the scope it is left to be done when the survey is resumed.
-            if matches!(opened, Opened::Known) && survey.door.openness() != Openness::Open {
+            if matches!(opened, Opened::Known | Opened::Answered { .. }) && survey.door.openness() != Openness::Open {
                 return;
             }
             let seen = grabber.grab(opened).await;

@@ -211,7 +211,7 @@ impl Engine for ConnectEngine {
         "connect".to_owned()
     }
 
-    fn takes(&self, _: Transport) -> bool {
+    fn takes(&self, _: Transport, _: u16) -> bool {
         true
     }
 

@@ -12,19 +12,25 @@
 //! connection. The kernel never resets what we began, for it holds our source ports without listening
 //! ([`hinomi_netio::Reservation`]); we take each half-open connection back ourselves.
 //!
-//! UDP is left to the engine of connections: its answers are the grab.
+//! A UDP port for which the grab has one question is asked it by a frame, in the same walk ([`question`]). What answers
+//! is [`Opened::Answered`], and the grab goes on from its bytes. Ports with several questions, to be put one after another,
+//! and those whose answer begins a conversation are left to the engine of connections.
 
 mod cookie;
 mod course;
 mod governor;
+mod hear_icmp;
+mod hear_udp;
 mod known;
 mod listener;
 mod notebook;
 mod probe;
+mod question;
 mod sender;
 mod shared;
 mod way;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as channel};
 
@@ -42,6 +48,7 @@ use cookie::Cookie;
 use course::Course;
 use governor::Governor;
 use listener::Listener;
+use question::Questions;
 use sender::Sender;
 use shared::Shared;
 pub use way::NoWay;
@@ -69,6 +76,7 @@ pub struct FrameEngine {
     pace: Arc<Pace>,
     config: Config,
     frames: Frames,
+    questions: Arc<Questions>,
     /// Makes answers unforgeable.
     key: [u64; 2],
     name: String,
@@ -81,7 +89,8 @@ struct Opened {
     frame_door: FrameDoor,
     receivers: Vec<Receiver>,
     reservations: Vec<Reservation>,
-    first_port: u16,
+    /// Of TCP and of UDP.
+    first_ports: (u16, u16),
     way: Way,
 }
 
@@ -94,15 +103,27 @@ impl FrameEngine {
         let way = Way::find(&door.scope().ranges, frames.only)?;
         let (frame_door, refusals) =
             FrameDoor::open(Arc::clone(&door), way.interface(), way.sources(), frames.only).map_err(NoWay::from)?;
-        let count = Cookie::ports(u16::try_from(frames.passes).unwrap_or(1));
-        let (reservations, first_port) = hold(&way, count)?;
-        let wanted = Wanted { ports: first_port..=first_port.saturating_add(count - 1) };
-        let receiver = Receiver::open(way.interface(), &wanted).map_err(NoWay::Receive)?;
+        let frame_door = frame_door.naming(&config.contact);
+        let questions = Arc::new(Questions::of(door.scope(), &config.contact));
+        let passes = u16::try_from(frames.passes).unwrap_or(1);
+        let (mut reservations, first_port) = hold(&way, Cookie::ports(passes), Reservation::hold)?;
+        let mut ports = first_port..=first_port.saturating_add(Cookie::ports(passes) - 1);
+        let mut first_udp_port = first_port;
+        if !questions.is_empty() {
+            let count = Cookie::udp_ports(passes);
+            let (held, first) = hold(&way, count, Reservation::hold_datagrams)?;
+            reservations.extend(held);
+            first_udp_port = first;
+            ports = first.min(*ports.start())..=first.saturating_add(count - 1).max(*ports.end());
+        }
+        let receiver = Receiver::open(way.interface(), &Wanted { ports }).map_err(NoWay::Receive)?;
         let name = format!("frames ({} on {})", frame_door.backend(), way.interface().name);
         let remarks = refusals.iter().map(ToString::to_string).collect();
-        let opened = Opened { frame_door, receivers: vec![receiver], reservations, first_port, way };
+        let first_ports = (first_port, first_udp_port);
+        let opened = Opened { frame_door, receivers: vec![receiver], reservations, first_ports, way };
         let opened = Mutex::new(Some(opened));
-        Ok(Self { door, pace, config: config.clone(), frames, key: fresh_key()?, name, remarks, opened })
+        let (config, key) = (config.clone(), fresh_key()?);
+        Ok(Self { door, pace, config, frames, questions, key, name, remarks, opened })
     }
 
     /// Why better ways were not to be had.
@@ -119,15 +140,15 @@ impl FrameEngine {
         let (noted, sent_notes, heard_notes) = notebook::open(&folder, &work.job)
             .map_err(|error| failed(format!("notes in {}: {error}", folder.display())))?;
         let passes = u16::try_from(work.leg.passes()).unwrap_or(1);
-        let cookie = Arc::new(Cookie::new(self.key, opened.first_port, passes));
+        let cookie = Arc::new(Cookie::new(self.key, opened.first_ports, passes));
         let shared = Arc::new(Shared::new(&work, noted.cursor.unwrap_or_default()));
         let (reset_sender, resets) = channel::sync_channel(MAX_RESETS);
         let (tell, told) = mpsc::unbounded_channel();
         let metrics = Arc::clone(self.door.metrics());
         let sources = opened.way.sources();
         let templates = opened.way.templates(opened.frame_door.backend());
-        let course =
-            Course::new(&work, &shared, Arc::clone(&self.pace), Arc::clone(&cookie), templates, self.config.spacing);
+        let asked = (Arc::clone(&cookie), Arc::clone(&self.questions));
+        let course = Course::new(&work, &shared, Arc::clone(&self.pace), asked, templates, self.config.spacing);
         let sender = Sender::new(opened.frame_door, course, sent_notes, resets, Arc::clone(&shared), work.stop.clone());
         let governor = Governor::new(Arc::clone(&self.pace), Arc::clone(&metrics), Arc::clone(&shared));
         let listener = Listener::new(
@@ -135,6 +156,7 @@ impl FrameEngine {
             &noted,
             listener::Parts {
                 cookie,
+                questions: Arc::clone(&self.questions),
                 shared: Arc::clone(&shared),
                 notes: heard_notes,
                 resets: reset_sender,
@@ -196,11 +218,15 @@ fn notes_of(notes: &Path, work: &Work) -> PathBuf {
 }
 
 /// Holds the same source ports on every source address.
-fn hold(way: &Way, count: u16) -> Result<(Vec<Reservation>, u16), NoWay> {
+fn hold(
+    way: &Way,
+    count: u16,
+    each: impl Fn(IpAddr, u16, u16) -> std::io::Result<Reservation>,
+) -> Result<(Vec<Reservation>, u16), NoWay> {
     let mut first = FIRST_PORT;
     let sources = way.sources();
     for _ in 0..sources.len().max(1) * 2 {
-        let held: Result<Vec<_>, _> = sources.iter().map(|source| Reservation::hold(*source, first, count)).collect();
+        let held: Result<Vec<_>, _> = sources.iter().map(|source| each(*source, first, count)).collect();
         let held = held.map_err(NoWay::Ports)?;
         let starts: Vec<u16> = held.iter().map(|held| *held.ports().start()).collect();
         let highest = starts.iter().copied().max().unwrap_or(first);
@@ -224,8 +250,11 @@ impl Engine for FrameEngine {
         self.name.clone()
     }
 
-    fn takes(&self, transport: Transport) -> bool {
-        transport == Transport::Tcp
+    fn takes(&self, transport: Transport, port: u16) -> bool {
+        match transport {
+            Transport::Tcp => true,
+            Transport::Udp => self.questions.at(port).is_some(),
+        }
     }
 
     fn passes(&self) -> u32 {

@@ -7,6 +7,7 @@
 
 pub mod hints;
 mod listen;
+pub(crate) mod marks;
 mod plan;
 mod plant;
 mod postgresql;
@@ -22,11 +23,12 @@ mod web;
 
 use std::sync::Arc;
 
-use hinomi_model::{CampaignId, Outcome, ServiceKey};
+use hinomi_model::{CampaignId, Outcome, ServiceKey, Transport};
 
 use crate::campaign::{Seen, Standing, Survey};
 use crate::engine::Opened;
 use session::{Sense, Session};
+use udp::Line;
 pub(crate) use udp::understood;
 
 /// Grabs one service.
@@ -50,9 +52,11 @@ impl Grabber {
         }
         let sense = match opened {
             Opened::Stream(connection, turn) => tcp::grab(&mut session, connection, &turn).await,
+            Opened::Known if self.key.transport == Transport::Udp => udp::grab_known(&mut session).await,
             Opened::Known => tcp::grab_unconnected(&mut session).await,
+            Opened::Answered { probe, answer } => udp::grab_answered(&mut session, probe, answer).await,
             Opened::Datagram { probe, answer, socket, turn } => {
-                udp::grab(&mut session, probe, answer, &socket, &turn).await
+                udp::grab(&mut session, probe, answer, &mut Line::of(socket, turn)).await
             }
         };
         self.seen(session, sense)

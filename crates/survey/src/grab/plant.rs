@@ -12,9 +12,7 @@ use super::listen::{Said, Talk, ask, say};
 use super::requests;
 use super::session::Session;
 use super::tcp::{Answer, nothing, reply_bounds};
-use super::udp::{ask_again, receive};
-use crate::pace::HostTurn;
-use crate::scope::Datagrams;
+use super::udp::{Line, ask_again, receive};
 
 /// One request of a conversation.
 async fn turn(session: &Session<'_>, stream: &mut impl Talk, request: &[u8], complete: fn(&[u8]) -> bool) -> Said {
@@ -77,7 +75,7 @@ fn told(session: &mut Session<'_>, said: Said, protocol: &str) -> Answer {
 }
 
 /// A device that refuses many properties at once is asked for one after another. All that it tells is one piece.
-pub(super) async fn bacnet(session: &Session<'_>, first: Vec<u8>, socket: &Datagrams, turn: &HostTurn) -> Vec<u8> {
+pub(super) async fn bacnet(session: &Session<'_>, first: Vec<u8>, line: &mut Line) -> Vec<u8> {
     let refused = bacnet::parse(&mut Reader::new(&first));
     if !refused.is_ok_and(|message| message.answer == bacnet::Answer::Refusal) {
         return first;
@@ -88,8 +86,8 @@ pub(super) async fn bacnet(session: &Session<'_>, first: Vec<u8>, socket: &Datag
         // Another number each time: an answer that comes late is no answer to the next question.
         invoke = invoke.wrapping_add(1);
         let request = bacnet::read_property(invoke, property);
-        let Some(answer) = ask_again(session, Probe::Bacnet, &request, socket, turn).await else { break };
-        let Some(answer) = answer_to(invoke, answer, receive(session, socket)).await else { break };
+        let Some(answer) = ask_again(session, Probe::Bacnet, &request, line).await else { break };
+        let Some(answer) = answer_to(invoke, answer, receive(session, line)).await else { break };
         all.extend(answer);
     }
     if all.is_empty() { first } else { all }

@@ -1,7 +1,8 @@
 //! The datagrams that we send: read-only, well-formed, and padded where their protocol has room for it. Those whose
 //! answer can be longer all the same are told in `docs/decisions/0011-udp-answers-longer-than-questions.md`.
 //!
-//! Transaction identifiers are derived from the target, so an answer can be matched without remembering the question.
+//! Transaction identifiers are derived from the target, so an answer can be matched without remembering the question;
+//! engines of frames put others there, which nobody can guess ([`super::marks`]).
 
 use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;
@@ -33,12 +34,18 @@ pub(crate) fn short_number(key: ServiceKey) -> u8 {
 
 /// The payload of a UDP probe to this target.
 pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
-    let id = short_mark(key);
+    marked(probe, key, contact, mark(key))
+}
+
+/// The same with this mark in place of the target's own.
+pub(crate) fn marked(probe: Probe, key: ServiceKey, contact: &str, mark: [u8; 8]) -> Vec<u8> {
+    let [a, b, c, d, e, f, ..] = mark;
+    let id = u16::from_be_bytes([a, b]);
     match probe {
         Probe::Dns => dns::version_query(id),
-        Probe::Ntp => ntp::client_request(mark(key)).to_vec(),
-        Probe::Snmp => snmp::engine_discovery(u32::from(id)),
-        Probe::Coap => coap::get_well_known_core(id, COAP_TOKEN, 0),
+        Probe::Ntp => ntp::client_request(mark).to_vec(),
+        Probe::Snmp => snmp::engine_discovery(u32::from_be_bytes([a, b, c, d])),
+        Probe::Coap => coap::get_well_known_core(id, [c, d, e, f], 0),
         Probe::EchonetLite => echonet::get_node_profile(id),
         Probe::Ssdp => ssdp::search_request(&key.socket().to_string(), contact).unwrap_or_default(),
         Probe::Sip => {
@@ -46,8 +53,8 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
             sip::options_request(&host, contact, sip::Over::Udp, id).unwrap_or_default()
         }
         Probe::Enip => enip::list_identity(id).to_vec(),
-        Probe::Bacnet => bacnet::read_all(short_number(key)),
-        Probe::Fins => fins::controller_data_read(short_number(key)).to_vec(),
+        Probe::Bacnet => bacnet::read_all(a),
+        Probe::Fins => fins::controller_data_read(a).to_vec(),
         Probe::Slmp => slmp::READ_TYPE_NAME.to_vec(),
         Probe::Knx => knx::DESCRIBE.to_vec(),
         Probe::Ipmi => ipmi::ASK.to_vec(),
@@ -56,9 +63,6 @@ pub(crate) fn udp(probe: Probe, key: ServiceKey, contact: &str) -> Vec<u8> {
         _ => Vec::new(),
     }
 }
-
-/// The token on our CoAP requests.
-const COAP_TOKEN: [u8; 4] = *b"hnmi";
 
 /// An answer of mDNS is recognised by its bytes alone and begins with the number of the question: that must not begin
 /// as a command of Telnet does.

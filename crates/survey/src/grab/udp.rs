@@ -13,30 +13,86 @@ use super::{hints, plant, requests};
 use crate::pace::HostTurn;
 use crate::scope::Datagrams;
 
+/// A socket towards the service, with the turn under which it is used. Where the first question left as a frame there is
+/// none yet; it is opened when there is more to ask.
+pub(super) struct Line(Option<(Datagrams, HostTurn)>);
+
+impl Line {
+    /// Over this socket.
+    pub(super) const fn of(socket: Datagrams, turn: HostTurn) -> Self {
+        Self(Some((socket, turn)))
+    }
+
+    /// The socket, opened now if need be; none when the scope or the system gives none.
+    async fn open(&mut self, session: &Session<'_>, probe: Probe) -> Option<&(Datagrams, HostTurn)> {
+        if self.0.is_none() {
+            let turn = session.survey().pace.turn(session.key().address).await?;
+            let permit = session.door().permit(session.key(), probe).ok()?;
+            self.0 = Some((session.door().datagrams(permit).await.ok()?, turn));
+        }
+        self.0.as_ref()
+    }
+
+    /// Says something that is not answered, to who spoke over this socket.
+    async fn say(&self, session: &Session<'_>, probe: Probe, words: &[u8]) {
+        if let Some((socket, _)) = &self.0 {
+            let _ = session.door().send(socket, probe, words).await;
+        }
+    }
+}
+
+/// Grabs a service that answered a question that left as a frame.
+pub(super) async fn grab_answered(session: &mut Session<'_>, probe: Probe, answer: Vec<u8>) -> Sense {
+    if probe == Probe::Coap && comes_later(&answer) {
+        return grab_known(session).await;
+    }
+    grab(session, probe, answer, &mut Line(None)).await
+}
+
+/// Whether this is not yet the answer, or one that waits to be acknowledged to the port that asked.
+fn comes_later(answer: &[u8]) -> bool {
+    coap::Message::parse(answer).is_ok_and(|message| message.code == 0 || message.kind == coap::Kind::Confirmable)
+}
+
+/// Grabs a service of which no more is known than that it answers: asks what may be asked until it is understood.
+pub(super) async fn grab_known(session: &mut Session<'_>) -> Sense {
+    let mut in_another_language = None;
+    for probe in hints::udp(session.door().scope(), session.key().port) {
+        let mut line = Line(None);
+        let request = requests::udp(probe, session.key(), &session.config().contact);
+        for _ in 0..session.config().attempts.max(1) {
+            let Some(answer) = ask_again(session, probe, &request, &mut line).await else { continue };
+            if understood(probe, &answer) {
+                return grab(session, probe, answer, &mut line).await;
+            }
+            in_another_language = in_another_language.or(Some((probe, answer)));
+            break;
+        }
+    }
+    match in_another_language {
+        Some((probe, answer)) => grab(session, probe, answer, &mut Line(None)).await,
+        None => Sense::Mute,
+    }
+}
+
 /// Keeps the answer and asks on where the protocol has more to say.
-pub(super) async fn grab(
-    session: &mut Session<'_>,
-    probe: Probe,
-    answer: Vec<u8>,
-    socket: &Datagrams,
-    turn: &HostTurn,
-) -> Sense {
-    let answer = behind_acknowledgement(session, probe, answer, socket).await;
+pub(super) async fn grab(session: &mut Session<'_>, probe: Probe, answer: Vec<u8>, line: &mut Line) -> Sense {
+    let answer = behind_acknowledgement(session, probe, answer, line).await;
     if !understood(probe, &answer) {
         session.remember(EvidenceKind::Reply, answer);
         return Sense::Unknown;
     }
     if probe == Probe::Bacnet {
-        let told = plant::bacnet(session, answer, socket, turn).await;
+        let told = plant::bacnet(session, answer, line).await;
         session.remember(EvidenceKind::Reply, told);
         return Sense::Spoke;
     }
     session.remember(kind_of(probe), answer.clone());
     match probe {
-        Probe::Ssdp => describe(session, &answer, turn).await,
-        Probe::Coap => acknowledge(session, &answer, socket).await,
-        Probe::Dns => ask_to_resolve(session, socket, turn).await,
-        Probe::L2tp => hang_up(session, &answer, socket).await,
+        Probe::Ssdp => describe(session, &answer, line).await,
+        Probe::Coap => acknowledge(session, &answer, line).await,
+        Probe::Dns => ask_to_resolve(session, line).await,
+        Probe::L2tp => hang_up(session, &answer, line).await,
         _ => {}
     }
     Sense::Spoke
@@ -80,21 +136,17 @@ pub(crate) fn understood(probe: Probe, answer: &[u8]) -> bool {
 /// room for servers that forget that.
 const MAX_FURTHER_ANSWER: usize = 4 * 1024;
 
-/// One more question to a service that answered over this socket, and what it says to it.
-pub(super) async fn ask_again(
-    session: &Session<'_>,
-    probe: Probe,
-    request: &[u8],
-    socket: &Datagrams,
-    turn: &HostTurn,
-) -> Option<Vec<u8>> {
+/// One more question to a service, and what it says to it.
+pub(super) async fn ask_again(session: &Session<'_>, probe: Probe, request: &[u8], line: &mut Line) -> Option<Vec<u8>> {
+    let (socket, turn) = line.open(session, probe).await?;
     session.survey().pace.packet(turn).await;
     session.door().send(socket, probe, request).await.ok()?;
-    receive(session, socket).await
+    receive(session, line).await
 }
 
 /// One more datagram over this socket, without a question.
-pub(super) async fn receive(session: &Session<'_>, socket: &Datagrams) -> Option<Vec<u8>> {
+pub(super) async fn receive(session: &Session<'_>, line: &Line) -> Option<Vec<u8>> {
+    let (socket, _) = line.0.as_ref()?;
     let mut answer = vec![0; MAX_FURTHER_ANSWER];
     let count = socket.receive(&mut answer, session.config().connect_timeout).await.ok()?;
     session.door().metrics().received(count);
@@ -103,11 +155,11 @@ pub(super) async fn receive(session: &Session<'_>, socket: &Datagrams) -> Option
 }
 
 /// Asks a name server for a name that it knows by itself: the flags of its answer tell whether it resolves for us.
-async fn ask_to_resolve(session: &mut Session<'_>, socket: &Datagrams, turn: &HostTurn) {
+async fn ask_to_resolve(session: &mut Session<'_>, line: &mut Line) {
     // Another number than the first question's: answers to that one may come twice.
     let id = requests::short_mark(session.key()).wrapping_add(1);
     let Ok(query) = dns::recursion_query(id, dns::OWN_NAME) else { return };
-    let Some(answer) = ask_again(session, Probe::Dns, &query, socket, turn).await else { return };
+    let Some(answer) = ask_again(session, Probe::Dns, &query, line).await else { return };
     if dns::Response::parse(&answer).is_ok_and(|response| response.id == id) {
         session.remember(EvidenceKind::Dns, answer);
     }
@@ -115,30 +167,30 @@ async fn ask_to_resolve(session: &mut Session<'_>, socket: &Datagrams, turn: &Ho
 
 /// The answer of an L2TP server that acknowledges the request first (RFC 2661, 5.8). Left unread, the control
 /// connection that it begins would not be ended.
-async fn behind_acknowledgement(session: &Session<'_>, probe: Probe, first: Vec<u8>, socket: &Datagrams) -> Vec<u8> {
+async fn behind_acknowledgement(session: &Session<'_>, probe: Probe, first: Vec<u8>, line: &Line) -> Vec<u8> {
     if probe != Probe::L2tp || !l2tp::is_acknowledgement(&first) {
         return first;
     }
-    receive(session, socket).await.unwrap_or(first)
+    receive(session, line).await.unwrap_or(first)
 }
 
 /// Ends the control connection that an L2TP server began for our request, or it would wait and repeat its answer.
-async fn hang_up(session: &Session<'_>, answer: &[u8], socket: &Datagrams) {
+async fn hang_up(session: &Session<'_>, answer: &[u8], line: &Line) {
     if let Ok(stop) = l2tp::stop(answer) {
-        let _ = session.door().send(socket, Probe::L2tp, &stop).await;
+        line.say(session, Probe::L2tp, &stop).await;
     }
 }
 
 /// A confirmable answer of its own is acknowledged, or the device would send it again and again (RFC 7252, 4.2).
-async fn acknowledge(session: &Session<'_>, answer: &[u8], socket: &Datagrams) {
+async fn acknowledge(session: &Session<'_>, answer: &[u8], line: &Line) {
     let Ok(message) = coap::Message::parse(answer) else { return };
     if message.kind == coap::Kind::Confirmable {
-        let _ = session.door().send(socket, Probe::Coap, &coap::acknowledge(message.message_id)).await;
+        line.say(session, Probe::Coap, &coap::acknowledge(message.message_id)).await;
     }
 }
 
 /// Fetches the device description that an SSDP answer points to, if it lies on the same host and inside the scope.
-async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
+async fn describe(session: &mut Session<'_>, answer: &[u8], line: &mut Line) {
     let Some((address, port, path)) = location(answer) else {
         session.door().metrics().reason("ssdp location is not usable");
         return;
@@ -156,6 +208,7 @@ async fn describe(session: &mut Session<'_>, answer: &[u8], turn: &HostTurn) {
         return;
     }
     let Ok(permit) = session.door().permit(key, Probe::Connect) else { return };
+    let Some((_, turn)) = line.open(session, Probe::Ssdp).await else { return };
     session.survey().pace.packet(turn).await;
     let Ok(mut connection) = session.door().connect(permit, session.config().connect_timeout).await else { return };
     let Ok(request) = http::request(&path, &key.socket().to_string(), &session.config().contact, Afterwards::Close)

@@ -69,6 +69,8 @@ pub enum How {
     Paused,
     /// Somebody stopped the program.
     Stopped,
+    /// Its scope was taken back.
+    Revoked,
     /// It could not go on.
     Failed,
 }

@@ -51,6 +51,8 @@ pub struct Watched {
     pub opt_out_path: PathBuf,
     /// The present.
     pub clock: Arc<dyn Clock>,
+    /// Why the scope authorises nothing any more, if that is so.
+    pub taken_back: Box<dyn Fn() -> Option<String> + Send>,
     /// Whether somebody asks the run to pause.
     pub asked_to_pause: Box<dyn Fn() -> bool + Send>,
     /// Tells the run to stop.
@@ -114,7 +116,12 @@ struct Books {
     /// The last reading of the list, if it lacks what the list in force has.
     lacking: Option<Vec<IpNet>>,
     paused: bool,
+    /// How often in a row the scope was found to authorise nothing.
+    doubts: u32,
 }
+
+/// A scope counts as taken back when two looks in a row say so: a file may be half written at the first.
+const DOUBTS: u32 = 2;
 
 impl Books {
     fn new(ledger: Ledger, watched: Watched, tally: Arc<Tally>) -> Self {
@@ -134,6 +141,7 @@ impl Books {
             list,
             fresh: None,
             lacking: None,
+            doubts: 0,
             paused: false,
         }
     }
@@ -167,6 +175,7 @@ impl Books {
                 self.paused = true;
                 (self.watched.stop)();
             }
+            self.look_at_scope();
             let now = Instant::now();
             let over = self.ends.is_some_and(|ends| self.watched.clock.now() >= ends);
             if now < next_beat && failing_since.is_none() && self.fresh.is_none() && !over {
@@ -186,6 +195,19 @@ impl Books {
                     }
                 }
             }
+        }
+    }
+
+    /// Shuts the door for good when the scope was taken back.
+    fn look_at_scope(&mut self) {
+        let Some(reason) = (self.watched.taken_back)() else {
+            return self.doubts = 0;
+        };
+        self.doubts = self.doubts.saturating_add(1);
+        if self.doubts == DOUBTS {
+            tracing::warn!(%reason, "the scope authorises nothing any more: nothing more is sent");
+            self.watched.door.shut();
+            (self.watched.stop)();
         }
     }
 
@@ -293,7 +315,11 @@ impl Books {
     fn end(mut self, how: How) -> Result<(), SurveyError> {
         self.write_tally()?;
         self.write_added()?;
-        let how = if self.paused && how == How::Stopped { How::Paused } else { how };
+        let how = match how {
+            How::Stopped | How::Failed if self.doubts >= DOUBTS => How::Revoked,
+            How::Stopped if self.paused => How::Paused,
+            other => other,
+        };
         let (campaign, run, packets) = (self.watched.campaign.clone(), self.run, self.tallied.0.packets());
         self.append(Event::Ended { campaign, run, how, packets })
     }

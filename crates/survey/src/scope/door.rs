@@ -7,6 +7,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct Door {
     /// What the scope permits, for those who send frames; worked out at the first need.
     permitted: OnceLock<Permitted>,
     pace: Option<Arc<Pace>>,
+    /// Shut for good: the scope was taken back.
+    shut: AtomicBool,
 }
 
 /// How long the door waits for the ledger before it gives a packet up.
@@ -109,7 +112,16 @@ impl Door {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { authorised, opt_out, clock, metrics, tally: None, permitted: OnceLock::new(), pace: None }
+        Self {
+            authorised,
+            opt_out,
+            clock,
+            metrics,
+            tally: None,
+            permitted: OnceLock::new(),
+            pace: None,
+            shut: AtomicBool::new(false),
+        }
     }
 
     /// The same door, which tells this tally of everything that leaves, and holds it back while the tally's lease has run
@@ -180,10 +192,21 @@ impl Door {
         self.opt_out.version()
     }
 
+    /// Lets nothing through any more: the scope was taken back.
+    pub fn shut(&self) {
+        self.shut.store(true, Ordering::Release);
+    }
+
+    /// Whether the scope was taken back.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Acquire)
+    }
+
     /// Whether the scope permits anything at this moment, and if not, whether it ever will again.
     pub(crate) fn openness(&self) -> Openness {
         let now = self.now();
         match () {
+            () if self.is_shut() => Openness::Over,
             () if is_open(self.scope(), now) => Openness::Open,
             () if now >= self.scope().valid_until => Openness::Over,
             () => Openness::Later,
@@ -213,6 +236,9 @@ impl Door {
     /// When a rule forbids it.
     pub(crate) fn ask(&self, asked: ServiceKey, probe: Probe) -> Result<Permit, Refused> {
         let key = ServiceKey { address: asked.address.to_canonical(), ..asked };
+        if self.is_shut() {
+            return Err(Refused { key, probe, rule: Rule::Revoked });
+        }
         let time = self.clock.now();
         let request = Request { address: key.address, port: key.port, transport: key.transport, probe, time };
         match self.opt_out.with(|list| self.scope().decide(&request, list)) {

@@ -1,9 +1,11 @@
 //! The door for whole frames.
 //!
 //! Whoever holds a [`FrameDoor`] writes frames; none is handed to the interface before it was read back and found to be a
-//! SYN (or the reset that takes a SYN back) from our own address to an address and port that the scope permits now. What
-//! is not, is counted and never sent. The check reads the frame's own bytes: a mistake in whatever made the frame ends
-//! here.
+//! SYN (or the reset that takes a SYN back) from our own address to an address and port that the scope permits now, or a
+//! datagram there whose bytes are a question that the scope permits at that port ([`questions`]). What is not, is counted
+//! and never sent. The check reads the frame's own bytes: a mistake in whatever made the frame ends here.
+
+mod questions;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,6 +17,8 @@ use hinomi_netio::{Backend, Interface, OpenError, Sent, Transmitter};
 
 use super::door::Door;
 use super::gate::{Gate, is_open};
+use super::tally;
+use questions::Questions;
 
 /// Sends frames that the scope permits.
 pub struct FrameDoor {
@@ -22,6 +26,8 @@ pub struct FrameDoor {
     transmitter: Transmitter,
     sources: Vec<IpAddr>,
     gate: Gate,
+    questions: Questions,
+    tally: Option<tally::Own>,
     /// Of the opt-out list that the gate was made with.
     version: u64,
 }
@@ -45,6 +51,9 @@ pub enum FrameError {
     /// After its end.
     #[error("the scope has ended; a new one makes a new campaign")]
     Expired,
+    /// Taken back by who answers for it.
+    #[error("the scope was taken back")]
+    Revoked,
     /// The interface is gone or down.
     #[error("the interface does not send: {0}; start the campaign again to resume")]
     Interface(#[from] io::Error),
@@ -67,7 +76,15 @@ impl FrameDoor {
             None => Transmitter::best(interface, 0)?,
         };
         let (version, gate) = door.gate();
-        Ok((Self { door, transmitter, sources, gate, version }, refusals))
+        let tally = door.tally().map(tally::Tally::own);
+        let questions = Questions::default();
+        Ok((Self { door, transmitter, sources, gate, questions, tally, version }, refusals))
+    }
+
+    /// The same door, where questions with room for words name this contact.
+    #[must_use]
+    pub fn naming(self, contact: &str) -> Self {
+        Self { questions: Questions::naming(contact), ..self }
     }
 
     /// How frames are sent.
@@ -81,8 +98,10 @@ impl FrameDoor {
     /// When nothing may be sent at this moment.
     pub fn fill(&mut self, want: usize, mut each: impl FnMut(&mut [u8]) -> Option<usize>) -> Result<Batch, FrameError> {
         self.look_again();
-        let tally = self.door.tally().cloned();
-        if tally.as_ref().is_some_and(|tally| !tally.may_send()) {
+        if self.door.is_shut() {
+            return Err(FrameError::Revoked);
+        }
+        if self.tally.as_ref().is_some_and(|own| !own.tally().may_send()) {
             return Err(FrameError::NotNow); // Until the ledger is so far.
         }
         let now = self.door.now();
@@ -91,15 +110,18 @@ impl FrameDoor {
             return Err(if is_over { FrameError::Expired } else { FrameError::NotNow });
         }
         let (gate, sources, link) = (&self.gate, &self.sources, self.transmitter.backend().has_link_header());
+        let (own, questions, scope) = (&mut self.tally, &mut self.questions, self.door.scope());
         let mut refused = 0;
         let written = self.transmitter.fill(want, |slot| {
             // Bounded: a caller that writes nothing but refused frames gets through its batch and no further.
             while refused < want {
                 let len = each(slot)?;
                 let frame = slot.get(..len)?;
-                if let Some(asked) = read(frame, link).filter(|asked| asked.is_permitted(gate, sources)) {
-                    if let Some(tally) = &tally {
-                        tally.sent(asked.destination, 1);
+                let mut may_leave =
+                    |asked: &Asked<'_>| asked.is_permitted(gate, sources, |asked| questions.is_one(scope, asked));
+                if let Some(asked) = read(frame, link).filter(&mut may_leave) {
+                    if let Some(own) = own {
+                        own.sent(asked.destination);
                     }
                     return Some(len);
                 }
@@ -107,8 +129,15 @@ impl FrameDoor {
             }
             None
         });
-        if let Some(tally) = &tally {
-            tally.with_probe(Probe::Connect, u64::try_from(written).unwrap_or(0));
+        let mut segments = u64::try_from(written).unwrap_or(0);
+        for (probe, count) in self.questions.take_counts() {
+            segments = segments.saturating_sub(count);
+            if let Some(tally) = self.door.tally() {
+                tally.with_probe(probe, count);
+            }
+        }
+        if let Some(tally) = self.door.tally() {
+            tally.with_probe(Probe::Connect, segments);
         }
         self.door.metrics().refused_frames(u64::try_from(refused).unwrap_or(0));
         Ok(Batch { written, refused })
@@ -142,24 +171,31 @@ impl FrameDoor {
 
 /// What a frame would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked {
+struct Asked<'a> {
     source: IpAddr,
     destination: IpAddr,
     port: u16,
+    /// What a datagram carries; none for TCP, where nothing is carried.
+    datagram: Option<&'a [u8]>,
 }
 
-impl Asked {
-    fn is_permitted(&self, gate: &Gate, sources: &[IpAddr]) -> bool {
-        sources.contains(&self.source) && gate.permits(self.destination, Transport::Tcp, self.port)
+impl Asked<'_> {
+    fn is_permitted(&self, gate: &Gate, sources: &[IpAddr], is_question: impl FnOnce(&Self) -> bool) -> bool {
+        let transport = if self.datagram.is_none() { Transport::Tcp } else { Transport::Udp };
+        sources.contains(&self.source)
+            && gate.permits(self.destination, transport, self.port)
+            && (self.datagram.is_none() || is_question(self))
     }
 }
 
 const SYN: u8 = 2;
 const RST: u8 = 4;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 
-/// Reads what a frame would do; none when it is anything but a SYN or a reset without data.
-fn read(frame: &[u8], link: bool) -> Option<Asked> {
+/// Reads what a frame would do; none when it is anything but a SYN or a reset without data, or a whole datagram.
+#[inline]
+fn read(frame: &[u8], link: bool) -> Option<Asked<'_>> {
     let network = if link { frame.get(14..)? } else { frame };
     let version = network.first()? >> 4;
     let named = link.then(|| frame.get(12..14)).flatten();
@@ -170,31 +206,65 @@ fn read(frame: &[u8], link: bool) -> Option<Asked> {
     }
 }
 
-fn read_four(packet: &[u8]) -> Option<Asked> {
-    let header: &[u8; 20] = packet.first_chunk()?;
+#[inline]
+fn read_four(packet: &[u8]) -> Option<Asked<'_>> {
+    let (header, rest): (&[u8; 20], _) = packet.split_first_chunk()?;
     let [first, _, long, short, _, _, fragment, offset, _, protocol, _, _, a, b, c, d, e, f, g, h] = *header;
     let len = usize::from(u16::from_be_bytes([long, short]));
     let whole = first == 0x45 && fragment & 0x3f == 0 && offset == 0 && len == packet.len();
-    let port = tcp_port(packet.get(20..)?)?;
     let (source, destination) = (Ipv4Addr::new(a, b, c, d).into(), Ipv4Addr::new(e, f, g, h).into());
-    (whole && protocol == TCP).then_some(Asked { source, destination, port })
+    let (port, datagram) = match protocol {
+        TCP => (tcp_port(rest)?, None),
+        UDP => udp_port(rest, &[a, b, c, d, e, f, g, h]).filter(|_| sum(0, header) == 0xffff)?,
+        _ => return None,
+    };
+    whole.then_some(Asked { source, destination, port, datagram })
 }
 
-fn read_six(packet: &[u8]) -> Option<Asked> {
+fn read_six(packet: &[u8]) -> Option<Asked<'_>> {
     let (header, rest): (&[u8; 40], _) = packet.split_first_chunk()?;
     let [_, _, _, _, long, short, protocol, _, addresses @ ..] = header;
-    let (source, destination) = addresses.split_first_chunk::<16>()?;
-    let destination: [u8; 16] = destination.try_into().ok()?;
+    let (from, to) = addresses.split_first_chunk::<16>()?;
+    let to: [u8; 16] = to.try_into().ok()?;
     let whole = usize::from(u16::from_be_bytes([*long, *short])) == rest.len();
-    let port = tcp_port(rest)?;
-    let (source, destination) = (Ipv6Addr::from(*source).into(), Ipv6Addr::from(destination).into());
-    (whole && *protocol == TCP).then_some(Asked { source, destination, port })
+    let (port, datagram) = match *protocol {
+        TCP => (tcp_port(rest)?, None),
+        UDP => udp_port(rest, addresses)?,
+        _ => return None,
+    };
+    let (source, destination) = (Ipv6Addr::from(*from).into(), Ipv6Addr::from(to).into());
+    whole.then_some(Asked { source, destination, port, datagram })
 }
 
 /// The port of a TCP header that is a SYN or a reset and carries nothing.
+#[inline]
 fn tcp_port(segment: &[u8]) -> Option<u16> {
     let header: &[u8; 14] = segment.first_chunk()?;
     let [_, _, high, low, .., offset, flags] = *header;
     let plain = matches!(flags, SYN | RST) && usize::from(offset >> 4) * 4 == segment.len();
     plain.then(|| u16::from_be_bytes([high, low]))
 }
+
+/// The port of a datagram and what it carries, when its length and its sum are right (RFC 768).
+fn udp_port<'a>(datagram: &'a [u8], addresses: &[u8]) -> Option<(u16, Option<&'a [u8]>)> {
+    let (header, carried): (&[u8; 8], _) = datagram.split_first_chunk()?;
+    let [_, _, high, low, long, short, one, other] = *header;
+    let length = u16::from_be_bytes([long, short]);
+    let start = u32::from(UDP) + u32::from(length) + u32::from(sum(0, addresses));
+    let whole = usize::from(length) == datagram.len() && [one, other] != [0, 0] && sum(start, datagram) == 0xffff;
+    whole.then_some((u16::from_be_bytes([high, low]), Some(carried)))
+}
+
+/// The sum of RFC 1071; all ones over what has its checksum in it.
+fn sum(start: u32, bytes: &[u8]) -> u16 {
+    let (pairs, last) = bytes.as_chunks::<2>();
+    let words = pairs.iter().map(|pair| u32::from(u16::from_be_bytes(*pair)));
+    let last = last.first().map_or(0, |byte| u32::from(*byte) << 8);
+    // At most a thousand words: the sum has room.
+    let sum = start + last + words.sum::<u32>();
+    let once = (sum & 0xffff) + (sum >> 16);
+    u16::try_from((once & 0xffff) + (once >> 16)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,7 @@ impl Gate {
     }
 
     /// Whether a frame may go there. For UDP the probe it carries must be asked for apart.
+    #[inline]
     pub fn permits(&self, address: IpAddr, transport: Transport, port: u16) -> bool {
         let ports = match transport {
             Transport::Tcp => &self.tcp,

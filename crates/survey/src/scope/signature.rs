@@ -36,6 +36,8 @@ pub struct Authorised {
 pub struct Trust {
     signers: Vec<(PublicKey, String)>,
     own: Option<PublicKey>,
+    /// Digests of scopes that were taken back, each with the reason.
+    revoked: Vec<(String, String)>,
 }
 
 /// Why a document authorises nothing.
@@ -72,6 +74,12 @@ pub enum VerifyError {
     Expired {
         /// When.
         until: Timestamp,
+    },
+    /// Taken back.
+    #[error("the scope was taken back: {reason}")]
+    Revoked {
+        /// Why, as it was written down.
+        reason: String,
     },
     /// The document itself is wrong.
     #[error(transparent)]
@@ -145,6 +153,13 @@ impl Trust {
         self
     }
 
+    /// Believes the scope of this digest no more, whoever signed it.
+    #[must_use]
+    pub fn without(mut self, digest: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.revoked.push((digest.into(), reason.into()));
+        self
+    }
+
     /// Believes this key for loopback only: the installation's own.
     pub fn own(mut self, key: PublicKey) -> Self {
         self.own = Some(key);
@@ -215,11 +230,16 @@ pub fn verify(bytes: &[u8], trust: &Trust, now: Timestamp) -> Result<Authorised,
     let (key, signature) = read_seal(seal)?;
     UnparsedPublicKey::new(&ED25519, key.0).verify(body, &signature).map_err(|_| VerifyError::Tampered)?;
     let scope = Document::read(body)?.check()?;
+    let digest = ContentHash::of(body);
+    let name = digest.to_string();
+    if let Some((_, reason)) = trust.revoked.iter().find(|(revoked, _)| *revoked == name) {
+        return Err(VerifyError::Revoked { reason: reason.clone() });
+    }
     let signer = trust.name_of(&key, &scope)?;
     if now >= scope.valid_until {
         return Err(VerifyError::Expired { until: scope.valid_until });
     }
-    Ok(Authorised { scope, signer, digest: ContentHash::of(body) })
+    Ok(Authorised { scope, signer, digest })
 }
 
 /// A document whose signature fits, whoever signed it and however long ago: what an auditor reads.

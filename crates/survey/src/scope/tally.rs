@@ -8,11 +8,15 @@
 //! What is counted is an attempt: one connection, one datagram, or one frame of our own. The frames that the kernel makes
 //! of a connection (repeated SYN, acknowledgements, data) are not.
 //!
+//! A sender of frames counts in cells of its own ([`Tally::own`]), which nobody else writes: at a million frames a second
+//! shared cells would cost more than the frame's other checks.
+//!
 //! A tally also holds a lease: who writes the ledger extends it after each entry that is on disk, and the door waits
 //! when it has run out. So what a killed process sent and no entry tells of has a bound.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hinomi_model::address::{bounds, from_u128, to_u128};
@@ -29,7 +33,11 @@ const MAX_COARSER_BITS: u32 = 128;
 #[derive(Debug)]
 pub struct Tally {
     spans: Vec<Span>,
+    /// The spans of IPv4 once more, as short numbers: first, last, shift and first cell.
+    four: Vec<(u32, u32, u32, usize)>,
     cells: Vec<AtomicU64>,
+    /// The cells of those who count alone.
+    owned: Mutex<Vec<Arc<[AtomicU64]>>>,
     outside: AtomicU64,
     not_taken: AtomicU64,
     probes: Vec<(Probe, AtomicU64)>,
@@ -114,8 +122,10 @@ impl Tally {
             cells += cells_of(range, coarser).unwrap_or(1);
         }
         Self {
+            four: spans.iter().filter_map(Span::as_four).collect(),
             spans,
-            cells: (0..cells).map(|_| AtomicU64::new(0)).collect(),
+            cells: zeroes(cells).collect(),
+            owned: Mutex::default(),
             outside: AtomicU64::new(0),
             not_taken: AtomicU64::new(0),
             probes: Probe::all().map(|probe| (probe, AtomicU64::new(0))).collect(),
@@ -141,12 +151,38 @@ impl Tally {
         self.not_taken.fetch_add(packets, Relaxed);
     }
 
+    /// Cells for one who counts alone, and much.
+    pub fn own(self: &Arc<Self>) -> Own {
+        let cells: Arc<[AtomicU64]> = zeroes(self.cells.len()).collect();
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&cells));
+        Own { tally: Arc::clone(self), cells }
+    }
+
     fn cell(&self, address: IpAddr) -> Option<&AtomicU64> {
-        let key = (address.is_ipv6(), to_u128(address));
+        self.cells.get(self.place(address)?)
+    }
+
+    /// The number of the cell of an address.
+    fn place(&self, address: IpAddr) -> Option<usize> {
+        let IpAddr::V4(four) = address else { return self.place_six(to_u128(address)) };
+        let number = u32::from(four);
+        let after = self.four.partition_point(|(first, ..)| *first <= number);
+        let (first, last, shift, cell) = self.four.get(after.checked_sub(1)?)?;
+        (number <= *last).then(|| cell + usize::try_from((number - first).unbounded_shr(*shift)).unwrap_or(0))
+    }
+
+    fn place_six(&self, number: u128) -> Option<usize> {
+        let key = (true, number);
         let after = self.spans.partition_point(|span| span.first <= key);
-        let span = self.spans.get(after.checked_sub(1)?).filter(|span| span.first.0 == key.0 && key.1 <= span.last)?;
-        let inside = usize::try_from((key.1 - span.first.1).checked_shr(span.shift).unwrap_or(0)).ok()?;
-        self.cells.get(span.cell + inside)
+        let span = self.spans.get(after.checked_sub(1)?).filter(|span| span.first.0 && number <= span.last)?;
+        usize::try_from((number - span.first.1).unbounded_shr(span.shift)).ok().map(|inside| span.cell + inside)
+    }
+
+    /// What is counted in a cell, by all who count.
+    fn counted(&self, from: usize, to: usize) -> Vec<u64> {
+        let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |cells: &[AtomicU64], at: usize| cells.get(at).map_or(0, |cell| cell.load(Relaxed));
+        (from..to).map(|at| owned.iter().fold(of(&self.cells, at), |sum, cells| sum + of(cells, at))).collect()
     }
 
     /// The counters now.
@@ -154,8 +190,7 @@ impl Tally {
         let mut prefixes = Vec::new();
         for (position, span) in self.spans.iter().enumerate() {
             let end = self.spans.get(position + 1).map_or(self.cells.len(), |next| next.cell);
-            let cells = self.cells.get(span.cell..end).unwrap_or_default();
-            for (place, count) in (0_u128..).zip(cells).map(|(place, cell)| (place, cell.load(Relaxed))) {
+            for (place, count) in (0_u128..).zip(self.counted(span.cell, end)) {
                 if count > 0 {
                     prefixes.push((
                         prefix_of(span.first.0, span.first.1 + place.checked_shl(span.shift).unwrap_or(0), span.shift),
@@ -184,6 +219,43 @@ impl Tally {
         let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         now < self.lease_millis.load(Relaxed)
     }
+}
+
+/// The cells of one who counts alone; see [`Tally::own`].
+#[derive(Debug)]
+pub struct Own {
+    tally: Arc<Tally>,
+    cells: Arc<[AtomicU64]>,
+}
+
+impl Own {
+    /// Notes one attempt towards this address.
+    pub fn sent(&mut self, address: IpAddr) {
+        match self.tally.place(address).and_then(|place| self.cells.get(place)) {
+            // Nobody else writes here, so nothing is lost between the load and the store.
+            Some(cell) => cell.store(cell.load(Relaxed) + 1, Relaxed),
+            None => _ = self.tally.outside.fetch_add(1, Relaxed),
+        }
+    }
+
+    /// The whole tally.
+    pub const fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+}
+
+impl Span {
+    fn as_four(&self) -> Option<(u32, u32, u32, usize)> {
+        let of = |number| match from_u128(number) {
+            IpAddr::V4(four) if !self.first.0 => Some(u32::from(four)),
+            _ => None,
+        };
+        Some((of(self.first.1)?, of(self.last)?, self.shift, self.cell))
+    }
+}
+
+fn zeroes(count: usize) -> impl Iterator<Item = AtomicU64> {
+    (0..count).map(|_| AtomicU64::new(0))
 }
 
 /// Bits of an address, and bits of the prefix that is told apart where there is room.
@@ -233,11 +305,13 @@ mod tests {
         {
             tally.sent(ip(address), 1);
         }
-        tally.with_probe(Probe::Connect, 7);
+        let tally = Arc::new(tally);
+        tally.own().sent(ip("10.0.2.0"));
+        tally.with_probe(Probe::Connect, 8);
         let first = tally.sum();
         let told: Vec<_> = first.prefixes.iter().map(|(prefix, count)| format!("{prefix} {count}")).collect();
         assert_eq!(told, ["10.0.0.0/24 2", "10.0.1.0/24 1", "192.168.7.64/26 1", "fd00:1:1::/48 1"]);
-        assert_eq!((first.outside, first.packets(), first.probes.as_slice()), (2, 7, &[(Probe::Connect, 7)][..]));
+        assert_eq!((first.outside, first.packets(), first.probes.as_slice()), (3, 8, &[(Probe::Connect, 8)][..]));
         tally.sent(ip("10.0.1.9"), 5);
         let more = tally.sum().since(&first);
         assert_eq!((more.prefixes, more.outside, more.probes), (vec![(net("10.0.1.0/24"), 5)], 0, Vec::new()));
@@ -276,11 +350,15 @@ mod tests {
             let range = ranges.get(pick % ranges.len()).expect("one");
             let (first, last) = bounds(*range);
             let address = from_u128(first + u128::from(offset) % (last - first + 1));
-            let tally = Tally::new(&ranges);
+            let tally = Arc::new(Tally::new(&ranges));
             tally.sent(address, 3);
+            let (mut one, mut other) = (tally.own(), tally.own());
+            one.sent(address);
+            other.sent(address);
+            drop(one);
             let sum = tally.sum();
             prop_assert_eq!(sum.outside, 0);
-            let [(prefix, 3)] = sum.prefixes.as_slice() else { panic!("{sum:?}") };
+            let [(prefix, 5)] = sum.prefixes.as_slice() else { panic!("{sum:?}") };
             prop_assert!(prefix.contains(&address), "{} in {}", address, prefix);
             let whole = IpNet::aggregate(&ranges);
             prop_assert!(whole.iter().any(|range| range.contains(prefix)), "{} beyond {:?}", prefix, whole);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::address::{bounds, from_u128, to_u128};
 use hinomi_model::{ServiceKey, Transport};
 use ipnet::IpNet;
 
@@ -24,7 +24,9 @@ impl Grid {
         let mut spans: Vec<(u128, u64, u64)> = Vec::new();
         let mut addresses = 0_u64;
         let limit = MAX_TARGETS / u64::try_from(ports.len().max(1)).unwrap_or(u64::MAX);
-        for range in IpNet::aggregate(&ranges.to_vec()) {
+        let mut ranges = IpNet::aggregate(&ranges.to_vec());
+        ranges.sort_unstable_by_key(|range| bounds(*range));
+        for range in ranges {
             let (first, last) = bounds(range);
             let count = u64::try_from(last - first).ok().and_then(|span| span.checked_add(1));
             let too_large = || SweepError::TooLarge { range: range.to_string(), ports: ports.len() };
@@ -51,6 +53,7 @@ impl Grid {
     }
 
     /// The index over the number of addresses, and what is left.
+    #[inline]
     fn divided(&self, index: u64) -> (u64, u64) {
         let mut quotient = ((u128::from(index) * u128::from(self.reciprocal)) >> 64) as u64;
         let mut rest = index - quotient * self.addresses;
@@ -63,6 +66,7 @@ impl Grid {
     }
 
     /// All addresses for the first port, then all for the second.
+    #[inline]
     pub(super) fn get(&self, index: u64) -> Option<ServiceKey> {
         let (port, place) = self.divided(index);
         let port = usize::try_from(port).ok()?;
@@ -71,6 +75,16 @@ impl Grid {
         let (first, _, before) = self.spans.get(after.checked_sub(1)?)?;
         let address: IpAddr = from_u128(first + u128::from(place - before));
         Some(ServiceKey { address, port, transport })
+    }
+
+    /// The number of this target, if it is one.
+    pub(super) fn index_of(&self, key: ServiceKey) -> Option<u64> {
+        let port = self.ports.iter().position(|port| *port == (key.transport, key.port))?;
+        let number = to_u128(key.address);
+        let after = self.spans.partition_point(|(first, ..)| *first <= number);
+        let (first, count, before) = self.spans.get(after.checked_sub(1)?)?;
+        let place = u64::try_from(number - first).ok().filter(|place| place < count)?;
+        Some(u64::try_from(port).ok()? * self.addresses + before + place)
     }
 }
 

@@ -120,13 +120,19 @@ impl List {
     }
 
     /// The target of this number, counted from 0.
+    #[inline]
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
         self.entries.get(usize::try_from(index).ok()?).copied().map(ServiceKey::from)
     }
 
+    /// The number of this target, if it is in the list.
+    pub fn index_of(&self, key: ServiceKey) -> Option<u64> {
+        u64::try_from(self.entries.binary_search(&key.into()).ok()?).ok()
+    }
+
     /// Whether this target is in it.
     pub fn contains(&self, key: ServiceKey) -> bool {
-        self.entries.binary_search(&key.into()).is_ok()
+        self.index_of(key).is_some()
     }
 
     /// Whether any target of this address is in it.
@@ -152,10 +158,10 @@ impl List {
         self.entries.iter().any(|entry| entry.transport == transport)
     }
 
-    /// Those whose transport is wanted.
+    /// Those whose port is wanted.
     #[must_use]
-    pub fn only(&self, wanted: impl Fn(Transport) -> bool) -> Self {
-        self.kept(|key| wanted(key.transport))
+    pub fn only(&self, wanted: impl Fn((Transport, u16)) -> bool) -> Self {
+        self.kept(|key| wanted((key.transport, key.port)))
     }
 
     /// Those that the scope permits whatever the time, and why the others are left out. Who opted out is not asked here:

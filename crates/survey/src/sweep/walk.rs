@@ -1,5 +1,8 @@
 //! The order of a walk: powers of a generator modulo a prime.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use super::MAX_TARGETS;
 
 /// A walk over the numbers `0..n`, each once.
@@ -97,6 +100,61 @@ impl Ladder {
             _ => times(value, rung.get(usize::from(digit)).copied().unwrap_or(1), self.walk.prime),
         });
         (value <= self.walk.n).then(|| value - 1)
+    }
+}
+
+/// Finds the step at which a number came up: the way back, among a range of steps (baby steps and giant steps; Shanks,
+/// 1971). A range of some million steps takes some dozen products.
+#[derive(Clone, Debug)]
+pub struct Logarithm {
+    walk: Walk,
+    /// `g^j` for the first few `j`.
+    small: HashMap<u64, u64>,
+    /// `g` to the power of minus as many.
+    giant: u64,
+}
+
+/// Powers that are laid out, at most.
+const SMALL: u64 = 1 << 16;
+/// Giant steps of one search, at most: with [`SMALL`], ranges of 2^30 steps.
+const GIANTS: u64 = 1 << 14;
+
+impl Logarithm {
+    /// For the numbers of this walk.
+    pub fn new(walk: Walk) -> Self {
+        let count = SMALL.min(walk.steps());
+        let mut small = HashMap::with_capacity(usize::try_from(count).unwrap_or(0));
+        let mut value = 1;
+        for exponent in 0..count {
+            small.insert(value, exponent);
+            value = times(value, walk.generator, walk.prime);
+        }
+        let giant = power(walk.generator, walk.steps() - count, walk.prime);
+        Self { walk, small, giant }
+    }
+
+    /// The step among these at which the walk yields this number.
+    pub fn step_of(&self, index: u64, among: Range<u64>) -> Option<u64> {
+        if index >= self.walk.n {
+            return None;
+        }
+        let among = among.start..among.end.min(self.walk.steps());
+        let count = u64::try_from(self.small.len()).ok()?;
+        // Over the first of them: `g` to the power of how far behind it the step is.
+        let back = self.walk.steps() - (among.start + 1) % self.walk.steps();
+        let mut value = times(index + 1, power(self.walk.generator, back, self.walk.prime), self.walk.prime);
+        let mut step = among.start;
+        for _ in 0..GIANTS {
+            if step >= among.end {
+                return None;
+            }
+            if let Some(more) = self.small.get(&value) {
+                return Some(step + more).filter(|step| among.contains(step));
+            }
+            value = times(value, self.giant, self.walk.prime);
+            step += count;
+        }
+        None
     }
 }
 

@@ -7,6 +7,8 @@ use hinomi_netio::Interface;
 use hinomi_survey::scope::FrameDoor;
 use hinomi_survey::{Backend, Door};
 
+use super::world;
+
 /// How many frames are offered; more where the environment says so.
 const OFFERED: &str = "HINOMI_FRAMES_OFFERED";
 const USUAL: u64 = 500_000;
@@ -20,6 +22,8 @@ const COUNTERS: &str = "table netdev watch {
         counter name everything
         ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 tcp dport 80 tcp flags == syn counter name permitted
         ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 tcp dport 80 tcp flags == rst counter name permitted
+        ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 ip length 58 udp dport 53 udp length 38 @th,80,80 0x00000001000000000000 @th,160,112 0x0776657273696f6e0462696e6400 @th,272,32 0x00100003 counter name permitted
+        ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 ip length 76 udp dport 123 udp length 56 @th,64,32 0x23000000 @th,96,96 0x0 @th,192,96 0x0 @th,288,96 0x0 counter name permitted
     }
 }";
 
@@ -50,14 +54,21 @@ pub(crate) fn besiege(door: Arc<Door>, left: &Interface, right: &Interface, back
     (asked, counted("everything"), counted("permitted"))
 }
 
-/// A SYN like ours, and then something wrong with it, most of the time.
+/// A SYN or a question like ours, and then something wrong with it, most of the time.
 fn odd_frame(dice: &mut Dice, (to, from): ([u8; 6], [u8; 6]), link: bool) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 198, 18, 0, 1, 198, 19];
     packet.extend([dice.below(16), dice.below(255)]);
-    packet.extend([0xf0, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
+    match dice.below(1) {
+        0 => packet.extend([0xf0, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]),
+        _ => ask(dice, &mut packet),
+    }
     for _ in 0..dice.below(3) {
-        let at = usize::from(dice.below(39));
+        let at = usize::from(dice.below(u8::try_from(packet.len() - 1).expect("short")));
         packet[at] = dice.below(255);
+    }
+    if dice.below(3) > 0 {
+        // What is wrong is not to be found by its sums alone.
+        fill_sums(&mut packet);
     }
     match dice.below(12) {
         0 => packet.truncate(usize::from(dice.below(40))),
@@ -79,6 +90,51 @@ fn odd_frame(dice: &mut Dice, (to, from): ([u8; 6], [u8; 6]), link: bool) -> Vec
         _ => &[0x08, 0x00],
     };
     [to.as_slice(), &from, kind, &packet].concat()
+}
+
+/// A question of DNS or NTP, to its port or to another.
+fn ask(dice: &mut Dice, packet: &mut Vec<u8>) {
+    let mut question = match dice.below(1) {
+        0 => b"..\0\0\0\x01\0\0\0\0\0\0\x07version\x04bind\0\0\x10\0\x03".to_vec(),
+        _ => [&[0x23][..], &[0; 39], b"........"].concat(),
+    };
+    let port = match (question.len(), dice.below(9)) {
+        (30, 1..) | (_, 0) => 53,
+        _ => 123,
+    };
+    match dice.below(9) {
+        0 => question.push(dice.below(255)),
+        1 => question.truncate(usize::from(dice.below(29))),
+        2 => question[2] = 1, // Recursion desired.
+        _ => {
+            let mark = if port == 53 { 0 } else { 40 };
+            question.iter_mut().skip(mark).take(2).for_each(|byte| *byte = dice.below(255));
+        }
+    }
+    let length = u8::try_from(question.len() + 8).expect("short");
+    (packet[3], packet[9]) = (length + 20, 17);
+    packet.extend([0xf0, dice.below(255), 0, port, 0, length, 0, 0]);
+    packet.extend(question);
+    fill_sums(packet);
+}
+
+/// The sums of a header of IPv4 without options and of the datagram behind it (RFC 791, RFC 768).
+fn fill_sums(packet: &mut [u8]) {
+    packet[10..12].fill(0);
+    let sum = world::checksum(&[&packet[..20]]);
+    packet[10..12].copy_from_slice(&sum);
+    if packet[9] != 17 || packet.len() < 28 {
+        return;
+    }
+    packet[26..28].fill(0);
+    let (addresses, datagram) = (&packet[12..20], &packet[20..]);
+    let pad: &[u8] = if datagram.len() % 2 == 1 { &[0] } else { &[] };
+    let length = u16::try_from(datagram.len()).expect("short").to_be_bytes();
+    let sum = match world::checksum(&[addresses, &[0, 17], &length, &[datagram, pad].concat()]) {
+        [0, 0] => [0xff, 0xff],
+        sum => sum,
+    };
+    packet[26..28].copy_from_slice(&sum);
 }
 
 fn nft(script: &str) -> String {

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test says what it expected by failing")]
 
 mod adversary;
+mod datagrams;
 mod net;
 mod shelf;
 mod world;
@@ -25,12 +26,18 @@ use world::{Asked, Reply, World};
 
 /// A signed scope for these ranges.
 fn authorised(ranges: &[&str], tcp_ports: &str, rate_pps: u32) -> Authorised {
+    authorised_with_udp(ranges, (tcp_ports, ""), rate_pps)
+}
+
+/// The same with UDP ports, and every probe where there are any.
+fn authorised_with_udp(ranges: &[&str], (tcp_ports, udp_ports): (&str, &str), rate_pps: u32) -> Authorised {
+    let probe = if udp_ports.is_empty() { "connect" } else { "all" };
     let ranges = ranges.iter().map(|range| format!("{range:?}")).collect::<Vec<_>>().join(", ");
     let text = format!(
         "format = 1\nname = \"frames\"\nhours = \"always\"\nvalid_from = \"2020-01-01T00:00:00Z\"\n\
          valid_until = \"2099-01-01T00:00:00Z\"\n[authority]\norganisation = \"t\"\nperson = \"t\"\n\
          [contact]\nemail = \"t@localhost\"\n[targets]\nranges = [{ranges}]\nexclude = [\"198.19.0.13\"]\n\
-         tcp_ports = \"{tcp_ports}\"\nudp_ports = \"\"\nprobes = [\"connect\"]\n[rate]\ntotal_pps = {rate_pps}\n\
+         tcp_ports = \"{tcp_ports}\"\nudp_ports = \"{udp_ports}\"\nprobes = [\"{probe}\"]\n[rate]\ntotal_pps = {rate_pps}\n\
          per_prefix_pps = {rate_pps}\nper_host_pps = {rate_pps}\nper_host_connections = 4\n"
     );
     // The same signature each time: another scope would be another job.
@@ -45,14 +52,24 @@ fn authorised(ranges: &[&str], tcp_ports: &str, rate_pps: u32) -> Authorised {
 struct Run {
     ranges: &'static [&'static str],
     ports: &'static str,
+    udp_ports: &'static str,
+    grab: bool,
     rate_pps: u32,
     backend: Option<Backend>,
     passes: u32,
     answer_wait_ms: u64,
 }
 
-const SMALL: Run =
-    Run { ranges: &["198.19.0.0/20"], ports: "80", rate_pps: 20_000, backend: None, passes: 2, answer_wait_ms: 700 };
+const SMALL: Run = Run {
+    ranges: &["198.19.0.0/20"],
+    ports: "80",
+    udp_ports: "",
+    grab: false,
+    rate_pps: 20_000,
+    backend: None,
+    passes: 2,
+    answer_wait_ms: 700,
+};
 
 /// Surveys without a grab; gives the report, what was stored, and the list of those who asked not to be probed.
 fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>) + Send + 'static) -> (Report, Shelf) {
@@ -71,12 +88,17 @@ fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>) + Send + 'static) -
 fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let authorised = authorised(run.ranges, run.ports, run.rate_pps);
+        let authorised = authorised_with_udp(run.ranges, (run.ports, run.udp_ports), run.rate_pps);
         let rate = authorised.scope().rate;
         let clock = Arc::new(hinomi_model::SystemClock);
         let door = Arc::new(Door::new(authorised, list, clock.clone(), Arc::new(Metrics::default())));
         let pace = Arc::new(Pace::new(rate));
-        let config = Config { grab: false, answer_wait: Duration::from_millis(run.answer_wait_ms), ..Config::near() };
+        let config = Config {
+            grab: run.grab,
+            answer_wait: Duration::from_millis(run.answer_wait_ms),
+            contact: "https://scan.example.org/".to_owned(),
+            ..Config::near()
+        };
         let frames = Frames { only: run.backend, passes: run.passes, notes: notes.to_owned() };
         let engine = FrameEngine::open(Arc::clone(&door), Arc::clone(&pace), &config, frames).expect("an engine");
         eprintln!("{}", engine.name());
@@ -329,7 +351,7 @@ fn frames_that_nobody_permitted_do_not_leave() {
     let (left, right) = pair();
     let clock = Arc::new(hinomi_model::SystemClock);
     let metrics = Arc::new(Metrics::default());
-    let authorised = authorised(SMALL.ranges, "80", 1);
+    let authorised = authorised_with_udp(SMALL.ranges, ("80", "53, 123"), 1);
     let door = Arc::new(Door::new(authorised, Arc::default(), clock, Arc::clone(&metrics)));
     let (offered, left_us, permitted) = adversary::besiege(door, &left, &right, Backend::Packet);
     let counts = metrics.counts();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use hinomi_model::{Batch, CampaignId, Checkpoint, Receipt, ServiceKey, Sink, SinkError};
+use hinomi_model::{Batch, CampaignId, Checkpoint, Evidence, Receipt, ServiceKey, Sighting, Sink, SinkError};
 
 #[derive(Clone, Default)]
 pub(crate) struct Shelf(Arc<Mutex<Stored>>);
@@ -13,6 +13,8 @@ pub(crate) struct Shelf(Arc<Mutex<Stored>>);
 #[derive(Default)]
 struct Stored {
     subjects: Vec<ServiceKey>,
+    sightings: Vec<Sighting>,
+    evidence: Vec<Evidence>,
     checkpoint: Option<Checkpoint>,
     folder: Option<PathBuf>,
 }
@@ -22,7 +24,7 @@ impl Shelf {
     pub(crate) fn at(folder: &Path, campaign: &CampaignId) -> Self {
         let state = std::fs::read_to_string(folder.join("checkpoint")).ok();
         let checkpoint = state.map(|state| Checkpoint { campaign: campaign.clone(), state });
-        Self(Arc::new(Mutex::new(Stored { subjects: Vec::new(), checkpoint, folder: Some(folder.to_owned()) })))
+        Self(Arc::new(Mutex::new(Stored { checkpoint, folder: Some(folder.to_owned()), ..Stored::default() })))
     }
 
     /// Everyone who was seen; each was stored once.
@@ -34,11 +36,23 @@ impl Shelf {
     }
 }
 
+impl Shelf {
+    /// What was kept of each service.
+    pub(crate) fn evidence(&self) -> Vec<(ServiceKey, Vec<Evidence>)> {
+        let stored = self.0.lock().expect("free");
+        let find = |hash| stored.evidence.iter().find(|piece| piece.reference().hash == hash).cloned();
+        let kept = |one: &Sighting| one.evidence.iter().filter_map(|reference| find(reference.hash)).collect();
+        stored.sightings.iter().map(|one| (one.subject, kept(one))).collect()
+    }
+}
+
 impl Sink for Shelf {
     fn append(&self, batch: Batch) -> Result<Receipt, SinkError> {
         let mut stored = self.0.lock().expect("free");
         let sightings = batch.sightings.len();
         stored.subjects.extend(batch.sightings.iter().map(|sighting| sighting.subject));
+        stored.sightings.extend(batch.sightings.iter().cloned());
+        stored.evidence.extend(batch.evidence.iter().cloned());
         stored.checkpoint = batch.checkpoint.or(stored.checkpoint.take());
         if let Some(folder) = &stored.folder {
             // Sightings first: what the checkpoint says is settled is there.

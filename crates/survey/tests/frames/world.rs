@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hinomi_netio::{Backend, Interface, Receiver, Transmitter, Wanted};
-use hinomi_wire::packet::{Link, Packet, Tcp};
+use hinomi_wire::packet::{ICMP, ICMP6, Link, Packet, Tcp, UDP};
 
 /// What a host says to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub(crate) enum Reply {
     ZeroWindow,
     /// A router says that the host cannot be reached.
     Unreachable,
+    /// A router says that probes are not permitted.
+    Forbidden,
+    /// Over UDP: a right answer, to another of our ports.
+    ElsewhereTo,
+    /// Over UDP: an answer in no language.
+    Babble,
+    /// Over UDP: "port unreachable" that quotes a question nobody put.
+    ForgedUnreachable,
 }
 
 /// A probe as it left: to whom, to which port, from which port, and how often before.
@@ -43,6 +51,10 @@ pub(crate) struct Seen {
     pub(crate) probes: HashMap<(IpAddr, u16), u32>,
     /// Resets by address and port.
     pub(crate) resets: HashMap<(IpAddr, u16), u32>,
+    /// Questions over UDP by address and port: how often, and what was last asked.
+    pub(crate) questions: HashMap<(IpAddr, u16), (u32, Vec<u8>)>,
+    /// Errors that the kernel at our end sent.
+    pub(crate) errors: u32,
 }
 
 pub(crate) struct World {
@@ -100,6 +112,12 @@ fn put(slot: &mut [u8], packet: &[u8], (to, from): ([u8; 6], [u8; 6])) -> Option
 /// Notes what came and gives the answer, with how often it is sent.
 fn meet(network: &[u8], seen: &mut Seen, reply: &impl Fn(Asked) -> Reply) -> Option<(Vec<u8>, usize)> {
     let packet = Packet::read(Link::Ip, network).ok()?;
+    if packet.protocol == UDP {
+        return meet_question(&packet, network, seen, reply);
+    }
+    if matches!((packet.protocol, packet.icmp), (ICMP, Some((3, _))) | (ICMP6, Some((1, _)))) {
+        seen.errors += 1;
+    }
     let tcp = packet.tcp?;
     let name = (packet.destination, packet.destination_port);
     if tcp.flags == Tcp::RST {
@@ -118,9 +136,98 @@ fn meet(network: &[u8], seen: &mut Seen, reply: &impl Fn(Asked) -> Reply) -> Opt
         Reply::Closed => segment(&packet, Tcp::RST | Tcp::ACK, next, 0),
         Reply::Forged => segment(&packet, Tcp::SYN | Tcp::ACK, next.wrapping_add(77), 64_000),
         Reply::ZeroWindow => segment(&packet, Tcp::SYN | Tcp::ACK, next, 0),
-        Reply::Unreachable => unreachable(&packet, network),
+        Reply::Unreachable => error(&packet, &network[..28], 1),
+        Reply::Forbidden => error(&packet, &network[..28], 13),
+        Reply::ElsewhereTo | Reply::Babble | Reply::ForgedUnreachable => panic!("over UDP only"),
     };
     Some((answer, if said == Reply::Twice { 2 } else { 1 }))
+}
+
+fn meet_question(
+    packet: &Packet,
+    network: &[u8],
+    seen: &mut Seen,
+    reply: &impl Fn(Asked) -> Reply,
+) -> Option<(Vec<u8>, usize)> {
+    let (name, question) = ((packet.destination, packet.destination_port), packet.payload(network));
+    let (times, last) = seen.questions.entry(name).or_default();
+    let said = reply(Asked { to: name.0, port: name.1, before: *times });
+    (*times, *last) = (*times + 1, question.to_vec());
+    let mut answer = right_answer(name.1, question);
+    let mut port = packet.source_port;
+    match said {
+        Reply::Silent => return None,
+        Reply::Open | Reply::Twice => {}
+        // Another number than the question's, where the protocol has one.
+        Reply::Forged => match name.1 {
+            53 => answer[0] ^= 1,
+            123 => answer[24] ^= 1,
+            other => panic!("nothing to forge at {other}"),
+        },
+        Reply::ElsewhereTo => port ^= 1,
+        Reply::Babble => answer = b"who is there?".to_vec(),
+        Reply::Closed => return Some((error(packet, network, port_unreachable(packet)), 1)),
+        Reply::Unreachable => return Some((error(packet, &network[..28], 1), 1)),
+        Reply::Forbidden => return Some((error(packet, &network[..28], 13), 1)),
+        Reply::ForgedUnreachable => {
+            let mut quoted = network[..28].to_vec();
+            quoted[5] ^= 1;
+            return Some((error(packet, &quoted, 3), 1));
+        }
+        Reply::ZeroWindow => panic!("over TCP only"),
+    }
+    let datagram = datagram(packet, port, &answer);
+    Some((datagram, if said == Reply::Twice { 2 } else { 1 }))
+}
+
+/// What a server says to the question of a port: DNS (53), NTP (123), and who knows no number (1900, SSDP).
+fn right_answer(port: u16, question: &[u8]) -> Vec<u8> {
+    match port {
+        53 => {
+            let mut answer = question.to_vec();
+            answer[2] |= 0x80;
+            answer
+        }
+        123 => {
+            let mut answer = vec![0x24; 48];
+            answer[24..32].copy_from_slice(&question[40..48]);
+            answer
+        }
+        _ => b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nSERVER: a/1 UPnP/2.0 b/2\r\n\r\n".to_vec(),
+    }
+}
+
+fn port_unreachable(packet: &Packet) -> u8 {
+    if packet.source.is_ipv4() { 3 } else { 4 }
+}
+
+fn datagram(question: &Packet, to_port: u16, answer: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(8 + answer.len()).expect("short").to_be_bytes();
+    let mut udp = question.destination_port.to_be_bytes().to_vec();
+    udp.extend(to_port.to_be_bytes());
+    udp.extend(length);
+    udp.extend([0, 0]);
+    udp.extend(answer);
+    around(question, UDP, udp, 6)
+}
+
+/// A packet back, with the checksum of what it carries filled in.
+fn around(probe: &Packet, protocol: u8, mut carried: Vec<u8>, sum_at: usize) -> Vec<u8> {
+    let [high, low] = u16::try_from(carried.len()).expect("short").to_be_bytes();
+    let pad: &[u8] = if carried.len() % 2 == 1 { &[0] } else { &[] };
+    match (probe.destination, probe.source) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let sum = checksum(&[&from.octets(), &to.octets(), &[0, protocol, high, low], &[&carried, pad].concat()]);
+            carried[sum_at..sum_at + 2].copy_from_slice(&sum);
+            four(from.octets(), to.octets(), protocol, &carried)
+        }
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let sum = checksum(&[&from.octets(), &to.octets(), &[0, protocol, high, low], &[&carried, pad].concat()]);
+            carried[sum_at..sum_at + 2].copy_from_slice(&sum);
+            [&[0x60, 0, 0, 0, high, low, protocol, 64][..], &from.octets(), &to.octets(), &carried].concat()
+        }
+        _ => panic!("one family"),
+    }
 }
 
 fn segment(probe: &Packet, flags: u8, acknowledgement: u32, window: u16) -> Vec<u8> {
@@ -148,13 +255,16 @@ fn six(probe: &Packet, tcp: &[u8]) -> Vec<u8> {
     [&[0x60, 0, 0, 0, 0, 20, 6, 64][..], &from.octets(), &to.octets(), &tcp].concat()
 }
 
-/// From a router on the way, with the first eight bytes of the segment, as RFC 792 has it.
-fn unreachable(probe: &Packet, network: &[u8]) -> Vec<u8> {
-    let IpAddr::V4(to) = probe.source else { panic!("of IPv4 only") };
-    let mut icmp = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &network[..28]].concat();
-    let sum = checksum(&[&icmp]);
+/// From a router on the way, or the host: it quotes so much of what it is about (RFC 792, RFC 4443).
+fn error(probe: &Packet, quoted: &[u8], code: u8) -> Vec<u8> {
+    let IpAddr::V4(to) = probe.source else {
+        return around(probe, ICMP6, [&[1, code, 0, 0, 0, 0, 0, 0][..], quoted].concat(), 2);
+    };
+    let mut icmp = [&[3, code, 0, 0, 0, 0, 0, 0][..], quoted].concat();
+    let pad: &[u8] = if icmp.len() % 2 == 1 { &[0] } else { &[] };
+    let sum = checksum(&[&[&icmp, pad].concat()]);
     icmp[2..4].copy_from_slice(&sum);
-    four([198, 19, 255, 254], to.octets(), 1, &icmp)
+    four([198, 19, 255, 254], to.octets(), ICMP, &icmp)
 }
 
 fn four(from: [u8; 4], to: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
@@ -167,7 +277,7 @@ fn four(from: [u8; 4], to: [u8; 4], protocol: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// RFC 1071.
-fn checksum(parts: &[&[u8]]) -> [u8; 2] {
+pub(crate) fn checksum(parts: &[&[u8]]) -> [u8; 2] {
     let words = parts.iter().flat_map(|part| part.chunks_exact(2));
     let mut sum: u32 = words.map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     while sum > 0xffff {

@@ -80,6 +80,7 @@ fn standing(shelf: &Shelf, name: &CampaignId, told: Option<&Told>, book: &Book) 
         (None, Some(told), _) if told.finished => "finished",
         (None, None, None) if last.is_none() => "planned",
         (None, _, Some(How::Paused)) => "paused",
+        (None, _, Some(How::Revoked)) => "revoked",
         _ => "stopped",
     };
     let account = told.and_then(|told| told.account.as_ref());

@@ -11,7 +11,7 @@ use hinomi_model::{CampaignId, Timestamp, Transport};
 use hinomi_survey::ledger::Book;
 use hinomi_survey::predict::{Asked, MAX_ASKED};
 use hinomi_survey::scope::read_signed;
-use hinomi_survey::sweep::Targets;
+use hinomi_survey::sweep::{MAX_LISTED, Targets};
 use hinomi_survey::{Account, Told};
 
 use super::super::campaign::status;
@@ -30,7 +30,7 @@ pub(super) fn asked(state: &State) -> Result<Vec<Asked>> {
     if finished.is_empty() {
         return Ok(Vec::new());
     }
-    let mut look = Look { book: status::book(&shelf)?, shelf, scopes: BTreeMap::new() };
+    let mut look = Look { book: status::book(&shelf)?, shelf, scopes: BTreeMap::new(), room: MAX_LISTED };
     Ok(finished.iter().filter_map(|(id, account)| look.asked(id, account)).collect())
 }
 
@@ -44,6 +44,8 @@ struct Look {
     book: Book,
     /// Scopes that were read, by digest.
     scopes: BTreeMap<String, Option<Scope>>,
+    /// Targets of lists that may still be taken into memory.
+    room: usize,
 }
 
 impl Look {
@@ -53,8 +55,8 @@ impl Look {
         let plan = self.shelf.plan(id).ok();
         let digest = digest.or_else(|| plan.as_ref().map(|plan| plan.digest.clone()))?;
         let when = (account.started, account.time);
-        if let Some(asked) = plan.as_ref().and_then(|plan| self.of_list(plan, account.targets, when)) {
-            return Some(asked);
+        if let Some(listed) = plan.as_ref().filter(|plan| plan.targets.is_some()) {
+            return self.of_list(listed, account.targets, when);
         }
         let scope = self.scope(&digest)?;
         let ports = plan.as_ref().and_then(|plan| wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref()));
@@ -69,11 +71,14 @@ impl Look {
         Some(Asked::whole(scope, of(Transport::Tcp), of(Transport::Udp), when.0, when.1))
     }
 
-    fn of_list(&self, plan: &PlanFile, targets: u64, (started, ended): (Timestamp, Timestamp)) -> Option<Asked> {
+    fn of_list(&mut self, plan: &PlanFile, targets: u64, (started, ended): (Timestamp, Timestamp)) -> Option<Asked> {
         let list = self.shelf.list(plan.targets.as_deref()?).ok()?;
-        if list.len() != targets {
+        // Of all lists together no more is kept than one list may have: the oldest are forgotten.
+        let left = usize::try_from(list.len()).ok().and_then(|many| self.room.checked_sub(many));
+        if list.len() != targets || left.is_none() {
             return None;
         }
+        self.room = left.unwrap_or(0);
         let random = plan.explored.as_deref().and_then(|digest| self.shelf.list(digest).ok());
         Some(Asked::list(list, random, started, ended))
     }

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hinomi_model::ServiceKey;
+use hinomi_model::{ServiceKey, Transport};
 use tokio::time::Instant;
 
 use super::super::Work;
 use super::cookie::Cookie;
-use super::probe::{Segment, Template};
+use super::probe::{Frame, Segment, Template};
+use super::question::{Question, Questions};
 use super::shared::Shared;
-use crate::campaign::Leg;
+use crate::campaign::{Leg, Positions};
 use crate::pace::Pace;
 
 /// Turns that are put off at the same time, at most; then the walk waits.
@@ -22,22 +23,25 @@ const MAX_LATE: usize = 4_096;
 /// Frames that come before the walk, at most.
 const MAX_FIRST: usize = 512;
 
-type Steps = Box<dyn Iterator<Item = (u64, Option<u64>)> + Send>;
-
 /// See the module.
 pub(super) struct Course {
     leg: Arc<Leg>,
     pace: Arc<Pace>,
     cookie: Arc<Cookie>,
+    questions: Arc<Questions>,
     templates: Vec<Template>,
-    steps: Steps,
+    steps: Positions,
     next: u64,
+    /// The pass that `next` belongs to.
+    pass: u16,
     end: u64,
     /// When the second pass may begin.
     pass_opens: Instant,
     spacing: Duration,
+    /// Whether a pass has ended, and the batch of its last probe with it.
+    is_between: bool,
     late: Late,
-    first: VecDeque<Segment>,
+    first: VecDeque<Frame>,
     visits: u64,
     /// How long there is nothing to send.
     wait: Option<Duration>,
@@ -55,7 +59,7 @@ struct Late {
 /// What is put off.
 enum Turn {
     Probe(u64, ServiceKey),
-    Other(Segment),
+    Other(Frame),
 }
 
 impl Course {
@@ -63,21 +67,40 @@ impl Course {
         work: &Work,
         shared: &Shared,
         pace: Arc<Pace>,
-        cookie: Arc<Cookie>,
+        (cookie, questions): (Arc<Cookie>, Arc<Questions>),
         templates: Vec<Template>,
         spacing: Duration,
     ) -> Self {
         let leg = Arc::clone(&work.leg);
         let (next, end) = (shared.start, leg.positions().end);
-        let steps: Steps = Box::new(leg.walk_from(next));
+        let steps = leg.walk_from(next);
+        let pass = pass_of(&leg, next);
         let pass_opens = Instant::now() + spacing;
         let (late, first) = (Late::default(), VecDeque::new());
-        Self { leg, pace, cookie, templates, steps, next, end, pass_opens, spacing, late, first, visits: 0, wait: None }
+        let (visits, wait) = (0, None);
+        Self {
+            leg,
+            pace,
+            cookie,
+            questions,
+            templates,
+            steps,
+            next,
+            pass,
+            end,
+            pass_opens,
+            spacing,
+            is_between: false,
+            late,
+            first,
+            visits,
+            wait,
+        }
     }
 
     /// To be sent before the walk goes on, when its host's budget allows.
-    pub(super) fn first(&mut self, segment: Segment) {
-        self.first.push_back(segment);
+    pub(super) fn first(&mut self, frame: Frame) {
+        self.first.push_back(frame);
     }
 
     /// How many more may be put in front.
@@ -88,8 +111,7 @@ impl Course {
     /// A probe that is no part of the walk and tells `number` back.
     pub(super) fn canary(&mut self, key: ServiceKey, number: u32) {
         let pass = u16::try_from(self.leg.passes()).unwrap_or(1);
-        let mark = self.cookie.mark(key.address, key.port, pass, number);
-        self.first.push_back(Segment { to: key.address, port: key.port, mark, reset: false });
+        self.first.push_back(self.frame(pass, key, number));
     }
 
     /// Everything below was handed out.
@@ -105,6 +127,11 @@ impl Course {
     /// Targets that were written.
     pub(super) const fn visits(&self) -> u64 {
         self.visits
+    }
+
+    /// Whether the walk is in its first pass.
+    pub(super) const fn is_first_pass(&self) -> bool {
+        self.pass == 0
     }
 
     /// Whether the walk is at its end and nothing is put off.
@@ -126,27 +153,34 @@ impl Course {
     /// what is no probe of it.
     pub(super) fn write(&mut self, slot: &mut [u8], walk: bool) -> Option<usize> {
         loop {
-            let segment = self.next_segment(walk)?;
+            let frame = self.next_frame(walk)?;
+            let (questions, cookie) = (&self.questions, &self.cookie);
+            let written = self.templates.iter().find_map(|template| match &frame {
+                Frame::Segment(segment) => template.write(slot, segment),
+                Frame::Question(question) => questions.write(slot, template, question, cookie),
+            });
             // A family without a way: no range of it is in the scope, so no target is either.
-            if let Some(len) = self.templates.iter().find_map(|template| template.write(slot, &segment)) {
+            if let Some(len) = written {
                 return Some(len);
             }
         }
     }
 
-    fn next_segment(&mut self, walk: bool) -> Option<Segment> {
-        while let Some(segment) = self.first.pop_front() {
-            let wait = self.pace.reserve(segment.to);
+    fn next_frame(&mut self, walk: bool) -> Option<Frame> {
+        while let Some(frame) = self.first.pop_front() {
+            let wait = self.pace.reserve(frame.to());
             if wait.is_zero() {
-                return Some(segment);
+                return Some(frame);
             }
-            self.late.put_off(Turn::Other(segment), Instant::now() + wait);
+            self.late.put_off(Turn::Other(frame), Instant::now() + wait);
         }
         if !self.late.by_time.is_empty() {
             let now = Instant::now();
             match self.late.due(now, walk) {
-                Some(Turn::Other(segment)) => return Some(segment),
-                Some(Turn::Probe(position, key)) => return Some(self.segment(position, key)),
+                Some(Turn::Other(frame)) => return Some(frame),
+                Some(Turn::Probe(position, key)) => {
+                    return Some(self.visit(position, pass_of(&self.leg, position), key));
+                }
                 None => {}
             }
             if walk && (self.late.by_time.len() >= MAX_LATE || self.next >= self.end) {
@@ -157,14 +191,14 @@ impl Course {
         if walk { self.probe() } else { None }
     }
 
-    fn probe(&mut self) -> Option<Segment> {
+    fn probe(&mut self) -> Option<Frame> {
         while self.late.by_time.len() < MAX_LATE {
             let (position, index) = self.position()?;
             let Some(key) = index.and_then(|index| self.leg.target(index)) else { continue };
             self.visits += 1;
             let wait = self.pace.reserve(key.address);
             if wait.is_zero() {
-                return Some(self.segment(position, key));
+                return Some(self.visit(position, self.pass, key));
             }
             self.late.put_off(Turn::Probe(position, key), Instant::now() + wait);
         }
@@ -172,11 +206,18 @@ impl Course {
         None
     }
 
-    fn segment(&self, position: u64, key: ServiceKey) -> Segment {
-        let pass = u16::try_from(self.leg.pass_of(position)).unwrap_or(0);
-        let number = u32::try_from(position & u64::from(u32::MAX)).unwrap_or(0);
-        let mark = self.cookie.mark(key.address, key.port, pass, number);
-        Segment { to: key.address, port: key.port, mark, reset: false }
+    fn visit(&self, position: u64, pass: u16, key: ServiceKey) -> Frame {
+        self.frame(pass, key, u32::try_from(position & u64::from(u32::MAX)).unwrap_or(0))
+    }
+
+    fn frame(&self, pass: u16, key: ServiceKey, number: u32) -> Frame {
+        let (to, port) = (key.address, key.port);
+        match key.transport {
+            Transport::Tcp => {
+                Frame::Segment(Segment { to, port, mark: self.cookie.mark(to, port, pass, number), reset: false })
+            }
+            Transport::Udp => Frame::Question(Question { to, port, pass }),
+        }
     }
 
     /// The next position of the walk.
@@ -196,16 +237,23 @@ impl Course {
             return None;
         }
         let now = Instant::now();
-        if now < self.pass_opens {
-            self.wait = Some(self.pass_opens - now);
+        if now < self.pass_opens || !std::mem::replace(&mut self.is_between, true) {
+            // Not in one batch with the pass before: what came of that one is counted apart.
+            self.wait = Some(self.pass_opens.saturating_duration_since(now));
             return None;
         }
+        self.is_between = false;
         self.pass_opens = now + self.spacing;
-        self.steps = Box::new(self.leg.walk_from(self.next));
+        self.steps = self.leg.walk_from(self.next);
+        self.pass = pass_of(&self.leg, self.next);
         let (position, index) = self.steps.next()?;
         self.next = position + 1;
         Some((position, index))
     }
+}
+
+fn pass_of(leg: &Leg, position: u64) -> u16 {
+    u16::try_from(leg.pass_of(position)).unwrap_or(0)
 }
 
 impl Late {
@@ -245,7 +293,8 @@ mod tests {
         let key = ServiceKey { address: [192, 0, 2, 1].into(), port: 80, transport: Transport::Tcp };
         let mark = Mark { source_port: 1, sequence: 2 };
         late.put_off(Turn::Probe(5, key), now);
-        late.put_off(Turn::Other(Segment { to: key.address, port: 80, mark, reset: true }), now);
+        let reset = Segment { to: key.address, port: 80, mark, reset: true };
+        late.put_off(Turn::Other(Frame::Segment(reset)), now);
         late.put_off(Turn::Probe(6, key), now + Duration::from_secs(1));
         assert!(matches!(late.due(now, false), Some(Turn::Other(_))));
         assert!(late.due(now, false).is_none(), "only probes are left");

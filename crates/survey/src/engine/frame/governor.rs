@@ -1,8 +1,8 @@
 //! Slower when answers are lost. Speed that costs answers is no speed.
 //!
 //! Some who answered are asked again, a few a second ([`super::sender`]). While they go on answering, everything is well.
-//! When fewer of them do, or this machine has no room for what comes in, the pace is halved; after a while without loss
-//! it rises again by a quarter. Each change is told with its reason. Only the total is slowed down; the limits of the
+//! When fewer of them do, this machine has no room for what comes in, or many routers say that probes are not permitted,
+//! the pace is halved; after a while without any of that it rises again by a quarter. Each change is told with its reason. Only the total is slowed down; the limits of the
 //! scope hold all the while.
 
 use std::collections::VecDeque;
@@ -35,6 +35,12 @@ const REPEATED_WITHIN: Duration = Duration::from_millis(500);
 /// Canaries that miss so often in a row are gone, and others take their place.
 const GONE: u8 = 8;
 const SLOWEST: f64 = 0.01;
+/// Routers that say in one look that a probe is not permitted, at least, before anything is done about it.
+const MANY_SAY_NO: u64 = 24;
+/// And at least one for so many probes.
+const SAY_NO_SHARE: u64 = 20;
+/// Who says no goes on saying so at any pace: for that alone it is not made slower than this.
+const SLOWEST_TOLD: f64 = 0.125;
 
 /// See the module.
 pub(super) struct Governor {
@@ -46,13 +52,18 @@ pub(super) struct Governor {
     answered: Vec<Option<Instant>>,
     missed: Vec<u8>,
     judged: VecDeque<bool>,
+    /// Who said since the last look that a probe is not permitted.
+    said_no: u64,
+    /// How far probes had been sent at the last look.
+    sent: u64,
 }
 
 impl Governor {
     pub(super) fn new(pace: Arc<Pace>, metrics: Arc<Metrics>, shared: Arc<Shared>) -> Self {
         let (answered, missed) = (Vec::new(), Vec::new());
-        let changed = Instant::now();
-        Self { pace, metrics, shared, share: 1.0, changed, answered, missed, judged: VecDeque::new() }
+        let (changed, sent) = (Instant::now(), shared.sent());
+        let judged = VecDeque::new();
+        Self { pace, metrics, shared, share: 1.0, changed, answered, missed, judged, said_no: 0, sent }
     }
 
     /// Somebody answered who may be asked again; one target of a host is enough.
@@ -90,8 +101,27 @@ impl Governor {
         Some(before.is_none_or(|before| now.duration_since(before) >= REPEATED_WITHIN))
     }
 
-    /// Judges canaries that were asked at these moments, and what was lost here meanwhile.
-    pub(super) fn judge(&mut self, dropped: u64, now: Instant) {
+    /// The same where the answer does not tell which one it is.
+    pub(super) fn answered_by(&mut self, key: ServiceKey, now: Instant) -> Option<bool> {
+        let place = self.shared.canaries().iter().position(|canary| *canary == key)?;
+        self.answered(u32::try_from(place).ok()?, key, now)
+    }
+
+    /// Somebody said that a probe is not permitted.
+    pub(super) const fn not_permitted(&mut self) {
+        self.said_no += 1;
+    }
+
+    /// Whether many of those who were probed since the last look said no; `sent` is how far probes have been sent.
+    fn many_said_no(&mut self, sent: u64) -> bool {
+        let probes = sent.saturating_sub(std::mem::replace(&mut self.sent, sent));
+        let said_no = std::mem::take(&mut self.said_no);
+        said_no >= MANY_SAY_NO && said_no.saturating_mul(SAY_NO_SHARE) >= probes
+    }
+
+    /// Judges canaries that were asked at these moments, what was lost here meanwhile, and what routers said.
+    pub(super) fn judge(&mut self, dropped: u64, sent: u64, now: Instant) {
+        let many_said_no = self.many_said_no(sent);
         for (place, asked) in self.shared.take_asked(now - JUDGED_AFTER) {
             let answer = self.answered.get(place).copied().flatten();
             let came = answer.is_some_and(|answer| answer >= asked);
@@ -107,6 +137,12 @@ impl Governor {
         }
         match self.ratio() {
             _ if dropped > 0 => self.slow("slowed down: this machine had no room for answers", now),
+            _ if many_said_no => {
+                if self.share > SLOWEST_TOLD {
+                    self.slow("slowed down: many routers say that probes are not permitted", now);
+                }
+                self.changed = now;
+            }
             Some(ratio) if ratio < POOR => self.slow("slowed down: fewer answers from those who answered before", now),
             Some(ratio) if ratio < GOOD => {}
             _ => self.recover(now),
@@ -164,7 +200,7 @@ mod tests {
                 assert_eq!(governor.answered(number.into(), key(number), Instant::now()), Some(true));
             }
             tokio::time::advance(Duration::from_millis(900)).await;
-            governor.judge(0, Instant::now());
+            governor.judge(0, 0, Instant::now());
         }
     }
 
@@ -182,11 +218,30 @@ mod tests {
         assert!(metrics.counts().by_reason.keys().any(|reason| reason.starts_with("slowed down: fewer")));
         seconds(&mut governor, 60, 10).await;
         assert_eq!(pace.total_pps(), 1_000);
-        governor.judge(5, Instant::now());
+        governor.judge(5, 0, Instant::now());
         assert_eq!(pace.total_pps(), 500, "answers were lost here");
         assert_eq!(governor.answered(3, key(4), Instant::now()), None, "not who was asked");
         assert!(governor.answered(3, key(3), Instant::now()).is_some());
         assert_eq!(governor.answered(3, key(3), Instant::now()), Some(false), "the same once more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_say_no_slow_down_to_an_eighth_and_no_further() {
+        let pace = Arc::new(Pace::new(rate()));
+        let metrics = Arc::new(Metrics::default());
+        let mut governor = Governor::new(Arc::clone(&pace), Arc::clone(&metrics), Arc::new(Shared::empty()));
+        let mut look = |sent: u64, said_no: u64| {
+            (0..said_no).for_each(|_| governor.not_permitted());
+            governor.judge(0, sent, Instant::now());
+            pace.total_pps()
+        };
+        assert_eq!(look(100, 23), 1_000, "few");
+        assert_eq!(look(1_100, 49), 1_000, "less than one in twenty");
+        assert_eq!(look(2_100, 50), 500);
+        assert_eq!([look(2_200, 50), look(2_300, 50), look(2_400, 50)], [250, 125, 125]);
+        assert!(metrics.counts().by_reason.keys().any(|reason| reason.starts_with("slowed down: many routers")));
+        tokio::time::advance(PATIENCE).await;
+        assert!(look(2_500, 0) > 125, "and faster again");
     }
 
     #[tokio::test(start_paused = true)]
@@ -202,7 +257,7 @@ mod tests {
                 governor.answered(u32::from(number), key(number), Instant::now());
             }
             tokio::time::advance(Duration::from_secs(2)).await;
-            governor.judge(0, Instant::now());
+            governor.judge(0, 0, Instant::now());
         }
         assert_eq!(pace.total_pps(), 1_000, "six that died are no loss of answers");
         governor.offer(key(200));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hinomi_model::{ServiceKey, Transport};
 use hinomi_netio::Receiver;
-use hinomi_wire::packet::{ICMP, ICMP6, Link, Packet, TCP, Tcp};
+use hinomi_wire::packet::{ICMP, ICMP6, Link, Packet, TCP, Tcp, UDP};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -17,11 +17,12 @@ use super::cookie::{self, Cookie, position};
 use super::governor::Governor;
 use super::known::{Answer, Known};
 use super::notebook::{HeardNotes, Noted};
-use super::probe::Segment;
+use super::probe::{Frame, Segment};
+use super::question::Questions;
 use super::shared::{Mark, Shared};
 use crate::campaign::{Leg, Progress};
 use crate::metrics::Metrics;
-use crate::sweep::Ladder;
+use crate::sweep::{Ladder, Logarithm};
 
 /// How often notes are written and what is settled is told.
 const TICK: Duration = Duration::from_millis(50);
@@ -33,9 +34,10 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// What a listener needs besides its work.
 pub(super) struct Parts {
     pub(super) cookie: Arc<Cookie>,
+    pub(super) questions: Arc<Questions>,
     pub(super) shared: Arc<Shared>,
     pub(super) notes: HeardNotes,
-    pub(super) resets: SyncSender<Segment>,
+    pub(super) resets: SyncSender<Frame>,
     /// Bounded by [`Shared::is_full`]: the sender stops while too much waits.
     pub(super) tell: mpsc::UnboundedSender<Tidings>,
     pub(super) metrics: Arc<Metrics>,
@@ -46,13 +48,19 @@ pub(super) struct Parts {
 
 /// See the module.
 pub(super) struct Listener {
-    parts: Parts,
-    leg: Arc<Leg>,
+    pub(super) parts: Parts,
+    pub(super) leg: Arc<Leg>,
     ladder: Ladder,
+    /// Where anybody is asked over UDP.
+    pub(super) logarithm: Option<Logarithm>,
     known: Known,
     /// Found at positions that are not yet told as settled.
     open: BTreeSet<u64>,
     told: u64,
+    /// Answers to questions over UDP are waited for from this position on: a while longer than they count as settled.
+    pub(super) waited_for: u64,
+    /// What was settled at a moment: from there on it is waited next.
+    waiting: (Instant, u64),
     visits: u64,
     first_pass: FirstPass,
     recent: Recent,
@@ -74,6 +82,8 @@ struct Recent {
     before: HashSet<u64>,
 }
 
+/// Marks the positions of those whom a probe was said not to be permitted to.
+const TOLD: u64 = 1 << 63;
 /// Positions that are remembered at once.
 const MAX_RECENT: usize = 1 << 20;
 
@@ -95,14 +105,18 @@ impl Listener {
     pub(super) fn new(work: &Work, noted: &Noted, parts: Parts) -> Self {
         let leg = Arc::clone(&work.leg);
         let ladder = leg.ladder();
+        let logarithm = leg.has(Transport::Udp).then(|| leg.logarithm());
         let told = work.start();
         let mut listener = Self {
             parts,
             leg,
             ladder,
+            logarithm,
             known: Known::default(),
             open: BTreeSet::new(),
             told,
+            waited_for: told,
+            waiting: (Instant::now(), told),
             visits: 0,
             first_pass: FirstPass::default(),
             recent: Recent::default(),
@@ -124,7 +138,7 @@ impl Listener {
             let Some((target, key)) = self.target_of(*position) else { continue };
             let answer = self.known.answered(target, self.leg.pass_of(*position));
             if answer == Answer::New && !done.contains(*position) {
-                self.tell_found(*position, key);
+                self.tell_found(*position, key, Opened::Known);
             }
         }
     }
@@ -169,21 +183,28 @@ impl Listener {
         let later = self.open.split_off(&upto);
         let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
         let visits = mark.visits.saturating_sub(std::mem::replace(&mut self.visits, mark.visits));
-        self.count_silent(upto, mark);
+        self.count_silent(mark);
         // What an earlier run had visited and not told counts like what this one visits.
         let earlier = self.parts.shared.start.min(upto).saturating_sub(self.told);
         let visits = (visits + earlier).saturating_sub(except.len() as u64);
         self.tell(Tidings::Passed(Passed { positions: self.told..upto, except, visits }));
         self.told = upto;
+        self.wait_on(now);
         Ok(())
     }
 
-    /// Those who say nothing are counted in the first pass.
-    fn count_silent(&mut self, upto: u64, mark: Mark) {
-        if self.leg.pass_of(upto.saturating_sub(1)) != 0 {
-            return;
+    /// Moves on from where answers over UDP are waited for.
+    fn wait_on(&mut self, now: Instant) {
+        let (since, upto) = self.waiting;
+        if now.duration_since(since) >= self.parts.answer_wait {
+            self.waited_for = upto;
+            self.waiting = (now, self.told);
         }
-        let silent = mark.visits.saturating_sub(mark.refused).saturating_sub(self.first_pass.answered);
+    }
+
+    /// Those who say nothing are counted in the first pass.
+    fn count_silent(&mut self, mark: Mark) {
+        let silent = mark.first.saturating_sub(self.first_pass.answered);
         self.parts.metrics.silent(silent.saturating_sub(self.first_pass.silent));
         self.first_pass.silent = silent.max(self.first_pass.silent);
     }
@@ -191,7 +212,7 @@ impl Listener {
     fn look_around(&mut self, dropped: u64, now: Instant) {
         self.known.lost(dropped, 0);
         self.parts.metrics.reasons("answers for which this machine had no room", dropped);
-        self.parts.governor.judge(dropped, now);
+        self.parts.governor.judge(dropped, self.parts.shared.sent(), now);
         if self.leg.passes() > 1 && self.is_whole {
             self.tell(Tidings::Coverage(self.known.coverage().clone()));
         }
@@ -206,6 +227,7 @@ impl Listener {
         }
         match (packet.protocol, packet.tcp) {
             (TCP, Some(tcp)) => self.hear_tcp(&packet, tcp),
+            (UDP, _) => self.hear_udp(&packet, network),
             (ICMP | ICMP6, _) => self.hear_icmp(&packet, network),
             _ => self.parts.metrics.reason("a packet that cannot be read"),
         }
@@ -233,19 +255,19 @@ impl Listener {
         if tcp.window == 0 {
             return self.no_service(at, pass, || (key, tcp, packet.destination_port));
         }
-        if self.answered(at, target, key) {
+        if self.answered(at, target, key, || Opened::Known) {
             self.take_back(key, tcp, packet.destination_port);
         }
     }
 
     /// The position and target that an answer speaks of, when it is that target's.
-    fn place(&self, number: u32, pass: u16, key: ServiceKey) -> Option<(u64, u64)> {
+    pub(super) fn place(&self, number: u32, pass: u16, key: ServiceKey) -> Option<(u64, u64)> {
         let at = position(number, self.parts.shared.sent())?;
         let (target, of) = self.target_of(at)?;
         (of == key && self.leg.pass_of(at) == u32::from(pass)).then_some((at, target))
     }
 
-    fn target_of(&self, position: u64) -> Option<(u64, ServiceKey)> {
+    pub(super) fn target_of(&self, position: u64) -> Option<(u64, ServiceKey)> {
         if !self.leg.positions().contains(&position) {
             return None;
         }
@@ -254,7 +276,13 @@ impl Listener {
     }
 
     /// Notes an answer; whether it is the first to this visit.
-    fn answered(&mut self, position: u64, target: u64, key: ServiceKey) -> bool {
+    pub(super) fn answered(
+        &mut self,
+        position: u64,
+        target: u64,
+        key: ServiceKey,
+        opened: impl FnOnce() -> Opened,
+    ) -> bool {
         let pass = self.leg.pass_of(position);
         let answer = self.known.answered(target, pass);
         if answer == Answer::Repeated {
@@ -266,13 +294,15 @@ impl Listener {
             if pass > 0 {
                 self.parts.metrics.not_silent();
             }
-            self.parts.governor.offer(key);
-            self.tell_found(position, key);
+            if self.parts.questions.may_be_repeated(key) {
+                self.parts.governor.offer(key);
+            }
+            self.tell_found(position, key, opened());
         }
         true
     }
 
-    fn closed(&mut self, position: u64, pass: u16) {
+    pub(super) fn closed(&mut self, position: u64, pass: u16) {
         if pass == 0 && self.recent.is_new(position) {
             self.first_pass.answered += 1;
             self.parts.metrics.closed(1);
@@ -289,11 +319,11 @@ impl Listener {
         }
     }
 
-    fn tell_found(&mut self, position: u64, key: ServiceKey) {
+    fn tell_found(&mut self, position: u64, key: ServiceKey, opened: Opened) {
         self.open.insert(position);
         self.parts.shared.found();
         let job = Job { position, key };
-        self.tell(Tidings::Found(Found { job, discovery: Discovery::Open(Opened::Known), slot: None }));
+        self.tell(Tidings::Found(Found { job, discovery: Discovery::Open(opened), slot: None }));
     }
 
     fn hear_canary(&mut self, number: u32, key: ServiceKey, tcp: Tcp, port: u16) {
@@ -308,53 +338,19 @@ impl Listener {
     fn take_back(&self, key: ServiceKey, tcp: Tcp, port: u16) {
         let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
         let reset = Segment { to: key.address, port: key.port, mark, reset: true };
-        if self.parts.resets.try_send(reset).is_err() {
+        if self.parts.resets.try_send(Frame::Segment(reset)).is_err() {
             self.parts.metrics.reason("connections that were not taken back, for too many were open");
         }
     }
 
-    /// A router or the host itself says that a probe did not arrive; it quotes the probe.
-    fn hear_icmp(&mut self, packet: &Packet, network: &[u8]) {
-        let reason = match (packet.protocol, packet.icmp) {
-            (ICMP, Some((3, 9 | 10 | 13))) | (ICMP6, Some((1, 1 | 5 | 6))) => "told by ICMP: not permitted",
-            (ICMP, Some((3, _))) | (ICMP6, Some((1, _))) => "told by ICMP: not to be reached",
-            (ICMP, Some((11, _))) | (ICMP6, Some((3, _))) => "told by ICMP: too many hops",
-            _ => return, // Echo, neighbours and the like: not about us.
-        };
-        // Four bytes without meaning, then the packet it is about.
-        let quoted = packet.payload(network).get(4..).unwrap_or_default();
-        match self.quotes_a_probe(quoted) {
-            Some(true) => self.parts.metrics.reason(reason),
-            Some(false) => self.spoofed(),
-            None => {}
+    /// Somebody says that this probe is not permitted; each counts once.
+    pub(super) fn not_permitted(&mut self, position: u64) {
+        if self.recent.is_new(position | TOLD) {
+            self.parts.governor.not_permitted();
         }
     }
 
-    /// Whether it is a probe of this leg; none when it is nothing of ours to begin with.
-    fn quotes_a_probe(&self, quoted: &[u8]) -> Option<bool> {
-        let packet = Packet::read(Link::Ip, quoted).ok()?;
-        if packet.protocol != TCP || !self.parts.sources.contains(&packet.source) {
-            return None;
-        }
-        // Eight bytes of the segment are promised (RFC 792): ports and number, which is all that is needed.
-        let sequence = match packet.tcp {
-            Some(tcp) => tcp.sequence,
-            None => {
-                let at = packet.payload_at.checked_sub(4)?;
-                u32::from_be_bytes(quoted.get(at..at + 4)?.try_into().ok()?)
-            }
-        };
-        let (address, port) = (packet.destination, packet.destination_port);
-        let key = ServiceKey { address, port, transport: Transport::Tcp };
-        let read = self.parts.cookie.read(address, port, packet.source_port, sequence);
-        let (pass, number) = match read {
-            Some(read) => read,
-            None => return Some(false),
-        };
-        Some(u32::from(pass) >= self.leg.passes() || self.place(number, pass, key).is_some())
-    }
-
-    fn spoofed(&self) {
+    pub(super) fn spoofed(&self) {
         self.parts.metrics.reason("answers that are none of ours");
     }
 

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use super::cookie::Mark;
+use super::question::Question;
 
 const LINK: usize = 14;
 const TCP_BYTES: usize = 32;
@@ -39,6 +40,29 @@ pub(super) struct Template {
     /// A SYN of which addresses, ports, number and sums are to be filled in.
     syn: Vec<u8>,
 }
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// Over TCP.
+    Segment(Segment),
+    /// Over UDP.
+    Question(Question),
+}
+
+impl Frame {
+    /// To whom.
+    pub(super) const fn to(&self) -> IpAddr {
+        match self {
+            Self::Segment(segment) => segment.to,
+            Self::Question(question) => question.to,
+        }
+    }
+}
+
+/// What tells packets apart in the header of IP: the identification (low sixteen bits) or the flow label (twenty).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label(pub(super) u32);
 
 /// A probe or what takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +97,7 @@ impl Template {
 
     /// Writes a frame to the front of a slot; gives its length. None when the address is of the other family or the
     /// slot is too short.
+    #[inline]
     pub(super) fn write(&self, slot: &mut [u8], segment: &Segment) -> Option<usize> {
         match (self.source, segment.to) {
             (IpAddr::V4(_), IpAddr::V4(to)) if !segment.reset => self.write_syn(slot, to.octets(), segment),
@@ -98,6 +123,54 @@ impl Template {
         packet[24..28].copy_from_slice(&segment.mark.sequence.to_be_bytes());
         packet[36..38].copy_from_slice(&self.tcp_sum(segment, to_sum));
         Some(len)
+    }
+
+    /// Writes a packet around what a transport carries, with its header in front, of which the checksum is to be filled in
+    /// here; gives the frame's length. None when the address is of the other family or the slot is too short.
+    pub(super) fn write_around(
+        &self,
+        slot: &mut [u8],
+        to: IpAddr,
+        label: Label,
+        (protocol, checksum_at): (u8, usize),
+        transport: &mut [u8],
+    ) -> Option<usize> {
+        let length = u16::try_from(transport.len()).ok()?;
+        let mut head = [0; LINK + 40];
+        let head_bytes = match (self.source, to) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                self.link_header(&mut head, [0x08, 0x00]);
+                let packet = head.get_mut(LINK..LINK + 20)?;
+                four_header(packet.first_chunk_mut()?, length.checked_add(20)?, label, protocol);
+                packet[12..16].copy_from_slice(&from.octets());
+                packet[16..20].copy_from_slice(&to.octets());
+                let checksum = folded(sum(packet));
+                packet[10..12].copy_from_slice(&checksum);
+                LINK + 20
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                self.link_header(&mut head, [0x86, 0xdd]);
+                let packet = head.get_mut(LINK..)?;
+                packet[..4].copy_from_slice(&(0x6000_0000 | label.0 & 0x000f_ffff).to_be_bytes());
+                packet[4..6].copy_from_slice(&length.to_be_bytes());
+                packet[6] = protocol;
+                packet[7] = HOPS;
+                packet[8..24].copy_from_slice(&from.octets());
+                packet[24..40].copy_from_slice(&to.octets());
+                LINK + 40
+            }
+            _ => return None,
+        };
+        let pseudo = sum(&octets(self.source)) + sum(&octets(to)) + u32::from(protocol) + u32::from(length);
+        let checksum = match folded(pseudo + sum(transport) + last(transport)) {
+            [0, 0] => [0xff, 0xff], // Zero would say that there is none (RFC 768); both mean the same.
+            checksum => checksum,
+        };
+        transport.get_mut(checksum_at..checksum_at + 2)?.copy_from_slice(&checksum);
+        let head = head.get(self.skipped()..head_bytes)?;
+        slot.get_mut(..head.len())?.copy_from_slice(head);
+        slot.get_mut(head.len()..head.len() + transport.len())?.copy_from_slice(transport);
+        Some(head.len() + transport.len())
     }
 
     fn write_whole(&self, slot: &mut [u8], segment: &Segment) -> Option<usize> {
@@ -167,6 +240,7 @@ impl Template {
         }
     }
 
+    #[inline]
     fn tcp_sum(&self, segment: &Segment, to_sum: u32) -> [u8; 2] {
         let constant = match segment.reset {
             false => self.syn_sum,
@@ -176,6 +250,17 @@ impl Template {
         let number = u32::from(u16::from_be_bytes([a, b])) + u32::from(u16::from_be_bytes([c, d]));
         folded(constant + to_sum + number + u32::from(segment.port) + u32::from(segment.mark.source_port))
     }
+}
+
+/// A header of IPv4 without addresses and sum.
+fn four_header(packet: &mut [u8; 20], length: u16, label: Label, protocol: u8) {
+    let [_, _, id @ ..] = label.0.to_be_bytes();
+    packet[0] = 0x45;
+    packet[2..4].copy_from_slice(&length.to_be_bytes());
+    packet[4..6].copy_from_slice(&id);
+    packet[6] = 0x40;
+    packet[8] = HOPS;
+    packet[9] = protocol;
 }
 
 fn tcp_bytes(segment: &Segment) -> u16 {
@@ -210,7 +295,12 @@ fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// The sum of RFC 1071, not folded: of at most a few dozen words.
+/// The last byte of an odd number of them, as a word.
+fn last(bytes: &[u8]) -> u32 {
+    bytes.last().filter(|_| bytes.len() % 2 == 1).map_or(0, |byte| u32::from(*byte) << 8)
+}
+
+/// The sum of RFC 1071 over whole words, not folded: of at most a thousand of them.
 fn sum(bytes: &[u8]) -> u32 {
     bytes.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum()
 }

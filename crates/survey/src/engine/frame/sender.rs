@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::course::Course;
 use super::notebook::SentNotes;
-use super::probe::Segment;
+use super::probe::Frame;
 use super::shared::{Mark, Shared};
 use crate::pace::Pace;
 use crate::scope::{Batch, FrameDoor, FrameError};
@@ -35,7 +35,7 @@ pub(super) struct Sender {
     door: FrameDoor,
     course: Course,
     notes: SentNotes,
-    resets: Receiver<Segment>,
+    resets: Receiver<Frame>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     pace: Arc<Pace>,
@@ -44,6 +44,8 @@ pub(super) struct Sender {
     noted: u64,
     /// Frames that the door refused.
     refused: u64,
+    /// Targets that were sent something in the first pass.
+    first: u64,
 }
 
 impl Sender {
@@ -51,7 +53,7 @@ impl Sender {
         door: FrameDoor,
         course: Course,
         notes: SentNotes,
-        resets: Receiver<Segment>,
+        resets: Receiver<Frame>,
         shared: Arc<Shared>,
         stop: watch::Receiver<bool>,
     ) -> Self {
@@ -69,13 +71,15 @@ impl Sender {
             canary: 0,
             noted,
             refused: 0,
+            first: 0,
         }
     }
 
     /// Sends until the course is done or somebody says stop, and then what has to be taken back.
     pub(super) fn run(mut self) -> Result<(), String> {
         let ended = self.send_all();
-        self.shared.mark(self.mark(), true);
+        let mark = self.mark();
+        self.shared.mark(mark, true);
         self.shared.end_sending();
         if ended.is_err() {
             self.shared.end();
@@ -142,13 +146,18 @@ impl Sender {
             self.notes.twice(upto.min(self.shared.sent_before)).map_err(not_noted)?;
         }
         if walk {
-            self.shared.mark(self.mark(), false);
+            let mark = self.mark();
+            self.shared.mark(mark, false);
         }
         Ok(())
     }
 
-    fn mark(&self) -> Mark {
-        Mark { at: Instant::now(), upto: self.course.upto(), visits: self.course.visits(), refused: self.refused }
+    fn mark(&mut self) -> Mark {
+        let visits = self.course.visits();
+        if self.course.is_first_pass() {
+            self.first = visits.saturating_sub(self.refused);
+        }
+        Mark { at: Instant::now(), upto: self.course.upto(), visits, first: self.first }
     }
 
     /// Puts resets and canaries in front, fewer than are sent at once.

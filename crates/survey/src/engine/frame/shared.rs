@@ -25,8 +25,8 @@ pub(super) struct Mark {
     pub(super) at: Instant,
     pub(super) upto: u64,
     pub(super) visits: u64,
-    /// How many of them the door refused.
-    pub(super) refused: u64,
+    /// How many of them were of the first pass, without those that the door refused.
+    pub(super) first: u64,
 }
 
 /// See the module.

@@ -1,8 +1,9 @@
 use std::fs;
 use std::net::Ipv4Addr;
 
-use hinomi_model::scope::{Contact, Rate};
+use hinomi_model::scope::{Contact, Probe, Rate, Rule};
 use hinomi_model::time::FixedClock;
+use hinomi_model::{ServiceKey, Transport};
 
 use super::*;
 use crate::ledger::{FILE_NAME, Run, verify};
@@ -66,6 +67,7 @@ impl Here {
             opt_out,
             opt_out_path,
             clock,
+            taken_back: Box::new(|| None),
             asked_to_pause: Box::new(|| false),
             stop: Box::new(|| {}),
         };
@@ -167,4 +169,20 @@ fn what_could_not_be_written_is_written_later() {
     assert_eq!(here.beat(), Ok(()));
     let run = here.books.ledger.book().runs(&here.books.watched.campaign).last().cloned().expect("a run");
     assert_eq!(run.opted_out(), [net("10.0.0.7/32")]);
+}
+
+#[test]
+fn a_scope_that_was_taken_back_shuts_the_door_at_the_second_look() {
+    let mut here = Here::new("");
+    let key = ServiceKey { address: Ipv4Addr::new(10, 0, 0, 9).into(), port: 80, transport: Transport::Tcp };
+    let door = Arc::clone(&here.books.watched.door);
+    here.books.watched.taken_back = Box::new(|| Some("by mistake".to_owned()));
+    here.books.look_at_scope();
+    assert!(door.permit(key, Probe::Connect).is_ok(), "one look may have met a file half written");
+    here.books.look_at_scope();
+    let refused = door.permit(key, Probe::Connect).expect_err("shut");
+    assert_eq!(refused.rule, Rule::Revoked);
+    here.books.watched.taken_back = Box::new(|| None);
+    here.books.look_at_scope();
+    assert!(door.permit(key, Probe::Connect).is_err(), "for good");
 }
