@@ -1,7 +1,7 @@
 //! IPv6: which addresses are worth asking where there are too many to ask them all, and which prefixes only pretend.
 //!
 //! ```text
-//!   hitlists, the lake, names, reverse zones --> Candidates (inside the scope only) --> learn --> Model --> guesses, the likeliest first
+//!   hitlists, the lake, names, reverse zones --> Candidates (inside the scope) --> learn --> Model --> guesses by chance
 //!                                      |                                                        |
 //!                                      +----------------> a list of targets <-------------------+
 //!                                                              |
@@ -9,7 +9,8 @@
 //! ```
 //!
 //! - [`Candidates`] takes addresses with their [`Source`], each once, and counts what it does not take.
-//! - [`hitlist`] reads files of addresses, [`names`] asks the system's resolver, [`reverse`] walks reverse zones with it.
+//! - [`hitlist`] reads files of addresses, [`names`] asks the system's resolver, [`reverse`] walks reverse zones with
+//!   it.
 //! - [`pattern`] learns how the known addresses are made and lists unknown ones by expected yield.
 //! - [`alias`] finds prefixes in which every address answers: a leg of its own before a campaign's list.
 //!

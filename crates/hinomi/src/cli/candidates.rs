@@ -1,7 +1,7 @@
 //! `hinomi candidates`: addresses worth asking in ranges too large to ask them all, as a list of targets.
 //!
-//! The list goes to stdout, an address a line with its source behind `#`, for `hinomi survey --targets -` and `hinomi campaign new
-//! --targets -`. Nothing is sent to a target; with `--names` the resolver is asked.
+//! The list goes to stdout, an address a line with its source behind `#`, for `hinomi survey --targets -` and `hinomi
+//! campaign new --targets -`. Nothing is sent to a target; with `--names` the resolver is asked.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -213,7 +213,8 @@ fn show(common: &Common, candidates: &Candidates, told: &Heard) -> Result<()> {
     }
     if common.json {
         let hitlists: Vec<_> = told.hitlists.iter().map(|(file, read)| json!({ "file": file, "read": read })).collect();
-        let summary = json!({ "sources": candidates.tallies(), "hitlists": hitlists, "names": told.names, "reverse": told.reverse });
+        let (sources, names, reverse) = (candidates.tallies(), &told.names, &told.reverse);
+        let summary = json!({ "sources": sources, "hitlists": hitlists, "names": names, "reverse": reverse });
         writeln!(out, "{}", json!({ "summary": summary }))?;
     }
     out.flush()?;
@@ -247,7 +248,8 @@ fn talk(candidates: &Candidates, told: &Heard) {
         let why = walked.first_problem.as_ref().map_or(String::new(), |why| format!(" ({why})"));
         let more = if walked.cut_short { "; there was more than is asked in one walk" } else { "" };
         let text = format!(
-            "reverse zones: {} names found with {} questions, {} not answered{why}, {} branches with made-up names{more}",
+            "reverse zones: {} names found with {} questions, {} not answered{why}, \
+             {} branches with made-up names{more}",
             walked.found, walked.questions, walked.unanswered, walked.made_up
         );
         output::talk(&output::clean_line(&text, 300));
@@ -260,7 +262,8 @@ fn talk(candidates: &Candidates, told: &Heard) {
     }
     if candidates.list().is_empty() {
         output::talk(
-            "no candidate: name sources with --hitlist, --names, --reverse or --from-lake; --patterns guesses from what they give",
+            "no candidate: name sources with --hitlist, --names, --reverse or --from-lake; \
+             --patterns guesses from what they give",
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Lists for IPv6, from sources to results, in a network namespace of the test's own: a real name server, a few real hosts,
-//! and a network that one machine has whole.
+//! Lists for IPv6, from sources to results, in a network namespace of the test's own: a real name server, a few real
+//! hosts, and a network that one machine has whole.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -31,8 +31,10 @@ until ss -Hlun | grep -q :5300; do kill -0 $!; done
 nsd -d -c "$DIR/nsd.conf" >"$DIR/zone" 2>&1 &
 until ss -Hlun | grep -q :5301; do kill -0 $!; done
 candidates() { "$HINOMI" candidates --scope "$SCOPE" --state "$STATE" "$@"; }
-candidates --hitlist "$DIR/hitlist" --names "$DIR/names" --resolver 127.0.0.1:5300 --patterns 40 >"$DIR/list" 2>"$DIR/said"
-"$HINOMI" survey --scope "$SCOPE" --state "$STATE" --targets - --no-grab --json <"$DIR/list" >"$DIR/report" 2>"$DIR/talk"
+candidates --hitlist "$DIR/hitlist" --names "$DIR/names" --resolver 127.0.0.1:5300 --patterns 40 \
+    >"$DIR/list" 2>"$DIR/said"
+"$HINOMI" survey --scope "$SCOPE" --state "$STATE" --targets - --no-grab --json \
+    <"$DIR/list" >"$DIR/report" 2>"$DIR/talk"
 candidates --from-lake --hitlist "$DIR/hitlist" --patterns 40 --json >"$DIR/again"
 candidates --reverse fd00:a:0:2::/64 --reverse fd00:a:0:4::/64 --resolver 127.0.0.1:5301 --names-per-second 10000 \
     --json >"$DIR/reverse"
@@ -84,9 +86,21 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     let output = finish(command, PATIENCE);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read = |name: &str| std::fs::read_to_string(here.path(name)).expect("written");
+    list_is_right(&here);
+    survey_is_right(&here);
+    next_list_is_better(&here);
+}
 
-    let (list, said) = (read("list"), read("said"));
+fn read(here: &Installation, name: &str) -> String {
+    std::fs::read_to_string(here.path(name)).expect("written")
+}
+
+fn lines(here: &Installation, name: &str) -> Vec<Value> {
+    read(here, name).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+}
+
+fn list_is_right(here: &Installation) {
+    let (list, said) = (read(here, "list"), read(here, "said"));
     let sources: BTreeMap<&str, &str> = list.lines().filter_map(|line| line.split_once(" # ")).collect();
     assert_eq!(sources.get("fd00:a:0:2::3"), Some(&"hitlist"));
     assert_eq!((sources.get("fd00:a:0:2::80"), sources.get("fd00:a:0:2::9")), (Some(&"name"), Some(&"name")));
@@ -98,10 +112,15 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     assert!(said.contains("hitlist: 65 candidates; 2 outside the scope"), "{said}");
     assert!(said.contains("3 lines were passed over") && said.contains("1 lines are no names"), "{said}");
     assert!(said.contains("5 names: 4 lead somewhere, 0 not answered"), "{said}");
-    assert!(read("asked").contains("query[AAAA] www.six.test") && !read("asked").contains("query[A]"), "IPv6 alone");
+    assert!(
+        read(here, "asked").contains("query[AAAA] www.six.test") && !read(here, "asked").contains("query[A]"),
+        "IPv6 alone"
+    );
+}
 
-    let report: Value = serde_json::from_str(&read("report")).expect("a report");
-    assert_eq!(report["aliased"], serde_json::json!(["fd00:a:0:1::/64"]), "{report}\n{}", read("talk"));
+fn survey_is_right(here: &Installation) {
+    let report: Value = serde_json::from_str(&read(here, "report")).expect("a report");
+    assert_eq!(report["aliased"], serde_json::json!(["fd00:a:0:1::/64"]), "{report}\n{}", read(here, "talk"));
     assert_eq!(report["counts"]["targets_done"], report["targets"]);
     let mut found: Vec<String> = here
         .services()
@@ -115,12 +134,13 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     real.extend(["fd00:a:0:2::80".to_owned(), "fd00:a:0:1::".to_owned()]);
     real.sort();
     assert_eq!(found, real, "every real host, and one for the whole network");
-    let status: Value = serde_json::from_str(&read("status")).expect("a status");
+    let status: Value = serde_json::from_str(&read(here, "status")).expect("a status");
     assert_eq!(status[0]["aliased"], serde_json::json!(["fd00:a:0:1::/64"]));
+}
 
+fn next_list_is_better(here: &Installation) {
     // Those with a name, and none of the network in which every address has one.
-    let reverse: Vec<Value> =
-        read("reverse").lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    let reverse = lines(here, "reverse");
     let walked = &reverse.last().expect("a summary")["summary"]["reverse"];
     let mut named: Vec<_> = reverse.iter().filter_map(|line| line["address"].as_str()).collect();
     named.sort_unstable();
@@ -129,30 +149,31 @@ fn lists_are_gathered_surveyed_and_gathered_better() {
     assert!(walked["questions"].as_u64().expect("a count") < 1_000, "{walked}");
 
     // The next list knows what the survey found: hosts from the lake, and one address of the network that is whole.
-    let lines = |name: &str| -> Vec<Value> {
-        read(name).lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
-    };
-    let again = lines("again");
+    let again = lines(here, "again");
     let summary = &again.last().expect("a summary")["summary"]["sources"];
     assert_eq!(summary["hitlist"]["aliased"], 59, "{summary}");
     let in_whole = |all: &[Value]| {
         let addresses = all.iter().filter_map(|line| line["address"].as_str());
         addresses.filter(|address| address.starts_with("fd00:a:0:1:")).count()
     };
-    assert_eq!((in_whole(&again), in_whole(&lines("with"))), (1, 60));
+    assert_eq!((in_whole(&again), in_whole(&lines(here, "with"))), (1, 60));
     assert_eq!(summary["lake"]["taken"], 5, "those that the hitlist does not name: {summary}");
 }
 
-/// The reverse zone of fd00:a::/48, as `nsd` serves it: two names in one network, and a name for every address of another.
+/// The reverse zone of fd00:a::/48, as `nsd` serves it: two names in one network, and a name for every address of
+/// another.
 fn reverse_zone(here: &Installation) {
     let (folder, zone) = (here.path("").display().to_string(), "0.0.0.0.a.0.0.0.0.0.d.f.ip6.arpa");
     let name = |ending: &str| format!("{ending}.0.0.0.0.0.0.0.0.0.0.0.0.0.0.2.0.0.0 PTR www.six.test.\n");
     let names = [name("0.8"), name("9.0")].concat();
     let text = format!(
-        "$ORIGIN {zone}.\n$TTL 60\n@ SOA ns.six.test. t.six.test. 1 60 60 60 60\n@ NS ns.six.test.\n{names}*.4.0.0.0 PTR made.six.test.\n"
+        "$ORIGIN {zone}.\n$TTL 60\n@ SOA ns.six.test. t.six.test. 1 60 60 60 60\n@ NS ns.six.test.\n{names}\
+         *.4.0.0.0 PTR made.six.test.\n"
     );
     let server = format!(
-        "server:\n ip-address: 127.0.0.1@5301\n username: \"\"\n zonesdir: \"{folder}\"\n pidfile: \"\"\n zonelistfile: \"{folder}/zone.list\"\n xfrdfile: \"\"\n database: \"\"\nremote-control:\n control-enable: no\n"
+        "server:\n ip-address: 127.0.0.1@5301\n username: \"\"\n zonesdir: \"{folder}\"\n pidfile: \"\"\n \
+         zonelistfile: \"{folder}/zone.list\"\n xfrdfile: \"\"\n database: \"\"\n\
+         remote-control:\n control-enable: no\n"
     );
     let served = format!("zone:\n name: \"{zone}\"\n zonefile: \"reverse.zone\"\n");
     std::fs::write(here.path("reverse.zone"), text).expect("written");

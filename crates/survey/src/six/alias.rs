@@ -1,20 +1,24 @@
 //! Aliased prefixes: every address in them answers, for one machine or middlebox has them all.
 //!
-//! One such /64 in a list is 2^64 hosts that are one, and what a survey of it finds says nothing (Gasser et al., "Clusters in
-//! the Expanse", 2018, whose test this follows). Before a campaign visits its list, each prefix in which the list is crowded
-//! ([`crowd`]) is asked at addresses of chance, one in each of its 16 parts. Real hosts do not sit there.
+//! One such /64 in a list is 2^64 hosts that are one, and what a survey of it finds says nothing (Gasser et al.,
+//! "Clusters in the Expanse", 2018, whose test this follows). Before a campaign visits its list, each prefix in which
+//! the list is crowded ([`crowd`]) is asked at addresses of chance, one in each of its 16 parts. Real hosts do not sit
+//! there.
 //!
-//! - Three are asked first. If none is open the next port is tried, or the prefix is an ordinary one: most are, and cost three packets.
-//! - Then the other thirteen. Those that were silent are asked once more after [`Config::spacing`](crate::Config), since packets get lost.
+//! - Three are asked first. If none is open the next port is tried, or the prefix is an ordinary one: most are, and
+//!   cost three packets.
+//! - Then the other thirteen. Those that were silent are asked once more after [`Config::spacing`](crate::Config),
+//!   since packets get lost.
 //! - It is aliased when all are open but one at most, and none said that nothing is there.
 //!
-//! So a prefix is asked [`MAX_ASKED`] times at most. Of an aliased prefix the lowest address of the list is visited, for all of
-//! them; the others are not asked at all. An answer is an open port: a firewall that resets everything makes no alias.
-//! Prefixes of which fewer than [`ENOUGH`] parts lie in the scope are not tested.
+//! So a prefix is asked [`MAX_ASKED`] times at most. Of an aliased prefix the lowest address of the list is visited,
+//! for all of them; the others are not asked at all. An answer is an open port: a firewall that resets everything makes
+//! no alias. Prefixes of which fewer than [`ENOUGH`] parts lie in the scope are not tested.
 //!
-//! It is a leg of its own in front of the others ([`Prelude`]), a position a prefix, so it needs no engine of its own, goes
-//! before frames as before connections, and is resumed as they are: a prefix is settled together with its verdict, in one
-//! step of the store. As a judge of answers it would come too late: a list of frames is out before the first verdict.
+//! It is a leg of its own in front of the others ([`Prelude`]), a position a prefix, so it needs no engine of its own,
+//! goes before frames as before connections, and is resumed as they are: a prefix is settled together with its verdict,
+//! in one step of the store. As a judge of answers it would come too late: a list of frames is out before the first
+//! verdict.
 
 mod crowd;
 mod prefixes;

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn what_people_write_is_read() {
-        let text = "\u{feff}fd00::1\n# a remark\n\n  FD00:0:0::2\t# its remark\r\nfd00::3,2026-11-01,seen\n[fd00::4]:80\n\
+        let text = "\u{feff}fd00::1\n# a remark\n\n  FD00:0:0::2\t# its remark\r\nfd00::3,2026-11-01,seen\n\
+                    [fd00::4]:80\n\
                     fd00::a:0/127\n::ffff:192.0.2.7\n192.0.2.8 hitlist\n\"fd00::9\",\"x\"";
         let (addresses, read) = taken(text.as_bytes());
         let wanted =
@@ -151,7 +152,8 @@ mod tests {
         #[test]
         fn every_address_comes_back(numbers in proptest::collection::vec(any::<u128>(), 0..50)) {
             let text: String = numbers.iter().map(|number| format!("{}\n", from_u128(*number))).collect();
-            let wanted: Vec<String> = numbers.iter().map(|number| from_u128(*number).to_canonical().to_string()).collect();
+            let canonical = |number: &u128| from_u128(*number).to_canonical().to_string();
+            let wanted: Vec<String> = numbers.iter().map(canonical).collect();
             prop_assert_eq!(taken(text.as_bytes()).0, wanted);
         }
     }

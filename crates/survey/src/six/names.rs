@@ -1,8 +1,8 @@
 //! Asks the system's resolver for the addresses of names. Nothing is sent to a target.
 //!
 //! Each name is asked for AAAA, and for A where the scope has IPv4. So many questions at once and so many a second as
-//! [`Lookups`] says; of one name at most [`MAX_ADDRESSES`] addresses are taken. Servers that answer for the names see the
-//! resolver ask.
+//! [`Lookups`] says; of one name at most [`MAX_ADDRESSES`] addresses are taken. Servers that answer for the names see
+//! the resolver ask.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead};
@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn names_are_read_once_each_and_nonsense_is_counted() {
         let mut names = Names::default();
-        let text = b"www.example.org\n# a remark\nWWW.example.org.\n\n  _dmarc.a-b.example.net , AAAA\nlocal\na..b\nx y.z\n\xff.org\n";
+        let text = b"www.example.org\n# a remark\nWWW.example.org.\n\n  _dmarc.a-b.example.net , AAAA\n\
+            local\na..b\nx y.z\n\xff.org\n";
         names.read(text.as_slice()).expect("readable");
         assert_eq!(names.names, ["www.example.org", "_dmarc.a-b.example.net"]);
         assert_eq!((names.len(), names.unreadable), (2, 4), "a name without a dot is none of the world's");

@@ -1,9 +1,10 @@
 //! Walks reverse zones: the addresses below a prefix that have a name.
 //!
-//! A name server that says "no such name" (NXDOMAIN) of `8.b.d.0.1.0.0.2.ip6.arpa` says it of everything below (RFC 8020), so a tree of
-//! 16 branches at each of 32 digits is walked where there is something, and only there. Some servers make up a name for
-//! every address; where all sixteen branches exist and an address of chance below has a name too, the walk does not go on. Others
-//! deny names that only lead to names, against RFC 8020: what stands below is not found. Only the resolver is asked.
+//! A name server that says "no such name" (NXDOMAIN) of `8.b.d.0.1.0.0.2.ip6.arpa` says it of everything below (RFC
+//! 8020), so a tree of 16 branches at each of 32 digits is walked where there is something, and only there. Some
+//! servers make up a name for every address; where all sixteen branches exist and an address of chance below has a name
+//! too, the walk does not go on. Others deny names that only lead to names, against RFC 8020: what stands below is not
+//! found. Only the resolver is asked.
 
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,5 +1,5 @@
-//! Two network namespaces of the test's own, joined by a pair of virtual devices: ours, and one whose kernel answers for
-//! whole prefixes of IPv6 (`AnyIP`) beside a few real hosts. That kernel counts what it is asked, by itself.
+//! Two network namespaces of the test's own, joined by a pair of virtual devices: ours, and one whose kernel answers
+//! for whole prefixes of IPv6 (`AnyIP`) beside a few real hosts. That kernel counts what it is asked, by itself.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};

@@ -89,6 +89,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
+    use std::net::Ipv6Addr;
 
     fn named(addresses: &[&str]) -> BTreeSet<String> {
         let mut addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("an address")).collect();
@@ -109,7 +110,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_crowd_is_covered(mut numbers in proptest::collection::vec((0u128..3, 0u128..3, 0u128..3, 0u128..6), 0..40)) {
+        fn every_crowd_is_covered(
+            mut numbers in proptest::collection::vec((0u128..3, 0u128..3, 0u128..3, 0u128..6), 0..40),
+        ) {
             numbers.sort_unstable();
             let numbers: Vec<u128> =
                 numbers.into_iter().map(|(a, b, c, d)| 0xfd00 << 112 | a << 64 | b << 48 | c << 16 | d).collect();
@@ -121,7 +124,8 @@ mod tests {
                     crowds.entry(number >> (128 - level)).or_default().insert(*number);
                 }
                 for crowd in crowds.into_values().filter(|crowd| crowd.len() >= 3) {
-                    let holds = |suspect: &Suspect| crowd.iter().all(|number| suspect.prefix.contains(&std::net::Ipv6Addr::from(*number)));
+                    let in_it = |suspect: &Suspect, number: u128| suspect.prefix.contains(&Ipv6Addr::from(number));
+                    let holds = |suspect: &Suspect| crowd.iter().all(|number| in_it(suspect, *number));
                     let narrow = found.iter().any(|suspect| holds(suspect) && suspect.prefix.prefix_len() >= level);
                     prop_assert!(narrow, "{crowd:?} at {level}");
                 }

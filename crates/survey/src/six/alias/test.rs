@@ -36,7 +36,8 @@ pub const MAX_ASKED: usize = FIRST + PARTS + MAX_LOST;
 /// How often a permitted address is looked for in each part.
 const DRAWS: u64 = 8;
 
-/// An address of chance in each part of a prefix, as far as the scope permits, in an order of chance. The same seed gives the same.
+/// An address of chance in each part of a prefix, as far as the scope permits, in an order of chance. The same seed
+/// gives the same.
 pub(super) fn draw(prefix: Ipv6Net, inside: &Inside, seed: u64) -> Vec<IpAddr> {
     let (first, last) = bounds(IpNet::V6(prefix));
     let each = (last - first) / 16 + 1;
@@ -258,7 +259,8 @@ mod tests {
             let wanted = match length { 48 => 12, 49 => 8, _ => 0 };
             prop_assert_eq!(drawn.len(), wanted);
             let (first, last) = bounds(IpNet::V6(prefix));
-            let part = |address: &IpAddr| (hinomi_model::address::to_u128(*address) - first) / ((last - first) / 16 + 1);
+            let number = hinomi_model::address::to_u128;
+            let part = |address: &IpAddr| (number(*address) - first) / ((last - first) / 16 + 1);
             let parts: std::collections::BTreeSet<u128> = drawn.iter().map(part).collect();
             prop_assert_eq!(parts.len(), wanted, "one in each");
             prop_assert!(drawn.iter().all(|address| scope.permits_address(*address, &[]).is_ok()));

@@ -103,8 +103,8 @@ impl Model {
         self.known.binary_search(&u128::from(address)).is_ok()
     }
 
-    /// The chance of each digit at a place, after the digits of `begun` before it. `exact` counts what followed in the known
-    /// addresses, `of_endings` what followed in endings.
+    /// The chance of each digit at a place, after the digits of `begun` before it. `exact` counts what followed in the
+    /// known addresses, `of_endings` what followed in endings.
     pub(super) fn chances(&self, begun: u128, place: usize, exact: &Chances, of_endings: Option<&Chances>) -> Chances {
         let mut chances = [1.0 / 16.0; 16];
         let tables =
@@ -116,8 +116,8 @@ impl Model {
     }
 }
 
-/// Witten and Bell: what was seen, and beside it what one would expect otherwise, with the weight of as many surprises as
-/// there were.
+/// Witten and Bell: what was seen, and beside it what one would expect otherwise, with the weight of as many surprises
+/// as there were.
 fn blend(chances: &mut Chances, counts: &Chances) {
     let seen: f64 = counts.iter().sum();
     let surprises: f64 = counts.iter().map(|count| count.min(1.0)).sum();

@@ -1,8 +1,9 @@
 //! Addresses in the order of their chance: a search from the likeliest beginning on.
 //!
-//! Each step takes the likeliest beginning and continues it by each of sixteen digits; what is whole is told. The chance of a
-//! beginning is that of everything it can become together, so none is told before a likelier one. Beginnings beyond
-//! [`MAX_OPEN`] are given up, the least likely first, and the steps are bounded by how many addresses are wanted.
+//! Each step takes the likeliest beginning and continues it by each of sixteen digits; what is whole is told. The
+//! chance of a beginning is that of everything it can become together, so none is told before a likelier one.
+//! Beginnings beyond [`MAX_OPEN`] are given up, the least likely first, and the steps are bounded by how many addresses
+//! are wanted.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -20,6 +21,9 @@ use super::model::{Chances, DIGITS, Model, NETWORK_DIGITS, digit, ending};
 
 /// Beginnings that are kept open.
 const MAX_OPEN: usize = 1 << 18;
+
+/// What is left for others where there is one known address: the rest of the chance is its own.
+const NOT_ITSELF: f64 = 0.5;
 
 /// Steps for each address wanted, and besides.
 const STEPS_EACH: u64 = 64;
@@ -102,13 +106,17 @@ impl Guesses<'_> {
         };
         let weight = |ranges: &[Range<usize>; 16]| ranges.each_ref().map(|range| self.model.weight(range));
         let weights = endings.as_ref().map(weight);
-        let chances = self.model.chances(begun.digits, place, &lengths(&known), weights.as_ref());
+        // A single known address says nothing of others: the way to itself is not searched.
+        let exact = if begun.known.len() > 1 { lengths(&known) } else { [0.0; 16] };
+        let chances = self.model.chances(begun.digits, place, &exact, weights.as_ref());
         for (next, chance) in chances.into_iter().enumerate() {
             let unit = 124 - 4 * place;
             let digits = begun.digits | (next as u128) << unit;
             if !self.inside.touches(digits, digits | ((1 << unit) - 1)) {
                 continue;
             }
+            let alone = begun.known.len() > 1 && known.get(next).is_some_and(|known| known.len() == 1);
+            let chance = if alone { chance * NOT_ITSELF } else { chance };
             let of_next = |ranges: &[Range<usize>; 16]| ranges.get(next).cloned().unwrap_or_default();
             self.open.push(Beginning {
                 chance: begun.chance + chance.ln(),

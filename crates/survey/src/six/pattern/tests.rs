@@ -82,8 +82,8 @@ proptest! {
     }
 }
 
-/// A provider's plan: servers numbered from 1 in some networks, devices of four makers in others, and people's own machines
-/// with addresses of chance.
+/// A provider's plan: servers numbered from 1 in some networks, devices of four makers in others, and people's own
+/// machines with addresses of chance.
 fn plan(seed: u64) -> Vec<u128> {
     let mut numbers = Numbers(seed);
     let base = 0xfd00_000a_0000_u128 << 80;
@@ -151,7 +151,8 @@ fn patterns_find_more_for_each_probe_than_numbering_and_chance() {
         let by_chance = hits(chosen.map(|network| network << 64 | u128::from(numbers.next())).collect());
         let (few, many) = ((by_pattern(200), by_number(200)), (by_pattern(2_000), by_number(2_000)));
         println!(
-            "seed {seed}: {} hidden; of 200 guesses {} by patterns, {} by numbers; of 2000 {} and {}, by chance {by_chance}",
+            "seed {seed}: {} hidden; of 200 guesses {} by patterns, {} by numbers; \
+             of 2000 {} and {}, by chance {by_chance}",
             hidden.len(),
             few.0,
             few.1,
@@ -162,4 +163,22 @@ fn patterns_find_more_for_each_probe_than_numbering_and_chance() {
         assert!(few.0 >= 100 && few.0 * 2 > few.1 * 3, "half as many again with few probes: {few:?}");
         assert!(many.0 > many.1, "and what is not numbered from 1 with many: {many:?}");
     }
+}
+
+/// What is known is not searched again and again: most of the chance is its own.
+#[test]
+fn a_long_list_gives_as_many_guesses_as_are_wanted() {
+    let inside = Inside::of(&scope_of(&["fd00:a::/40"], &[]), &[]);
+    let mut numbers = Numbers(5);
+    let known = (0..20_000).map(|_| {
+        let (subnet, kind) = (numbers.below(400), numbers.below(10));
+        let ending = match kind {
+            0..=3 => 1 + numbers.below(63),
+            4..=6 => 0x021a_2bff_fe00_0000 | numbers.below(4_096),
+            _ => numbers.next(),
+        };
+        address(0xfd00_000a_u128 << 96 | u128::from(subnet) << 64 | u128::from(ending))
+    });
+    let model = Model::learn(known.collect::<Vec<_>>());
+    assert_eq!(model.guesses(&inside, 3_000, 1).count(), 3_000);
 }
