@@ -7,6 +7,7 @@ mod adversary;
 mod datagrams;
 mod net;
 mod shelf;
+mod six;
 mod talks;
 mod world;
 

@@ -7,33 +7,6 @@ use std::net::{Ipv6Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const INSIDE: &str = "HINOMI_SIX_INSIDE";
-
-/// Runs the named test of this file again, in a fresh network namespace; true there.
-pub(crate) fn inside_a_namespace(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let me = std::env::current_exe().expect("this program");
-    let arguments = ["--exact", test, "--nocapture"];
-    let child = Command::new("unshare").arg("-n").arg(me).args(arguments).env(INSIDE, "1").output();
-    let why = match child {
-        Ok(output) if output.status.success() => {
-            eprint!("{}", String::from_utf8_lossy(&output.stderr));
-            return false;
-        }
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            assert!(said.contains("unshare failed: Operation not permitted"), "{said}");
-            "no privilege to make a network namespace".to_owned()
-        }
-        Err(error) => format!("unshare: {error}"),
-    };
-    assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "{why}");
-    eprintln!("{test} stands aside: {why}");
-    false
-}
-
 /// Accepts connections to every address of its machine, at ports 80 and 81, and says when it does.
 const SERVER: &str = r#"
 import selectors, socket

@@ -1,11 +1,6 @@
 //! Lists of IPv6 with aliased prefixes in them, surveyed for real: the other side is a kernel of its own, and counts.
 
-#![cfg(target_os = "linux")]
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test says what it expected by failing")]
-
-mod net;
-#[path = "../frames/shelf.rs"]
-mod shelf;
+mod far;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
@@ -21,8 +16,10 @@ use hinomi_survey::{Authorised, Backend, Campaign, Config, ConnectEngine, Door, 
 use hinomi_survey::{Order, Pace, PrivateKey, Report, Share, Survey, SurveyError, Trust};
 use tokio::sync::watch;
 
-use net::{Far, inside_a_namespace};
-use shelf::Shelf;
+use far::Far;
+
+use crate::net::inside_a_namespace;
+use crate::shelf::Shelf;
 
 /// A network that one machine has whole, and a part of another.
 const WHOLE: &str = "fd00:a:0:1::/64";
@@ -155,7 +152,7 @@ fn aliased(report: &Report) -> Vec<String> {
 
 #[test]
 fn aliased_prefixes_are_named_and_real_hosts_are_found() {
-    if !inside_a_namespace("aliased_prefixes_are_named_and_real_hosts_are_found") {
+    if !inside_a_namespace("six::aliased_prefixes_are_named_and_real_hosts_are_found") {
         return;
     }
     let far = far();
@@ -215,7 +212,7 @@ fn a_survey_to_be_killed() {
 
 #[test]
 fn killed_and_resumed_it_knows_what_it_found() {
-    if !inside_a_namespace("killed_and_resumed_it_knows_what_it_found") {
+    if !inside_a_namespace("six::killed_and_resumed_it_knows_what_it_found") {
         return;
     }
     let far = far();
