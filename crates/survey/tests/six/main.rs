@@ -4,7 +4,6 @@
 #![expect(clippy::expect_used, clippy::print_stderr, reason = "a test says what it expected by failing")]
 
 mod net;
-#[path = "../frames/shelf.rs"]
 mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet};
