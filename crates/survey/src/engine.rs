@@ -3,7 +3,7 @@
 //! An engine takes [`Work`], a leg of a campaign from where it was left, and sends [`Tidings`]: what it found, target by
 //! target or, where nothing answered, range by range. [`ConnectEngine`] opens ordinary connections and needs no
 //! privilege: its discovery is at the same time the first handshake of the grab. [`FrameEngine`] sends bare frames and
-//! answers [`Opened::Known`], or [`Opened::Answered`] over UDP; the grab then goes on by itself. Both ask the same door for
+//! answers [`Opened::Known`], [`Opened::Spoke`], or [`Opened::Answered`] over UDP; the grab then goes on by itself. Both ask the same door for
 //! every packet.
 
 mod connect;
@@ -26,6 +26,7 @@ pub use frame::{FrameEngine, Frames, NoWay};
 
 use crate::campaign::{Coverage, Leg, Progress};
 use crate::error::SurveyError;
+use crate::grab::hints::Question;
 use crate::pace::HostTurn;
 use crate::scope::{Connection, Datagrams, Refused};
 
@@ -114,6 +115,13 @@ pub enum Discovery {
 pub enum Opened {
     /// It is known to answer; no connection stands.
     Known,
+    /// It took a connection and said this, on its own or to this question; the connection is taken back.
+    Spoke {
+        /// What it was asked, if anything.
+        question: Option<Question>,
+        /// What it said; nothing, if it said nothing in good time.
+        words: Vec<u8>,
+    },
     /// It answered this probe with these bytes; no socket stands.
     Answered {
         /// The probe that was answered.

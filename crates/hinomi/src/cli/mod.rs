@@ -2,6 +2,7 @@
 
 mod campaign;
 mod candidates;
+mod crypto;
 mod export;
 mod flow;
 mod host;
@@ -87,6 +88,8 @@ enum Command {
     Optout(optout::Verb),
     /// Search services.
     Search(search::Options),
+    /// The cryptography inventory: post-quantum readiness, versions, keys, certificates that end soon, what is weak.
+    Crypto(crypto::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
     Host(host::Options),
     /// Take in scans of nmap, masscan, ZGrab2, Shodan, Censys and Shadowserver.
@@ -127,6 +130,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
+        Some(Command::Crypto(options)) => crypto::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),
         Some(Command::Import(options)) => import::run(&common, &options),
         Some(Command::Export(options)) => export::run(&common, &options),

@@ -480,7 +480,9 @@ impl Grabs {
         let grabber = Grabber::new(Arc::clone(&self.survey), self.campaign.clone(), job.key, standing);
         async move {
             // Outside the hours of the scope it is left to be done when the survey is resumed.
-            if matches!(opened, Opened::Known | Opened::Answered { .. }) && survey.door.openness() != Openness::Open {
+            if matches!(opened, Opened::Known | Opened::Spoke { .. } | Opened::Answered { .. })
+                && survey.door.openness() != Openness::Open
+            {
                 return;
             }
             let seen = grabber.grab(opened).await;

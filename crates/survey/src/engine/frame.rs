@@ -28,6 +28,7 @@ mod probe;
 mod question;
 mod sender;
 mod shared;
+mod talk;
 mod way;
 
 use std::net::IpAddr;
@@ -51,6 +52,7 @@ use listener::Listener;
 use question::Questions;
 use sender::Sender;
 use shared::Shared;
+use talk::Talks;
 pub use way::NoWay;
 use way::Way;
 
@@ -164,6 +166,7 @@ impl FrameEngine {
                 metrics,
                 governor,
                 sources,
+                talks: Talks::new(Arc::clone(&self.door), &self.config),
                 answer_wait: self.config.answer_wait,
             },
         );

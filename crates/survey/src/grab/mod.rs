@@ -20,6 +20,7 @@ mod tcp;
 mod tls;
 mod udp;
 mod web;
+pub(crate) mod words;
 
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ impl Grabber {
             Opened::Stream(connection, turn) => tcp::grab(&mut session, connection, &turn).await,
             Opened::Known if self.key.transport == Transport::Udp => udp::grab_known(&mut session).await,
             Opened::Known => tcp::grab_unconnected(&mut session).await,
+            Opened::Spoke { question, words } => tcp::grab_spoken(&mut session, question, words).await,
             Opened::Answered { probe, answer } => udp::grab_answered(&mut session, probe, answer).await,
             Opened::Datagram { probe, answer, socket, turn } => {
                 udp::grab(&mut session, probe, answer, &mut Line::of(socket, turn)).await

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use hinomi_model::EvidenceKind;
+use hinomi_model::{EvidenceKind, ServiceKey, Transport};
 use hinomi_wire::plant::{dnp3, enip, iec104, slmp};
-use hinomi_wire::reply::{adb, amqp, beanstalk, irc, ldap, memcached, nut, pptp, sip, smb, xmpp};
+use hinomi_wire::reply::{adb, amqp, beanstalk, irc, ldap, memcached, mongodb, nut, pptp, routeros, sip, smb, xmpp};
 use hinomi_wire::{Reader, dns, modbus, mqtt, redis, rtsp};
 
 use super::hints::Question;
@@ -41,9 +41,11 @@ pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stre
         Question::S7 => return plant::s7(session, stream).await,
         Question::OpcUa => return plant::opcua(session, stream).await,
         Question::Fins => return plant::fins(session, stream).await,
+        Question::Mongodb => return ask_mongodb(session, stream).await,
         _ => {}
     }
-    let Some(exchange) = exchange(session, question) else { return Answer::Silent };
+    let exchange = exchange(question, session.key(), &session.config().contact);
+    let Some(exchange) = exchange else { return Answer::Silent };
     let metrics = session.door().metrics();
     let said = ask(stream, &exchange.request, reply_bounds(session), exchange.complete, metrics).await;
     if said.bytes.is_empty() {
@@ -59,18 +61,38 @@ pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stre
     Answer::Yes
 }
 
+/// Whether a question is one request and one answer, and nothing in the end.
+pub(super) fn is_one_exchange(question: Question) -> bool {
+    let nobody = ServiceKey { address: [0; 4].into(), port: 0, transport: Transport::Tcp };
+    exchange(question, nobody, "").is_some_and(|exchange| exchange.farewell.is_empty())
+}
+
+/// The request of such a question.
+pub(super) fn request(question: Question, key: ServiceKey, contact: &str) -> Option<Vec<u8>> {
+    exchange(question, key, contact).map(|exchange| exchange.request.into_owned())
+}
+
+/// Keeps a whole answer to such a question, put on the handshake; says whether it was one.
+pub(super) fn remember_answer(session: &mut Session<'_>, question: Question, answer: &[u8]) -> bool {
+    let exchange = exchange(question, session.key(), &session.config().contact);
+    let fits = |exchange: &Exchange| (exchange.complete)(answer) && is_of(question, answer);
+    let Some(exchange) = exchange.filter(fits) else { return false };
+    session.remember(exchange.kind, kept(question, answer.to_vec()));
+    true
+}
+
 /// The request of each question; none where this program's contact cannot stand in it.
-fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
+fn exchange(question: Question, key: ServiceKey, contact: &str) -> Option<Exchange> {
     use EvidenceKind::Reply;
-    let host = session.key().socket().to_string();
-    let contact = &session.config().contact;
-    let mark = requests::short_mark(session.key());
+    let host = key.socket().to_string();
+    let mark = requests::short_mark(key);
     Some(match question {
         Question::Redis => Exchange::plain(redis::REQUEST, redis::complete, EvidenceKind::Redis),
         Question::Memcached => Exchange::plain(memcached::VERSION, memcached::complete, Reply),
         Question::Beanstalk => Exchange::plain(beanstalk::STATS, beanstalk::complete, Reply),
         Question::Nut => Exchange::plain(nut::VERSION, nut::complete, Reply),
         Question::Amqp => Exchange::plain(amqp::HEADER, amqp::complete, Reply),
+        Question::Routeros => Exchange::plain(routeros::QUIT, routeros::complete, Reply),
         Question::Adb => Exchange::plain(adb::CONNECT, adb::complete, Reply),
         Question::Smb => Exchange::plain(smb::NEGOTIATE, smb::complete, Reply),
         Question::Iec104 => Exchange::plain(iec104::TEST, iec104::complete, Reply),
@@ -102,11 +124,11 @@ fn exchange(session: &Session<'_>, question: Question) -> Option<Exchange> {
             Exchange { farewell: irc::QUIT, ..Exchange::made(request, irc::complete, Reply) }
         }
         Question::Xmpp => {
-            let request = xmpp::open(&session.key().address.to_string()).ok()?;
+            let request = xmpp::open(&key.address.to_string()).ok()?;
             Exchange { farewell: xmpp::CLOSE, ..Exchange::made(request, xmpp::complete, Reply) }
         }
         Question::Tls | Question::Http | Question::Dns | Question::Postgresql => return None,
-        Question::S7 | Question::OpcUa | Question::Fins | Question::Rdp => return None,
+        Question::S7 | Question::OpcUa | Question::Fins | Question::Rdp | Question::Mongodb => return None,
     })
 }
 
@@ -128,6 +150,24 @@ fn kept(question: Question, answer: Vec<u8>) -> Vec<u8> {
         Question::Irc => irc::welcome(&answer).to_vec(),
         _ => answer,
     }
+}
+
+/// What a MongoDB server is, and of those that take messages the version, in one piece of evidence.
+async fn ask_mongodb(session: &mut Session<'_>, stream: &mut impl Talk) -> Answer {
+    let (bounds, metrics) = (reply_bounds(session), session.door().metrics());
+    let said = ask(stream, &mongodb::is_master(), bounds, mongodb::complete, metrics).await;
+    if said.bytes.is_empty() {
+        return nothing(&said);
+    }
+    if !is_of(Question::Mongodb, &said.bytes) {
+        return Answer::Other(said.bytes);
+    }
+    let mut told = said.bytes;
+    if mongodb::takes_messages(&told) {
+        told.extend(ask(stream, &mongodb::build_info(), bounds, mongodb::complete, metrics).await.bytes);
+    }
+    session.remember(EvidenceKind::Reply, told);
+    Answer::Yes
 }
 
 /// The transaction identifier of a DNS question over TCP: the connection tells answers apart.

@@ -11,9 +11,9 @@ use hinomi_wire::telnet;
 use super::hints::{self, Question};
 use super::listen::{Bounds, Heard, PAUSE, Said, ask, listen};
 use super::plan::Plan;
-use super::put::put_over;
+use super::put::{put_over, remember_answer};
 use super::session::{Sense, Session};
-use super::{postgresql, rdp, ssh, tls, web};
+use super::{postgresql, rdp, ssh, tls, web, words};
 use crate::pace::HostTurn;
 use crate::scope::Connection;
 
@@ -60,6 +60,21 @@ pub(super) async fn grab_unconnected(session: &mut Session<'_>) -> Sense {
         Ok(connection) => grab(session, connection, &turn).await,
         Err(_) => Sense::Mute,
     }
+}
+
+/// Grabs a service that was spoken to on the handshake's last acknowledgement: what it said is enough, or it is
+/// connected to.
+pub(super) async fn grab_spoken(session: &mut Session<'_>, question: Option<Question>, words: Vec<u8>) -> Sense {
+    session.count_handshake();
+    match question {
+        Some(question) if remember_answer(session, question, &words) => return Sense::Spoke,
+        None if words::is_whole_greeting(&words) => {
+            session.remember(EvidenceKind::Banner, words);
+            return Sense::Spoke;
+        }
+        _ => {}
+    }
+    grab_unconnected(session).await
 }
 
 /// Where a question is usual, the wait for a greeting is short.

@@ -1,9 +1,9 @@
 //! The door for whole frames.
 //!
 //! Whoever holds a [`FrameDoor`] writes frames; none is handed to the interface before it was read back and found to be a
-//! SYN (or the reset that takes a SYN back) from our own address to an address and port that the scope permits now, or a
-//! datagram there whose bytes are a question that the scope permits at that port ([`questions`]). What is not, is counted
-//! and never sent. The check reads the frame's own bytes: a mistake in whatever made the frame ends here.
+//! SYN (or the reset that takes a SYN back, or an acknowledgement) from our own address to an address and port that the
+//! scope permits now, or an acknowledgement or a datagram there whose bytes are a question that the scope permits at that
+//! port ([`questions`]). What is not, is counted and never sent. The check reads the frame's own bytes: a mistake in whatever made the frame ends here.
 
 mod questions;
 
@@ -175,25 +175,30 @@ struct Asked<'a> {
     source: IpAddr,
     destination: IpAddr,
     port: u16,
-    /// What a datagram carries; none for TCP, where nothing is carried.
-    datagram: Option<&'a [u8]>,
+    transport: Transport,
+    /// What it carries; datagrams always carry something, if only nothing.
+    carried: Option<&'a [u8]>,
 }
 
 impl Asked<'_> {
     fn is_permitted(&self, gate: &Gate, sources: &[IpAddr], is_question: impl FnOnce(&Self) -> bool) -> bool {
-        let transport = if self.datagram.is_none() { Transport::Tcp } else { Transport::Udp };
         sources.contains(&self.source)
-            && gate.permits(self.destination, transport, self.port)
-            && (self.datagram.is_none() || is_question(self))
+            && gate.permits(self.destination, self.transport, self.port)
+            && (self.carried.is_none() || is_question(self))
     }
 }
 
 const SYN: u8 = 2;
 const RST: u8 = 4;
+const ACK: u8 = 16;
+const PUSH_ACK: u8 = 24;
+/// Length of a TCP header without options, in words, in its place.
+const PLAIN: u8 = 0x50;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Reads what a frame would do; none when it is anything but a SYN or a reset without data, or a whole datagram.
+/// Reads what a frame would do; none when it is anything but a SYN or a reset without data, an
+/// acknowledgement, or a whole datagram.
 #[inline]
 fn read(frame: &[u8], link: bool) -> Option<Asked<'_>> {
     let network = if link { frame.get(14..)? } else { frame };
@@ -213,12 +218,12 @@ fn read_four(packet: &[u8]) -> Option<Asked<'_>> {
     let len = usize::from(u16::from_be_bytes([long, short]));
     let whole = first == 0x45 && fragment & 0x3f == 0 && offset == 0 && len == packet.len();
     let (source, destination) = (Ipv4Addr::new(a, b, c, d).into(), Ipv4Addr::new(e, f, g, h).into());
-    let (port, datagram) = match protocol {
-        TCP => (tcp_port(rest)?, None),
-        UDP => udp_port(rest, &[a, b, c, d, e, f, g, h]).filter(|_| sum(0, header) == 0xffff)?,
+    let (transport, (port, carried)) = match protocol {
+        TCP => (Transport::Tcp, tcp_port(rest, &[a, b, c, d, e, f, g, h])?),
+        UDP => (Transport::Udp, udp_port(rest, &[a, b, c, d, e, f, g, h]).filter(|_| sum(0, header) == 0xffff)?),
         _ => return None,
     };
-    whole.then_some(Asked { source, destination, port, datagram })
+    whole.then_some(Asked { source, destination, port, transport, carried })
 }
 
 fn read_six(packet: &[u8]) -> Option<Asked<'_>> {
@@ -227,22 +232,33 @@ fn read_six(packet: &[u8]) -> Option<Asked<'_>> {
     let (from, to) = addresses.split_first_chunk::<16>()?;
     let to: [u8; 16] = to.try_into().ok()?;
     let whole = usize::from(u16::from_be_bytes([*long, *short])) == rest.len();
-    let (port, datagram) = match *protocol {
-        TCP => (tcp_port(rest)?, None),
-        UDP => udp_port(rest, addresses)?,
+    let (transport, (port, carried)) = match *protocol {
+        TCP => (Transport::Tcp, tcp_port(rest, addresses)?),
+        UDP => (Transport::Udp, udp_port(rest, addresses)?),
         _ => return None,
     };
     let (source, destination) = (Ipv6Addr::from(*from).into(), Ipv6Addr::from(to).into());
-    whole.then_some(Asked { source, destination, port, datagram })
+    whole.then_some(Asked { source, destination, port, transport, carried })
 }
 
-/// The port of a TCP header that is a SYN or a reset and carries nothing.
+/// The port of a TCP header that is a SYN, a reset or an acknowledgement and carries nothing, or of one that carries
+/// something, which is told besides.
 #[inline]
-fn tcp_port(segment: &[u8]) -> Option<u16> {
+fn tcp_port<'a>(segment: &'a [u8], addresses: &[u8]) -> Option<(u16, Option<&'a [u8]>)> {
     let header: &[u8; 14] = segment.first_chunk()?;
     let [_, _, high, low, .., offset, flags] = *header;
-    let plain = matches!(flags, SYN | RST) && usize::from(offset >> 4) * 4 == segment.len();
-    plain.then(|| u16::from_be_bytes([high, low]))
+    let port = u16::from_be_bytes([high, low]);
+    match flags {
+        SYN | RST => (usize::from(offset >> 4) * 4 == segment.len()).then_some((port, None)),
+        ACK => (offset == PLAIN && segment.len() == 20).then_some((port, None)),
+        PUSH_ACK if offset == PLAIN => {
+            let length = u32::try_from(segment.len()).ok()?;
+            let start = u32::from(TCP) + length + u32::from(sum(0, addresses));
+            let words = segment.get(20..).filter(|words| !words.is_empty())?;
+            (sum(start, segment) == 0xffff).then_some((port, Some(words)))
+        }
+        _ => None,
+    }
 }
 
 /// The port of a datagram and what it carries, when its length and its sum are right (RFC 768).

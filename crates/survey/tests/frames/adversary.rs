@@ -22,6 +22,7 @@ const COUNTERS: &str = "table netdev watch {
         counter name everything
         ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 tcp dport 80 tcp flags == syn counter name permitted
         ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 tcp dport 80 tcp flags == rst counter name permitted
+        ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 ip length 40 tcp dport 80 tcp flags == ack tcp doff 5 counter name permitted
         ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 ip length 58 udp dport 53 udp length 38 @th,80,80 0x00000001000000000000 @th,160,112 0x0776657273696f6e0462696e6400 @th,272,32 0x00100003 counter name permitted
         ip saddr 198.18.0.1 ip daddr 198.19.0.0/20 ip daddr != 198.19.0.13 ip length 76 udp dport 123 udp length 56 @th,64,32 0x23000000 @th,96,96 0x0 @th,192,96 0x0 @th,288,96 0x0 counter name permitted
     }
@@ -59,7 +60,10 @@ fn odd_frame(dice: &mut Dice, (to, from): ([u8; 6], [u8; 6]), link: bool) -> Vec
     let mut packet = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 198, 18, 0, 1, 198, 19];
     packet.extend([dice.below(16), dice.below(255)]);
     match dice.below(1) {
-        0 => packet.extend([0xf0, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]),
+        0 => {
+            let flags = [2, 2, 4, 16, 24, 17][usize::from(dice.below(5))];
+            packet.extend([0xf0, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        }
         _ => ask(dice, &mut packet),
     }
     for _ in 0..dice.below(3) {

@@ -23,7 +23,7 @@ fn who_answers_over_udp_is_found_by_every_backend() {
             _ => Reply::Silent,
         });
         let ranges = &["198.19.0.0/21", "fd00:19::/117"];
-        let run = Run { ranges, udp_ports: "53, 123, 161, 1900", backend: Some(backend), ..SMALL };
+        let run = Run { ranges, udp_ports: "53, 123, 161, 1900", backend: Some(backend), probes: "\"all\"", ..SMALL };
         let (report, shelf) = survey(&run, nothing);
         let (seen, dropped) = world.end();
         assert_eq!(dropped, 0);
@@ -57,7 +57,8 @@ fn forged_datagrams_and_errors_are_counted_and_believed_by_none() {
         (5683, _) => Reply::Forbidden,
         _ => Reply::Twice,
     });
-    let (report, shelf) = survey(&Run { udp_ports: "53, 123, 161, 1900, 3610, 5683", ..SMALL }, nothing);
+    let (report, shelf) =
+        survey(&Run { udp_ports: "53, 123, 161, 1900, 3610, 5683", probes: "\"all\"", ..SMALL }, nothing);
     let (seen, _) = world.end();
     let reason = |name: &str| report.counts.by_reason.get(name).copied().unwrap_or(0);
     // Who babbles is there; SSDP's answer to the question of ECHONET Lite is in another language, and told once.
@@ -83,7 +84,7 @@ fn lost_answers_over_udp_are_in_the_estimate() {
         true => Reply::Silent,
         false => Reply::Open,
     });
-    let (report, shelf) = survey(&Run { ports: "", udp_ports: "53", ..SMALL }, nothing);
+    let (report, shelf) = survey(&Run { ports: "", udp_ports: "53", probes: "\"all\"", ..SMALL }, nothing);
     world.end();
     let found = shelf.subjects().len();
     assert!((3_800..4_095).contains(&found), "a fifth of a fifth was lost: {found}");
@@ -93,10 +94,10 @@ fn lost_answers_over_udp_are_in_the_estimate() {
 }
 
 /// Ends what was started when the test ends, however it does.
-struct Started(Child);
+pub(crate) struct Started(pub(crate) Child);
 
 impl Started {
-    fn new(program: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         let child = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Self(child.unwrap_or_else(|error| panic!("{program}: {error}")))
     }
@@ -111,7 +112,7 @@ impl Drop for Started {
 
 /// Every address of a prefix is one of the namespace's own (AnyIP): one server stands for all. Over IPv6 the servers
 /// answer from an address that is really theirs only: there it is one host.
-fn village(pid: &str) {
+pub(crate) fn village(pid: &str) {
     ip(&format!("link set right netns {pid}"));
     for line in [
         "link set lo up",
@@ -165,7 +166,8 @@ fn real_servers_are_heard_over_frames_and_asked_on_over_sockets() {
     });
     let ranges = &["198.19.0.0/26", "fd00:19::1/128"];
     // Port 5353 is closed: the kernel over there says so itself.
-    let run = Run { ranges, ports: "", udp_ports: "53, 161, 5353", grab: true, rate_pps: 500, ..SMALL };
+    let run =
+        Run { ranges, ports: "", udp_ports: "53, 161, 5353", grab: true, rate_pps: 500, probes: "\"all\"", ..SMALL };
     let (report, shelf) = survey(&run, nothing);
     let of = |four: bool, port: u16| {
         shelf.subjects().iter().filter(|key| key.address.is_ipv4() == four && key.port == port).count()

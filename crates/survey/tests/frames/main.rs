@@ -7,6 +7,7 @@ mod adversary;
 mod datagrams;
 mod net;
 mod shelf;
+mod talks;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,13 +32,18 @@ fn authorised(ranges: &[&str], tcp_ports: &str, rate_pps: u32) -> Authorised {
 
 /// The same with UDP ports, and every probe where there are any.
 fn authorised_with_udp(ranges: &[&str], (tcp_ports, udp_ports): (&str, &str), rate_pps: u32) -> Authorised {
-    let probe = if udp_ports.is_empty() { "connect" } else { "all" };
+    let probes = if udp_ports.is_empty() { "\"connect\"" } else { "\"all\"" };
+    authorised_for(ranges, (tcp_ports, udp_ports, probes), rate_pps)
+}
+
+/// The same with these probes.
+fn authorised_for(ranges: &[&str], (tcp_ports, udp_ports, probes): (&str, &str, &str), rate_pps: u32) -> Authorised {
     let ranges = ranges.iter().map(|range| format!("{range:?}")).collect::<Vec<_>>().join(", ");
     let text = format!(
         "format = 1\nname = \"frames\"\nhours = \"always\"\nvalid_from = \"2020-01-01T00:00:00Z\"\n\
          valid_until = \"2099-01-01T00:00:00Z\"\n[authority]\norganisation = \"t\"\nperson = \"t\"\n\
          [contact]\nemail = \"t@localhost\"\n[targets]\nranges = [{ranges}]\nexclude = [\"198.19.0.13\"]\n\
-         tcp_ports = \"{tcp_ports}\"\nudp_ports = \"{udp_ports}\"\nprobes = [\"{probe}\"]\n[rate]\ntotal_pps = {rate_pps}\n\
+         tcp_ports = \"{tcp_ports}\"\nudp_ports = \"{udp_ports}\"\nprobes = [{probes}]\n[rate]\ntotal_pps = {rate_pps}\n\
          per_prefix_pps = {rate_pps}\nper_host_pps = {rate_pps}\nper_host_connections = 4\n"
     );
     // The same signature each time: another scope would be another job.
@@ -53,6 +59,7 @@ struct Run {
     ranges: &'static [&'static str],
     ports: &'static str,
     udp_ports: &'static str,
+    probes: &'static str,
     grab: bool,
     rate_pps: u32,
     backend: Option<Backend>,
@@ -64,6 +71,7 @@ const SMALL: Run = Run {
     ranges: &["198.19.0.0/20"],
     ports: "80",
     udp_ports: "",
+    probes: "\"connect\"",
     grab: false,
     rate_pps: 20_000,
     backend: None,
@@ -88,7 +96,7 @@ fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>) + Send + 'static) -
 fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let authorised = authorised_with_udp(run.ranges, (run.ports, run.udp_ports), run.rate_pps);
+        let authorised = authorised_for(run.ranges, (run.ports, run.udp_ports, run.probes), run.rate_pps);
         let rate = authorised.scope().rate;
         let clock = Arc::new(hinomi_model::SystemClock);
         let door = Arc::new(Door::new(authorised, list, clock.clone(), Arc::new(Metrics::default())));

@@ -158,6 +158,7 @@ impl Course {
             let written = self.templates.iter().find_map(|template| match &frame {
                 Frame::Segment(segment) => template.write(slot, segment),
                 Frame::Question(question) => questions.write(slot, template, question, cookie),
+                Frame::Word(word) => template.write_word(slot, word, &questions.first_words(word)?),
             });
             // A family without a way: no range of it is in the scope, so no target is either.
             if let Some(len) = written {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::super::Opened;
 use super::cookie::Asking;
+use super::known::Answer;
 use super::listener::Listener;
 use crate::grab::marks::{self, Echo};
 
@@ -48,10 +49,13 @@ impl Listener {
         let Some((position, target)) = self.place_of(key, asked.pass) else { return self.too_late() };
         self.parts.metrics.received(usize::try_from(packet.total_bytes).unwrap_or(0));
         let is_whole = echo == Echo::Clear && packet.cut.is_none() && answer.len() <= MAX_ANSWER;
-        self.answered(position, target, key, || match is_whole {
-            true => Opened::Answered { probe: asked.probe, answer: answer.to_vec() },
-            false => Opened::Known,
-        });
+        if self.answered(position, target, key) == Some(Answer::New) {
+            let opened = match is_whole {
+                true => Opened::Answered { probe: asked.probe, answer: answer.to_vec() },
+                false => Opened::Known,
+            };
+            self.tell_found(position, key, opened);
+        }
     }
 
     /// What was asked of a port from one of ours; none when nothing was.

@@ -17,10 +17,12 @@ use super::cookie::{self, Cookie, position};
 use super::governor::Governor;
 use super::known::{Answer, Known};
 use super::notebook::{HeardNotes, Noted};
-use super::probe::{Frame, Segment};
+use super::probe::{Frame, Segment, Word};
 use super::question::Questions;
 use super::shared::{Mark, Shared};
+use super::talk::Talks;
 use crate::campaign::{Leg, Progress};
+use crate::grab::words::First;
 use crate::metrics::Metrics;
 use crate::sweep::{Ladder, Logarithm};
 
@@ -43,6 +45,8 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) governor: Governor,
     pub(super) sources: Vec<IpAddr>,
+    /// Who accepts is spoken to.
+    pub(super) talks: Talks,
     pub(super) answer_wait: Duration,
 }
 
@@ -159,7 +163,8 @@ impl Listener {
             }
             tick = now + TICK;
             self.settle(now)?;
-            let is_over = heard_all || self.parts.shared.all_heard();
+            let is_over = heard_all || self.parts.shared.all_heard() && self.parts.talks.is_quiet(now);
+            self.end_talks(now, is_over);
             if now >= second || is_over {
                 second = now + SECOND;
                 let dropped = receivers.iter().map(|receiver| receiver.dropped().unwrap_or(0)).sum();
@@ -226,16 +231,19 @@ impl Listener {
             return; // The filter looks at ports only; ICMP comes for others too.
         }
         match (packet.protocol, packet.tcp) {
-            (TCP, Some(tcp)) => self.hear_tcp(&packet, tcp),
+            (TCP, Some(tcp)) => self.hear_tcp(&packet, tcp, network),
             (UDP, _) => self.hear_udp(&packet, network),
             (ICMP | ICMP6, _) => self.hear_icmp(&packet, network),
             _ => self.parts.metrics.reason("a packet that cannot be read"),
         }
     }
 
-    fn hear_tcp(&mut self, packet: &Packet, tcp: Tcp) {
+    fn hear_tcp(&mut self, packet: &Packet, tcp: Tcp, network: &[u8]) {
         const SYN_ACK: u8 = Tcp::SYN | Tcp::ACK;
         let is_reset = tcp.flags & Tcp::RST != 0;
+        if tcp.flags & SYN_ACK != SYN_ACK && self.parts.talks.hear(packet, tcp, network) {
+            return;
+        }
         if !is_reset && tcp.flags & SYN_ACK != SYN_ACK {
             return self.parts.metrics.reason("a packet that answers nothing");
         }
@@ -255,9 +263,15 @@ impl Listener {
         if tcp.window == 0 {
             return self.no_service(at, pass, || (key, tcp, packet.destination_port));
         }
-        if self.answered(at, target, key, || Opened::Known) {
-            self.take_back(key, tcp, packet.destination_port);
+        let opened = match self.answered(at, target, key) {
+            None => return,
+            Some(Answer::New) if self.begin_talk(at, key, tcp, packet.destination_port) => return,
+            Some(answer) => (answer == Answer::New).then_some(Opened::Known),
+        };
+        if let Some(opened) = opened {
+            self.tell_found(at, key, opened);
         }
+        self.take_back(key, tcp, packet.destination_port);
     }
 
     /// The position and target that an answer speaks of, when it is that target's.
@@ -275,18 +289,12 @@ impl Listener {
         self.leg.target(target).map(|key| (target, key))
     }
 
-    /// Notes an answer; whether it is the first to this visit.
-    pub(super) fn answered(
-        &mut self,
-        position: u64,
-        target: u64,
-        key: ServiceKey,
-        opened: impl FnOnce() -> Opened,
-    ) -> bool {
+    /// Notes an answer; none when it is a repetition. What is new is to be told.
+    pub(super) fn answered(&mut self, position: u64, target: u64, key: ServiceKey) -> Option<Answer> {
         let pass = self.leg.pass_of(position);
         let answer = self.known.answered(target, pass);
         if answer == Answer::Repeated {
-            return false;
+            return None;
         }
         self.parts.notes.answered(position);
         self.first_pass.answered += u64::from(pass == 0);
@@ -297,9 +305,47 @@ impl Listener {
             if self.parts.questions.may_be_repeated(key) {
                 self.parts.governor.offer(key);
             }
-            self.tell_found(position, key, opened());
         }
+        Some(answer)
+    }
+
+    /// Goes on to the handshake's end, and hears what comes; false where the connection is to be taken back at once.
+    fn begin_talk(&mut self, position: u64, key: ServiceKey, tcp: Tcp, port: u16) -> bool {
+        let Some(first) = self.parts.talks.first(key.port) else { return false };
+        let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
+        let acknowledgement = tcp.sequence.wrapping_add(1);
+        let word = Word { to: key.address, port: key.port, mark, acknowledgement, first };
+        let Some(words) = self.parts.questions.first_words(&word) else { return false };
+        if !self.parts.talks.has_room() || self.parts.resets.try_send(Frame::Word(word)).is_err() {
+            return false;
+        }
+        // It counts as found from now on, though it is told when it has spoken.
+        self.open.insert(position);
+        self.parts.shared.found();
+        self.parts.talks.begin(position, word, words.len());
         true
+    }
+
+    /// Takes back what has said what it says, and tells it; all of it where nothing more is heard.
+    fn end_talks(&mut self, now: Instant, all: bool) {
+        for talk in self.parts.talks.over(now, all) {
+            let (word, position) = (talk.word, talk.position);
+            let key = ServiceKey { address: word.to, port: word.port, transport: Transport::Tcp };
+            let reset = cookie::Mark { sequence: talk.acknowledged, ..word.mark };
+            if !talk.is_reset {
+                self.reset(Segment { to: key.address, port: key.port, mark: reset, reset: true });
+            }
+            if talk.words.is_empty() && !talk.ended {
+                self.parts.metrics.reason("took a connection and said nothing on the handshake");
+            }
+            self.parts.metrics.received(talk.words.len());
+            let question = match word.first {
+                First::Listen => None,
+                First::Ask(question) => Some(question),
+            };
+            let discovery = Discovery::Open(Opened::Spoke { question, words: talk.words });
+            self.tell(Tidings::Found(Found { job: Job { position, key }, discovery, slot: None }));
+        }
     }
 
     pub(super) fn closed(&mut self, position: u64, pass: u16) {
@@ -319,7 +365,7 @@ impl Listener {
         }
     }
 
-    fn tell_found(&mut self, position: u64, key: ServiceKey, opened: Opened) {
+    pub(super) fn tell_found(&mut self, position: u64, key: ServiceKey, opened: Opened) {
         self.open.insert(position);
         self.parts.shared.found();
         let job = Job { position, key };
@@ -337,7 +383,10 @@ impl Listener {
     /// A connection that we began and do not want is taken back.
     fn take_back(&self, key: ServiceKey, tcp: Tcp, port: u16) {
         let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
-        let reset = Segment { to: key.address, port: key.port, mark, reset: true };
+        self.reset(Segment { to: key.address, port: key.port, mark, reset: true });
+    }
+
+    fn reset(&self, reset: Segment) {
         if self.parts.resets.try_send(Frame::Segment(reset)).is_err() {
             self.parts.metrics.reason("connections that were not taken back, for too many were open");
         }

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::cookie::Mark;
 use super::question::Question;
+use crate::grab::words::First;
 
 const LINK: usize = 14;
 const TCP_BYTES: usize = 32;
@@ -17,6 +18,11 @@ const SIX: usize = LINK + 40 + TCP_BYTES;
 const PLAIN: u16 = 20;
 const SYN: u8 = 2;
 const RST: u8 = 4;
+const PUSH: u8 = 8;
+const ACK: u8 = 16;
+const TCP: u8 = 6;
+/// Where the checksum stands in a TCP header.
+const CHECKSUM_AT: usize = 16;
 const HOPS: u8 = 128;
 const WINDOW: u16 = 64_240;
 /// Maximum segment size 1460, window scale 8, selective acknowledgements (RFC 9293, RFC 7323, RFC 2018).
@@ -48,6 +54,20 @@ pub(super) enum Frame {
     Segment(Segment),
     /// Over UDP.
     Question(Question),
+    /// The last acknowledgement of a handshake.
+    Word(Word),
+}
+
+/// The last acknowledgement of a handshake, with the first words or without any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) to: IpAddr,
+    pub(super) port: u16,
+    /// The source port, and our number of the first byte.
+    pub(super) mark: Mark,
+    /// The number of the first byte that is expected from there.
+    pub(super) acknowledgement: u32,
+    pub(super) first: First,
 }
 
 impl Frame {
@@ -56,6 +76,7 @@ impl Frame {
         match self {
             Self::Segment(segment) => segment.to,
             Self::Question(question) => question.to,
+            Self::Word(word) => word.to,
         }
     }
 }
@@ -171,6 +192,21 @@ impl Template {
         slot.get_mut(..head.len())?.copy_from_slice(head);
         slot.get_mut(head.len()..head.len() + transport.len())?.copy_from_slice(transport);
         Some(head.len() + transport.len())
+    }
+
+    /// Writes an acknowledgement that carries these words; gives the frame's length.
+    pub(super) fn write_word(&self, slot: &mut [u8], word: &Word, words: &[u8]) -> Option<usize> {
+        let flags = if words.is_empty() { ACK } else { ACK | PUSH };
+        let mut segment = Vec::with_capacity(usize::from(PLAIN) + words.len());
+        segment.extend(word.mark.source_port.to_be_bytes());
+        segment.extend(word.port.to_be_bytes());
+        segment.extend(word.mark.sequence.to_be_bytes());
+        segment.extend(word.acknowledgement.to_be_bytes());
+        segment.extend([0x50, flags]);
+        segment.extend(WINDOW.to_be_bytes());
+        segment.extend([0; 4]);
+        segment.extend(words);
+        self.write_around(slot, word.to, Label(word.mark.sequence >> 16), (TCP, CHECKSUM_AT), &mut segment)
     }
 
     fn write_whole(&self, slot: &mut [u8], segment: &Segment) -> Option<usize> {

@@ -11,7 +11,8 @@ use hinomi_model::scope::{Probe, Scope};
 use hinomi_model::{ServiceKey, Transport};
 
 use super::cookie::{Asking, Cookie};
-use super::probe::{Label, Template};
+use super::probe::{Label, Template, Word};
+use crate::grab::words::{self, First};
 use crate::grab::{hints, marks, requests};
 
 const UDP: u8 = 17;
@@ -65,6 +66,19 @@ impl Questions {
     pub(super) fn request(&self, address: IpAddr, port: u16, asking: &Asking) -> Option<Vec<u8>> {
         let key = ServiceKey { address, port, transport: Transport::Udp };
         Some(requests::marked(self.at(port)?, key, &self.contact, asking.mark))
+    }
+
+    /// What is said first to who accepts: empty where it is listened to. None for what cannot be put together.
+    pub(super) fn first_words(&self, word: &Word) -> Option<Vec<u8>> {
+        match word.first {
+            First::Listen => Some(Vec::new()),
+            First::Ask(question) => self.first_request(question, word.to, word.port),
+        }
+    }
+
+    /// The request of a question to a TCP port of an address.
+    pub(super) fn first_request(&self, question: hints::Question, address: IpAddr, port: u16) -> Option<Vec<u8>> {
+        words::request(question, ServiceKey { address, port, transport: Transport::Tcp }, &self.contact)
     }
 
     /// Writes a question's frame to the front of a slot; gives its length. None where no port is asked so, or the address

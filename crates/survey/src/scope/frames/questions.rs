@@ -1,4 +1,5 @@
-//! Which datagrams may leave: the questions that the scope permits at a port, byte for byte, under any mark.
+//! Which words may leave in a frame: the questions that the scope permits at a port, byte for byte; in datagrams under
+//! any mark, and on a handshake's last acknowledgement the one that is said first there ([`crate::grab::words`]).
 //!
 //! What may be asked where is what the grab would ask there ([`crate::grab::hints`]): plant equipment hears its own
 //! question or none. The question is put together again from the mark it carries and compared; so nothing else leaves,
@@ -10,6 +11,7 @@ use hinomi_model::scope::{Probe, Scope};
 use hinomi_model::{ServiceKey, Transport};
 
 use super::Asked;
+use crate::grab::words::{self, First};
 use crate::grab::{hints, marks};
 
 /// What may be asked, and how often it was since this was last looked at.
@@ -28,16 +30,30 @@ impl Questions {
 
     /// Whether a datagram is a question that may be asked there; if so, it is counted.
     pub(super) fn is_one(&mut self, scope: &Scope, asked: &Asked<'_>) -> bool {
-        let Some(datagram) = asked.datagram else { return false };
-        let probes = self.by_port.entry(asked.port).or_insert_with(|| hints::udp(scope, asked.port));
-        let key = ServiceKey { address: asked.destination, port: asked.port, transport: Transport::Udp };
-        let fits = |probe: &&Probe| marks::is_question(**probe, key, &self.contact, datagram);
-        let Some(probe) = probes.iter().find(fits).copied() else { return false };
+        let Some(bytes) = asked.carried else { return false };
+        let probe = match asked.transport {
+            Transport::Tcp => self.said_first(scope, asked, bytes),
+            Transport::Udp => self.asked_over_udp(scope, asked, bytes),
+        };
+        let Some(probe) = probe else { return false };
         match self.counts.iter_mut().find(|(known, _)| *known == probe) {
             Some((_, count)) => *count += 1,
             None => self.counts.push((probe, 1)),
         }
         true
+    }
+
+    fn said_first(&self, scope: &Scope, asked: &Asked<'_>, bytes: &[u8]) -> Option<Probe> {
+        let Some(First::Ask(question)) = words::first(scope, asked.port) else { return None };
+        let key = ServiceKey { address: asked.destination, port: asked.port, transport: Transport::Tcp };
+        words::request(question, key, &self.contact).filter(|request| request == bytes).map(|_| question.probe())
+    }
+
+    fn asked_over_udp(&mut self, scope: &Scope, asked: &Asked<'_>, bytes: &[u8]) -> Option<Probe> {
+        let probes = self.by_port.entry(asked.port).or_insert_with(|| hints::udp(scope, asked.port));
+        let key = ServiceKey { address: asked.destination, port: asked.port, transport: Transport::Udp };
+        let fits = |probe: &&Probe| marks::is_question(**probe, key, &self.contact, bytes);
+        probes.iter().find(fits).copied()
     }
 
     /// How often each probe was asked since this was last called.

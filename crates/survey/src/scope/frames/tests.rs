@@ -13,8 +13,8 @@ const OURS: [u8; 4] = [192, 0, 2, 1];
 fn scope() -> Scope {
     let text = "format = 1\nname = \"t\"\nhours = \"always\"\nvalid_from = \"2026-11-01T00:00:00Z\"\n\
         valid_until = \"2026-12-01T00:00:00Z\"\n[authority]\norganisation = \"T\"\nperson = \"T\"\n\
-        [contact]\nemail = \"t@example.org\"\n[targets]\nranges = [\"127.0.0.0/24\"]\ntcp_ports = \"80\"\n\
-        udp_ports = \"53, 123, 502, 1900\"\nprobes = [\"connect\", \"dns\", \"ntp\", \"ssdp\"]\n\
+        [contact]\nemail = \"t@example.org\"\n[targets]\nranges = [\"127.0.0.0/24\"]\ntcp_ports = \"80, 443, 502, 6379\"\n\
+        udp_ports = \"53, 123, 502, 1900\"\nprobes = [\"connect\", \"dns\", \"ntp\", \"ssdp\", \"redis\", \"modbus\", \"http\", \"tls\"]\n\
         [rate]\ntotal_pps = 1\nper_prefix_pps = 1\nper_host_pps = 1\nper_host_connections = 1\n";
     Document::read(text.as_bytes()).and_then(|document| document.check()).expect("a scope")
 }
@@ -37,6 +37,50 @@ fn packet(to: [u8; 4], port: u16, carried: &[u8]) -> Vec<u8> {
     };
     packet[26..28].copy_from_slice(&filled.to_be_bytes());
     packet
+}
+
+/// A whole segment of TCP with these flags and words.
+fn segment(to: [u8; 4], port: u16, flags: u8, words: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(words.len() + 20).expect("short");
+    let [high, low] = (length + 20).to_be_bytes();
+    let mut packet = vec![0x45, 0, high, low, 7, 7, 0x40, 0, 64, TCP, 0, 0];
+    packet.extend([OURS, to].concat());
+    packet.extend([0xee, 0x48]);
+    packet.extend(port.to_be_bytes());
+    packet.extend([1, 2, 3, 4, 5, 6, 7, 8, PLAIN, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    packet.extend(words);
+    let start = u32::from(TCP) + u32::from(length) + u32::from(sum(0, &packet[12..20]));
+    let filled = !sum(start, &packet[20..]);
+    packet[36..38].copy_from_slice(&filled.to_be_bytes());
+    packet
+}
+
+#[test]
+fn first_words_leave_to_their_own_port_and_byte_for_byte() {
+    use crate::grab::hints::Question;
+    use crate::grab::words;
+    let to = [127, 0, 0, 9];
+    let request = |question, port| {
+        let key = ServiceKey { address: to.into(), port, transport: Transport::Tcp };
+        words::request(question, key, CONTACT).expect("a request")
+    };
+    let (redis, modbus) = (request(Question::Redis, 6379), request(Question::Modbus, 502));
+    assert!(leaves(&segment(to, 6379, PUSH_ACK, &redis)) && leaves(&segment(to, 502, PUSH_ACK, &modbus)));
+    assert!(leaves(&segment(to, 6379, ACK, b"")) && leaves(&segment(to, 80, ACK, b"")));
+    assert!(!leaves(&segment(to, 502, PUSH_ACK, &redis)), "plant equipment hears its own question or none");
+    assert!(!leaves(&segment(to, 80, PUSH_ACK, b"GET / HTTP/1.1\r\n\r\n")), "not said first");
+    assert!(!leaves(&segment(to, 6379, ACK, &redis)) && !leaves(&segment(to, 6379, PUSH_ACK, b"")));
+    assert!(!leaves(&segment(to, 6379, PUSH_ACK | SYN, &redis)) && !leaves(&segment(to, 6380, PUSH_ACK, &redis)));
+    assert!(!leaves(&segment([127, 0, 1, 9], 6379, PUSH_ACK, &redis)), "outside the scope");
+    let whole = segment(to, 6379, PUSH_ACK, &redis);
+    for at in 40..whole.len() {
+        let mut wrong = whole.clone();
+        wrong[at] ^= 1;
+        assert!(!leaves(&wrong), "byte {at}");
+        // With its sum made right again it is still no question.
+        let words = wrong[40..].to_vec();
+        assert!(!leaves(&segment(to, 6379, PUSH_ACK, &words)), "byte {at}");
+    }
 }
 
 fn leaves(packet: &[u8]) -> bool {

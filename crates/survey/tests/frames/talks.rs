@@ -1,0 +1,98 @@
+//! First words on the handshake's last acknowledgement, really said to real servers.
+
+use std::path::Path;
+use std::process::Command;
+
+use hinomi_model::EvidenceKind;
+
+use super::datagrams::{Started, village};
+use super::net::{inside_a_namespace, pair};
+use super::{Run, SMALL, nothing, survey, wait_until};
+
+/// Counts connections that sockets begin, at the other end and without any code of ours: frames come from higher ports.
+const COUNTERS: &str = "table inet watch {
+    counter redis { }
+    counter ftp { }
+    counter silent { }
+    counter ssh { }
+    chain c {
+        type filter hook input priority 0;
+        tcp dport 6379 tcp sport 32768-60999 tcp flags syn / syn,ack counter name redis
+        tcp dport 21 tcp sport 32768-60999 tcp flags syn / syn,ack counter name ftp
+        tcp dport 7777 tcp sport 32768-60999 tcp flags syn / syn,ack counter name silent
+        tcp dport 22 tcp sport 32768-60999 tcp flags syn / syn,ack counter name ssh
+    }
+}";
+
+#[test]
+fn what_is_said_on_the_handshake_needs_no_second_connection() {
+    if !inside_a_namespace("talks::what_is_said_on_the_handshake_needs_no_second_connection") {
+        return;
+    }
+    if ["/usr/bin/redis-server", "/usr/bin/socat"].iter().any(|path| !Path::new(path).exists()) {
+        assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "redis-server and socat (.ci/daemons.sh)");
+        return;
+    }
+    let (_left, _right) = pair();
+    let peer = Started::new("unshare", &["-n", "sleep", "600"]);
+    let pid = peer.0.id().to_string();
+    let own = std::fs::read_link("/proc/self/ns/net").expect("a namespace");
+    wait_until(|| std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|other| other != own));
+    village(&pid);
+    let inside = |arguments: &[&str]| Started::new("nsenter", &[&["-t", &pid, "-n"], arguments].concat());
+    let ask = |arguments: &[&str]| {
+        let said = Command::new("nsenter").args(["-t", &pid, "-n"]).args(arguments).output().expect("nsenter");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().to_string_lossy().into_owned();
+    let redis = ["redis-server", "--bind", "* -::*", "--protected-mode", "no", "--save", "", "--dir", &place];
+    let greeting = |name: &str, words: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("printf '{words}'\nexec sleep 3\n")).expect("written");
+        format!("EXEC:sh {}", path.display())
+    };
+    let ftp = greeting("ftp", r"220 files.example FTP server (vsFTPd 3.0.3)\r\n");
+    let ssh = greeting("ssh", r"SSH-2.0-OpenSSH_9.2p1\r\n");
+    let listening = |port: &str| format!("TCP6-LISTEN:{port},ipv6only=0,fork,reuseaddr,backlog=64");
+    let _servers = [
+        inside(&redis),
+        inside(&["socat", &listening("21"), &ftp]),
+        inside(&["socat", &listening("22"), &ssh]),
+        inside(&["socat", &listening("7777"), "EXEC:sleep 3"]),
+    ];
+    wait_until(|| {
+        let said = ask(&["ss", "-Hltn"]);
+        [":6379 ", ":21 ", ":22 ", ":7777 "].iter().all(|port| said.contains(port))
+    });
+    ask(&["nft", COUNTERS]);
+    let ranges = &["198.19.0.0/28", "fd00:19::1/128"];
+    let run = Run { ranges, ports: "6379, 21, 22, 7777", probes: "\"connect\", \"redis\"", grab: true, ..SMALL };
+    let (report, shelf) = survey(&Run { rate_pps: 200, ..run }, nothing);
+    // One of sixteen is excluded by the scope, and there is one of IPv6.
+    assert_eq!(shelf.subjects().len(), 4 * 16, "{:?}", report.counts);
+    for (key, evidence) in shelf.evidence() {
+        let kinds: Vec<_> = evidence.iter().map(|piece| piece.kind).collect();
+        let has =
+            |words: &[u8]| evidence.iter().any(|piece| piece.bytes.windows(words.len()).any(|part| part == words));
+        match key.port {
+            6379 => {
+                assert!(kinds == [EvidenceKind::Redis] && has(b"+PONG") && has(b"redis_version"), "{key}: {kinds:?}")
+            }
+            21 => assert!(kinds == [EvidenceKind::Banner] && has(b"vsFTPd"), "{key}: {kinds:?}"),
+            22 => assert!(has(b"SSH-2.0-OpenSSH_9.2p1"), "{key}"),
+            _ => assert!(kinds.is_empty(), "{key}"),
+        }
+    }
+    let begun = |port: &str| -> u64 {
+        let said = ask(&["nft", "list", "counter", "inet", "watch", port]);
+        let number = said.split("packets ").nth(1).and_then(|rest| rest.split(' ').next());
+        number.and_then(|text| text.parse().ok()).expect("a counter")
+    };
+    // Who was understood is never connected to. SSH is a conversation, and who is silent is listened to once more.
+    assert_eq!([begun("redis"), begun("ftp")], [0, 0], "{:?}", report.counts.by_reason);
+    assert_eq!([begun("ssh"), begun("silent")], [16, 16]);
+    let reason = |name: &str| report.counts.by_reason.get(name).copied().unwrap_or(0);
+    assert_eq!(reason("took a connection and said nothing on the handshake"), 16);
+}
