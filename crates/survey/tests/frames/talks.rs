@@ -68,7 +68,14 @@ fn what_is_said_on_the_handshake_needs_no_second_connection() {
     });
     ask(&["nft", COUNTERS]);
     let ranges = &["198.19.0.0/28", "fd00:19::1/128"];
-    let run = Run { ranges, ports: "6379, 21, 22, 7777", probes: "\"connect\", \"redis\"", grab: true, ..SMALL };
+    let run = Run {
+        ranges,
+        ports: "6379, 21, 22, 7777",
+        probes: "\"connect\", \"redis\"",
+        grab: true,
+        answer_wait_ms: 3_000,
+        ..SMALL
+    };
     let (report, shelf) = survey(&Run { rate_pps: 200, ..run }, nothing);
     // One of sixteen is excluded by the scope, and there is one of IPv6.
     assert_eq!(shelf.subjects().len(), 4 * 16, "{:?}", report.counts);
