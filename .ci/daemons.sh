@@ -22,7 +22,7 @@ installed=(
   mosquitto redis-server postgresql-15 mariadb-server memcached slapd beanstalkd nats-server
   bind9 dnsmasq-base unbound nsd knot
   snmpd samba libcoap3-bin miniupnpd miniupnpd-nftables minidlna shairport-sync python3-pymodbus
-  kamailio prosody ngircd xl2tpd pptpd openvpn nut-server gpsd knxd openipmi avahi-daemon
+  kamailio prosody ngircd xl2tpd pptpd openvpn strongswan-starter strongswan-charon libstrongswan-standard-plugins wsdd2 nut-server gpsd knxd openipmi avahi-daemon
 )
 # What the tests use to start them.
 tools=(dbus openssl socat iproute2 util-linux procps)

@@ -4,6 +4,7 @@ use hinomi_model::{DeviceKind, EvidenceKind, Facts, Protocol};
 use hinomi_wire::Field;
 
 use crate::clean::{MAX_LINE_CHARS, MAX_VALUE_CHARS, clean};
+use crate::crypto;
 use crate::found::{Found, Origin, View, proof};
 
 /// How sure somebody else's scan makes us.
@@ -61,6 +62,8 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::Reply, &["dnp3.station", "iec104.confirmation", "fins.end-code", "slmp.end-code"]),
     (EvidenceKind::Reply, &["rdp.security", "rdp.failure", "ipmi.version", "ipmi.authentication", "mdns.services"]),
     (EvidenceKind::Reply, &["pptp.host", "pptp.vendor", "l2tp.host", "l2tp.vendor", "adb.access", "adb.model"]),
+    (EvidenceKind::Reply, &["onvif.name", "onvif.hardware", "wsd.types", "mongodb.version", "mongodb.wire-version"]),
+    (EvidenceKind::Reply, &["ike.version", "ike.encryption", "ike.group", "ike.notify", "routeros.message"]),
     (EvidenceKind::Reply, &["reply"]),
     (EvidenceKind::NmapService, &["claim.product", "claim.version", "claim.extra"]),
     (EvidenceKind::MasscanRecord, &["claim.banner"]),
@@ -87,6 +90,7 @@ pub(crate) fn facts(views: &[View<'_>]) -> Facts {
     facts.certificate = certificate.and_then(|view| hinomi_wire::x509::certificate_facts(view.bytes).ok());
     facts.tls = facts.tls || certificate.is_some();
     facts.protocol = protocol(views, facts.tls);
+    facts.crypto = crypto::cryptography(views, &facts);
     tag(views, &mut facts);
     facts
 }
@@ -196,11 +200,15 @@ fn summary(views: &[View<'_>]) -> Option<String> {
     })
 }
 
+/// Versions of TLS that are told by a tag.
+const OLD_TLS: [&str; 3] = ["ssl3", "1.0", "1.1"];
+
 /// Words that say what stands out and depend on no clock: whether a certificate has expired is asked at query time.
 fn tag(views: &[View<'_>], facts: &mut Facts) {
     let is = |name: &str, value: &[u8]| field(views, name).is_some_and(|field| field.value.as_ref() == value);
     let spoken = facts.protocol.as_ref().map_or("", Protocol::as_str);
-    let old_tls = facts.tls_version.as_deref().is_some_and(|version| matches!(version, "ssl3" | "1.0" | "1.1"));
+    let old_tls =
+        facts.crypto.iter().flat_map(|crypto| &crypto.versions).any(|version| OLD_TLS.contains(&version.as_str()));
     let open_screen =
         field(views, "vnc.security").is_some_and(|field| field.text().split(',').any(|kind| kind == "none"));
     let anonymous = is("mqtt.code", b"0")

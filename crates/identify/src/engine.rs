@@ -18,7 +18,7 @@ pub const MAX_EVIDENCE: usize = 64;
 const MAX_FOUND: usize = 256;
 
 /// Changes when facts are derived differently from the same evidence and rules.
-const ENGINE_VERSION: &str = "1";
+const ENGINE_VERSION: &str = "2";
 
 /// How the rules are found that are worth running on a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod check;
 mod clean;
 mod combine;
 mod cpe;
+mod crypto;
 mod engine;
 mod error;
 mod fields;

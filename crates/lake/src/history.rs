@@ -115,6 +115,7 @@ fn differences(old: &Facts, new: &Facts) -> Vec<&'static str> {
         ("os", old.os != new.os),
         ("title", old.title != new.title),
         ("certificate", certificate(old) != certificate(new)),
+        ("crypto", old.crypto != new.crypto),
         ("hassh", old.hassh != new.hassh),
         ("host-key", old.host_key != new.host_key),
         ("tags", old.tags != new.tags),

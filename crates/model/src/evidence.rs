@@ -23,6 +23,10 @@ pub enum EvidenceKind {
     Favicon,
     /// The server's side of a TLS handshake as far as it is in the clear.
     Tls,
+    /// The same of a server that was offered hybrid groups and nothing else.
+    TlsHybrid,
+    /// The same of a server that was offered nothing newer than TLS 1.1.
+    TlsOld,
     /// One X.509 certificate, DER.
     Certificate,
     /// One certificate of the chain that is not the first, DER.
@@ -75,6 +79,8 @@ const KINDS: &[(EvidenceKind, &str)] = &[
     (EvidenceKind::Http, "http"),
     (EvidenceKind::Favicon, "favicon"),
     (EvidenceKind::Tls, "tls"),
+    (EvidenceKind::TlsHybrid, "tls-hybrid"),
+    (EvidenceKind::TlsOld, "tls-old"),
     (EvidenceKind::Certificate, "certificate"),
     (EvidenceKind::ChainCertificate, "chain-certificate"),
     (EvidenceKind::SshKex, "ssh-kex"),

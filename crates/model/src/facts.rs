@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::crypto::Cryptography;
 use crate::device::DeviceKind;
 use crate::evidence::{Evidence, EvidenceKind};
 use crate::time::Timestamp;
@@ -176,6 +177,9 @@ pub struct Facts {
     /// SHA-256 of the SSH host key, as `ssh-keygen -l` prints it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
+    /// Its cryptography, as far as it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crypto: Option<Cryptography>,
     /// Short words that say what stands out: `telnet-open`, `anonymous`, `self-signed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,

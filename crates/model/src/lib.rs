@@ -17,6 +17,7 @@
 
 pub mod address;
 pub mod cnc;
+pub mod crypto;
 pub mod device;
 pub mod evidence;
 pub mod facts;
@@ -33,6 +34,7 @@ pub mod sink;
 pub mod time;
 
 pub use address::{Transport, parse_address};
+pub use crypto::{Cryptography, PostQuantum};
 pub use device::DeviceKind;
 pub use evidence::{Evidence, EvidenceKind, EvidenceRef};
 pub use facts::{CertificateFacts, Confidence, Facts, Identifier, Proof, Protocol};

@@ -66,6 +66,23 @@ pub fn read_facets(text: &str, usual: usize) -> Result<Vec<FacetRequest>, AskErr
     parts.map(read).collect()
 }
 
+/// One term of the query language, quoted where its value needs it.
+pub fn term(field: &str, value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    // Two dots would be read as a range.
+    if !value.is_empty() && value.chars().all(plain) && !value.contains("..") {
+        return format!("{field}:{value}");
+    }
+    let mut quoted = String::with_capacity(value.len() + field.len() + 3);
+    for character in value.chars() {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    format!("{field}:\"{quoted}\"")
+}
+
 /// Refuses what is beyond the bounds.
 pub(crate) fn check(request: &SearchRequest) -> Result<(), AskError> {
     if request.limit > MAX_LIMIT {

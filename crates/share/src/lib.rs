@@ -5,10 +5,11 @@
 //! servers are shown only before a [`Witness`].
 
 pub mod ask;
+pub mod inventory;
 pub mod policy;
 pub mod witness;
 
-pub use ask::{AskError, MAX_FACETS, read_facets};
+pub use ask::{AskError, MAX_FACETS, read_facets, term};
 pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw};
 pub use hinomi_lake::export::Format;
 pub use hinomi_lake::query::{FIELDS, FieldInfo, QueryError};
@@ -17,6 +18,7 @@ pub use hinomi_lake::search::{
     StoredEvidence,
 };
 pub use hinomi_lake::{LakeError, Status};
+pub use inventory::{Inventory, inventory};
 pub use policy::{CncFindings, CncList, ReadError, Reader, Viewer};
 pub use witness::{Sight, Witness};
 

@@ -14,6 +14,7 @@
 //! - [`ledger`] writes down what left and under which scope, and proves afterwards that nothing else did.
 //! - [`outward`] clears scopes of public addresses: page, contact and reverse names must answer first.
 //! - [`pace`] keeps the scope's rates, [`sweep`] the order of targets.
+//! - [`six`] finds IPv6 addresses worth asking, and prefixes in which every address answers.
 //! - [`predict`] says where to look next, and what is due again.
 //!
 //! What leaves this crate are sightings with evidence; what they mean is `identify`'s business.
@@ -30,6 +31,7 @@ pub mod outward;
 pub mod pace;
 pub mod predict;
 pub mod scope;
+pub mod six;
 pub mod sweep;
 
 pub use campaign::{Account, Campaign, Coverage, Forecast, Order, Report, Share, Survey, Told};

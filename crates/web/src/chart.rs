@@ -9,6 +9,7 @@ pub mod family;
 pub mod hilbert;
 pub mod map;
 pub mod scale;
+pub mod shares;
 pub mod timeline;
 pub mod waterfall;
 

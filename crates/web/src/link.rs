@@ -7,6 +7,8 @@ use std::ops::Range;
 use hinomi_model::ContentHash;
 use hinomi_model::cnc::Endpoint;
 
+pub use hinomi_share::term;
+
 /// Percent-encodes everything but the unreserved characters of RFC 3986 section 2.3.
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -36,23 +38,6 @@ pub fn with_parameters<'a>(path: &str, parameters: impl IntoIterator<Item = (&'a
 /// The search page for a query.
 pub fn search(query: &str) -> String {
     with_parameters("/search", [("q", query)])
-}
-
-/// One term of the query language, quoted where its value needs it.
-pub fn term(field: &str, value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-    // Two dots would be read as a range.
-    if !value.is_empty() && value.chars().all(plain) && !value.contains("..") {
-        return format!("{field}:{value}");
-    }
-    let mut quoted = String::with_capacity(value.len() + field.len() + 3);
-    for character in value.chars() {
-        if matches!(character, '"' | '\\') {
-            quoted.push('\\');
-        }
-        quoted.push(character);
-    }
-    format!("{field}:\"{quoted}\"")
 }
 
 /// A query narrowed by one more term. A query with alternatives is put into parentheses first; an order stays last.

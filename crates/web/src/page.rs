@@ -1,6 +1,7 @@
 //! The pages: complete without JavaScript, in the visitor's language.
 
 pub(crate) mod about;
+mod crypto;
 pub(crate) mod evidence;
 pub(crate) mod fault;
 pub(crate) mod flow;
@@ -42,6 +43,7 @@ pub(crate) const CHANGES: &[&str] = &[
     "os",
     "title",
     "certificate",
+    "crypto",
     "hassh",
     "host-key",
     "tags",
@@ -55,6 +57,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/search", get(search::show))
         .route("/hosts/{address}", get(host::show))
         .route("/evidence/{hash}", get(evidence::show))
+        .route("/crypto", get(crypto::show))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
         .route("/flow/{endpoint}", get(flow::endpoint::show))

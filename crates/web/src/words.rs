@@ -29,6 +29,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/guide.ftl")),
             include_str!(concat!("../locales/", $language, "/flow.ftl")),
             include_str!(concat!("../locales/", $language, "/scan.ftl")),
+            include_str!(concat!("../locales/", $language, "/crypto.ftl")),
         ]
     };
 }

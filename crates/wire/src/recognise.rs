@@ -53,10 +53,11 @@ const NNTP_WORDS: &[&[u8]] = &[b"nntp", b"internetnews", b"news server"];
 pub fn recognise(first_bytes: &[u8]) -> Option<&'static str> {
     let input = first_bytes.get(..MAX_LOOK_BYTES).unwrap_or(first_bytes);
     let marked = MARKS.iter().find(|(mark, _)| input.starts_with(mark)).map(|(_, name)| *name);
-    marked.or_else(|| binary(input)).or_else(|| coded(input)).or_else(|| text(input))
+    marked.or_else(|| binary(input, first_bytes)).or_else(|| coded(input)).or_else(|| text(input))
 }
 
-fn binary(input: &[u8]) -> Option<&'static str> {
+/// `whole` is for languages whose marks are its length, or stand anywhere.
+fn binary(input: &[u8], whole: &[u8]) -> Option<&'static str> {
     match input {
         [telnet::IAC, 0xfa..=0xfe, _, ..] => Some("telnet"),
         // A handshake or alert record of SSL 3.0 to TLS 1.3 of a possible length.
@@ -79,6 +80,10 @@ fn binary(input: &[u8]) -> Option<&'static str> {
         _ if reply::pptp::is_answer(input) => Some("pptp"),
         _ if reply::l2tp::is_answer(input) => Some("l2tp"),
         _ if reply::mdns::is_answer(input) => Some("mdns"),
+        _ if reply::routeros::is_answer(input) => Some("routeros-api"),
+        _ if reply::mongodb::is_answer(whole) => Some("mongodb"),
+        _ if reply::ike::is_answer(whole) => Some("ike"),
+        _ if reply::wsd::is_answer(whole) => Some("ws-discovery"),
         _ => plant::language(input),
     }
 }

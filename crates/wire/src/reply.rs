@@ -1,6 +1,6 @@
 //! Answers to small read-only requests that need no kind of evidence of their own: memcached, PostgreSQL, LDAP, SMB,
 //! AMQP, IRC, XMPP, SIP, beanstalkd, Network UPS Tools, RDP, VNC, IPMI, PPTP, L2TP,
-//! mDNS, ADB.
+//! mDNS, ADB, IKE, WS-Discovery, MongoDB, RouterOS.
 //!
 //! A protocol is a module with the request that we send, `complete` (more bytes would add nothing to the answer), the
 //! fields, and what changes at every look. None logs in, none writes.
@@ -17,19 +17,23 @@ use crate::text::blank;
 pub mod adb;
 pub mod amqp;
 pub mod beanstalk;
+pub mod ike;
 pub mod ipmi;
 pub mod irc;
 pub mod l2tp;
 pub mod ldap;
 pub mod mdns;
 pub mod memcached;
+pub mod mongodb;
 pub mod nut;
 pub mod postgresql;
 pub mod pptp;
 pub mod rdp;
+pub mod routeros;
 pub mod sip;
 pub mod smb;
 pub mod vnc;
+pub mod wsd;
 pub mod xmpp;
 
 /// The parts of an answer: `reply`, and what the recognised protocol adds.
@@ -59,6 +63,10 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
         "pptp" => pptp::push_fields(list, input),
         "l2tp" => l2tp::push_fields(list, input),
         "mdns" => mdns::push_fields(list, input),
+        "ike" => ike::push_fields(list, input),
+        "ws-discovery" => wsd::push_fields(list, input),
+        "mongodb" => mongodb::push_fields(list, input),
+        "routeros-api" => routeros::push_fields(list, input),
         other => plant::push_fields(list, input, other),
     }
 }
@@ -69,7 +77,7 @@ pub(crate) fn push_fields<'a>(list: &mut Fields<'a>, input: &'a [u8], protocol: 
 pub fn mask(bytes: &mut [u8]) {
     let Some(protocol) = recognise(bytes) else { return };
     let of_plant = plant::volatile(bytes, protocol);
-    let binary = matches!(protocol, "smb" | "rdp" | "l2tp" | "mdns" | "adb") || of_plant.is_some();
+    let binary = matches!(protocol, "smb" | "rdp" | "l2tp" | "mdns" | "adb" | "ike" | "mongodb") || of_plant.is_some();
     let ranges = match (protocol, of_plant) {
         (_, Some(ranges)) => ranges,
         ("smb", _) => smb::volatile(bytes),
@@ -77,6 +85,9 @@ pub fn mask(bytes: &mut [u8]) {
         ("rdp", _) => rdp::volatile(bytes),
         ("l2tp", _) => l2tp::volatile(bytes),
         ("mdns", _) => mdns::volatile(bytes),
+        ("ike", _) => ike::volatile(bytes),
+        ("mongodb", _) => mongodb::volatile(bytes),
+        ("ws-discovery", _) => wsd::volatile(bytes),
         ("irc", _) => irc::volatile(bytes),
         ("xmpp", _) => xmpp::volatile(bytes),
         ("sip", _) => sip::volatile(bytes),

@@ -34,6 +34,11 @@ const SEEDS: &[&[u8]] = &[
     include_bytes!("../testdata/pptpd.bin"),
     include_bytes!("../testdata/xl2tpd.bin"),
     include_bytes!("../testdata/avahi.bin"),
+    b"hnmi\0\0\0\x01\x05\x05\x05\x05\x05\x05\x05\x05\x29\x20\x22\x20\0\0\0\0\0\0\0\x26\0\0\0\x0a\0\0\0\x11\0\x13",
+    b"\x39\0\0\0\x09\0\0\0hnmi\xdd\x07\0\0\0\0\0\0\0\x24\0\0\0\x02version\0\x05\0\0\x007.0a\0\x01ok\0\0\0\0\0\0\0\0\0\0",
+    b"\x06!fatal\x1dsession terminated on request\0",
+    b"<s:Envelope><a:MessageID>uuid:1</a:MessageID><d:AppSequence InstanceId=\"1\"/><d:ProbeMatches><d:ProbeMatch>\
+      <d:Scopes>onvif://www.onvif.org/name/a%20b</d:Scopes></d:ProbeMatch></d:ProbeMatches></s:Envelope>",
     include_bytes!("../testdata/enip-identity.bin"),
     include_bytes!("../testdata/bacnet-all.bin"),
     include_bytes!("../testdata/bacnet-one.bin"),

@@ -16,8 +16,8 @@ mod record;
 use crate::{Field, Malformed};
 
 pub use flight::{Alert, MAX_CERTIFICATES, ServerFlight};
-pub use hello::{ClientHelloOptions, MaxVersion, client_hello};
-pub use names::{alert_name, cipher_name, group_name, version_name};
+pub use hello::{ClientHelloOptions, Offer, client_hello};
+pub use names::{alert_name, cipher_name, group_name, is_post_quantum, version_name};
 pub use record::{MAX_HANDSHAKE_BYTES, MAX_RECORD_BYTES, looks_like_tls};
 
 /// Whether nothing is gained by reading on: the server has said all it says in the clear, or does not speak TLS.
@@ -29,8 +29,8 @@ pub fn complete(bytes: &[u8]) -> bool {
     }
 }
 
-/// The flight as stored: the ServerHello with random, session id and key share zeroed, the group of the key exchange,
-/// and the alert, each as one TLS record. The same server gives the same bytes.
+/// The flight as stored: the ServerHello with random, session id and key share zeroed, the group of the key exchange or
+/// the length of its prime, and the alert, each as one TLS record. The same server gives the same bytes.
 pub fn summary_bytes(flight: &ServerFlight) -> Vec<u8> {
     let mut bytes = Vec::new();
     if !flight.server_hello.is_empty() {
@@ -41,6 +41,11 @@ pub fn summary_bytes(flight: &ServerFlight) -> Vec<u8> {
         let message = [flight::SERVER_KEY_EXCHANGE, 0, 0, 3, flight::NAMED_CURVE, high, low];
         bytes.extend(record::encode(record::HANDSHAKE, flight.record_version, &message));
     }
+    if let Some([high, low]) = flight.dh_prime_bytes.map(u16::to_be_bytes) {
+        // One byte of the prime stands for it: what was an empty message would not be one of Diffie-Hellman.
+        let message = [flight::SERVER_KEY_EXCHANGE, 0, 0, 3, high, low, 0];
+        bytes.extend(record::encode(record::HANDSHAKE, flight.record_version, &message));
+    }
     if let Some(alert) = flight.alert {
         bytes.extend(record::encode(record::ALERT, flight.record_version, &[alert.level, alert.description]));
     }
@@ -49,7 +54,7 @@ pub fn summary_bytes(flight: &ServerFlight) -> Vec<u8> {
 }
 
 /// The named parts of stored evidence: `tls.version` as `1.2`, `tls.cipher` and `tls.group` by IANA name (unknown
-/// ones in hexadecimal), `tls.alpn`, `tls.alert` as `handshake_failure`.
+/// ones in hexadecimal), `tls.dh-bits` as `1024`, `tls.alpn`, `tls.alert` as `handshake_failure`.
 ///
 /// # Errors
 /// When the bytes do not begin with TLS records of a server.
@@ -69,6 +74,10 @@ pub fn fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
     if let Some(group) = flight.group {
         found.push(Field::computed("tls.group", group_name(group), spans.group.clone()));
     }
+    if let Some(bytes) = flight.dh_prime_bytes {
+        let bits = (u32::from(bytes) * 8).to_string();
+        found.push(Field::computed("tls.dh-bits", bits, spans.dh_prime.clone()));
+    }
     if let Some(alert) = flight.alert {
         found.push(Field::computed("tls.alert", alert_name(alert.description), spans.alert.clone()));
     }
@@ -76,6 +85,38 @@ pub fn fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
         found.push(Field::computed("malformed", problem.to_string(), 0..bytes.len()));
     }
     Ok(found)
+}
+
+/// The named parts of the answer to [`Offer::Hybrid`]: `tls.hybrid.group`, `tls.hybrid.alert`.
+///
+/// # Errors
+/// As [`fields`].
+pub fn hybrid_fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
+    Ok(renamed(fields(bytes)?, &[("tls.group", "tls.hybrid.group"), ("tls.alert", "tls.hybrid.alert")]))
+}
+
+/// The named parts of the answer to [`Offer::Old`]: `tls.old.version`, `tls.old.cipher`, `tls.old.dh-bits`,
+/// `tls.old.alert`.
+///
+/// # Errors
+/// As [`fields`].
+pub fn old_fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
+    let names = [
+        ("tls.version", "tls.old.version"),
+        ("tls.cipher", "tls.old.cipher"),
+        ("tls.dh-bits", "tls.old.dh-bits"),
+        ("tls.alert", "tls.old.alert"),
+    ];
+    Ok(renamed(fields(bytes)?, &names))
+}
+
+/// Only the fields with a new name: what a server says to a narrow offer is no preference of its.
+fn renamed<'a>(fields: Vec<Field<'a>>, names: &[(&str, &'static str)]) -> Vec<Field<'a>> {
+    let rename = |field: Field<'a>| {
+        let name = names.iter().find(|(from, _)| field.name == *from).map(|(_, to)| *to)?;
+        Some(Field { name: name.into(), ..field })
+    };
+    fields.into_iter().filter_map(rename).collect()
 }
 
 /// Blanks randoms, session id, key shares and signatures; the fields stay the same. The random that marks a

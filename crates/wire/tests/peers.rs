@@ -174,7 +174,7 @@ fn dropbear_tells_its_host_key() {
 }
 
 /// Everything a fresh `openssl s_server` answers to our hello.
-fn tls_answer(key: &str, certificate: &str, arguments: &[&str], max_version: tls::MaxVersion) -> Vec<u8> {
+fn tls_answer(key: &str, certificate: &str, arguments: &[&str], offer: tls::Offer) -> Vec<u8> {
     let mut command = Command::new("openssl");
     command.args(["s_server", "-accept", "127.0.0.1:0", "-key", key, "-cert", certificate]).args(arguments);
     // Its standard input stays open: at its end it would leave.
@@ -192,7 +192,7 @@ fn tls_answer(key: &str, certificate: &str, arguments: &[&str], max_version: tls
         random: [7; 32],
         key_share: [9; 32],
         server_name: Some("router.example"),
-        max_version,
+        offer,
         ..Default::default()
     };
     stream.write_all(&tls::client_hello(&options)).expect("written");
@@ -217,17 +217,17 @@ fn openssl_answers_our_hello_of_each_version() {
 
     let old = ["-cipher", "ALL:@SECLEVEL=0"];
     for (arguments, version) in [(["-tls1"].as_slice(), 0x0301), (&["-tls1_1"], 0x0302), (&["-tls1_2"], 0x0303)] {
-        let answer = tls_answer(&key, &certificate, &[arguments, &old].concat(), tls::MaxVersion::Tls12);
+        let answer = tls_answer(&key, &certificate, &[arguments, &old].concat(), tls::Offer::Tls12);
         let flight = tls::ServerFlight::parse(&answer).expect("a flight");
         assert_eq!((flight.version, &flight.problem), (Some(version), &None));
         assert_eq!(flight.certificates, [expected.as_slice()]);
         assert!(x509::certificate_facts(&expected).is_ok_and(|facts| facts.subject == "CN=router.example"));
     }
-    let modern = tls_answer(&key, &certificate, &[], tls::MaxVersion::Tls13);
+    let modern = tls_answer(&key, &certificate, &[], tls::Offer::Everything);
     let flight = tls::ServerFlight::parse(&modern).expect("a flight");
     assert_eq!((flight.version, flight.group), (Some(0x0304), Some(0x001D)));
-    let retry = tls_answer(&key, &certificate, &["-groups", "P-521"], tls::MaxVersion::Tls13);
+    let retry = tls_answer(&key, &certificate, &["-groups", "P-521"], tls::Offer::Everything);
     assert!(tls::ServerFlight::parse(&retry).expect("a flight").hello_retry);
-    let refused = tls_answer(&key, &certificate, &["-tls1_3"], tls::MaxVersion::Tls12);
+    let refused = tls_answer(&key, &certificate, &["-tls1_3"], tls::Offer::Tls12);
     assert!(tls::ServerFlight::parse(&refused).expect("a flight").alert.is_some());
 }

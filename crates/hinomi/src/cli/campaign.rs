@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use hinomi_model::scope::PortSet;
 use hinomi_model::{CampaignId, Clock, SystemClock, Transport};
 use hinomi_survey::scope::verify;
+use hinomi_survey::six::alias::{MAX_ASKED, tests_before};
 use hinomi_survey::sweep::List;
 use hinomi_survey::{Authorised, Forecast, Told};
 use serde_json::json;
@@ -142,7 +143,14 @@ fn plan(common: &Common, new: &New) -> Result<()> {
     }
     file.explored = random.filter(|random| !random.is_empty()).map(|random| shelf.keep_list(&random)).transpose()?;
     shelf.add_plan(&file)?;
-    told::show(common, &file.campaign, &authorised, &forecast)
+    told::show(common, &file.campaign, &authorised, &forecast)?;
+    let tested = list.as_ref().map_or(0, |list| tests_before(list, authorised.scope(), new.seed));
+    if tested > 0 {
+        output::talk(&format!(
+            "before, {tested} prefixes in which the list is crowded are asked 3 to {MAX_ASKED} times each, whether every address answers"
+        ));
+    }
+    Ok(())
 }
 
 fn reckon(

@@ -1,6 +1,8 @@
 //! The command line: noun, then verb. One file a command.
 
 mod campaign;
+mod candidates;
+mod crypto;
 mod export;
 mod flow;
 mod host;
@@ -74,6 +76,8 @@ enum Command {
     Scope(scope::Verb),
     /// Survey an authorised range.
     Survey(survey::Options),
+    /// Addresses worth asking in large ranges of IPv6: from hitlists, names, the lake, and patterns.
+    Candidates(candidates::Options),
     /// Campaigns: plan, run, pause, and prove what was sent.
     #[command(subcommand)]
     Campaign(campaign::Verb),
@@ -84,6 +88,8 @@ enum Command {
     Optout(optout::Verb),
     /// Search services.
     Search(search::Options),
+    /// The cryptography inventory: post-quantum readiness, versions, keys, certificates that end soon, what is weak.
+    Crypto(crypto::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
     Host(host::Options),
     /// Take in scans of nmap, masscan, ZGrab2, Shodan, Censys and Shadowserver.
@@ -119,10 +125,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Scope(verb)) => scope::run(&common, verb),
         Some(Command::Survey(options)) => confined(&common, survey::run(&common, options)),
         Some(Command::Campaign(verb)) if verb.sends() => confined(&common, campaign::run(&common, verb)),
+        Some(Command::Candidates(options)) => block_on(candidates::run(&common, options)),
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
+        Some(Command::Crypto(options)) => crypto::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),
         Some(Command::Import(options)) => import::run(&common, &options),
         Some(Command::Export(options)) => export::run(&common, &options),

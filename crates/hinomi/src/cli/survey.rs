@@ -84,6 +84,12 @@ pub(crate) async fn run_plan(common: &Common, plan: Plan) -> Result<()> {
         output::clean_line(&plan.survey.door.scope().authority.organisation, 80),
         plan.survey.door.authorised().signer(),
     ));
+    if plan.campaign.prefixes_tested() > 0 {
+        let tested = plan.campaign.prefixes_tested();
+        output::talk(&format!(
+            "  first, whether every address answers in {tested} prefixes in which the list is crowded"
+        ));
+    }
     // The engine has its sockets; nobody needs another.
     #[cfg(target_os = "linux")]
     hinomi_survey::opener::seal();
@@ -278,6 +284,9 @@ fn show(common: &Common, report: &Report) -> Result<()> {
             "  missed: about {:.0} open targets ({:.0} to {:.0} with 95% confidence)",
             missed.estimate, missed.low, missed.high
         ))?;
+    }
+    for prefix in &report.aliased {
+        output::line(&format!("  aliased: every address of {prefix} answers; one was asked for all"))?;
     }
     for (reason, count) in &counts.by_reason {
         output::line(&format!("  {count:>8}  {reason}"))?;

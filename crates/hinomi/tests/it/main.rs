@@ -5,8 +5,10 @@
 //! - `resume`: kill -9 in the middle; nothing lost, nothing doubled.
 //! - `refusals`: wrong scopes, wrong files, wrong folders: each with its reason.
 //! - `strangers`: IPv6, a banner of ten gigabytes, bytes that are no text, icons; against small servers of its own.
+//! - `crypto`: the cryptography inventory of real servers, hybrid, classic and old.
 //! - `packets`: the system calls of a survey, watched from outside, lead nowhere but into the scope.
 //! - `campaign`: plans, pauses, kills and opt-outs; the ledger's sums beside system calls counted from outside.
+//! - `candidates`: lists for IPv6, from names and patterns to results; a network that answers as a whole is named.
 //! - `flow`: the collector: real exports, hostile exporters, streams, files.
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
 //! - `line`: frames over a real pair of devices; the rights that the program gives up; lines that fail.
@@ -24,6 +26,8 @@
 )]
 
 mod campaign;
+mod candidates;
+mod crypto;
 mod daemons;
 mod findings;
 mod flow;

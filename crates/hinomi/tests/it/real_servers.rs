@@ -13,17 +13,18 @@ const AT_LEAST: usize = 40;
 
 /// Servers that say nothing of themselves and answer neither TLS nor HTTP: found on odd ports all the same, each by the
 /// question that its manner of refusing the others leads to.
-const ASKED_IN_THEIR_LANGUAGE: [&str; 9] =
-    ["memcached", "postgresql", "slapd", "beanstalkd", "ngircd", "nut", "kamailio", "xl2tpd", "pptpd"];
+const ASKED_IN_THEIR_LANGUAGE: [&str; 10] =
+    ["memcached", "postgresql", "slapd", "beanstalkd", "ngircd", "nut", "kamailio", "xl2tpd", "pptpd", "strongswan"];
 
 /// Identifications below this confidence are guesses and may be wrong.
 const CONFIDENT: u64 = 60;
 
 /// What the survey asks over UDP; who speaks something else keeps silent and cannot be seen.
-const UDP_PROTOCOLS: [&str; 10] = ["dns", "ntp", "snmp", "ssdp", "coap", "sip", "knx", "ipmi", "l2tp", "mdns"];
+const UDP_PROTOCOLS: [&str; 12] =
+    ["dns", "ntp", "snmp", "ssdp", "coap", "sip", "knx", "ipmi", "l2tp", "mdns", "ike", "ws-discovery"];
 
 /// What is asked at its usual port, and at another only where the scope names it: protocols that are probes' names.
-const NAMED_BY_SCOPE: [&str; 7] = ["modbus", "knx", "ipmi", "l2tp", "mdns", "pptp", "rdp"];
+const NAMED_BY_SCOPE: [&str; 9] = ["modbus", "knx", "ipmi", "l2tp", "mdns", "pptp", "rdp", "ike", "ws-discovery"];
 
 /// A port that nobody has, in the middle of nowhere.
 fn free_port(transport: Transport) -> u16 {

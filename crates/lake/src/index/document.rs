@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use hinomi_model::address::to_u128;
 use hinomi_model::facts::version_key;
-use hinomi_model::{CertificateFacts, Facts, Marking, ServiceKey, Transport};
+use hinomi_model::{CertificateFacts, Facts, Marking, PostQuantum, ServiceKey, Transport};
 use tantivy::TantivyDocument;
 
 use super::Update;
@@ -97,7 +97,7 @@ pub(super) fn searched_text(text: &str, facts: &Facts) -> String {
 /// The values of every text field, in no order.
 fn text_values(update: &Update) -> Vec<(Field, String)> {
     let facts = &*update.facts;
-    let certificate = facts.certificate.as_ref();
+    let (certificate, crypto) = (facts.certificate.as_ref(), facts.crypto.as_ref());
     let one = |field: Field, value: Option<&str>| value.map(|value| (field, value.to_owned()));
     let single = [
         one(Field::Transport, Some(update.key.transport.name())),
@@ -113,6 +113,12 @@ fn text_values(update: &Update) -> Vec<(Field, String)> {
         one(Field::Tls, facts.tls_version.as_deref()),
         one(Field::CertSubject, certificate.map(|certificate| certificate.subject.as_str())),
         one(Field::CertIssuer, certificate.map(|certificate| certificate.issuer.as_str())),
+        one(Field::CertKey, certificate.map(|certificate| certificate.key.as_str())),
+        one(Field::CertSignature, certificate.map(|certificate| certificate.signature.as_str())),
+        one(Field::TlsGroup, crypto.and_then(|crypto| crypto.group.as_deref())),
+        one(Field::TlsCipher, crypto.and_then(|crypto| crypto.cipher.as_deref())),
+        one(Field::SshKey, crypto.and_then(|crypto| crypto.host_key.as_deref())),
+        one(Field::Pq, crypto.and_then(|crypto| crypto.post_quantum).map(PostQuantum::name)),
         one(Field::Hassh, facts.hassh.as_deref()),
         one(Field::HostKey, facts.host_key.as_deref()),
         one(Field::Country, update.country.as_deref()),
@@ -123,8 +129,20 @@ fn text_values(update: &Update) -> Vec<(Field, String)> {
     let many = |field: Field, values: &[String]| -> Vec<(Field, String)> {
         values.iter().take(MAX_VALUES).map(|value| (field, value.clone())).collect()
     };
-    let several = many(Field::Cpe, &facts.cpe).into_iter().chain(many(Field::Tag, &facts.tags));
-    single.into_iter().flatten().chain(several).collect()
+    let mut all: Vec<_> = single.into_iter().flatten().collect();
+    let lists = [(Field::Cpe, &facts.cpe), (Field::Tag, &facts.tags)];
+    let of_crypto = crypto.map(|crypto| {
+        [
+            (Field::TlsVersion, &crypto.versions),
+            (Field::SshKex, &crypto.kex),
+            (Field::SshCipher, &crypto.ciphers),
+            (Field::SshMac, &crypto.macs),
+            (Field::Weak, &crypto.weak),
+        ]
+    });
+    let lists = lists.into_iter().chain(of_crypto.into_iter().flatten());
+    all.extend(lists.flat_map(|(field, values)| many(field, values)));
+    all
 }
 
 /// A value without what the columns use themselves, and not longer than fits.

@@ -25,7 +25,7 @@ use crate::search::{FacetCount, FacetRequest, MAX_FACET_VALUES, MAX_LIMIT, Searc
 pub(super) const SCAN_ROWS: usize = 131_072;
 
 /// The most facets of one search.
-const MAX_FACETS: usize = 32;
+const MAX_FACETS: usize = 48;
 
 impl Index {
     /// Answers a search.

@@ -7,8 +7,8 @@ mod queries;
 use std::sync::Arc;
 
 use hinomi_model::{
-    CertificateFacts, Confidence, ContentHash, DeviceKind, Evidence, EvidenceKind, Facts, Marking, Outcome, Purpose,
-    ServiceKey, Timestamp, Tlp, Transport,
+    CertificateFacts, Confidence, ContentHash, Cryptography, DeviceKind, Evidence, EvidenceKind, Facts, Marking,
+    Outcome, PostQuantum, Purpose, ServiceKey, Timestamp, Tlp, Transport,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -92,6 +92,27 @@ fn certificate() -> impl Strategy<Value = Option<CertificateFacts>> {
     prop::option::of((select(NAMES), select(NAMES), -900i64..900).prop_map(make))
 }
 
+fn cryptography() -> impl Strategy<Value = Cryptography> {
+    let lists = (
+        prop::collection::vec(select(VERSIONS).prop_map(str::to_owned), 0..3),
+        prop::collection::vec(select(NAMES).prop_map(str::to_owned), 0..3),
+        prop::collection::vec(select(&["tls-1.0", "rsa-short"][..]).prop_map(str::to_owned), 0..2),
+    );
+    let one = (some(NAMES), some(NAMES), some(NAMES), prop::option::of(select(&PostQuantum::ALL[..])));
+    (lists, one).prop_map(|((versions, kex, weak), (group, cipher, host_key, post_quantum))| Cryptography {
+        versions,
+        group,
+        cipher,
+        chain: 1,
+        ciphers: kex.clone(),
+        macs: kex.clone(),
+        kex,
+        host_key,
+        post_quantum,
+        weak,
+    })
+}
+
 /// What some evidence says; evidence and facts go together, as an identifier's would.
 fn told() -> impl Strategy<Value = (Facts, &'static str)> {
     let names = (some(NAMES), some(NAMES), some(VERSIONS), some(NAMES), some(VERSIONS), some(NAMES), some(NAMES));
@@ -112,10 +133,11 @@ fn told() -> impl Strategy<Value = (Facts, &'static str)> {
         certificate(),
         some(&["ec7378c1a92f5a8dde7e8b7a1ddf33d1", "0a07365cc01fa9fc82608ba4019af499"]),
         some(&["SHA256:Abc", "SHA256:abd"]),
+        prop::option::of(cryptography()),
     );
     (names, lists, rest, select(TEXTS)).prop_map(|(names, (tags, cpe), rest, text)| {
         let (vendor, product, version, model, firmware, os, title) = names;
-        let (protocol, tls, tls_version, kind, confidence, certificate, hassh, host_key) = rest;
+        let (protocol, tls, tls_version, kind, confidence, certificate, hassh, host_key, crypto) = rest;
         let facts = Facts {
             protocol: protocol.parse().ok(),
             confidence: Confidence::percent(confidence),
@@ -132,6 +154,7 @@ fn told() -> impl Strategy<Value = (Facts, &'static str)> {
             certificate,
             hassh,
             host_key,
+            crypto,
             cpe,
             tags,
             ..Facts::default()

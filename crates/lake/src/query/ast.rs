@@ -270,6 +270,10 @@ traits! {
     Hassh = "hassh",
     /// It showed an SSH host key.
     HostKey = "hostkey",
+    /// Its way to post-quantum key exchange is known.
+    Pq = "pq",
+    /// Something about its cryptography is weak.
+    Weak = "weak",
     /// The AS number is known.
     As = "as",
     /// The country is known.

@@ -14,6 +14,8 @@ pub enum Probe {
     Connect,
     /// TLS ClientHello and handshake.
     Tls,
+    /// Two further TLS ClientHellos to a server that speaks TLS: does it take hybrid groups, does it take old versions.
+    TlsOffers,
     /// HTTP GET of `/` and of the icon of that page.
     Http,
     /// SSH key exchange up to the host key.
@@ -92,12 +94,21 @@ pub enum Probe {
     Mdns,
     /// Android Debug Bridge connection message; no key, no stream.
     Adb,
+    /// IKE: the first message of an exchange that never goes on, in version 2, in version 1 to who wants that.
+    Ike,
+    /// WS-Discovery Probe by unicast; nothing is resolved or fetched.
+    WsDiscovery,
+    /// MongoDB `isMaster` and `buildInfo`; no database is listed.
+    Mongodb,
+    /// MikroTik's RouterOS API: `/quit`, without a login.
+    Routeros,
 }
 
 /// Every probe with its name in documents.
 const PROBES: &[(Probe, &str)] = &[
     (Probe::Connect, "connect"),
     (Probe::Tls, "tls"),
+    (Probe::TlsOffers, "tls-offers"),
     (Probe::Http, "http"),
     (Probe::Ssh, "ssh"),
     (Probe::Rtsp, "rtsp"),
@@ -137,6 +148,10 @@ const PROBES: &[(Probe, &str)] = &[
     (Probe::L2tp, "l2tp"),
     (Probe::Mdns, "mdns"),
     (Probe::Adb, "adb"),
+    (Probe::Ike, "ike"),
+    (Probe::WsDiscovery, "ws-discovery"),
+    (Probe::Mongodb, "mongodb"),
+    (Probe::Routeros, "routeros-api"),
 ];
 
 impl Probe {

@@ -6,6 +6,7 @@
 
 use hinomi_model::Timestamp;
 use hinomi_model::scope::{Authority, Contact};
+use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{CheckpointError, Stored};
@@ -67,6 +68,8 @@ pub struct Told {
     pub finished: bool,
     /// The account; checkpoints of the first version had none.
     pub account: Option<Account>,
+    /// Prefixes in which every address answers.
+    pub aliased: Vec<Ipv6Net>,
 }
 
 impl Told {
@@ -77,7 +80,7 @@ impl Told {
     pub fn read(state: &str) -> Result<Self, CheckpointError> {
         let stored = Stored::read(state)?;
         let done = stored.progress().done();
-        Ok(Self { job: stored.job, done, finished: stored.finished, account: stored.account })
+        Ok(Self { job: stored.job, done, finished: stored.finished, account: stored.account, aliased: stored.aliased })
     }
 }
 

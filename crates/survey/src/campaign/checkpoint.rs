@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
@@ -47,6 +48,8 @@ pub(super) struct Stored {
     pub(super) finished: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     suspects: Vec<Suspect>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) aliased: Vec<Ipv6Net>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) account: Option<Account>,
 }
@@ -75,8 +78,16 @@ impl Stored {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Resumed {
     pub(crate) progress: Progress,
-    pub(crate) suspects: Vec<Suspect>,
+    pub(crate) learnt: Learnt,
     pub(crate) account: Option<Account>,
+}
+
+/// What a campaign found out about hosts and prefixes that are not what they seem.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Learnt {
+    pub(crate) suspects: Vec<Suspect>,
+    /// Prefixes in which every address answers.
+    pub(crate) aliased: Vec<Ipv6Net>,
 }
 
 impl Progress {
@@ -126,7 +137,8 @@ impl Progress {
     }
 
     /// The text to store. `job` names the job, `steps` is how many steps it has.
-    pub(crate) fn to_text(&self, job: &str, steps: u64, suspects: Vec<Suspect>, account: Option<Account>) -> String {
+    pub(crate) fn to_text(&self, job: &str, steps: u64, learnt: Learnt, account: Option<Account>) -> String {
+        let Learnt { suspects, aliased } = learnt;
         let stored = Stored {
             format: FORMAT,
             job: job.to_owned(),
@@ -134,6 +146,7 @@ impl Progress {
             beyond: self.beyond.iter().map(|(from, to)| (*from, *to)).collect(),
             finished: self.watermark >= steps,
             suspects,
+            aliased,
             account,
         };
         serde_json::to_string(&stored).unwrap_or_default()
@@ -148,7 +161,12 @@ impl Progress {
         if stored.job != job {
             return Err(CheckpointError::OtherJob);
         }
-        Ok(Resumed { progress: stored.progress(), suspects: stored.suspects, account: stored.account })
+        let progress = stored.progress();
+        Ok(Resumed {
+            progress,
+            learnt: Learnt { suspects: stored.suspects, aliased: stored.aliased },
+            account: stored.account,
+        })
     }
 }
 
@@ -174,14 +192,14 @@ mod tests {
             }
             prop_assert_eq!(progress.done(), u64::try_from(plain.len()).expect("small"));
             prop_assert!(progress.beyond.iter().zip(progress.beyond.iter().skip(1)).all(|((_, end), (from, _))| end < from));
-            let read = Progress::from_text(&progress.to_text("j", 60, Vec::new(), None), "j").expect("readable");
+            let read = Progress::from_text(&progress.to_text("j", 60, Learnt::default(), None), "j").expect("readable");
             prop_assert_eq!(read.progress, progress);
         }
     }
 
     #[test]
     fn another_job_and_a_newer_form_are_refused() {
-        let text = Progress::default().to_text("a", 5, Vec::new(), None);
+        let text = Progress::default().to_text("a", 5, Learnt::default(), None);
         assert_eq!(Progress::from_text(&text, "b"), Err(CheckpointError::OtherJob));
         let newer = text.replace("\"format\":1", "\"format\":2");
         assert_eq!(Progress::from_text(&newer, "a"), Err(CheckpointError::TooNew(2)));

@@ -10,7 +10,7 @@ use hinomi_model::{Batch, Checkpoint, Clock, Evidence, Outcome, Sighting, Sink, 
 use tokio::sync::mpsc;
 
 use super::account::{Account, Teller};
-use super::checkpoint::Progress;
+use super::checkpoint::{Learnt, Progress};
 use super::coverage::Coverage;
 use super::pseudo::Judge;
 use super::run::Campaign;
@@ -133,8 +133,8 @@ impl Committer {
         let done = self.campaign.targets_done(self.progress.done());
         let account = self.teller.tell(self.metrics.counts(), done, ended, self.clock.now());
         let account = Account { coverage: self.coverage.clone().or(account.coverage), ..account };
-        let state =
-            self.progress.to_text(&self.campaign.job, self.campaign.positions(), self.judge.suspects(), Some(account));
+        let learnt = Learnt { suspects: self.judge.suspects(), aliased: self.campaign.aliased() };
+        let state = self.progress.to_text(&self.campaign.job, self.campaign.positions(), learnt, Some(account));
         batch.checkpoint = Some(Checkpoint { campaign: self.campaign.id.clone(), state });
         let sink = Arc::clone(&self.sink);
         let stored = tokio::task::spawn_blocking(move || sink.append(batch)).await;

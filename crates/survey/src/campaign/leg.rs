@@ -5,9 +5,11 @@
 //! pause, resume, replay or share is to remember or divide a range of numbers.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use hinomi_model::{ServiceKey, Transport};
 
+use crate::six::alias::{AliasedPrefixes, Prelude, is_shunned};
 use crate::sweep::{Ladder, Logarithm, Steps, SweepError, Targets, Walk};
 
 /// A share of a job: several machines do one job without talking when each takes another part of the same number.
@@ -65,6 +67,8 @@ pub struct Leg {
     walk: Walk,
     steps: Range<u64>,
     passes: u32,
+    /// Where nothing but one address for all is visited; known when the leg begins.
+    shunned: Option<Arc<OnceLock<AliasedPrefixes>>>,
 }
 
 impl Leg {
@@ -78,7 +82,12 @@ impl Leg {
         if !fits || steps.is_empty() {
             return Err(SweepError::Empty);
         }
-        Ok(Self { first, targets, walk, steps, passes })
+        Ok(Self { first, targets, walk, steps, passes, shunned: None })
+    }
+
+    /// The same leg, which leaves out what the tests before it find.
+    pub(crate) fn without(self, prelude: Option<&Prelude>) -> Self {
+        Self { shunned: prelude.map(Prelude::shunned), ..self }
     }
 
     /// Its positions.
@@ -112,9 +121,19 @@ impl Leg {
         self.targets.has(transport)
     }
 
-    /// The target of this number.
+    /// The target of this number, if it is to be visited.
     pub fn target(&self, index: u64) -> Option<ServiceKey> {
-        self.targets.get(index)
+        self.targets.get(index).filter(|key| !self.shuns(key))
+    }
+
+    fn shuns(&self, key: &ServiceKey) -> bool {
+        self.shunned.as_ref().is_some_and(|shunned| is_shunned(shunned, key.address))
+    }
+
+    /// How many of its targets are left out.
+    pub(crate) fn shunned(&self) -> u64 {
+        let targets = self.walk_from(self.first).filter_map(|(_, index)| self.targets.get(index?));
+        targets.filter(|key| self.shuns(key)).count() as u64
     }
 
     /// The pass that a position belongs to, counted from 0.

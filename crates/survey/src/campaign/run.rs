@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use hinomi_model::scope::{Probe, Rule, Scope};
 use hinomi_model::{CampaignId, Clock, Marking, SensorId, ServiceKey, Sighting, Sink, Timestamp, Transport};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::account::Teller;
-use super::checkpoint::{Progress, Resumed};
+use super::checkpoint::{Learnt, Progress, Resumed};
 use super::commit::{Committer, Finished, Seen};
 use super::coverage::Coverage;
 use super::leg::{Leg, Share};
@@ -22,6 +22,7 @@ use crate::grab::Grabber;
 use crate::metrics::Counts;
 use crate::pace::Pace;
 use crate::scope::{Door, Openness};
+use crate::six::alias::Prelude;
 use crate::sweep::{List, SweepError, Targets};
 
 /// How many targets wait between two stages.
@@ -36,6 +37,8 @@ pub struct Campaign {
     pub job: String,
     /// Targets of its list that the scope does not permit: they are no part of it.
     outside: u64,
+    /// Comes before the legs of a list in which prefixes of IPv6 are crowded.
+    prelude: Option<Arc<Prelude>>,
     /// One for each engine that has something to do, with the engine's number.
     legs: Vec<(usize, Arc<Leg>)>,
 }
@@ -68,7 +71,11 @@ impl Campaign {
         let Order { seed, share, .. } = *order;
         let (wanted, outside) = Wanted::of(door.scope(), order)?;
         let mut job = format!("{}:{seed:x}:{}", door.authorised().digest(), wanted.name());
-        let (mut legs, mut first) = (Vec::new(), 0);
+        let prelude = wanted.prelude(door.scope(), seed).map(Arc::new);
+        let (mut legs, mut first) = (Vec::new(), prelude.as_ref().map_or(0, |prelude| prelude.len()));
+        if first > 0 {
+            job += &format!(":after {first}");
+        }
         for (number, engine) in engines.iter().enumerate() {
             let is_first = |(transport, port): (Transport, u16)| {
                 engines.iter().position(|engine| engine.takes(transport, port)) == Some(number)
@@ -77,7 +84,7 @@ impl Campaign {
             let leg = match Leg::new(first, targets, seed, share, engine.passes()) {
                 // Of few targets a share may have none.
                 Err(SweepError::Empty) if share != Share::WHOLE => continue,
-                leg => leg?,
+                leg => leg?.without(prelude.as_deref()),
             };
             // Where a leg begins differs with the engines: then it is another job.
             if (engine.passes(), share, first) != (1, Share::WHOLE, 0) {
@@ -89,7 +96,7 @@ impl Campaign {
         let start = legs.first().and_then(|(_, leg)| leg.target(0));
         refuse_if_nothing_is_permitted(door, start.ok_or(SweepError::Empty)?)?;
         let job = hinomi_model::ContentHash::of(job.as_bytes()).to_string();
-        Ok(Self { id, job, outside, legs })
+        Ok(Self { id, job, outside, prelude, legs })
     }
 
     /// The same job under another name.
@@ -101,6 +108,21 @@ impl Campaign {
     /// Targets of its list that the scope does not permit. Nothing is sent there.
     pub const fn outside(&self) -> u64 {
         self.outside
+    }
+
+    /// Prefixes in which every address was found to answer until now; of each one address stands for all.
+    pub fn aliased(&self) -> Vec<Ipv6Net> {
+        self.prelude.as_ref().map_or_else(Vec::new, |prelude| prelude.aliased())
+    }
+
+    /// How many prefixes are tested for that before anything is visited.
+    pub fn prefixes_tested(&self) -> u64 {
+        self.prelude.as_ref().map_or(0, |prelude| prelude.len())
+    }
+
+    /// Targets of its share that are left out because their prefix is aliased.
+    fn shunned(&self) -> u64 {
+        self.legs.iter().map(|(_, leg)| leg.shunned()).sum()
     }
 
     /// How many targets.
@@ -156,6 +178,14 @@ impl Wanted {
         Ok((Self::Ports(order.ports.map_or_else(permitted, <[_]>::to_vec)), 0))
     }
 
+    /// The tests that a list calls for.
+    fn prelude(&self, scope: &Scope, seed: u64) -> Option<Prelude> {
+        match self {
+            Self::Ports(_) => None,
+            Self::List(list) => Prelude::of(list.iter(), scope, seed),
+        }
+    }
+
     /// Its part of the name of a job.
     fn name(&self) -> String {
         match self {
@@ -164,7 +194,7 @@ impl Wanted {
         }
     }
 
-    /// What of it an engine visits that takes these transports.
+    /// What of it an engine visits that takes these ports.
     fn targets(
         &self,
         ranges: &[IpNet],
@@ -230,6 +260,9 @@ pub struct Report {
     pub counts: Counts,
     /// What is known of those who were missed, where targets were visited twice.
     pub coverage: Option<Coverage>,
+    /// Prefixes of IPv6 in which every address answers: of each one address was visited, for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliased: Vec<Ipv6Net>,
 }
 
 impl Survey {
@@ -239,7 +272,10 @@ impl Survey {
     /// When results cannot be stored or the campaign's stored state is not usable.
     pub async fn run(self, campaign: Campaign, stop: watch::Receiver<bool>) -> Result<Report, SurveyError> {
         let started = self.clock.now();
-        let Resumed { progress, suspects, account } = self.resume(&campaign)?;
+        let Resumed { progress, learnt: Learnt { suspects, aliased }, account } = self.resume(&campaign)?;
+        if let Some(prelude) = &campaign.prelude {
+            prelude.remember(aliased);
+        }
         self.door.metrics().resumed(campaign.targets_done(progress.done()));
         let teller =
             Teller::new(self.door.authorised(), self.engine_names(&campaign), campaign.targets(), account, started);
@@ -268,6 +304,9 @@ impl Survey {
         tidings: mpsc::Sender<Tidings>,
         stop: watch::Receiver<bool>,
     ) -> Result<(), SurveyError> {
+        if !self.test_prefixes(campaign, &done, &tidings, &stop).await {
+            return Ok(());
+        }
         for (number, leg) in &campaign.legs {
             let Some(engine) = self.engines.get(*number).cloned() else { continue };
             if done.watermark() >= leg.positions().end || *stop.borrow() {
@@ -283,6 +322,32 @@ impl Survey {
             joined(tokio::spawn(engine.discover(work, tidings.clone())), "discovery").await??;
         }
         Ok(())
+    }
+
+    /// Finds out in which prefixes of a list every address answers; false when it was stopped before the end.
+    async fn test_prefixes(
+        &self,
+        campaign: &Campaign,
+        done: &Progress,
+        tidings: &mpsc::Sender<Tidings>,
+        stop: &watch::Receiver<bool>,
+    ) -> bool {
+        let Some(prelude) = &campaign.prelude else { return true };
+        let was_settled = done.watermark() >= prelude.len();
+        let settled = prelude.run(self, done, tidings, stop).await;
+        let aliased = prelude.aliased().len() as u64;
+        let metrics = self.door.metrics();
+        if settled && !was_settled {
+            metrics.reasons("crowded prefix of IPv6: one too many to be tested", prelude.left_out());
+            metrics.reasons("aliased prefix: one too many to be remembered", prelude.forgotten());
+        }
+        if settled && !was_settled && aliased > 0 {
+            let shunned = campaign.shunned();
+            metrics.reasons("aliased prefix: every address answers", aliased);
+            metrics.reasons("in an aliased prefix: not asked", shunned);
+            metrics.targets_done(shunned);
+        }
+        settled
     }
 
     fn engine_names(&self, campaign: &Campaign) -> String {
@@ -321,6 +386,7 @@ impl Survey {
     ) -> Result<Report, SurveyError> {
         Ok(Report {
             coverage,
+            aliased: campaign.aliased(),
             campaign: campaign.id.clone(),
             targets: campaign.targets(),
             finished,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hinomi_model::scope::Probe;
 use hinomi_model::{ServiceKey, Transport};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use super::patience::Patience;
@@ -39,7 +39,13 @@ impl ConnectEngine {
         Self { door, pace, patience, attempts: config.attempts.max(1), contact: config.contact.clone(), slots }
     }
 
-    async fn visit(&self, key: ServiceKey) -> Discovery {
+    /// The same, which asks each target once: for those who count losses themselves.
+    pub(crate) fn asking_once(door: &Arc<Door>, pace: &Arc<Pace>, config: &Config) -> Self {
+        Self::new(Arc::clone(door), Arc::clone(pace), &Config { attempts: 1, ..config.clone() })
+    }
+
+    /// Visits one target.
+    pub(crate) async fn visit(&self, key: ServiceKey) -> Discovery {
         let Some(turn) = self.pace.turn(key.address).await else {
             return Discovery::Failed("the survey is stopping".to_owned());
         };
@@ -180,17 +186,22 @@ const CLOSED_WAIT: Duration = Duration::from_secs(1);
 impl ConnectEngine {
     /// Waits for the hours of the scope; false when the survey is told to stop meanwhile, or the scope has ended.
     async fn wait_until_open(&self, work: &mut Work) -> bool {
+        self.is_open_or_waits(work.stop.clone()).await
+    }
+
+    /// The same for whoever may be told to stop; false as well when it was told already.
+    pub(crate) async fn is_open_or_waits(&self, mut stop: watch::Receiver<bool>) -> bool {
         loop {
+            if *stop.borrow_and_update() {
+                return false;
+            }
             match self.door.openness() {
                 Openness::Open => return true,
                 Openness::Over => return false,
                 Openness::Later => {}
             }
             // Whoever could say stop is gone: then it will not be said.
-            let _ = tokio::time::timeout(CLOSED_WAIT, work.stop.changed()).await;
-            if work.is_stopped() {
-                return false;
-            }
+            let _ = tokio::time::timeout(CLOSED_WAIT, stop.changed()).await;
         }
     }
 }

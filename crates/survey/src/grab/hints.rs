@@ -60,6 +60,10 @@ pub enum Question {
     Pptp,
     /// Android Debug Bridge connection message.
     Adb,
+    /// MongoDB isMaster and buildInfo.
+    Mongodb,
+    /// RouterOS API, the end of a session.
+    Routeros,
 }
 
 /// Every question, the probe that a scope must permit for it, and the protocol whose name an answer has.
@@ -91,6 +95,8 @@ const QUESTIONS: &[(Question, Probe, &str)] = &[
     (Question::Rdp, Probe::Rdp, "rdp"),
     (Question::Pptp, Probe::Pptp, "pptp"),
     (Question::Adb, Probe::Adb, "adb"),
+    (Question::Mongodb, Probe::Mongodb, "mongodb"),
+    (Question::Routeros, Probe::Routeros, "routeros-api"),
 ];
 
 /// How servers of line protocols refuse a line that is not theirs, an HTTP request for instance. Too little to name
@@ -186,7 +192,7 @@ fn usual(port: u16) -> Option<Question> {
         | 9090
         | 49152 => Question::Http,
         443 | 465 | 636 | 853 | 990 | 993 | 995 | 3269 | 4433 | 4443 | 5001 | 5061 | 5223 | 5671 | 5986 | 6697
-        | 7443 | 8443 | 8883 | 9443 => Question::Tls,
+        | 7443 | 8443 | 8729 | 8883 | 9443 => Question::Tls,
         554 | 8554 => Question::Rtsp,
         1883 => Question::Mqtt,
         6379 => Question::Redis,
@@ -210,8 +216,10 @@ fn usual(port: u16) -> Option<Question> {
         5555 => Question::Adb,
         5672 => Question::Amqp,
         6665..=6669 => Question::Irc,
+        8728 => Question::Routeros,
         11211 => Question::Memcached,
         11300 => Question::Beanstalk,
+        27017..=27019 => Question::Mongodb,
         _ => return None,
     })
 }
@@ -224,6 +232,8 @@ pub(crate) const fn inside_tls(port: u16) -> Option<Question> {
         5223 => Some(Question::Xmpp),
         5671 => Some(Question::Amqp),
         6697 => Some(Question::Irc),
+        8729 => Some(Question::Routeros),
+        27017..=27019 => Some(Question::Mongodb),
         8883 => Some(Question::Mqtt),
         _ => None,
     }
@@ -270,8 +280,18 @@ const UDP_ANYWHERE: [Probe; 7] =
     [Probe::Dns, Probe::Snmp, Probe::Ssdp, Probe::Ntp, Probe::Coap, Probe::EchonetLite, Probe::Sip];
 
 /// The UDP probes for ports where their language is usual or named by the scope, and for no other.
-const UDP_AT_HOME: [Probe; 8] =
-    [Probe::Enip, Probe::Bacnet, Probe::Fins, Probe::Slmp, Probe::Knx, Probe::Ipmi, Probe::L2tp, Probe::Mdns];
+const UDP_AT_HOME: [Probe; 10] = [
+    Probe::Enip,
+    Probe::Bacnet,
+    Probe::Fins,
+    Probe::Slmp,
+    Probe::Knx,
+    Probe::Ipmi,
+    Probe::L2tp,
+    Probe::Mdns,
+    Probe::Ike,
+    Probe::WsDiscovery,
+];
 
 /// The permitted probes for a UDP port, in the order to be asked: those the scope names for it or the usual one, else
 /// every one that may be sent anywhere. Where plant equipment is expected, its own languages alone, and none where
@@ -299,6 +319,8 @@ const fn usual_udp(port: u16) -> Option<Probe> {
     match port {
         53 => Some(Probe::Dns),
         123 => Some(Probe::Ntp),
+        500 => Some(Probe::Ike),
+        3702 => Some(Probe::WsDiscovery),
         161 => Some(Probe::Snmp),
         623 => Some(Probe::Ipmi),
         1701 => Some(Probe::L2tp),

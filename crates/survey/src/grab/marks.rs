@@ -15,7 +15,8 @@
 //! | `ssdp`, `slmp`, `knx`, `ipmi`, any in another language | none | 0 | 8 |
 //!
 //! Below 16 bits an answer is only [`Echo::Faint`]: who grabs asks again over a socket of its own. `l2tp` has no line: its
-//! answer begins a control connection, which must be ended from the port that began it.
+//! answer begins a control connection, which must be ended from the port that began it. `ike` and `ws-discovery` are asked over
+//! sockets alone.
 
 use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hinomi_model::{EvidenceKind, ServiceKey, Transport};
 use hinomi_wire::plant::{dnp3, enip, iec104, slmp};
-use hinomi_wire::reply::{adb, amqp, beanstalk, irc, ldap, memcached, nut, pptp, sip, smb, xmpp};
+use hinomi_wire::reply::{adb, amqp, beanstalk, irc, ldap, memcached, mongodb, nut, pptp, routeros, sip, smb, xmpp};
 use hinomi_wire::{Reader, dns, modbus, mqtt, redis, rtsp};
 
 use super::hints::Question;
@@ -41,6 +41,7 @@ pub(super) async fn put_over(session: &mut Session<'_>, question: Question, stre
         Question::S7 => return plant::s7(session, stream).await,
         Question::OpcUa => return plant::opcua(session, stream).await,
         Question::Fins => return plant::fins(session, stream).await,
+        Question::Mongodb => return ask_mongodb(session, stream).await,
         _ => {}
     }
     let exchange = exchange(question, session.key(), &session.config().contact);
@@ -91,6 +92,7 @@ fn exchange(question: Question, key: ServiceKey, contact: &str) -> Option<Exchan
         Question::Beanstalk => Exchange::plain(beanstalk::STATS, beanstalk::complete, Reply),
         Question::Nut => Exchange::plain(nut::VERSION, nut::complete, Reply),
         Question::Amqp => Exchange::plain(amqp::HEADER, amqp::complete, Reply),
+        Question::Routeros => Exchange::plain(routeros::QUIT, routeros::complete, Reply),
         Question::Adb => Exchange::plain(adb::CONNECT, adb::complete, Reply),
         Question::Smb => Exchange::plain(smb::NEGOTIATE, smb::complete, Reply),
         Question::Iec104 => Exchange::plain(iec104::TEST, iec104::complete, Reply),
@@ -126,7 +128,7 @@ fn exchange(question: Question, key: ServiceKey, contact: &str) -> Option<Exchan
             Exchange { farewell: xmpp::CLOSE, ..Exchange::made(request, xmpp::complete, Reply) }
         }
         Question::Tls | Question::Http | Question::Dns | Question::Postgresql => return None,
-        Question::S7 | Question::OpcUa | Question::Fins | Question::Rdp => return None,
+        Question::S7 | Question::OpcUa | Question::Fins | Question::Rdp | Question::Mongodb => return None,
     })
 }
 
@@ -148,6 +150,24 @@ fn kept(question: Question, answer: Vec<u8>) -> Vec<u8> {
         Question::Irc => irc::welcome(&answer).to_vec(),
         _ => answer,
     }
+}
+
+/// What a MongoDB server is, and of those that take messages the version, in one piece of evidence.
+async fn ask_mongodb(session: &mut Session<'_>, stream: &mut impl Talk) -> Answer {
+    let (bounds, metrics) = (reply_bounds(session), session.door().metrics());
+    let said = ask(stream, &mongodb::is_master(), bounds, mongodb::complete, metrics).await;
+    if said.bytes.is_empty() {
+        return nothing(&said);
+    }
+    if !is_of(Question::Mongodb, &said.bytes) {
+        return Answer::Other(said.bytes);
+    }
+    let mut told = said.bytes;
+    if mongodb::takes_messages(&told) {
+        told.extend(ask(stream, &mongodb::build_info(), bounds, mongodb::complete, metrics).await.bytes);
+    }
+    session.remember(EvidenceKind::Reply, told);
+    Answer::Yes
 }
 
 /// The transaction identifier of a DNS question over TCP: the connection tells answers apart.

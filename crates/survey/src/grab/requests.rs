@@ -7,11 +7,11 @@
 use hinomi_model::ServiceKey;
 use hinomi_model::scope::Probe;
 use hinomi_wire::plant::{bacnet, enip, fins, knx, slmp};
-use hinomi_wire::reply::{ipmi, l2tp, mdns, sip};
+use hinomi_wire::reply::{ike, ipmi, l2tp, mdns, sip, wsd};
 use hinomi_wire::{coap, dns, echonet, ntp, snmp, ssdp};
 
-/// Sixteen bits that belong to this target.
-fn mark(key: ServiceKey) -> [u8; 8] {
+/// Sixty-four bits that belong to this target.
+pub(super) fn mark(key: ServiceKey) -> [u8; 8] {
     let hash = blake3::hash(key.to_string().as_bytes());
     let mut mark = [0; 8];
     for (byte, from) in mark.iter_mut().zip(hash.as_bytes()) {
@@ -60,6 +60,8 @@ pub(crate) fn marked(probe: Probe, key: ServiceKey, contact: &str, mark: [u8; 8]
         Probe::Ipmi => ipmi::ASK.to_vec(),
         Probe::L2tp => l2tp::start(contact),
         Probe::Mdns => mdns::enumerate(id & UNLIKE_TELNET),
+        Probe::Ike => ike::start(mark, contact),
+        Probe::WsDiscovery => wsd::probe(mark, contact),
         _ => Vec::new(),
     }
 }

@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use hinomi_model::EvidenceKind;
 use hinomi_model::scope::Probe;
-use hinomi_wire::tls::{ClientHelloOptions, MaxVersion, ServerFlight, client_hello, complete, summary_bytes};
+use hinomi_wire::tls::{
+    ClientHelloOptions, Offer, ServerFlight, client_hello, complete, group_name, is_post_quantum, summary_bytes,
+};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -25,9 +27,13 @@ use super::tcp::{Answer, nothing, reply_bounds};
 use crate::pace::HostTurn;
 use crate::scope::Connection;
 
+/// From this version on groups are negotiated on their own.
+const TLS_1_3: u16 = 0x0304;
+const TLS_1_2: u16 = 0x0303;
+
 /// Sends a hello over the connection that stands; if it is TLS, opens sessions until what is inside is understood.
 pub(super) async fn grab(session: &mut Session<'_>, mut connection: Connection, turn: &HostTurn) -> Answer {
-    let hello = client_hello(&hello_options(session));
+    let hello = client_hello(&hello_options(session, Offer::Everything));
     let said = ask(&mut connection, &hello, reply_bounds(session), complete, session.door().metrics()).await;
     drop(connection);
     if said.bytes.is_empty() {
@@ -37,11 +43,38 @@ pub(super) async fn grab(session: &mut Session<'_>, mut connection: Connection, 
     session.remember(EvidenceKind::Tls, summary_bytes(&flight));
     remember_chain(session, &flight.certificates);
     inside(session, turn).await;
+    further_offers(session, &flight, turn).await;
     Answer::Yes
 }
 
+/// What the first hello leaves open, as far as the scope permits it and handshakes are left: whether a server of TLS 1.3
+/// that chose a classic group has a hybrid one, and whether one that chose a new version takes an old one. Asked last:
+/// what is spoken inside is worth more.
+async fn further_offers(session: &mut Session<'_>, first: &ServerFlight, turn: &HostTurn) {
+    let Some(version) = first.version else { return };
+    let classic = first.group.is_some_and(|group| !is_post_quantum(&group_name(group)));
+    if version >= TLS_1_3 && classic {
+        offer(session, Offer::Hybrid, EvidenceKind::TlsHybrid, turn).await;
+    }
+    if version >= TLS_1_2 {
+        offer(session, Offer::Old, EvidenceKind::TlsOld, turn).await;
+    }
+}
+
+async fn offer(session: &mut Session<'_>, offer: Offer, kind: EvidenceKind, turn: &HostTurn) {
+    if !session.may_send(Probe::TlsOffers) {
+        return;
+    }
+    let Some(mut connection) = session.connect(turn).await else { return };
+    let hello = client_hello(&hello_options(session, offer));
+    let said = ask(&mut connection, &hello, reply_bounds(session), complete, session.door().metrics()).await;
+    if let Ok(flight) = ServerFlight::parse(&said.bytes) {
+        session.remember(kind, summary_bytes(&flight));
+    }
+}
+
 /// Randomness that a server may see: derived from the target, for nothing here is secret.
-fn hello_options(session: &Session<'_>) -> ClientHelloOptions<'static> {
+fn hello_options(session: &Session<'_>, offer: Offer) -> ClientHelloOptions<'static> {
     let part = |what: &str| *blake3::hash(format!("{what} {}", session.key()).as_bytes()).as_bytes();
     ClientHelloOptions {
         random: part("random"),
@@ -49,7 +82,7 @@ fn hello_options(session: &Session<'_>) -> ClientHelloOptions<'static> {
         key_share: part("share"),
         server_name: None,
         alpn: &[],
-        max_version: MaxVersion::Tls13,
+        offer,
     }
 }
 

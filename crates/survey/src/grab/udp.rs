@@ -3,7 +3,7 @@
 use hinomi_model::scope::Probe;
 use hinomi_model::{EvidenceKind, ServiceKey, Transport, parse_address};
 use hinomi_wire::http::Afterwards;
-use hinomi_wire::reply::l2tp;
+use hinomi_wire::reply::{ike, l2tp};
 use hinomi_wire::{coap, dns, echonet, http, ntp, snmp, ssdp};
 
 use super::listen::ask;
@@ -93,6 +93,7 @@ pub(super) async fn grab(session: &mut Session<'_>, probe: Probe, answer: Vec<u8
         Probe::Coap => acknowledge(session, &answer, line).await,
         Probe::Dns => ask_to_resolve(session, line).await,
         Probe::L2tp => hang_up(session, &answer, line).await,
+        Probe::Ike => ask_version_1(session, &answer, line).await,
         _ => {}
     }
     Sense::Spoke
@@ -127,7 +128,9 @@ pub(crate) fn understood(probe: Probe, answer: &[u8]) -> bool {
         | Probe::Knx
         | Probe::Ipmi
         | Probe::L2tp
-        | Probe::Mdns => hinomi_wire::recognise(answer) == Some(probe.name()),
+        | Probe::Mdns
+        | Probe::Ike
+        | Probe::WsDiscovery => hinomi_wire::recognise(answer) == Some(probe.name()),
         _ => false,
     }
 }
@@ -172,6 +175,18 @@ async fn behind_acknowledgement(session: &Session<'_>, probe: Probe, first: Vec<
         return first;
     }
     receive(session, line).await.unwrap_or(first)
+}
+
+/// Asks a gateway that refused version 2 of IKE for what it says in version 1.
+async fn ask_version_1(session: &mut Session<'_>, answer: &[u8], line: &mut Line) {
+    if !ike::wants_version_1(answer) {
+        return;
+    }
+    let question = ike::start_version_1(requests::mark(session.key()), &session.config().contact);
+    let Some(answer) = ask_again(session, Probe::Ike, &question, line).await else { return };
+    if understood(Probe::Ike, &answer) {
+        session.remember(EvidenceKind::Reply, answer);
+    }
 }
 
 /// Ends the control connection that an L2TP server began for our request, or it would wait and repeat its answer.

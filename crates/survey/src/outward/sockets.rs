@@ -73,6 +73,22 @@ impl Resolver {
         Self { servers: vec![server] }
     }
 
+    /// The addresses of a name of one kind, [`KIND_A`] or [`KIND_AAAA`]; none where there is no such name.
+    ///
+    /// # Errors
+    /// When no server answers, with the reason.
+    pub(crate) fn addresses(&self, name: &str, kind: u16) -> Result<Vec<IpAddr>, String> {
+        self.ask(name, kind, |response, _| response.addresses())
+    }
+
+    /// Whether there is such a name or one below it, and whether it has records of a kind.
+    ///
+    /// # Errors
+    /// When no server answers, with the reason.
+    pub(crate) fn exists(&self, name: &str, kind: u16) -> Result<(bool, bool), String> {
+        self.ask(name, kind, |response, _| (response.code == 0, response.has(kind)))
+    }
+
     /// Asks one server after the other for records of a type.
     fn ask<T>(&self, name: &str, kind: u16, read: impl Fn(&dns::Response<'_>, &[u8]) -> T) -> Result<T, String> {
         let mut why = "no resolver is known".to_owned();
@@ -178,7 +194,7 @@ impl Outside for Sockets {
 
     fn addresses_of(&self, name: &str, like: IpAddr) -> Result<Vec<IpAddr>, String> {
         let kind = if like.is_ipv4() { KIND_A } else { KIND_AAAA };
-        self.resolver.ask(name, kind, |response, _| response.addresses())
+        self.resolver.addresses(name, kind)
     }
 }
 

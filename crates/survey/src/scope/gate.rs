@@ -30,6 +30,11 @@ impl Permitted {
     pub(crate) fn of(scope: &Scope) -> Self {
         Self(permitted(scope))
     }
+
+    /// First and last number of each stretch, sorted, with those who opted out taken out.
+    pub(crate) fn without(&self, opt_out: &[IpNet]) -> Vec<(u128, u128)> {
+        without(&self.0, opt_out)
+    }
 }
 
 /// A set of ports as bits.

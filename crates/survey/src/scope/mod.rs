@@ -25,9 +25,10 @@ pub use door::{Connection, Datagrams, Door, DoorError, Permit, Refused};
 #[cfg(target_os = "linux")]
 pub use frames::{Batch, FrameDoor, FrameError};
 pub use gate::Gate;
+pub(crate) use gate::Permitted;
 pub use opt_out::OptOut;
 pub use signature::{Authorised, PrivateKey, PublicKey, Signed, Trust, VerifyError, read_signed, sign, verify};
 pub use tally::Tally;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -209,7 +209,7 @@ fn ports_of_a_probe_are_read() {
 }
 
 /// A scope of these ranges for TCP and UDP port 80, as documents make them.
-pub(super) fn scope_of(ranges: Vec<ipnet::IpNet>, exclude: Vec<ipnet::IpNet>) -> hinomi_model::Scope {
+pub(crate) fn scope_of(ranges: Vec<ipnet::IpNet>, exclude: Vec<ipnet::IpNet>) -> hinomi_model::Scope {
     use hinomi_model::scope::{Authority, Contact, Hours, PortSet, Probe, Rate, Scope};
     let ports = || "80".parse::<PortSet>().expect("a port");
     let rate = Rate { total_pps: 1, per_prefix_pps: 1, per_host_pps: 1, per_host_connections: 1 };

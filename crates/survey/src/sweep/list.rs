@@ -120,6 +120,7 @@ impl List {
     }
 
     /// The target of this number, counted from 0.
+    #[inline]
     pub fn get(&self, index: u64) -> Option<ServiceKey> {
         self.entries.get(usize::try_from(index).ok()?).copied().map(ServiceKey::from)
     }
@@ -131,7 +132,7 @@ impl List {
 
     /// Whether this target is in it.
     pub fn contains(&self, key: ServiceKey) -> bool {
-        self.entries.binary_search(&key.into()).is_ok()
+        self.index_of(key).is_some()
     }
 
     /// Whether any target of this address is in it.

@@ -127,10 +127,21 @@ pub(crate) struct SshSpeech {
 pub(crate) enum SshFlavour {
     /// As OpenSSH: waits for the client's version.
     Openssh,
+    /// As OpenSSH since 9.9: with hybrid exchanges first. Who chooses one is refused: this server cannot hold it.
+    OpensshHybrid,
     /// As Dropbear: sends its lists at once.
     Dropbear,
+    /// As an old Dropbear, with what has become weak since.
+    DropbearOld,
     /// A maker's own: one algorithm each.
     Plain,
+}
+
+impl SshFlavour {
+    /// Whether the lists of algorithms go out before the client has said its version.
+    pub(crate) const fn sends_lists_at_once(self) -> bool {
+        matches!(self, Self::Dropbear | Self::DropbearOld)
+    }
 }
 
 /// `[service.telnet]`

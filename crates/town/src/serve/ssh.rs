@@ -13,7 +13,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use super::Visit;
 use super::conversation::Conversation;
-use crate::persona::{SshFlavour, SshSpeech};
+use crate::persona::SshSpeech;
 use algorithms::Lists;
 use packet::{put_mpint, put_string, read_packet, take_string, write_packet};
 
@@ -39,11 +39,11 @@ pub(super) async fn serve(client: &mut Conversation, visit: &Visit<'_>, speech: 
     let lists = algorithms::of(speech.flavour);
     let own_init = kexinit(&lists)?;
     client.write(format!("{own_version}\r\n").as_bytes()).await?;
-    if speech.flavour == SshFlavour::Dropbear {
+    if speech.flavour.sends_lists_at_once() {
         write_packet(client, &own_init).await?;
     }
     let their_version = version(client).await?;
-    if speech.flavour != SshFlavour::Dropbear {
+    if !speech.flavour.sends_lists_at_once() {
         write_packet(client, &own_init).await?;
     }
     let their_init = expect(client, KEXINIT).await?;

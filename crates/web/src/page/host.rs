@@ -1,5 +1,6 @@
 //! One address: what it is, why we believe so, and what happened there.
 
+pub(super) mod crypto;
 mod proof;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
 
+use crypto::CryptoView;
 use proof::{Opened, ProofView};
 
 /// Services that one page shows in full.
@@ -68,6 +70,7 @@ struct Device {
 /// One service with everything known of it.
 struct Part {
     service: ServiceView,
+    crypto: Option<CryptoView>,
     certificate: Option<Certificate>,
     proofs: Vec<ProofView>,
     evidence: Vec<EvidenceLink>,
@@ -186,6 +189,7 @@ fn network(service: &Service) -> Option<String> {
 fn part(w: &Words, now: Timestamp, service: &Service, opened: &Opened) -> Part {
     Part {
         service: ServiceView::new(w, now, service),
+        crypto: service.facts.crypto.as_ref().map(|crypto| CryptoView::new(w, crypto)),
         certificate: service.facts.certificate.as_ref().map(|facts| certificate(w, now, facts)),
         proofs: opened.proofs(w, service),
         evidence: service.evidence.iter().map(|reference| evidence_link(w, service.key.address, reference)).collect(),

@@ -31,6 +31,17 @@ fn composed() -> BTreeSet<String> {
     keys.extend(hinomi_model::cnc::status::names::FILE_ABOUTS.map(|(name, _)| format!("flow-about-{name}")));
     keys.extend(["running", "silent", "stopped"].map(|state| format!("flow-state-{state}")));
     keys.extend(["base", "result"].map(|step| format!("flow-step-{step}")));
+    let ready = hinomi_model::PostQuantum::ALL.map(hinomi_model::PostQuantum::name);
+    keys.extend(ready.iter().chain(&["unknown"]).map(|name| format!("pq-{name}")));
+    let weaknesses = hinomi_model::crypto::WEAKNESSES.iter().map(|weakness| weakness.name.replace('.', "-"));
+    keys.extend(weaknesses.map(|name| format!("weak-{name}")));
+    keys.extend(["tls", "ssh"].map(|name| format!("crypto-ready-{name}")));
+    keys.extend(
+        hinomi_share::inventory::list_names()
+            .flat_map(|name| [format!("crypto-list-{name}"), format!("crypto-column-{name}")]),
+    );
+    keys.extend(["versions", "ssh-exchanges"].map(|name| format!("crypto-note-{name}")));
+    keys.extend(hinomi_share::inventory::certificate_names().map(|name| format!("certificates-{name}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys
 }

@@ -281,6 +281,7 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.50",
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
+        "/crypto",
         "/surveys",
         "/flow",
         "/flow/203.0.113.9:1337-tcp",

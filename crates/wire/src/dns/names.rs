@@ -81,6 +81,11 @@ impl Response<'_> {
         v4.chain(v6).collect()
     }
 
+    /// Whether any answer is of this kind.
+    pub fn has(&self, kind: u16) -> bool {
+        self.of_kind(kind).next().is_some()
+    }
+
     fn of_kind(&self, kind: u16) -> impl Iterator<Item = &Record<'_>> {
         self.records.iter().take(self.answers).filter(move |record| (record.kind, record.class) == (kind, CLASS_IN))
     }

@@ -13,7 +13,8 @@ pub fn fingerprint(blob: &[u8]) -> String {
     format!("SHA256:{}", base64(digest(&SHA256, blob).as_ref()))
 }
 
-/// The named parts of a stored host key blob: `ssh.key.type` as `ssh-ed25519`, `ssh.key.sha256` as `SHA256:...`.
+/// The named parts of a stored host key blob: `ssh.key.type` as `ssh-ed25519`, `ssh.key` with the size as `rsa-3072`,
+/// `ec-256`, `ed25519`, `dsa-1024`, `ssh.key.sha256` as `SHA256:...`.
 ///
 /// # Errors
 /// When the bytes do not begin with the name of a key type.
@@ -23,10 +24,37 @@ pub fn host_key_fields(bytes: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
     if kind.is_empty() || kind.len() > MAX_TYPE_BYTES || !kind.iter().all(u8::is_ascii_graphic) {
         return Err(Malformed::Invalid { what: "SSH key type", at: 0 });
     }
-    Ok(vec![
+    let mut found = vec![
         Field::borrowed("ssh.key.type", bytes, 4..4 + kind.len()),
         Field::computed("ssh.key.sha256", fingerprint(bytes), 0..bytes.len()),
-    ])
+    ];
+    found.extend(key_name(kind, &mut reader).map(|name| Field::computed("ssh.key", name, 0..bytes.len())));
+    Ok(found)
+}
+
+/// Algorithm and size of a key whose type was read, in the words of certificates; `None` for types not known here.
+fn key_name(kind: &[u8], reader: &mut Reader<'_>) -> Option<String> {
+    let name = match kind {
+        b"ssh-rsa" => {
+            read_string(reader, "RSA exponent").ok()?;
+            format!("rsa-{}", bits(read_string(reader, "RSA modulus").ok()?))
+        }
+        b"ssh-dss" => format!("dsa-{}", bits(read_string(reader, "DSA prime").ok()?)),
+        b"ecdsa-sha2-nistp256" => "ec-256".to_owned(),
+        b"ecdsa-sha2-nistp384" => "ec-384".to_owned(),
+        b"ecdsa-sha2-nistp521" => "ec-521".to_owned(),
+        b"ssh-ed25519" => "ed25519".to_owned(),
+        b"ssh-ed448" => "ed448".to_owned(),
+        _ => return None,
+    };
+    Some(name)
+}
+
+/// The length of a number as SSH writes it (`mpint`, RFC 4251 section 5).
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let Some(first) = number.get(zeros) else { return 0 };
+    (number.len() - zeros) * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0)
 }
 
 /// Base64 of RFC 4648 section 4, without padding.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::names::is_ecdhe;
+use super::names::{is_dhe, is_ecdhe};
 use super::record::Records;
 use crate::{Malformed, Reader};
 
@@ -55,6 +55,8 @@ pub struct ServerFlight {
     pub alpn: Option<Vec<u8>>,
     /// The group of the key exchange.
     pub group: Option<u16>,
+    /// The length in bytes of the prime of a Diffie-Hellman exchange of its own, up to TLS 1.2.
+    pub dh_prime_bytes: Option<u16>,
     /// The last alert: a refusal if its level is 2.
     pub alert: Option<Alert>,
     /// The server asks for another hello: it speaks TLS 1.3 but not with our key share's group.
@@ -82,6 +84,7 @@ pub(super) struct Spans {
     pub(super) cipher: Range<usize>,
     pub(super) alpn: Range<usize>,
     pub(super) group: Range<usize>,
+    pub(super) dh_prime: Range<usize>,
     pub(super) alert: Range<usize>,
 }
 
@@ -216,7 +219,7 @@ impl ServerFlight {
         Ok(())
     }
 
-    /// Only elliptic curves name a group; everything else in the message is random.
+    /// Elliptic curves name a group, other groups tell their size; everything else in the message is random.
     fn read_key_exchange(&mut self, message: &mut Message<'_>) {
         let body = message.reader.rest();
         let at = message.offset();
@@ -232,6 +235,11 @@ impl ServerFlight {
             self.group_from_key_exchange = true;
             self.spans.group = message.records.input_span(at + 1..at + 3);
             stable = 3;
+        }
+        if let ([high, low, _, ..], true) = (body, self.cipher.is_some_and(is_dhe)) {
+            self.dh_prime_bytes = Some(u16::from_be_bytes([*high, *low]));
+            self.spans.dh_prime = message.records.input_span(at..at + 2);
+            stable = 2;
         }
         self.volatile.extend(message.places(at + stable, body.len() - stable));
     }

@@ -28,6 +28,16 @@ pub fn alert_name(description: u8) -> String {
     find(ALERTS, description.into()).map_or_else(|| description.to_string(), str::to_owned)
 }
 
+/// Whether a group, by its name, is hybrid or post-quantum alone.
+pub fn is_post_quantum(group: &str) -> bool {
+    group.contains("MLKEM") || group.contains("Kyber")
+}
+
+/// Whether the key exchange sends a Diffie-Hellman group of its own.
+pub(super) fn is_dhe(cipher: u16) -> bool {
+    find(CIPHERS, cipher).is_some_and(|name| name.starts_with("TLS_DHE_"))
+}
+
 /// Whether the key exchange names an elliptic curve.
 pub(super) fn is_ecdhe(cipher: u16) -> bool {
     find(CIPHERS, cipher).is_some_and(|name| name.starts_with("TLS_ECDHE_"))
@@ -38,10 +48,14 @@ fn find(table: &'static [(u16, &'static str)], number: u16) -> Option<&'static s
 }
 
 const CIPHERS: &[(u16, &str)] = &[
+    (0x0003, "TLS_RSA_EXPORT_WITH_RC4_40_MD5"),
     (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
     (0x0005, "TLS_RSA_WITH_RC4_128_SHA"),
+    (0x0006, "TLS_RSA_EXPORT_WITH_RC2_CBC_40_MD5"),
+    (0x0008, "TLS_RSA_EXPORT_WITH_DES40_CBC_SHA"),
     (0x0009, "TLS_RSA_WITH_DES_CBC_SHA"),
     (0x000A, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+    (0x0014, "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA"),
     (0x0013, "TLS_DHE_DSS_WITH_3DES_EDE_CBC_SHA"),
     (0x0015, "TLS_DHE_RSA_WITH_DES_CBC_SHA"),
     (0x0016, "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA"),
@@ -103,10 +117,14 @@ const GROUPS: &[(u16, &str)] = &[
     (0x0100, "ffdhe2048"),
     (0x0101, "ffdhe3072"),
     (0x0102, "ffdhe4096"),
+    (0x0200, "MLKEM512"),
+    (0x0201, "MLKEM768"),
+    (0x0202, "MLKEM1024"),
     (0x11EB, "SecP256r1MLKEM768"),
     (0x11EC, "X25519MLKEM768"),
     (0x11ED, "SecP384r1MLKEM1024"),
     (0x6399, "X25519Kyber768Draft00"),
+    (0x639A, "SecP256r1Kyber768Draft00"),
 ];
 
 const ALERTS: &[(u16, &str)] = &[

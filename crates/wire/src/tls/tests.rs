@@ -137,12 +137,12 @@ fn a_reader_knows_when_to_stop() {
 
 #[test]
 fn hello_has_consistent_lengths_and_is_padded() {
-    for max_version in [MaxVersion::Tls12, MaxVersion::Tls13] {
+    for offer in [Offer::Everything, Offer::Tls12, Offer::Old, Offer::Hybrid] {
         let options = ClientHelloOptions {
             random: [7; 32],
             server_name: Some("router.example"),
             alpn: &["h2", "http/1.1"],
-            max_version,
+            offer,
             ..Default::default()
         };
         let hello = client_hello(&options);

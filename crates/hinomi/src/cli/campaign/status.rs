@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use hinomi_model::{CampaignId, Timestamp};
 use hinomi_survey::Told;
 use hinomi_survey::ledger::{self, Book, How};
+use ipnet::Ipv6Net;
 use serde::Serialize;
 
 use super::super::Common;
@@ -26,6 +27,9 @@ struct Standing {
     /// Attempts over all runs.
     packets: u64,
     runs: u64,
+    /// Prefixes in which every address answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliased: Vec<Ipv6Net>,
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,9 +61,13 @@ pub(super) fn show(common: &Common, wanted: Option<&CampaignId>) -> Result<()> {
 fn line(standing: &Standing) -> String {
     let Standing { campaign, state, targets, done, open, packets, runs, .. } = standing;
     let process = standing.process.map_or(String::new(), |id| format!(", process {id}"));
+    let aliased = match standing.aliased.len() {
+        0 => String::new(),
+        count => format!(", {count} aliased prefixes"),
+    };
     let updated = standing.updated.map_or(String::new(), |time| format!(", {time}"));
     format!(
-        "{campaign:<24} {state:<9} {done} of {targets} targets, {open} open, {packets} packets in {runs} runs{process}{updated}"
+        "{campaign:<24} {state:<9} {done} of {targets} targets, {open} open, {packets} packets in {runs} runs{aliased}{process}{updated}"
     )
 }
 
@@ -86,6 +94,7 @@ fn standing(shelf: &Shelf, name: &CampaignId, told: Option<&Told>, book: &Book) 
         open: account.map_or(0, |account| account.counts.open),
         packets: account.map_or(0, |account| account.counts.packets_sent),
         runs: runs.len() as u64,
+        aliased: told.map(|told| told.aliased.clone()).unwrap_or_default(),
         process: running.map(|running| running.process),
         updated: account.map(|account| account.time),
     })

@@ -103,6 +103,18 @@ pub(crate) const OPENVPN: &[u8] = b"\x38hinomi-1\0\0\0\0\0";
 pub(crate) const L2TP: &[u8] = b"\xc8\x02\x00\x42\0\0\0\0\0\0\0\0\x80\x08\0\0\0\0\x00\x01\x80\x08\0\0\0\x02\x01\x00\
     \x80\x0a\0\0\0\x03\0\0\0\x03\x80\x0c\0\0\0\x07hinomi\x80\x08\0\0\0\x09\x00\x01\x80\x08\0\0\0\x0a\x00\x04";
 
+/// A header of IKE in a version that there is not, RFC 7296 section 2.5: the answer names the version that there is.
+pub(crate) const IKE: &[u8] = b"hinomi-0\0\0\0\0\0\0\0\0\0\x30\x22\x08\0\0\0\0\0\0\0\x1c";
+
+/// WS-Discovery Probe, WS-Discovery of 2005 section 5.2.
+pub(crate) const WSD: &[u8] = b"<?xml version=\"1.0\"?><soap:Envelope \
+    xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:wsa=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\" \
+    xmlns:wsd=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\"><soap:Header>\
+    <wsa:To>urn:schemas-xmlsoap-org:ws:2005:04:discovery</wsa:To>\
+    <wsa:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</wsa:Action>\
+    <wsa:MessageID>urn:uuid:68696e6f-6d69-4000-8000-000000000001</wsa:MessageID></soap:Header>\
+    <soap:Body><wsd:Probe/></soap:Body></soap:Envelope>";
+
 /// PPTP Start-Control-Connection-Request, RFC 2637 section 2.1, with empty host and vendor names.
 pub(crate) const PPTP: &[u8] = &pptp();
 

@@ -42,6 +42,21 @@ exec setpriv --reuid=prosody --regid=prosody --init-groups prosody -F --config /
         ..udp("xl2tpd", "xl2tpd", "xl2tpd", named("l2tp", "Xelerance", "xl2tpd"))
     },
     Daemon {
+        hello: hello::IKE,
+        inside: Some("127.0.0.1:500"),
+        files: &[("strongswan.conf", STRONGSWAN), ("ipsec.conf", IPSEC)],
+        run: "export STRONGSWAN_CONF=/srv/strongswan.conf; exec /usr/lib/ipsec/starter --nofork --conf /srv/ipsec.conf",
+        ..udp("strongswan", "strongswan-starter", "ipsec", named("ike", "strongSwan", "strongSwan"))
+    },
+    Daemon {
+        // It answers on interfaces that know multicast, and loopback is none.
+        hello: hello::WSD,
+        inside: Some("10.77.0.1:3702"),
+        run: "ip link add near type veth peer name far; ip address add 10.77.0.1/24 dev near; ip link set far up
+ip link set near multicast on up; exec wsdd2 -4 -H yagura",
+        ..udp("wsdd2", "wsdd2", "wsdd2", unnamed("ws-discovery", "NETGEAR", "wsdd2"))
+    },
+    Daemon {
         hello: hello::PPTP,
         inside: Some("127.0.0.1:1723"),
         files: &[("pptpd.conf", "localip 192.168.77.1\nremoteip 192.168.77.2\n"), ("options", "")],
@@ -69,6 +84,23 @@ exec setpriv --reuid=prosody --regid=prosody --init-groups prosody -F --config /
         ..tcp("gpsd", "gpsd", "gpsd", versioned("gpsd", "GPSd", "gpsd"))
     },
 ];
+
+const STRONGSWAN: &str = "charon {
+  load = random nonce x509 pubkey pkcs1 pem openssl aes sha1 sha2 hmac kdf gmp kernel-netlink socket-default stroke
+  send_vendor_id = yes
+}
+starter { load_warning = no }
+";
+
+const IPSEC: &str = "config setup
+conn any
+  left=%any
+  right=%any
+  keyexchange=ike
+  authby=secret
+  auto=add
+  ike=aes256-sha256-modp2048!
+";
 
 const SNMPD: &str = "rocommunity public 127.0.0.1
 sysLocation yagura

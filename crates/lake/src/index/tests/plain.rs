@@ -109,6 +109,7 @@ impl Plain {
     pub(super) fn values(&self, field: Field) -> Vec<String> {
         let facts = &self.service.facts;
         let certificate = facts.certificate.as_ref();
+        let crypto = facts.crypto.clone().unwrap_or_default();
         let list = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
         match field {
             Field::Transport => vec![self.service.key.transport.to_string()],
@@ -126,6 +127,17 @@ impl Plain {
             Field::Tls => list(facts.tls_version.clone()),
             Field::CertSubject => list(certificate.map(|certificate| certificate.subject.clone())),
             Field::CertIssuer => list(certificate.map(|certificate| certificate.issuer.clone())),
+            Field::CertKey => list(certificate.map(|certificate| certificate.key.clone())),
+            Field::CertSignature => list(certificate.map(|certificate| certificate.signature.clone())),
+            Field::TlsVersion => crypto.versions,
+            Field::TlsGroup => list(crypto.group),
+            Field::TlsCipher => list(crypto.cipher),
+            Field::SshKex => crypto.kex,
+            Field::SshKey => list(crypto.host_key),
+            Field::SshCipher => crypto.ciphers,
+            Field::SshMac => crypto.macs,
+            Field::Pq => list(crypto.post_quantum.map(|how| how.name().to_owned())),
+            Field::Weak => crypto.weak,
             Field::Hassh => list(facts.hassh.clone()),
             Field::HostKey => list(facts.host_key.clone()),
             Field::Country => list(self.service.country.clone()),

@@ -101,6 +101,7 @@ proptest! {
         let distinct: std::collections::HashSet<_> = keys.iter().copied().collect();
         prop_assert_eq!(list.len(), u64::try_from(distinct.len()).expect("small"));
         prop_assert!(distinct.iter().all(|key| list.contains(*key)));
+        prop_assert!((0..list.len()).all(|at| list.get(at).and_then(|key| list.index_of(key)) == Some(at)));
         if let Some(last) = list.len().checked_sub(1) {
             let fewer = List::new((0..last).filter_map(|at| list.get(at))).expect("a list");
             prop_assert_ne!(fewer.digest(), list.digest());

@@ -1,7 +1,8 @@
 //! The lists of algorithms, and how two lists agree (RFC 4253, section 7.1).
 //!
-//! The lists are those of the programs, less what this server cannot do and a client would choose first: hybrid
-//! post-quantum exchanges and RSA host keys. So HASSH differs from the real program's.
+//! The lists are those of the programs, less what this server cannot do and a client would choose first: RSA host keys,
+//! and, but for the one program that is there to show them, hybrid post-quantum exchanges. So HASSH differs from the
+//! real program's.
 
 use super::packet::take_string;
 use crate::persona::SshFlavour;
@@ -45,6 +46,18 @@ pub(super) const fn of(flavour: SshFlavour) -> Lists {
                    hmac-sha2-512-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,umac-128@openssh.com,\
                    hmac-sha2-256,hmac-sha2-512,hmac-sha1",
             compression: "none,zlib@openssh.com",
+        },
+        SshFlavour::OpensshHybrid => Lists {
+            exchanges: "mlkem768x25519-sha256,curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,\
+                        ecdh-sha2-nistp521",
+            ..of(SshFlavour::Openssh)
+        },
+        SshFlavour::DropbearOld => Lists {
+            exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
+                        diffie-hellman-group14-sha1,diffie-hellman-group1-sha1",
+            ciphers: "aes128-ctr,aes256-ctr,aes128-cbc,3des-cbc",
+            macs: "hmac-sha1,hmac-md5",
+            ..of(SshFlavour::Dropbear)
         },
         SshFlavour::Dropbear => Lists {
             exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,\
