@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use hinomi_model::{EvidenceKind, Transport};
+use hinomi_model::{Evidence, EvidenceKind, ServiceKey, Sighting, Transport};
 use hinomi_survey::Backend;
 
 use super::net::{inside_a_namespace, ip, pair};
+use super::shelf::Shelf;
 use super::world::{Asked, Reply, World};
 use super::{Run, SMALL, nothing, survey, wait_until};
 
@@ -118,6 +119,14 @@ fn lost_answers_over_udp_are_in_the_estimate() {
     assert!(coverage.first < 880 && coverage.second < 880 && coverage.both < coverage.first, "{coverage:?}");
 }
 
+/// What was kept of each service.
+pub(crate) fn evidence_of(shelf: &Shelf) -> Vec<(ServiceKey, Vec<Evidence>)> {
+    let stored = shelf.0.lock().expect("free");
+    let find = |hash| stored.evidence.iter().find(|piece| piece.reference().hash == hash).cloned();
+    let kept = |one: &Sighting| one.evidence.iter().filter_map(|reference| find(reference.hash)).collect();
+    stored.sightings.iter().map(|one| (one.subject, kept(one))).collect()
+}
+
 /// Ends what was started when the test ends, however it does.
 pub(crate) struct Started(pub(crate) Child);
 
@@ -198,7 +207,7 @@ fn real_servers_are_heard_over_frames_and_asked_on_over_sockets() {
         shelf.subjects().iter().filter(|key| key.address.is_ipv4() == four && key.port == port).count()
     };
     assert_eq!([of(true, 53), of(false, 53), of(true, 161), of(false, 161)], [63, 1, 63, 1], "{:?}", report.counts);
-    for (key, evidence) in shelf.evidence() {
+    for (key, evidence) in evidence_of(&shelf) {
         let kinds: Vec<_> = evidence.iter().map(|piece| piece.kind).collect();
         let has =
             |words: &[u8]| evidence.iter().any(|piece| piece.bytes.windows(words.len()).any(|part| part == words));

@@ -145,7 +145,7 @@ fn meet(network: &[u8], seen: &mut Seen, reply: &impl Fn(Asked) -> Reply) -> Opt
         Reply::Open | Reply::Twice => segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000),
         Reply::Closed => segment(&packet, Tcp::RST | Tcp::ACK, next, 0),
         Reply::Extended => extended(segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000)),
-        Reply::Tagged => tagged(segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000)),
+        Reply::Tagged => tagged(&segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000)),
         Reply::Forged | Reply::Flood => segment(&packet, Tcp::SYN | Tcp::ACK, next.wrapping_add(77), 64_000),
         Reply::ZeroWindow => segment(&packet, Tcp::SYN | Tcp::ACK, next, 0),
         Reply::Unreachable => error(&packet, &network[..28], 1),
@@ -175,9 +175,9 @@ fn extended(mut packet: Vec<u8>) -> Vec<u8> {
 }
 
 /// With a tag of VLAN 7 (IEEE 802.1Q).
-fn tagged(packet: Vec<u8>) -> Vec<u8> {
+fn tagged(packet: &[u8]) -> Vec<u8> {
     let kind = if packet[0] >> 4 == 4 { [0x08, 0] } else { [0x86, 0xdd] };
-    [&[0x81, 0, 0, 7][..], &kind, &packet].concat()
+    [&[0x81, 0, 0, 7][..], &kind, packet].concat()
 }
 
 fn meet_question(
@@ -216,7 +216,7 @@ fn meet_question(
     let datagram = datagram(packet, port, &answer);
     let datagram = match said {
         Reply::Extended => extended(datagram),
-        Reply::Tagged => tagged(datagram),
+        Reply::Tagged => tagged(&datagram),
         _ => datagram,
     };
     Some((datagram, how_often(said)))
