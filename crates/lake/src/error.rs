@@ -41,6 +41,11 @@ pub enum LakeError {
         /// What we know.
         known: u64,
     },
+    /// The index was made by another version. Who may write builds it again from the tables.
+    #[error(
+        "the index was made by another version of Hinomi; open the folder once for writing, then it is built again"
+    )]
+    OtherIndex,
     /// Stored bytes do not make sense.
     #[error("{what} is damaged: {detail}")]
     Damaged {

@@ -187,7 +187,7 @@ fn open_terms(terms: &Path, columns: &Columns, writable: bool) -> Result<tantivy
     };
     let index = index.map_err(index_error("open the index"))?;
     if index.schema() != columns.schema {
-        return Err(damaged("the index", "it was made by another version; it is built again".into()));
+        return Err(LakeError::OtherIndex);
     }
     register(index.tokenizers());
     Ok(index)
@@ -198,7 +198,7 @@ fn payload_of(index: &tantivy::Index) -> Result<Option<Payload>, LakeError> {
     let Some(text) = meta.payload else { return Ok(None) };
     let payload: Payload = serde_json::from_str(&text).map_err(|error| damaged("the index", error.to_string()))?;
     if payload.format != FORMAT {
-        return Err(damaged("the index", format!("it has format {}; this version makes {FORMAT}", payload.format)));
+        return Err(LakeError::OtherIndex);
     }
     Ok(Some(payload))
 }
@@ -212,7 +212,7 @@ pub(super) fn is_damage(error: &LakeError) -> bool {
     use tantivy::TantivyError::{ErrorInThread, IoError, LockFailure, OpenReadError, SystemError};
     use tantivy::directory::error::OpenReadError as Read;
     match error {
-        LakeError::Damaged { .. } => true,
+        LakeError::Damaged { .. } | LakeError::OtherIndex => true,
         LakeError::Index { source, .. } => !matches!(
             source,
             LockFailure(..) | IoError(_) | SystemError(_) | ErrorInThread(_) | OpenReadError(Read::IoError { .. })

@@ -77,7 +77,7 @@ const SMALL: Run = Run {
     rate_pps: 20_000,
     backend: None,
     passes: 2,
-    answer_wait_ms: 700,
+    answer_wait_ms: 2_000,
 };
 
 /// Surveys without a grab; gives the report, what was stored, and the list of those who asked not to be probed.
@@ -105,6 +105,7 @@ fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<
         let config = Config {
             grab: run.grab,
             answer_wait: Duration::from_millis(run.answer_wait_ms),
+            connect_timeout: Duration::from_secs(3),
             contact: "https://scan.example.org/".to_owned(),
             ..Config::near()
         };

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use hinomi_model::{Batch, CampaignId, Checkpoint, Evidence, Receipt, ServiceKey, Sighting, Sink, SinkError};
 
 #[derive(Clone, Default)]
-pub(crate) struct Shelf(Arc<Mutex<Stored>>);
+pub(crate) struct Shelf(pub(crate) Arc<Mutex<Stored>>);
 
 #[derive(Default)]
-struct Stored {
+pub(crate) struct Stored {
     subjects: Vec<ServiceKey>,
-    sightings: Vec<Sighting>,
-    evidence: Vec<Evidence>,
+    pub(crate) sightings: Vec<Sighting>,
+    pub(crate) evidence: Vec<Evidence>,
     checkpoint: Option<Checkpoint>,
     folder: Option<PathBuf>,
 }
@@ -33,16 +33,6 @@ impl Shelf {
         let subjects: BTreeSet<_> = stored.subjects.iter().copied().collect();
         assert_eq!(subjects.len(), stored.subjects.len(), "nobody is stored twice");
         subjects
-    }
-}
-
-impl Shelf {
-    /// What was kept of each service.
-    pub(crate) fn evidence(&self) -> Vec<(ServiceKey, Vec<Evidence>)> {
-        let stored = self.0.lock().expect("free");
-        let find = |hash| stored.evidence.iter().find(|piece| piece.reference().hash == hash).cloned();
-        let kept = |one: &Sighting| one.evidence.iter().filter_map(|reference| find(reference.hash)).collect();
-        stored.sightings.iter().map(|one| (one.subject, kept(one))).collect()
     }
 }
 

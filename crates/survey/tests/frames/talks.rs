@@ -5,7 +5,7 @@ use std::process::Command;
 
 use hinomi_model::EvidenceKind;
 
-use super::datagrams::{Started, village};
+use super::datagrams::{Started, evidence_of, village};
 use super::net::{inside_a_namespace, pair};
 use super::{Run, SMALL, nothing, survey, wait_until};
 
@@ -24,6 +24,16 @@ const COUNTERS: &str = "table inet watch {
     }
 }";
 
+/// A namespace of another's, with the village in it; gives who holds it, and its number.
+fn peer() -> (Started, String) {
+    let peer = Started::new("unshare", &["-n", "sleep", "600"]);
+    let pid = peer.0.id().to_string();
+    let own = std::fs::read_link("/proc/self/ns/net").expect("a namespace");
+    wait_until(|| std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|other| other != own));
+    village(&pid);
+    (peer, pid)
+}
+
 #[test]
 fn what_is_said_on_the_handshake_needs_no_second_connection() {
     if !inside_a_namespace("talks::what_is_said_on_the_handshake_needs_no_second_connection") {
@@ -34,11 +44,7 @@ fn what_is_said_on_the_handshake_needs_no_second_connection() {
         return;
     }
     let (_left, _right) = pair();
-    let peer = Started::new("unshare", &["-n", "sleep", "600"]);
-    let pid = peer.0.id().to_string();
-    let own = std::fs::read_link("/proc/self/ns/net").expect("a namespace");
-    wait_until(|| std::fs::read_link(format!("/proc/{pid}/ns/net")).is_ok_and(|other| other != own));
-    village(&pid);
+    let (_peer, pid) = peer();
     let inside = |arguments: &[&str]| Started::new("nsenter", &[&["-t", &pid, "-n"], arguments].concat());
     let ask = |arguments: &[&str]| {
         let said = Command::new("nsenter").args(["-t", &pid, "-n"]).args(arguments).output().expect("nsenter");
@@ -68,11 +74,18 @@ fn what_is_said_on_the_handshake_needs_no_second_connection() {
     });
     ask(&["nft", COUNTERS]);
     let ranges = &["198.19.0.0/28", "fd00:19::1/128"];
-    let run = Run { ranges, ports: "6379, 21, 22, 7777", probes: "\"connect\", \"redis\"", grab: true, ..SMALL };
+    let run = Run {
+        ranges,
+        ports: "6379, 21, 22, 7777",
+        probes: "\"connect\", \"redis\"",
+        grab: true,
+        answer_wait_ms: 3_000,
+        ..SMALL
+    };
     let (report, shelf) = survey(&Run { rate_pps: 200, ..run }, nothing);
     // One of sixteen is excluded by the scope, and there is one of IPv6.
     assert_eq!(shelf.subjects().len(), 4 * 16, "{:?}", report.counts);
-    for (key, evidence) in shelf.evidence() {
+    for (key, evidence) in evidence_of(&shelf) {
         let kinds: Vec<_> = evidence.iter().map(|piece| piece.kind).collect();
         let has =
             |words: &[u8]| evidence.iter().any(|piece| piece.bytes.windows(words.len()).any(|part| part == words));

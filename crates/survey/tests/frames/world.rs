@@ -26,6 +26,12 @@ pub(crate) enum Reply {
     ZeroWindow,
     /// A router says that the host cannot be reached.
     Unreachable,
+    /// As open, behind an extension header (of IPv6; as open over IPv4).
+    Extended,
+    /// As open, in a frame with a VLAN tag.
+    Tagged,
+    /// What nobody asked for, fifty times.
+    Flood,
     /// A router says that probes are not permitted.
     Forbidden,
     /// Over UDP: a right answer, to another of our ports.
@@ -103,8 +109,12 @@ impl World {
 }
 
 fn put(slot: &mut [u8], packet: &[u8], (to, from): ([u8; 6], [u8; 6])) -> Option<usize> {
-    let kind = if packet[0] >> 4 == 4 { [0x08, 0] } else { [0x86, 0xdd] };
-    let frame = [to.as_slice(), &from, &kind, packet].concat();
+    let kind: &[u8] = match packet[0] >> 4 {
+        4 => &[0x08, 0],
+        6 => &[0x86, 0xdd],
+        _ => &[], // It has a tag, which says so itself.
+    };
+    let frame = [to.as_slice(), &from, kind, packet].concat();
     slot.get_mut(..frame.len())?.copy_from_slice(&frame);
     Some(frame.len())
 }
@@ -134,13 +144,40 @@ fn meet(network: &[u8], seen: &mut Seen, reply: &impl Fn(Asked) -> Reply) -> Opt
         Reply::Silent => return None,
         Reply::Open | Reply::Twice => segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000),
         Reply::Closed => segment(&packet, Tcp::RST | Tcp::ACK, next, 0),
-        Reply::Forged => segment(&packet, Tcp::SYN | Tcp::ACK, next.wrapping_add(77), 64_000),
+        Reply::Extended => extended(segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000)),
+        Reply::Tagged => tagged(&segment(&packet, Tcp::SYN | Tcp::ACK, next, 64_000)),
+        Reply::Forged | Reply::Flood => segment(&packet, Tcp::SYN | Tcp::ACK, next.wrapping_add(77), 64_000),
         Reply::ZeroWindow => segment(&packet, Tcp::SYN | Tcp::ACK, next, 0),
         Reply::Unreachable => error(&packet, &network[..28], 1),
         Reply::Forbidden => error(&packet, &network[..28], 13),
         Reply::ElsewhereTo | Reply::Babble | Reply::ForgedUnreachable => panic!("over UDP only"),
     };
-    Some((answer, if said == Reply::Twice { 2 } else { 1 }))
+    Some((answer, how_often(said)))
+}
+
+fn how_often(said: Reply) -> usize {
+    match said {
+        Reply::Twice => 2,
+        Reply::Flood => 50,
+        _ => 1,
+    }
+}
+
+/// With a header of destination options that are none (RFC 8200, 4.6).
+fn extended(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet[0] >> 4 == 6 {
+        let carries = std::mem::replace(&mut packet[6], 60);
+        let length = u16::from_be_bytes([packet[4], packet[5]]) + 8;
+        packet[4..6].copy_from_slice(&length.to_be_bytes());
+        packet.splice(40..40, [carries, 0, 1, 4, 0, 0, 0, 0]);
+    }
+    packet
+}
+
+/// With a tag of VLAN 7 (IEEE 802.1Q).
+fn tagged(packet: &[u8]) -> Vec<u8> {
+    let kind = if packet[0] >> 4 == 4 { [0x08, 0] } else { [0x86, 0xdd] };
+    [&[0x81, 0, 0, 7][..], &kind, packet].concat()
 }
 
 fn meet_question(
@@ -157,9 +194,9 @@ fn meet_question(
     let mut port = packet.source_port;
     match said {
         Reply::Silent => return None,
-        Reply::Open | Reply::Twice => {}
+        Reply::Open | Reply::Twice | Reply::Extended | Reply::Tagged => {}
         // Another number than the question's, where the protocol has one.
-        Reply::Forged => match name.1 {
+        Reply::Forged | Reply::Flood => match name.1 {
             53 => answer[0] ^= 1,
             123 => answer[24] ^= 1,
             other => panic!("nothing to forge at {other}"),
@@ -177,7 +214,12 @@ fn meet_question(
         Reply::ZeroWindow => panic!("over TCP only"),
     }
     let datagram = datagram(packet, port, &answer);
-    Some((datagram, if said == Reply::Twice { 2 } else { 1 }))
+    let datagram = match said {
+        Reply::Extended => extended(datagram),
+        Reply::Tagged => tagged(&datagram),
+        _ => datagram,
+    };
+    Some((datagram, how_often(said)))
 }
 
 /// What a server says to the question of a port: DNS (53), NTP (123), and who knows no number (1900, SSDP).
