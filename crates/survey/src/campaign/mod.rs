@@ -5,6 +5,7 @@ mod checkpoint;
 mod commit;
 mod coverage;
 pub mod forecast;
+mod grabs;
 mod job;
 mod leg;
 mod pseudo;

@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use hinomi_model::{CampaignId, Clock, Marking, SensorId, ServiceKey, Sighting, Sink, Timestamp};
 use ipnet::Ipv6Net;
-
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 
 use super::account::Teller;
 use super::checkpoint::{Learnt, Progress, Resumed};
-use super::commit::{Committer, Finished, Seen};
+use super::commit::Committer;
 use super::coverage::Coverage;
+use super::grabs::Grabs;
 use super::job::Campaign;
 use super::pseudo::Judge;
 use crate::config::Config;
-use crate::engine::{Discovery, Engine, Found, Job, Opened, Tidings, Work};
+use crate::engine::{Engine, Tidings, Work};
 use crate::error::SurveyError;
-use crate::grab::Grabber;
 use crate::metrics::Counts;
 use crate::pace::Pace;
-use crate::scope::{Door, Openness};
+use crate::scope::Door;
 
 /// How many targets wait between two stages.
 const QUEUE: usize = 1_024;
@@ -215,83 +213,4 @@ impl Survey {
 
 async fn joined<T>(task: tokio::task::JoinHandle<T>, engine: &'static str) -> Result<T, SurveyError> {
     task.await.map_err(|error| SurveyError::Engine { engine, reason: error.to_string() })
-}
-
-/// Grabs what discovery finds.
-struct Grabs {
-    survey: Arc<Survey>,
-    campaign: CampaignId,
-    judge: Arc<Judge>,
-}
-
-impl Grabs {
-    /// Takes what was found, grabs what is open, and passes everything on to be stored.
-    async fn receive(self, mut tidings: mpsc::Receiver<Tidings>, finished: mpsc::Sender<Finished>) {
-        let mut grabs = JoinSet::new();
-        while let Some(one) = tidings.recv().await {
-            while grabs.try_join_next().is_some() {}
-            let settled = match one {
-                Tidings::Found(Found { job, discovery: Discovery::Open(opened), slot }) => {
-                    self.survey.door.metrics().open();
-                    match self.survey.config.grab {
-                        true => {
-                            grabs.spawn(self.grab(job, opened, slot, finished.clone()));
-                            continue;
-                        }
-                        false => Finished::Target(job.position, Some(Box::new(self.only_open(job.key)))),
-                    }
-                }
-                Tidings::Found(found) => {
-                    self.count(&found.discovery);
-                    Finished::Target(found.job.position, None)
-                }
-                Tidings::Passed(passed) => Finished::Passed(passed),
-                Tidings::Coverage(coverage) => Finished::Coverage(coverage),
-            };
-            if finished.send(settled).await.is_err() {
-                break;
-            }
-        }
-        while grabs.join_next().await.is_some() {}
-    }
-
-    fn count(&self, discovery: &Discovery) {
-        let metrics = self.survey.door.metrics();
-        match discovery {
-            Discovery::Closed => metrics.closed(1),
-            Discovery::Silent => metrics.silent(1),
-            Discovery::Failed(reason) => metrics.reason(reason),
-            Discovery::Open(_) | Discovery::Refused(_) => {}
-        }
-    }
-
-    /// A target that answers, and was not asked what it is.
-    fn only_open(&self, key: ServiceKey) -> Seen {
-        let sighting = Sighting { campaign: Some(self.campaign.clone()), ..self.survey.seen_at(key) };
-        Seen { sighting, evidence: Vec::new(), senseless: false }
-    }
-
-    fn grab(
-        &self,
-        job: Job,
-        opened: Opened,
-        slot: Option<OwnedSemaphorePermit>,
-        finished: mpsc::Sender<Finished>,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let standing = self.judge.standing(job.key.address);
-        let survey = Arc::clone(&self.survey);
-        let grabber = Grabber::new(Arc::clone(&self.survey), self.campaign.clone(), job.key, standing);
-        async move {
-            // Outside the hours of the scope it is left to be done when the survey is resumed.
-            if matches!(opened, Opened::Known | Opened::Spoke { .. } | Opened::Answered { .. })
-                && survey.door.openness() != Openness::Open
-            {
-                return;
-            }
-            let seen = grabber.grab(opened).await;
-            // Nobody takes it only when the store failed: the target is visited again on resuming.
-            let _ = finished.send(Finished::Target(job.position, Some(Box::new(seen)))).await;
-            drop(slot);
-        }
-    }
 }
