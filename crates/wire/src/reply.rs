@@ -94,10 +94,11 @@ pub fn mask(bytes: &mut [u8]) {
         ("beanstalkd", _) => beanstalk::volatile(bytes),
         _ => return,
     };
+    let filler = if protocol == "ike" { ike::MASK } else { 0 };
     let mut masked = bytes.to_vec();
     for range in ranges {
         match binary {
-            true => masked.get_mut(range).unwrap_or_default().fill(0),
+            true => masked.get_mut(range).unwrap_or_default().fill(filler),
             false => blank(&mut masked, range),
         }
     }

@@ -336,11 +336,18 @@ fn choice_1(input: &[u8], content: Range<usize>, chosen: &mut Chosen) -> Result<
     Ok(())
 }
 
-/// The responder's number, public value, nonce; cookies and hashes of addresses.
+/// What stands for everything random: not zero, for an answer of version 1 is told from a question by its number.
+pub(super) const MASK: u8 = 1;
+
+/// The responder's number, public value, nonce; cookies and hashes of addresses; of version 1 the number of a message that
+/// informs (RFC 2408 section 4.8 has it random) and the numbers that a notification repeats.
 pub(super) fn volatile(input: &[u8]) -> Vec<Range<usize>> {
     let Ok(answer) = Answer::parse(input) else { return Vec::new() };
-    // One byte of the number stays: an answer of version 1 is told from a question by it.
-    let mut places: Vec<Range<usize>> = std::iter::once(8..15).collect();
+    let mut places: Vec<Range<usize>> = std::iter::once(8..16).collect();
+    if answer.version == VERSION_1 {
+        places.push(20..24);
+        places.extend(answer.contents([NOTIFY_1; 2]).filter_map(|content| spi_1(input, &content)));
+    }
     for (kind, content) in &answer.payloads {
         match *kind {
             // The group stays.
@@ -358,6 +365,13 @@ pub(super) fn volatile(input: &[u8]) -> Vec<Range<usize>> {
         }
     }
     places
+}
+
+/// The numbers in a notification of version 1 (RFC 2408 section 3.14), behind interpretation, protocol, their length, kind.
+fn spi_1(input: &[u8], content: &Range<usize>) -> Option<Range<usize>> {
+    let length = usize::from(*get(input, content.clone()).get(5)?);
+    let start = content.start + 8;
+    (length > 0 && start + length <= content.end).then(|| start..start + length)
 }
 
 #[cfg(test)]

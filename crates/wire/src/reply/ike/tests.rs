@@ -86,3 +86,42 @@ fn version_1_tells_its_transform_and_vendors() {
     assert_ne!(masked, answer);
     assert_eq!(value(&masked, "ike.group").as_deref(), Some("modp1024"));
 }
+
+#[test]
+fn answers_that_differ_in_what_is_random_are_one() {
+    // A refusal of version 1 with both numbers in its notification, a choice of version 1, one of version 2.
+    let refusal = |random: u8| {
+        let notification = [&[0, 0, 0, 1, 1, 16, 0, 14][..], &MARK, &[random; 8]].concat();
+        let mut answer = message(MARK, VERSION_1, INFORMATIONAL, 0, &[(NOTIFY_1, notification)]);
+        answer.splice(8..16, [random; 8]);
+        answer.splice(20..24, [random; 4]);
+        answer
+    };
+    let choice = |random: u8| {
+        let mut answer = message(MARK, VERSION_1, MAIN_MODE, 0, &[(VENDOR_1, b"OE-Gateway 4".to_vec())]);
+        answer.splice(8..16, [random; 8]);
+        answer
+    };
+    let newer = |random: u8| {
+        let mut answer = message(MARK, VERSION_2, SA_INIT, RESPONSE, &[(NONCE, vec![random; 32])]);
+        answer.splice(8..16, [random; 8]);
+        answer
+    };
+    let made = |random| [("refusal", refusal(random)), ("choice", choice(random)), ("version 2", newer(random))];
+    for ((name, one), (_, other)) in made(0xA3).into_iter().zip(made(0x5C)) {
+        let [one, other] = [one, other].map(|mut answer| {
+            crate::reply::mask(&mut answer);
+            answer
+        });
+        assert_eq!(one, other, "{name}");
+        assert_eq!(crate::recognise(&one), Some("ike"), "{name}");
+    }
+    let mut masked = refusal(0xA3);
+    crate::reply::mask(&mut masked);
+    assert_eq!(value(&masked, "ike.notify").as_deref(), Some("NO-PROPOSAL-CHOSEN"));
+    // A length that is not there is left alone.
+    let short = message(MARK, VERSION_1, INFORMATIONAL, 0, &[(NOTIFY_1, vec![0, 0, 0, 1, 1, 255, 0, 14, 9])]);
+    let mut masked = short.clone();
+    crate::reply::mask(&mut masked);
+    assert!(masked.ends_with(&[255, 0, 14, 9]), "{masked:?}");
+}
