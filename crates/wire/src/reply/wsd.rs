@@ -151,23 +151,43 @@ fn decoded(value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The numbers of this message and of the device's start.
+/// Elements whose text changes, with any prefix or none.
+const VOLATILE_ELEMENTS: [&[u8]; 2] = [b"messageid", b"relatesto"];
+/// Attributes whose value changes.
+const VOLATILE_ATTRIBUTES: [&[u8]; 3] = [b"messagenumber=", b"instanceid=", b"sequenceid="];
+
+/// The numbers of this message and of the device's start, wherever they stand.
 pub(super) fn volatile(input: &[u8]) -> Vec<Range<usize>> {
-    let element = |name: &[u8]| {
-        let at = find_ignore_case(input, name)?;
-        let start = at + get(input, at..input.len()).iter().position(|byte| *byte == b'>')? + 1;
-        let length = get(input, start..input.len()).iter().position(|byte| *byte == b'<')?;
-        Some(start..start + length)
-    };
-    let attribute = |name: &[u8]| {
-        let at = find_ignore_case(input, name)? + name.len();
-        let quote = *input.get(at).filter(|quote| matches!(quote, b'"' | b'\''))?;
-        let length = get(input, at + 1..input.len()).iter().position(|byte| *byte == quote)?;
-        Some(at + 1..at + 1 + length)
-    };
-    let elements = [element(b":messageid"), element(b":relatesto")];
-    let attributes = [attribute(b"messagenumber="), attribute(b"instanceid="), attribute(b"sequenceid=")];
-    elements.into_iter().chain(attributes).flatten().collect()
+    let mut places: Vec<Range<usize>> = memchr::memchr_iter(b'<', input).filter_map(|at| changing(input, at)).collect();
+    for name in VOLATILE_ATTRIBUTES {
+        let mut at = 0;
+        while let Some(found) = find_ignore_case(get(input, at..input.len()), name) {
+            at += found + name.len();
+            places.extend(quoted(input, at));
+        }
+    }
+    places
+}
+
+/// The text of the element whose tag begins there, if it is one that changes.
+fn changing(input: &[u8], at: usize) -> Option<Range<usize>> {
+    let tag = get(input, at + 1..input.len());
+    let tag = get(tag, 0..memchr::memchr2(b'<', b'>', tag)?);
+    let name = tag.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let local = name.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+    if !VOLATILE_ELEMENTS.iter().any(|known| local.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let start = at + 1 + tag.len() + 1;
+    let length = memchr::memchr(b'<', get(input, start..input.len()))?;
+    Some(start..start + length)
+}
+
+/// The value between quotes that begins there.
+fn quoted(input: &[u8], at: usize) -> Option<Range<usize>> {
+    let quote = *input.get(at).filter(|quote| matches!(quote, b'"' | b'\''))?;
+    let length = memchr::memchr(quote, get(input, at + 1..input.len()))?;
+    Some(at + 1..at + 1 + length)
 }
 
 #[cfg(test)]
@@ -214,6 +234,20 @@ mod tests {
             assert!(!masked.contains(gone), "{gone}: {masked}");
         }
         assert!(masked.contains("Hoshimi%20NC-2") && masked.contains("cam-7"));
+    }
+
+    #[test]
+    fn numbers_are_found_without_prefix_and_wherever_they_stand() {
+        let plain = String::from_utf8(ANSWER.to_vec()).expect("text").replace("wsa:", "").replace("d:AppS", "AppS");
+        let plain = plain.replace("<MessageID>", "<MessageID xmlns=\"urn:a\">urn:uuid:5e5e</MessageID>\n<MessageID>");
+        let plain = plain.replace("</d:ProbeMatches>", "<AppSequence InstanceId='4747'/></d:ProbeMatches>");
+        let mut masked = plain.clone().into_bytes();
+        crate::reply::mask(&mut masked);
+        let masked = String::from_utf8(masked).expect("text");
+        for gone in ["5e5e", "1419d68a", "68696e6f", "\"7\"", "1700000000", "4747"] {
+            assert!(plain.contains(gone) && !masked.contains(gone), "{gone}: {masked}");
+        }
+        assert!(masked.contains("urn:a") && masked.contains("cam-7") && masked.len() == plain.len());
     }
 
     #[test]
