@@ -164,7 +164,8 @@ async fn ask_mongodb(session: &mut Session<'_>, stream: &mut impl Talk) -> Answe
     }
     let mut told = said.bytes;
     if mongodb::takes_messages(&told) {
-        told.extend(ask(stream, &mongodb::build_info(), bounds, mongodb::complete, metrics).await.bytes);
+        let second = ask(stream, &mongodb::build_info(), bounds, mongodb::complete, metrics).await;
+        told = mongodb::with_second(told, &second.bytes);
     }
     session.remember(EvidenceKind::Reply, told);
     Answer::Yes

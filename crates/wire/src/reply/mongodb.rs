@@ -107,6 +107,15 @@ fn first(input: &[u8]) -> Result<(usize, usize), Malformed> {
     Ok((length, start))
 }
 
+/// The answer to `isMaster` with that to `buildInfo` behind it, if that is a whole answer: of what is cut the random parts
+/// would not be found.
+pub fn with_second(mut first: Vec<u8>, second: &[u8]) -> Vec<u8> {
+    if is_answer(second) {
+        first.extend(second);
+    }
+    first
+}
+
 /// Whether the first message is there, or something that is no answer.
 pub fn complete(seen: &[u8]) -> bool {
     !matches!(first(seen), Err(Malformed::Truncated { .. }))
@@ -290,6 +299,17 @@ mod tests {
         assert!(!masked.contains(&0xE9) && !masked.contains(&0xE7), "{masked:?}");
         assert_eq!(masked.len(), both.len());
         assert!((0..first.len()).all(|end| !complete(get(&first, 0..end))));
+    }
+
+    #[test]
+    fn only_a_whole_second_answer_is_kept() {
+        let first = answer(OP_REPLY, 20, &[truth("ismaster"), integer("maxWireVersion", 21), ok()]);
+        let second = answer(OP_MSG, 5, &[text("version", "7.0.14"), ok()]);
+        assert_eq!(with_second(first.clone(), &second), [first.clone(), second.clone()].concat());
+        for end in 0..second.len() {
+            assert_eq!(with_second(first.clone(), get(&second, 0..end)), first, "{end} bytes");
+        }
+        assert_eq!(with_second(first.clone(), &build_info()), first, "a question is none");
     }
 
     #[test]
