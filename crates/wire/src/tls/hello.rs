@@ -28,20 +28,22 @@ const CIPHERS: [u16; 43] = [
 ];
 
 /// What a server is asked for that is offered nothing newer than TLS 1.1, the weakest first: many servers follow the
-/// client's order, and so tell how low they go. Export, DES, RC4, 3DES, then AES.
-const CIPHERS_OLD: [u16; 25] = [
-    0x0003, 0x0006, 0x0008, 0x0014, 0x0009, 0x0015, 0x0004, 0x0005, 0xC007, 0xC011, 0x000A, 0x0016, 0x0013, 0xC008,
-    0xC012, 0x002F, 0x0035, 0x0033, 0x0039, 0x0032, 0xC009, 0xC013, 0xC00A, 0xC014, 0x00FF,
+/// client's order, and so tell how low they go. No encryption at all, export, DES, RC4, 3DES, then AES.
+const CIPHERS_OLD: [u16; 28] = [
+    0x0001, 0x0002, 0x003B, 0x0003, 0x0006, 0x0008, 0x0014, 0x0009, 0x0015, 0x0004, 0x0005, 0xC007, 0xC011, 0x000A,
+    0x0016, 0x0013, 0xC008, 0xC012, 0x002F, 0x0035, 0x0033, 0x0039, 0x0032, 0xC009, 0xC013, 0xC00A, 0xC014, 0x00FF,
 ];
 
-/// X25519MLKEM768, SecP256r1MLKEM768, SecP384r1MLKEM1024 (draft-ietf-tls-ecdhe-mlkem) and the draft that came before
-/// them, X25519Kyber768Draft00 (draft-tls-westerbaan-xyber768d00).
-const HYBRIDS: [u16; 4] = [0x11EC, 0x11EB, 0x11ED, 0x6399];
+/// X25519MLKEM768, SecP256r1MLKEM768, SecP384r1MLKEM1024 (draft-ietf-tls-ecdhe-mlkem); the drafts that came before them,
+/// X25519Kyber768Draft00 (draft-tls-westerbaan-xyber768d00) and SecP256r1Kyber768Draft00; and ML-KEM alone, of 768, 1024
+/// and 512 (draft-ietf-tls-mlkem).
+const HYBRIDS: [u16; 8] = [0x11EC, 0x11EB, 0x11ED, 0x6399, 0x639A, 0x0201, 0x0202, 0x0200];
 
-/// The hybrids, x25519, P-256, P-384, P-521. The first are offered without a share: a server that wants one of them asks
+/// The hybrids and ML-KEM alone, x25519, P-256, P-384, P-521. The first are offered without a share: a server that wants one of them asks
 /// again (HelloRetryRequest, RFC 8446 section 4.1.4) and so names the group it prefers. A share of ML-KEM would take
 /// 1,184 bytes, more than one segment has room for, and some servers choke on a hello in two.
-const GROUPS: [u16; 8] = [0x11EC, 0x11EB, 0x11ED, 0x6399, 0x001D, 0x0017, 0x0018, 0x0019];
+const GROUPS: [u16; 12] =
+    [0x11EC, 0x11EB, 0x11ED, 0x6399, 0x639A, 0x0201, 0x0202, 0x0200, 0x001D, 0x0017, 0x0018, 0x0019];
 const GROUPS_1_2: [u16; 4] = [0x001D, 0x0017, 0x0018, 0x0019];
 const X25519: u16 = 0x001D;
 
@@ -59,7 +61,7 @@ pub enum Offer {
     Tls12,
     /// TLS 1.0 and 1.1, weak cipher suites first: tells whether it still takes them.
     Old,
-    /// TLS 1.3 with hybrid groups alone and no key share, which asks the server to name one (RFC 8446 section 4.2.8):
+    /// TLS 1.3 with post-quantum groups alone and no key share, which asks the server to name one (RFC 8446 section 4.2.8):
     /// tells whether it has one.
     Hybrid,
 }

@@ -48,6 +48,8 @@ fn find(table: &'static [(u16, &'static str)], number: u16) -> Option<&'static s
 }
 
 const CIPHERS: &[(u16, &str)] = &[
+    (0x0001, "TLS_RSA_WITH_NULL_MD5"),
+    (0x0002, "TLS_RSA_WITH_NULL_SHA"),
     (0x0003, "TLS_RSA_EXPORT_WITH_RC4_40_MD5"),
     (0x0004, "TLS_RSA_WITH_RC4_128_MD5"),
     (0x0005, "TLS_RSA_WITH_RC4_128_SHA"),
@@ -65,6 +67,7 @@ const CIPHERS: &[(u16, &str)] = &[
     (0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA"),
     (0x0038, "TLS_DHE_DSS_WITH_AES_256_CBC_SHA"),
     (0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"),
+    (0x003B, "TLS_RSA_WITH_NULL_SHA256"),
     (0x003C, "TLS_RSA_WITH_AES_128_CBC_SHA256"),
     (0x003D, "TLS_RSA_WITH_AES_256_CBC_SHA256"),
     (0x0041, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA"),

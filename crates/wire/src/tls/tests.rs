@@ -156,3 +156,35 @@ fn hello_has_consistent_lengths_and_is_padded() {
     let address = ClientHelloOptions { server_name: Some("192.0.2.1"), ..Default::default() };
     assert!(!client_hello(&address).windows(9).any(|window| window == b"192.0.2.1"));
 }
+
+/// The numbers of a list in a hello, behind what stands before it.
+fn offered(hello: &[u8], at: usize) -> Vec<u16> {
+    let length = usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+    hello[at + 2..at + 2 + length].chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+}
+
+#[test]
+fn everything_that_is_offered_has_a_name() {
+    for offer in [Offer::Everything, Offer::Tls12, Offer::Old, Offer::Hybrid] {
+        let hello = client_hello(&ClientHelloOptions { offer, ..Default::default() });
+        let at = 44 + usize::from(hello[43]);
+        let suites = offered(&hello, at);
+        // The last is the signal of secure renegotiation, no suite.
+        let unnamed = suites.iter().filter(|suite| **suite != 0x00FF && cipher_name(**suite).starts_with("0x"));
+        assert_eq!(unnamed.count(), 0, "{offer:?}: {suites:04x?}");
+        let extensions = &hello[at + 2 + 2 * suites.len()..];
+        let groups = extensions.windows(3).position(|window| window == [0, 10, 0]).expect("an extension");
+        let groups = offered(extensions, groups + 4);
+        assert!(groups.iter().all(|group| !group_name(*group).starts_with("0x")), "{offer:?}: {groups:04x?}");
+        let quantum = groups.iter().filter(|group| is_post_quantum(&group_name(**group))).count();
+        let expected = match offer {
+            Offer::Everything => groups.len() - 4,
+            Offer::Tls12 | Offer::Old => 0,
+            Offer::Hybrid => 8,
+        };
+        assert_eq!(quantum, expected, "{offer:?}");
+    }
+    let old = client_hello(&ClientHelloOptions { offer: Offer::Old, ..Default::default() });
+    let suites = offered(&old, 44);
+    assert!([0x0001, 0x0002, 0x003B].iter().all(|null| suites.contains(null)), "no encryption is asked for");
+}
