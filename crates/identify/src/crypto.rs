@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   tls          version, group, cipher it chose of everything     -> prefers hybrid? 3DES? RSA key exchange?
-//!   tls-hybrid   answer to hybrid groups alone                     -> has it one at all?
+//!   tls-hybrid   answer to post-quantum groups alone               -> has it one at all?
 //!   tls-old      answer to TLS 1.1 and older, weak suites first    -> does it still take them?
 //!   certificate  key, signature                                    -> too short? SHA-1?
 //!   ssh-kex, ssh-host-key   everything it offers                   -> hybrid first, listed, or not there
 //! ```
 //!
-//! What was not asked is not judged. [`hinomi_model::crypto::WEAKNESSES`] names the source of each judgement.
+//! What was not asked is not judged, and said to be open. [`hinomi_model::crypto::WEAKNESSES`] names the source of each judgement.
 
 use hinomi_model::crypto::{MAX_NAMES, PostQuantum};
 use hinomi_model::{CertificateFacts, Cryptography, EvidenceKind, Facts};
@@ -22,9 +22,10 @@ const MIN_RSA_BITS: u32 = 2048;
 /// Keys on curves below this are too short (RFC 9325, 4.5).
 const MIN_EC_BITS: u32 = 224;
 
-/// Beginnings of hybrid key exchanges of SSH: draft-ietf-sshm-ntruprime-ssh, draft-ietf-sshm-mlkem-hybrid-kex, and what
-/// OpenSSH and Dropbear called them before.
-const SSH_HYBRIDS: [&str; 4] = ["sntrup761x25519-", "mlkem768x25519-", "mlkem768nistp256-", "mlkem1024nistp384-"];
+/// Families of post-quantum algorithms, as the names of hybrid key exchanges of SSH have them: `sntrup761x25519-sha512`
+/// (draft-ietf-sshm-ntruprime-ssh), `sntrup4591761x25519-sha512@tinyssh.org`, `mlkem768x25519-sha256`
+/// (draft-ietf-sshm-mlkem-hybrid-kex), `x25519-kyber-512r3-sha256-d00@amazon.com`, `curve25519-frodokem1344-sha512@ssh.com`.
+const SSH_FAMILIES: [&str; 4] = ["sntrup", "mlkem", "kyber", "frodo"];
 
 /// Entries of the list of exchanges that are none: signals of extensions (RFC 8308, OpenSSH's strict key exchange,
 /// Dropbear's guess).
@@ -48,6 +49,7 @@ pub(crate) fn cryptography(views: &[View<'_>], facts: &Facts) -> Option<Cryptogr
     };
     told.post_quantum = ssh_post_quantum(&told).or_else(|| tls_post_quantum(views, &told));
     told.weak = weak(views, &told, facts.certificate.as_ref());
+    told.old_versions_open = old_versions_open(views);
     (!told.is_empty()).then_some(told)
 }
 
@@ -76,6 +78,12 @@ fn versions(views: &[View<'_>]) -> Vec<String> {
     all
 }
 
+/// A server that chose a new version is asked for old ones apart, if at all.
+fn old_versions_open(views: &[View<'_>]) -> bool {
+    let is_new = value(views, "tls.version").is_some_and(|version| version == "1.2" || version == "1.3");
+    is_new && !views.iter().any(|view| view.kind == EvidenceKind::TlsOld)
+}
+
 fn chain(views: &[View<'_>]) -> u8 {
     let kinds = [EvidenceKind::Certificate, EvidenceKind::ChainCertificate];
     u8::try_from(views.iter().filter(|view| kinds.contains(&view.kind)).count()).unwrap_or(u8::MAX)
@@ -84,7 +92,10 @@ fn chain(views: &[View<'_>]) -> u8 {
 /// An SSH server tells all that it has, and what it would like best. What is agreed is the client's choice (RFC 4253
 /// section 7.1), so "preferred" says what the server would have.
 fn ssh_post_quantum(told: &Cryptography) -> Option<PostQuantum> {
-    let hybrid = |name: &String| SSH_HYBRIDS.iter().any(|start| name.starts_with(start));
+    let hybrid = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        SSH_FAMILIES.iter().any(|family| name.contains(family))
+    };
     match told.kex.iter().position(hybrid) {
         Some(0) => Some(PostQuantum::HybridPreferred),
         Some(_) => Some(PostQuantum::HybridOffered),
@@ -190,112 +201,4 @@ fn weak_ssh(views: &[View<'_>], told: &Cryptography) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use hinomi_model::Evidence;
-
-    use super::*;
-
-    fn told(evidence: &[(EvidenceKind, Vec<u8>)]) -> Cryptography {
-        let pieces: Vec<Evidence> = evidence.iter().map(|(kind, bytes)| Evidence::new(*kind, bytes.clone())).collect();
-        let views: Vec<View<'_>> = pieces.iter().map(View::read).collect();
-        crate::basics::facts(&views).crypto.expect("cryptography")
-    }
-
-    /// One record with a ServerHello: version, cipher, and of TLS 1.3 the version and group in extensions.
-    fn hello(version: u16, cipher: u16, group: Option<u16>) -> Vec<u8> {
-        let mut body = version.min(0x0303).to_be_bytes().to_vec();
-        body.extend([0; 33]);
-        body.extend(cipher.to_be_bytes());
-        body.push(0);
-        if let Some(group) = group {
-            let [high, low] = group.to_be_bytes();
-            body.extend([0, 12, 0, 43, 0, 2, 3, 4, 0, 51, 0, 2, high, low]);
-        }
-        let length = u8::try_from(body.len()).expect("short");
-        [&[22, 3, 3, 0, length + 4, 2, 0, 0, length], body.as_slice()].concat()
-    }
-
-    fn alert(description: u8) -> Vec<u8> {
-        vec![21, 3, 3, 0, 2, 2, description]
-    }
-
-    fn kexinit(lists: [&str; 4]) -> Vec<u8> {
-        let mut payload = vec![20; 17];
-        let [kex, keys, ciphers, macs] = lists;
-        for list in [kex, keys, ciphers, ciphers, macs, macs, "none", "none", "", ""] {
-            payload.extend(u32::try_from(list.len()).expect("short").to_be_bytes());
-            payload.extend(list.as_bytes());
-        }
-        payload.extend([0; 5]);
-        payload
-    }
-
-    #[test]
-    fn what_a_server_prefers_and_has_is_told_apart() {
-        use EvidenceKind::{Tls, TlsHybrid};
-        let classic = (Tls, hello(0x0304, 0x1301, Some(0x001D)));
-        let judged = |evidence: &[(EvidenceKind, Vec<u8>)]| told(evidence).post_quantum.expect("a judgement").name();
-        assert_eq!(judged(&[(Tls, hello(0x0304, 0x1301, Some(0x11EC)))]), "hybrid-preferred");
-        assert_eq!(judged(std::slice::from_ref(&classic)), "classic-chosen");
-        let hybrid = (TlsHybrid, hello(0x0304, 0x1301, Some(0x11ED)));
-        assert_eq!(judged(&[classic.clone(), hybrid]), "hybrid-offered");
-        assert_eq!(judged(&[classic.clone(), (TlsHybrid, alert(40))]), "classic-only");
-        assert_eq!(judged(&[classic, (TlsHybrid, alert(80))]), "classic-chosen", "its own trouble is no refusal");
-        assert_eq!(judged(&[(Tls, hello(0x0303, 0xC02F, None))]), "classic-only");
-    }
-
-    #[test]
-    fn a_narrow_offer_says_nothing_of_what_was_chosen() {
-        let first = (EvidenceKind::Tls, hello(0x0304, 0x1301, Some(0x001D)));
-        let old = (EvidenceKind::TlsOld, hello(0x0301, 0x0005, None));
-        for evidence in [[first.clone(), old.clone()], [old, first]] {
-            let told = told(&evidence);
-            assert_eq!(told.versions, ["1.3", "1.0"]);
-            assert_eq!(told.cipher.as_deref(), Some("TLS_AES_128_GCM_SHA256"));
-            assert_eq!(told.weak, ["tls-1.0", "rc4", "no-forward-secrecy"]);
-        }
-    }
-
-    #[test]
-    fn ssh_tells_everything_at_once() {
-        let modern = kexinit([
-            "mlkem768x25519-sha256,curve25519-sha256,ext-info-s,kex-strict-s-v00@openssh.com",
-            "ssh-ed25519",
-            "aes256-gcm@openssh.com",
-            "hmac-sha2-256",
-        ]);
-        let modern = told(&[(EvidenceKind::SshKex, modern)]);
-        assert_eq!(modern.post_quantum, Some(PostQuantum::HybridPreferred));
-        assert_eq!(modern.kex, ["mlkem768x25519-sha256", "curve25519-sha256"], "signals are no exchanges");
-        assert!(modern.weak.is_empty(), "{:?}", modern.weak);
-        let old = kexinit(["diffie-hellman-group1-sha1", "ssh-rsa,ssh-dss", "3des-cbc,aes128-cbc", "hmac-md5"]);
-        let old = told(&[(EvidenceKind::SshKex, old)]);
-        assert_eq!(old.post_quantum, Some(PostQuantum::ClassicOnly));
-        assert_eq!(old.weak, ["3des", "ssh-dss", "ssh-group1", "ssh-cbc-only"]);
-        let later = kexinit(["curve25519-sha256,sntrup761x25519-sha512@openssh.com", "ssh-ed25519", "aes128-ctr", "x"]);
-        assert_eq!(told(&[(EvidenceKind::SshKex, later)]).post_quantum, Some(PostQuantum::HybridOffered));
-    }
-
-    #[test]
-    fn keys_and_signatures_are_judged_by_size_and_hash() {
-        assert_eq!(weak_key("rsa-1024"), Some("rsa-short"));
-        assert_eq!(weak_key("ec-192"), Some("ec-short"));
-        assert_eq!(weak_key("dsa-2048"), Some("dsa-key"));
-        for fine in ["rsa-2048", "ec-256", "ed25519", "ml-dsa-65", "rsa-0", "1.2.3"] {
-            assert_eq!(weak_key(fine), None, "{fine}");
-        }
-        assert_eq!(weak_signature("sha1WithRSAEncryption"), Some("sha1-signature"));
-        assert_eq!(weak_signature("ecdsa-with-SHA1"), Some("sha1-signature"));
-        assert_eq!(weak_signature("md5WithRSAEncryption"), Some("md5-signature"));
-        assert_eq!(weak_signature("sha256WithRSAEncryption"), None);
-        assert_eq!(weak_signature("ml-dsa-65"), None);
-    }
-
-    #[test]
-    fn nothing_is_judged_weak_without_a_source() {
-        let ciphers = ["TLS_RSA_EXPORT_WITH_DES40_CBC_SHA", "TLS_RSA_WITH_NULL_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"];
-        let known: Vec<&str> = hinomi_model::crypto::WEAKNESSES.iter().map(|weakness| weakness.name).collect();
-        assert!(ciphers.iter().flat_map(|cipher| weak_cipher(cipher)).all(|name| known.contains(&name)));
-        assert!(hinomi_model::crypto::WEAKNESSES.iter().all(|weakness| !weakness.source.is_empty()));
-    }
-}
+mod tests;

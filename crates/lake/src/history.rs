@@ -15,6 +15,9 @@ use crate::search::{HistoryEntry, Host, MAX_LIMIT};
 use crate::sightings::{self, Row, halves};
 use crate::table::{Rows, read};
 
+/// The tag of services that take an old version of TLS.
+const OLD_TLS: &str = "old-tls";
+
 impl Lake {
     /// Services, and sightings newest first, of one address.
     ///
@@ -103,6 +106,14 @@ fn changes<'f>(last: &Row, row: &Row, facts: &dyn Fn(&Row) -> Option<&'f Facts>)
 
 fn differences(old: &Facts, new: &Facts) -> Vec<&'static str> {
     let certificate = |facts: &Facts| facts.certificate.as_ref().map(|one| one.sha256.clone());
+    let crypto = match (&old.crypto, &new.crypto) {
+        (Some(before), Some(after)) => before.changed(after),
+        (before, after) => before != after,
+    };
+    // The tag of old versions of TLS follows from a question that is not put at every look.
+    let open = [old, new].iter().any(|facts| facts.crypto.as_ref().is_some_and(|crypto| crypto.old_versions_open));
+    let tags =
+        |facts: &Facts| -> Vec<String> { facts.tags.iter().filter(|tag| !open || *tag != OLD_TLS).cloned().collect() };
     let told = [
         ("protocol", old.protocol != new.protocol),
         ("tls", old.tls != new.tls || old.tls_version != new.tls_version),
@@ -115,10 +126,10 @@ fn differences(old: &Facts, new: &Facts) -> Vec<&'static str> {
         ("os", old.os != new.os),
         ("title", old.title != new.title),
         ("certificate", certificate(old) != certificate(new)),
-        ("crypto", old.crypto != new.crypto),
+        ("crypto", crypto),
         ("hassh", old.hassh != new.hassh),
         ("host-key", old.host_key != new.host_key),
-        ("tags", old.tags != new.tags),
+        ("tags", tags(old) != tags(new)),
     ];
     told.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
@@ -146,4 +157,29 @@ fn label(facts: &Facts) -> String {
     let version = facts.version.as_deref().or(facts.firmware.as_deref());
     let parts = [facts.protocol.as_ref().map(|name| name.as_str()), tls, product, version];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use hinomi_model::Cryptography;
+
+    use super::*;
+
+    fn facts(versions: &[&str], open: bool) -> Facts {
+        let weak = if versions.contains(&"1.0") { vec!["tls-1.0".to_owned()] } else { Vec::new() };
+        let tags = weak.iter().map(|_| OLD_TLS.to_owned()).chain(["self-signed".to_owned()]).collect();
+        let versions = versions.iter().map(|version| (*version).to_owned()).collect();
+        let crypto = Cryptography { versions, weak, old_versions_open: open, ..Cryptography::default() };
+        Facts { crypto: Some(crypto), tags, ..Facts::default() }
+    }
+
+    #[test]
+    fn a_look_that_asks_less_changes_nothing() {
+        let (full, brief, fixed) = (facts(&["1.3", "1.0"], false), facts(&["1.3"], true), facts(&["1.3"], false));
+        assert!(differences(&full, &brief).is_empty() && differences(&brief, &full).is_empty());
+        assert_eq!(differences(&full, &fixed), ["crypto", "tags"]);
+        let untagged = Facts { tags: Vec::new(), ..brief };
+        assert_eq!(differences(&full, &untagged), ["tags"], "other tags count");
+        assert_eq!(differences(&full, &Facts { crypto: None, ..full.clone() }), ["crypto"]);
+    }
 }

@@ -107,6 +107,9 @@ pub struct Cryptography {
     /// Names of [`WEAKNESSES`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weak: Vec<String>,
+    /// Whether it is open if it takes older versions of TLS than the one it chose: the look did not ask, or got no answer.
+    #[serde(skip_serializing_if = "is_false")]
+    pub old_versions_open: bool,
 }
 
 impl Cryptography {
@@ -114,9 +117,70 @@ impl Cryptography {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether a later look shows something else. What only one of both looks asked is no change: a hybrid group or an old
+    /// version that was not asked for again is not gone.
+    pub fn changed(&self, later: &Self) -> bool {
+        let (mut before, mut after) = (self.clone(), later.clone());
+        if [before.post_quantum, after.post_quantum].contains(&Some(PostQuantum::ClassicChosen)) {
+            // One of them does not know. What is certain shows in version and group as well.
+            (before.post_quantum, after.post_quantum) = (None, None);
+        }
+        match (self.old_versions_open, later.old_versions_open) {
+            (true, false) => after.as_if_not_asked(self),
+            (false, true) => before.as_if_not_asked(later),
+            _ => {}
+        }
+        before != after
+    }
+
+    /// Leaves what a look that did not ask for old versions tells: the version chosen, and what that look found weak. What is
+    /// weak about the suite chosen of everything, certificates and keys, shows in these themselves.
+    fn as_if_not_asked(&mut self, open: &Self) {
+        self.old_versions_open = true;
+        self.versions.truncate(1);
+        self.weak.retain(|name| open.weak.contains(name));
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_zero(number: &u8) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_false(truth: &bool) -> bool {
+    !*truth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(versions: &[&str], weak: &[&str], how: PostQuantum, open: bool) -> Cryptography {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        Cryptography {
+            versions: names(versions),
+            group: Some("x25519".to_owned()),
+            weak: names(weak),
+            post_quantum: Some(how),
+            old_versions_open: open,
+            ..Cryptography::default()
+        }
+    }
+
+    #[test]
+    fn what_was_not_asked_again_has_not_changed() {
+        use PostQuantum::{ClassicChosen, ClassicOnly, HybridOffered};
+        let full = look(&["1.3", "1.0"], &["tls-1.0", "cbc", "rsa-short"], HybridOffered, false);
+        let brief = look(&["1.3"], &["rsa-short"], ClassicChosen, true);
+        assert!(!full.changed(&brief) && !brief.changed(&full) && !brief.changed(&brief));
+        let fixed = look(&["1.3"], &["rsa-short"], ClassicOnly, false);
+        assert!(full.changed(&fixed) && fixed.changed(&full), "both looks asked");
+        let worse = look(&["1.3"], &["rsa-short", "sha1-signature"], ClassicChosen, true);
+        assert!(full.changed(&worse) && worse.changed(&full), "what the brief look finds is there");
+        assert!(full.changed(&look(&["1.2"], &["rsa-short"], ClassicOnly, true)), "another version");
+        let other = Cryptography { group: Some("secp256r1".to_owned()), ..brief };
+        assert!(full.changed(&other), "another group");
+    }
 }

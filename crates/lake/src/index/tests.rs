@@ -110,6 +110,7 @@ fn cryptography() -> impl Strategy<Value = Cryptography> {
         host_key,
         post_quantum,
         weak,
+        old_versions_open: false,
     })
 }
 
