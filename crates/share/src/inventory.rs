@@ -5,7 +5,7 @@
 //! viewer may know, and no less than the page that a link leads to.
 //! At a hundred times the data: eight searches that count and return no service.
 
-use hinomi_lake::search::{FacetCount, FacetRequest, SearchRequest};
+use hinomi_lake::search::{FacetCount, FacetRequest, MAX_FACET_VALUES, SearchRequest};
 use hinomi_model::Timestamp;
 use hinomi_model::crypto::{PostQuantum, WEAKNESSES};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::ask::term;
 use crate::policy::{ReadError, Reader};
 
-/// The most values of one list.
+/// The most values of one list; what is weak is never cut.
 const MAX_ROWS: usize = 24;
 
 /// What is counted by value: the list's name, and the field.
@@ -65,8 +65,18 @@ pub struct Readiness {
 pub struct List {
     /// What is counted, as `versions`.
     pub name: &'static str,
+    /// How many values there are, as far as they are counted (1,000); those beyond the rows are not listed.
+    pub total: usize,
     /// The most frequent first; certificates in the order of time.
     pub rows: Vec<Row>,
+}
+
+impl List {
+    /// How many values a list that shows so many rows leaves out; rows that count nothing are not shown.
+    pub fn left_out(&self, shown: usize) -> usize {
+        let empty = self.rows.iter().filter(|row| row.count == 0).count();
+        self.total.saturating_sub(empty + shown)
+    }
 }
 
 /// One number.
@@ -113,7 +123,7 @@ fn count(
     query: &str,
     fields: &[&str],
 ) -> Result<(u64, Vec<Vec<FacetCount>>), ReadError> {
-    let facet = |field: &&str| FacetRequest { field: (*field).to_owned(), size: MAX_ROWS };
+    let facet = |field: &&str| FacetRequest { field: (*field).to_owned(), size: MAX_FACET_VALUES };
     let facets = fields.iter().map(facet).collect();
     let request = SearchRequest { query: query.to_owned(), facets, limit: 0, now, ..SearchRequest::default() };
     let mut page = reader.search(&request)?;
@@ -136,11 +146,14 @@ fn readiness(reader: &Reader, now: Timestamp, name: &'static str, query: &str) -
 fn lists(reader: &Reader, now: Timestamp) -> Result<Vec<List>, ReadError> {
     let fields: Vec<&str> = LISTS.iter().map(|(_, field)| *field).collect();
     let (_, counted) = count(reader, now, "", &fields)?;
-    let list = |((name, field), counts): (&(&'static str, &str), Vec<FacetCount>)| List {
-        name,
-        rows: counts.into_iter().map(|one| row(&one.value, term(field, &one.value), one.count)).collect(),
-    };
-    Ok(LISTS.iter().zip(counted).map(list).map(with_sources).collect())
+    let lists = LISTS.iter().zip(counted);
+    Ok(lists.map(|((name, field), counts)| with_sources(list(name, field, &counts))).collect())
+}
+
+fn list(name: &'static str, field: &str, counts: &[FacetCount]) -> List {
+    let limit = if name == "weak" { counts.len() } else { MAX_ROWS };
+    let rows = counts.iter().take(limit).map(|one| row(&one.value, term(field, &one.value), one.count));
+    List { name, total: counts.len(), rows: rows.collect() }
 }
 
 /// The list of what is weak says who says so.
@@ -156,9 +169,28 @@ fn certificates(reader: &Reader, now: Timestamp) -> Result<List, ReadError> {
         let (total, _) = count(reader, now, query, &[])?;
         Ok(row(value, (*query).to_owned(), total))
     };
-    Ok(List { name: "certificates", rows: CERTIFICATES.iter().map(counted).collect::<Result<_, ReadError>>()? })
+    let rows: Vec<Row> = CERTIFICATES.iter().map(counted).collect::<Result<_, ReadError>>()?;
+    Ok(List { name: "certificates", total: rows.len(), rows })
 }
 
 fn row(value: &str, query: String, count: u64) -> Row {
     Row { value: value.to_owned(), query, count, source: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_leaves_out_is_counted_and_what_is_weak_is_never_left_out() {
+        let many: Vec<FacetCount> = (0..30).map(|n| FacetCount { value: format!("v{n}"), count: 30 - n }).collect();
+        let suites = list("suites", "tls.cipher", &many);
+        assert_eq!((suites.total, suites.rows.len()), (30, MAX_ROWS));
+        assert_eq!((suites.left_out(MAX_ROWS), suites.left_out(12)), (6, 18));
+        let weak = list("weak", "weak", &many);
+        assert_eq!((weak.rows.len(), weak.left_out(30)), (30, 0));
+        let rows = vec![row("expired", String::new(), 0), row("self-signed", String::new(), 2)];
+        let certificates = List { name: "certificates", total: rows.len(), rows };
+        assert_eq!(certificates.left_out(1), 0, "a row that counts nothing is not missing");
+    }
 }

@@ -28,16 +28,38 @@ fn show(found: &Inventory) -> Result<()> {
     }
     for list in found.lists.iter().filter(|list| list.rows.iter().any(|row| row.count > 0)) {
         output::line(list.name)?;
-        list.rows.iter().filter(|row| row.count > 0).try_for_each(show_row)?;
+        let rows: Vec<&Row> = list.rows.iter().filter(|row| row.count > 0).collect();
+        rows.iter().try_for_each(|row| show_row(row))?;
+        match list.left_out(rows.len()) {
+            0 => {}
+            more => output::line(&format!("{:>10}  and {more} more", ""))?,
+        }
         output::line("")?;
     }
     output::talk("each number is that of the search beside it: hinomi search '...'");
     Ok(())
 }
 
-/// Count, value, who says that it is weak, and the search.
 fn show_row(row: &Row) -> Result<()> {
+    output::line(&told(row))
+}
+
+/// Count, value, who says that it is weak, and the search: whole, for half a search finds something else.
+fn told(row: &Row) -> String {
     let source = row.source.map(|source| format!(" ({source})")).unwrap_or_default();
     let value = format!("{}{source}", clean_line(&row.value, 60));
-    output::line(&format!("{:>10}  {value:<44}  {}", row.count, clean_line(&row.query, 100)))
+    format!("{:>10}  {value:<44}  {}", row.count, clean_line(&row.query, usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_clean_and_whole() {
+        let query = format!("ssh.kex:\"{}\x1b[31m\r\nend\"", "long".repeat(40));
+        let row = Row { value: "long".repeat(40), query, count: 3, source: None };
+        let line = told(&row);
+        assert!(line.ends_with(&format!("{}\\x1b[31m  end\"", "long".repeat(40))), "{line}");
+    }
 }

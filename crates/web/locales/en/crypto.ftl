@@ -27,6 +27,11 @@ crypto-list-ssh-keys = SSH host keys
 crypto-list-weak = What is weak
 crypto-note-versions = a service may take several
 crypto-note-ssh-exchanges = a service offers several
+crypto-note-weak = of the old versions only the newest that is answered is told: TLS 1.0 is of services without 1.1
+crypto-more = { $n ->
+    [one] and { $count } more value
+   *[other] and { $count } more values
+}
 crypto-column-versions = Version
 crypto-column-groups = Group
 crypto-column-suites = Cipher suite
@@ -50,6 +55,8 @@ crypto-exchanges = Key exchanges
 crypto-ciphers = Ciphers
 crypto-macs = MACs
 crypto-chain = Certificates shown
+crypto-older = Older TLS versions
+crypto-older-open = not asked, or no answer
 weak-ssl3 = SSL 3.0
 weak-tls-1-0 = TLS 1.0
 weak-tls-1-1 = TLS 1.1

@@ -18,7 +18,7 @@ use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
 
-/// Rows of one list on the page; the command line has the rest.
+/// Rows of one list on the page, but for what is weak, which is there whole.
 const MAX_ROWS: usize = 12;
 
 #[derive(Template)]
@@ -40,6 +40,8 @@ struct Table {
     column: String,
     note: Option<String>,
     rows: Vec<Line>,
+    /// How many values are not shown, in words.
+    more: Option<String>,
 }
 
 struct Line {
@@ -88,7 +90,8 @@ fn readiness_table(w: &Words, part: &Readiness) -> Table {
     let rows = part.rows.iter().filter(|row| row.count > 0);
     let most = part.total;
     let line = |row: &Row| line(&w.say(&format!("pq-{}", row.value)), row, most, format!("q-{}", row.value));
-    Table { name: part.name, caption, column: w.say("crypto-column-pq"), note: None, rows: rows.map(line).collect() }
+    let rows = rows.map(line).collect();
+    Table { name: part.name, caption, column: w.say("crypto-column-pq"), note: None, rows, more: None }
 }
 
 fn list_table(w: &Words, list: &List) -> Table {
@@ -98,13 +101,16 @@ fn list_table(w: &Words, list: &List) -> Table {
         "certificates" => w.say(&format!("certificates-{}", row.value)),
         _ => row.value.clone(),
     };
-    let rows = list.rows.iter().filter(|row| row.count > 0).take(MAX_ROWS);
+    let limit = if list.name == "weak" { list.rows.len() } else { MAX_ROWS };
+    let rows: Vec<&Row> = list.rows.iter().filter(|row| row.count > 0).take(limit).collect();
+    let more = u64::try_from(list.left_out(rows.len())).unwrap_or(u64::MAX);
     Table {
         name: list.name,
         caption: w.say(&format!("crypto-list-{}", list.name)),
         column: w.say(&format!("crypto-column-{}", list.name)),
         note: w.find("crypto-note-", list.name),
-        rows: rows.map(|row| line(&label(row), row, most, "f-plain".to_owned())).collect(),
+        rows: rows.into_iter().map(|row| line(&label(row), row, most, "f-plain".to_owned())).collect(),
+        more: (more > 0).then(|| w.count("crypto-more", more)),
     }
 }
 

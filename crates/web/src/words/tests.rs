@@ -40,7 +40,7 @@ fn composed() -> BTreeSet<String> {
         hinomi_share::inventory::list_names()
             .flat_map(|name| [format!("crypto-list-{name}"), format!("crypto-column-{name}")]),
     );
-    keys.extend(["versions", "ssh-exchanges"].map(|name| format!("crypto-note-{name}")));
+    keys.extend(["versions", "ssh-exchanges", "weak"].map(|name| format!("crypto-note-{name}")));
     keys.extend(hinomi_share::inventory::certificate_names().map(|name| format!("certificates-{name}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys

@@ -47,6 +47,9 @@ impl CryptoView {
         if crypto.chain > 0 {
             used.push((w.say("crypto-chain"), vec![Seen::word(&crypto.chain.to_string())]));
         }
+        if crypto.old_versions_open {
+            used.push((w.say("crypto-older"), vec![Seen::word(&w.say("crypto-older-open"))]));
+        }
         Self { post_quantum, weak: crypto.weak.iter().map(|name| weak(w, name)).collect(), used }
     }
 }
