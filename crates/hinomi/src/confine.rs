@@ -4,7 +4,8 @@
 //!
 //! 1. The rights to open packet sockets and to have neighbours asked for their address move to a helper process
 //!    ([`hinomi_survey::opener`]), which ends as soon as the engine has what it needs.
-//! 2. All capabilities are dropped, for good (`no_new_privs`).
+//! 2. Root becomes the owner of the state folder, where that is somebody else, and all capabilities are dropped, for good
+//!    (`no_new_privs`).
 //! 3. Landlock: files are written below the state folder only.
 //! 4. seccomp: only the system calls of [`calls`] exist; no program is started, no other process is looked into, and no
 //!    sockets but those of ordinary connections are opened.
@@ -16,6 +17,7 @@
 mod calls;
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -23,6 +25,7 @@ use anyhow::{Context, Result};
 use caps::{CapSet, Capability};
 use hinomi_survey::opener;
 use landlock::{ABI, Access, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The first word of the helper's command line.
@@ -43,6 +46,8 @@ pub(crate) struct Confined {
 pub(crate) fn enter(state: &Path) -> Result<Confined> {
     let helper = if is_privileged() { Some(start_opener()?) } else { None };
     let confined = Confined { helper };
+    raise_locked_memory();
+    become_owner_of(state)?;
     confine(state)?.iter().for_each(|remark| crate::output::talk(remark));
     Ok(confined)
 }
@@ -87,10 +92,23 @@ pub(crate) fn be_the_opener() -> ExitCode {
     }
 }
 
+/// What `sudo` writes belongs to whose folder it is; and root without its rights could not write there at all.
+fn become_owner_of(state: &Path) -> Result<()> {
+    let owner = std::fs::metadata(state).with_context(|| format!("cannot look at {}", state.display()))?;
+    if !Uid::effective().is_root() || owner.uid() == 0 {
+        return Ok(());
+    }
+    let become_it = || -> nix::Result<()> {
+        setgroups(&[])?;
+        setgid(Gid::from_raw(owner.gid()))?;
+        setuid(Uid::from_raw(owner.uid()))
+    };
+    become_it().with_context(|| format!("cannot go on as the owner of {} (user {})", state.display(), owner.uid()))
+}
+
 /// Takes from the calling thread, and all that it starts, what a survey does not need; says what could not be taken.
 fn confine(state: &Path) -> Result<Vec<String>> {
     let mut remarks = Vec::new();
-    raise_locked_memory();
     for set in [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
         caps::clear(None, set).context("the rights of this process cannot be given up")?;
     }

@@ -72,8 +72,10 @@ fn on_the_line(here: &Installation, script: &str, arguments: &[&str]) -> Option<
     Some(finish(command, PATIENCE))
 }
 
-/// A slow survey, looked at while it runs.
+/// A slow survey into somebody else's folder, looked at while it runs.
 const LOOKED_AT: &str = r#"
+chmod 711 "$DIR"
+chown -R 65534:65534 "$STATE"
 survey --scope "$1" --engine frames --no-grab >"$DIR/report" 2>"$DIR/said" &
 job=$!
 until_sent 200 "$job"
@@ -98,6 +100,8 @@ fn who_sends_frames_keeps_no_right_and_no_helper() {
         assert_eq!(u64::from_str_radix(&of(set), 16), Ok(0), "{set}");
     }
     assert_eq!((of("NoNewPrivs:").as_str(), of("Seccomp:").as_str()), ("1", "2"));
+    assert!(of("Uid:").starts_with("65534\t65534") && of("Gid:").starts_with("65534\t65534"), "{status}");
+    assert_eq!(of("Groups:"), "");
     assert!(read("children").lines().all(|state| state.contains('Z')), "the helper has ended: {}", read("children"));
     let report: Value = serde_json::from_str(&read("report")).expect("a report");
     assert_eq!((report["counts"]["open"].as_u64(), report["finished"].as_bool()), (Some(256), Some(true)), "{report}");
