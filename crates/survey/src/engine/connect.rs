@@ -219,6 +219,10 @@ impl Engine for ConnectEngine {
         1
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn discover(self: Arc<Self>, work: Work, tidings: mpsc::Sender<Tidings>) -> Running {
         Box::pin(async move {
             self.work(work, tidings).await;
