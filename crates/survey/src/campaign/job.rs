@@ -175,7 +175,7 @@ impl Wanted {
     fn prelude(&self, scope: &Scope, seed: u64) -> Option<Prelude> {
         match self {
             Self::Ports(_) => None,
-            Self::List(list) => Prelude::of(list.iter(), scope, seed),
+            Self::List(list) => Prelude::of(list, scope, seed),
         }
     }
 

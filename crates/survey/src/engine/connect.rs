@@ -44,6 +44,11 @@ impl ConnectEngine {
         Self::new(Arc::clone(door), Arc::clone(pace), &Config { attempts: 1, ..config.clone() })
     }
 
+    /// What it sends through.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
+    }
+
     /// Visits one target.
     pub(crate) async fn visit(&self, key: ServiceKey) -> Discovery {
         let Some(turn) = self.pace.turn(key.address).await else {
