@@ -231,6 +231,7 @@ mod tests {
     }
 
     /// A name server that denies nothing and knows nothing: every name exists, without records.
+    #[expect(clippy::disallowed_methods, reason = "the test's own name server answers on loopback")]
     fn denies_nothing() -> Resolver {
         let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a socket");
         let server = socket.local_addr().expect("an address");

@@ -166,6 +166,12 @@ impl List {
         self.entries.iter().any(|entry| entry.transport == transport)
     }
 
+    /// Those that are wanted.
+    #[must_use]
+    pub(crate) fn filtered(&self, wanted: impl FnMut(ServiceKey) -> bool) -> Self {
+        self.kept(wanted)
+    }
+
     /// Those whose port is wanted.
     #[must_use]
     pub fn only(&self, wanted: impl Fn((Transport, u16)) -> bool) -> Self {
