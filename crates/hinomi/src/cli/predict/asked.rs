@@ -39,7 +39,9 @@ pub(super) fn asked(state: &State) -> Result<Vec<Asked>> {
     }
     let mut look = Look { book: status::book(&shelf)?, shelf, scopes: BTreeMap::new(), room: MAX_LISTED };
     let (mut whole, mut lists) = (Vec::new(), Vec::new());
-    for asked in finished.iter().filter_map(|one| look.asked(one)) {
+    for one in &finished {
+        // Lists are large: of those that would not count none is read.
+        let Some(asked) = look.asked(one, lists.len() < MAX_ASKED) else { continue };
         let kind = if asked.is_whole() { &mut whole } else { &mut lists };
         if kind.len() < MAX_ASKED {
             kind.push(asked);
@@ -82,14 +84,15 @@ struct Look {
 }
 
 impl Look {
-    fn asked(&mut self, Finished { id, account, aliased }: &Finished) -> Option<Asked> {
+    fn asked(&mut self, Finished { id, account, aliased }: &Finished, lists_too: bool) -> Option<Asked> {
         let started = self.book.runs(id).last();
         let digest = started.map(|run| run.start.digest.clone());
         let plan = self.shelf.plan(id).ok();
         let digest = digest.or_else(|| plan.as_ref().map(|plan| plan.digest.clone()))?;
         let when = (account.started, account.time);
         if let Some(listed) = plan.as_ref().filter(|plan| plan.targets.is_some()) {
-            return Some(self.of_list(listed, account.targets, when)?.without(aliased));
+            let asked = lists_too.then(|| self.of_list(listed, account.targets, when)).flatten()?;
+            return Some(asked.without(aliased));
         }
         let scope = self.scope(&digest)?;
         let ports = plan.as_ref().and_then(|plan| wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref()));
