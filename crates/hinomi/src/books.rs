@@ -198,6 +198,17 @@ impl Shelf {
         Ok(running.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
+    /// The campaigns that run right now under the scope of this digest.
+    pub(crate) fn running_under(&self, digest: &str) -> Result<Vec<CampaignId>> {
+        let mut under = Vec::new();
+        for campaign in self.named(".run")? {
+            if self.running(&campaign)?.is_some_and(|running| running.digest == digest) {
+                under.push(campaign);
+            }
+        }
+        Ok(under)
+    }
+
     /// The campaigns of which there is a file of this kind.
     fn named(&self, suffix: &str) -> Result<Vec<CampaignId>> {
         let Ok(entries) = fs::read_dir(&self.dir) else { return Ok(Vec::new()) };

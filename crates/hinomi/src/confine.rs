@@ -4,25 +4,27 @@
 //!
 //! 1. The rights to open packet sockets and to have neighbours asked for their address move to a helper process
 //!    ([`hinomi_survey::opener`]), which ends as soon as the engine has what it needs.
-//! 2. All capabilities are dropped, for good (`no_new_privs`).
+//! 2. Root becomes the owner of the state folder, where that is somebody else, and all capabilities are dropped, for good
+//!    (`no_new_privs`). Root that stays root keeps the one to read files.
 //! 3. Landlock: files are written below the state folder only.
 //! 4. seccomp: only the system calls of [`calls`] exist; no program is started, no other process is looked into, and no
 //!    sockets but those of ordinary connections are opened.
 //!
-//! So a mistake in reading what a scanned host says ends in a process that can neither send other frames than the door
-//! permits through sockets of its own making, nor change anything outside the state folder. Kernels that lack one of these are
-//! told of, not refused.
+//! So a mistake in reading what a scanned host says ends in a process that opens no packet socket, changes no file outside
+//! the state folder and talks to no other program of this machine. Kernels that lack one of these are told of, not refused.
 
 mod calls;
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use caps::{CapSet, Capability};
 use hinomi_survey::opener;
-use landlock::{ABI, Access, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus};
+use landlock::{ABI, Access, AccessFs, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The first word of the helper's command line.
@@ -41,8 +43,9 @@ pub(crate) struct Confined {
 
 /// Confines this process, which must have but one thread, to writing below `state`.
 pub(crate) fn enter(state: &Path) -> Result<Confined> {
-    let helper = if is_privileged() { Some(start_opener()?) } else { None };
-    let confined = Confined { helper };
+    let confined = Confined { helper: helper() };
+    raise_locked_memory();
+    become_owner_of(state)?;
     confine(state)?.iter().for_each(|remark| crate::output::talk(remark));
     Ok(confined)
 }
@@ -55,6 +58,20 @@ impl Drop for Confined {
             let _ = helper.wait();
         }
     }
+}
+
+/// The helper, where there is anything for it to do and it starts.
+fn helper() -> Option<Child> {
+    if !is_privileged() {
+        opener::refuse("it needs CAP_NET_RAW and CAP_NET_ADMIN");
+        return None;
+    }
+    start_opener()
+        .inspect_err(|error| {
+            crate::output::talk(&format!("no frames can be sent: {error:#}"));
+            opener::refuse("the helper that opens packet sockets did not start");
+        })
+        .ok()
 }
 
 fn is_privileged() -> bool {
@@ -76,9 +93,8 @@ fn start_opener() -> Result<Child> {
 
 /// The helper's whole life.
 pub(crate) fn be_the_opener() -> ExitCode {
-    let keep = |set| caps::set(None, set, &[Capability::CAP_NET_RAW, Capability::CAP_NET_ADMIN].into());
-    // Without these it would do its work all the same, with more rights than it needs.
-    let _ = keep(CapSet::Effective).and_then(|()| keep(CapSet::Permitted));
+    // It reads nothing of strangers: where a step is not possible, it does its work all the same.
+    let _ = keep_only(&[Capability::CAP_NET_RAW, Capability::CAP_NET_ADMIN]);
     let _ = write_below(None);
     let _ = calls::allow(calls::OPENING);
     match opener::serve(std::io::stdin().as_fd()) {
@@ -87,18 +103,44 @@ pub(crate) fn be_the_opener() -> ExitCode {
     }
 }
 
+/// Gives up all capabilities but these, so far as they are there.
+fn keep_only(kept: &[Capability]) -> Result<(), caps::errors::CapsError> {
+    let mut held = caps::read(None, CapSet::Permitted)?;
+    held.retain(|capability| kept.contains(capability));
+    caps::clear(None, CapSet::Ambient)?;
+    caps::set(None, CapSet::Effective, &held)?;
+    caps::set(None, CapSet::Permitted, &held)?;
+    caps::clear(None, CapSet::Inheritable)
+}
+
+/// What `sudo` writes belongs to whose folder it is; and root without its rights could not write there at all.
+fn become_owner_of(state: &Path) -> Result<()> {
+    let owner = std::fs::metadata(state).with_context(|| format!("cannot look at {}", state.display()))?;
+    if !Uid::effective().is_root() || owner.uid() == 0 {
+        return Ok(());
+    }
+    let become_it = || -> nix::Result<()> {
+        setgroups(&[])?;
+        setgid(Gid::from_raw(owner.gid()))?;
+        setuid(Uid::from_raw(owner.uid()))
+    };
+    become_it().with_context(|| format!("cannot go on as the owner of {} (user {})", state.display(), owner.uid()))
+}
+
 /// Takes from the calling thread, and all that it starts, what a survey does not need; says what could not be taken.
 fn confine(state: &Path) -> Result<Vec<String>> {
     let mut remarks = Vec::new();
-    raise_locked_memory();
-    for set in [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
-        caps::clear(None, set).context("the rights of this process cannot be given up")?;
-    }
+    // Reading is not restricted, and root's home may hold the scope: root without this could read less than a user.
+    let kept: &[Capability] = if Uid::effective().is_root() { &[Capability::CAP_DAC_READ_SEARCH] } else { &[] };
+    keep_only(kept).context("the rights of this process cannot be given up")?;
     match write_below(Some(state)) {
-        Ok(RulesetStatus::NotEnforced) => {
-            remarks.push("this kernel has no Landlock: files outside the state folder are not protected".to_owned());
-        }
-        Ok(_) => {}
+        Ok(LandlockStatus::Available { effective_abi, .. }) if effective_abi < ABI::V3 => remarks.push(
+            "this kernel's Landlock is older than Linux 6.2: files outside the state folder cannot be written, but emptied"
+                .to_owned(),
+        ),
+        Ok(LandlockStatus::Available { .. }) => {}
+        Ok(_) => remarks
+            .push("this kernel has no Landlock: files outside the state folder are not protected".to_owned()),
         Err(error) => remarks.push(format!("files outside the state folder are not protected: {error}")),
     }
     if let Err(error) = calls::allow(calls::SURVEYING) {
@@ -119,7 +161,7 @@ fn raise_locked_memory() {
 }
 
 /// From now on files are written below this folder only (or nowhere), and read anywhere (or nowhere).
-fn write_below(state: Option<&Path>) -> Result<RulesetStatus> {
+fn write_below(state: Option<&Path>) -> Result<LandlockStatus> {
     let rules = Ruleset::default().handle_access(AccessFs::from_all(RIGHTS))?.create()?;
     let rules = match state {
         None => rules,
@@ -127,7 +169,7 @@ fn write_below(state: Option<&Path>) -> Result<RulesetStatus> {
             .add_rule(PathBeneath::new(PathFd::new("/")?, AccessFs::ReadFile | AccessFs::ReadDir))?
             .add_rule(PathBeneath::new(PathFd::new(state)?, AccessFs::from_all(RIGHTS)))?,
     };
-    Ok(rules.restrict_self()?.ruleset)
+    Ok(rules.restrict_self()?.landlock)
 }
 
 #[cfg(test)]

@@ -14,16 +14,18 @@
 //!   town.json    which simulated town is up
 //! ```
 
+mod belief;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use hinomi_lake::{Lake, LakeOptions, Places};
+use anyhow::{Context, Result};
+use hinomi_lake::{Lake, LakeError, LakeOptions, Places};
 use hinomi_model::{Identifier, SystemClock};
 use hinomi_share::{Reader, Viewer};
-use hinomi_survey::{OptOut, PrivateKey, PublicKey, Trust};
+use hinomi_survey::{OptOut, PrivateKey};
 
 use crate::identifier;
 use crate::output::talk;
@@ -86,8 +88,31 @@ impl State {
     }
 
     fn reader_by(&self, way: &'static str) -> Result<Reader> {
-        let lake = self.lake(true, Arc::new(identifier::to_read(&self.dir)?))?;
+        let open = || self.lake(true, Arc::new(identifier::to_read(&self.dir)?));
+        let lake = match open() {
+            Err(error) if matches!(error.downcast_ref(), Some(LakeError::OtherIndex)) && self.is_ours() => {
+                talk("the index is built again from the tables");
+                self.open_to_identify()
+                    .map_err(|why| error.context(format!("it cannot be built again now: {why:#}")))?;
+                open()?
+            }
+            opened => opened?,
+        };
         Ok(Reader::new(lake, Viewer::Operator).before(self.witness(way)))
+    }
+
+    /// Whether what is written there by this user can be written again by those whose folder it is.
+    #[cfg(unix)]
+    fn is_ours(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+
+        let owner = fs::metadata(self.dir.join("tables")).map(|tables| tables.uid());
+        owner.is_ok_and(|owner| owner == rustix::process::geteuid().as_raw())
+    }
+
+    #[cfg(not(unix))]
+    fn is_ours(&self) -> bool {
+        true
     }
 
     /// Who writes down that somebody looked at findings.
@@ -133,89 +158,7 @@ impl State {
         }
         read_key(&path)
     }
-
-    /// Whom scopes are believed from: the installation itself for loopback, and the keys of `trust.txt`.
-    pub(crate) fn trust(&self) -> Result<Trust> {
-        let mut trust = Trust::default();
-        if self.dir.join("own.key").exists() {
-            trust = trust.own(self.own_key()?.public());
-        }
-        for (key, name) in self.trusted()? {
-            trust = trust.signer(key, name);
-        }
-        let revoked = self.lines(REVOKED)?;
-        Ok(revoked.iter().fold(trust, |trust, (digest, reason)| trust.without(digest, reason)))
-    }
-
-    /// Takes a scope back: no run goes on under it, and none begins. Tells whether that is new.
-    pub(crate) fn revoke(&self, digest: &str, reason: &str) -> Result<bool> {
-        self.add_line(REVOKED, digest, reason)
-    }
-
-    /// Believes a key no more; tells whether it was believed.
-    pub(crate) fn distrust(&self, key: PublicKey) -> Result<bool> {
-        let path = self.dir.join(TRUST);
-        let text = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
-        let is_it = |line: &str| line.split_once(' ').map_or(line, |(first, _)| first) == key.to_string();
-        let kept: String = text.lines().filter(|line| !is_it(line)).map(|line| format!("{line}\n")).collect();
-        if kept.lines().count() == text.lines().count() {
-            return Ok(false);
-        }
-        let temporary = path.with_extension("new");
-        fs::write(&temporary, kept).with_context(|| format!("cannot write {}", temporary.display()))?;
-        fs::rename(&temporary, &path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(true)
-    }
-
-    fn trusted(&self) -> Result<Vec<(PublicKey, String)>> {
-        let read = |(key, name): (String, String)| {
-            let key = PublicKey::from_text(&key).with_context(|| format!("{}", self.dir.join(TRUST).display()))?;
-            Ok((key, name))
-        };
-        self.lines(TRUST)?.into_iter().map(read).collect()
-    }
-
-    /// Believes a key from now on; tells whether that is new. Believing the same key twice changes nothing.
-    pub(crate) fn add_trust(&self, key: PublicKey, name: &str) -> Result<bool> {
-        self.trusted()?;
-        self.add_line(TRUST, &key.to_string(), name)
-    }
-
-    /// The lines of a list: first word and rest.
-    fn lines(&self, file: &str) -> Result<Vec<(String, String)>> {
-        let path = self.dir.join(file);
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        let parts = |line: &str| {
-            let (first, rest) = line.split_once(' ').unwrap_or((line, "unnamed"));
-            (first.to_owned(), rest.trim().to_owned())
-        };
-        Ok(lines.map(parts).collect())
-    }
-
-    /// Adds a line to a list unless its first word is there; tells whether it was not.
-    fn add_line(&self, file: &str, first: &str, rest: &str) -> Result<bool> {
-        if rest.trim().is_empty() || rest.contains(['\n', '\r']) {
-            bail!("the name or reason must be one line");
-        }
-        self.make()?;
-        if self.lines(file)?.iter().any(|(known, _)| known == first) {
-            return Ok(false);
-        }
-        let path = self.dir.join(file);
-        let mut lines = fs::OpenOptions::new().create(true).append(true).open(&path)?;
-        writeln!(lines, "{first} {}", rest.trim()).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(true)
-    }
 }
-
-/// Keys that are believed.
-const TRUST: &str = "trust.txt";
-/// Scopes that were taken back.
-const REVOKED: &str = "revoked.txt";
 
 /// Writes a private key to a new file that only its owner can read.
 pub(crate) fn write_key(path: &Path, key: &PrivateKey) -> Result<()> {

@@ -41,9 +41,10 @@ pub enum LakeError {
         /// What we know.
         known: u64,
     },
-    /// The index was made by another version. Who may write builds it again from the tables.
+    /// There is no whole index of this version. Who writes builds it from the tables.
     #[error(
-        "the index was made by another version of Hinomi; open the folder once for writing, then it is built again"
+        "the index is missing, not complete, or was made by another version of Hinomi; \
+         hinomi identify builds it from the tables"
     )]
     OtherIndex,
     /// Stored bytes do not make sense.

@@ -83,6 +83,10 @@ pub(crate) struct Update {
     pub(crate) marking: Marking,
 }
 
+/// How often, and how long between, who reads looks whether an index stands that is built at this moment.
+const BUILD_LOOKS: u32 = 100;
+const BUILD_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The index in one folder.
 pub(crate) struct Index {
     dir: PathBuf,
@@ -108,7 +112,8 @@ struct Moment {
 }
 
 impl Index {
-    /// Opens the index; one that writes makes it when it is absent, and starts anew when it is damaged.
+    /// Opens the index; one that writes makes it when it is absent, and starts anew when it is damaged. Until it is built then,
+    /// no version counts as applied, and who reads is told so ([`Index::wait_until_built`]).
     pub(crate) fn open(dir: &Path, read_only: bool) -> Result<Self, LakeError> {
         let index = Self { dir: dir.to_owned(), read_only, current: RwLock::new(None), writer: Mutex::new(None) };
         if read_only {
@@ -132,6 +137,18 @@ impl Index {
             None => index.clear()?,
         }
         Ok(index)
+    }
+
+    /// For who reads where there are sightings: waits a moment for the first index of a folder.
+    pub(crate) fn wait_until_built(&self) -> Result<(), LakeError> {
+        for _ in 0..BUILD_LOOKS {
+            if self.shown().is_some() {
+                return Ok(());
+            }
+            std::thread::park_timeout(BUILD_LOOK);
+            self.refresh()?;
+        }
+        Err(LakeError::OtherIndex)
     }
 
     /// Version of the sightings table that was applied last, to the generation that is being built if there is one;

@@ -65,8 +65,8 @@ struct Writer {
 }
 
 impl Lake {
-    /// Opens a state folder. A writer mends what a kill left and brings the index up to the tables. Who reads a folder
-    /// whose index another version made builds it again first, as a writer.
+    /// Opens a state folder. A writer mends what a kill left and brings the index up to the tables. Who only reads needs
+    /// an index that a writer has built.
     ///
     /// # Errors
     /// When another process writes there, when something was written by a newer version, or cannot be read.
@@ -80,16 +80,10 @@ impl Lake {
             if read_only { Table::open(&root, definition) } else { Table::open_or_create(&root, definition, now) }
         };
         let (evidence, sightings, facts) = (open(&EVIDENCE)?, open(&SIGHTINGS)?, open(&FACTS)?);
-        let index = match Index::open(&dir.join("index"), read_only) {
-            Err(LakeError::OtherIndex) if read_only => {
-                tracing::info!("the index was made by another version and is built again");
-                let (dir, identifier) = (dir.clone(), Arc::clone(&identifier));
-                let (places, clock) = (places.clone(), Arc::clone(&clock));
-                drop(Self::open(LakeOptions { dir: dir.clone(), read_only: false, identifier, places, clock })?);
-                Index::open(&dir.join("index"), true)?
-            }
-            opened => opened?,
-        };
+        let index = Index::open(&dir.join("index"), read_only)?;
+        if read_only && !sightings.files(|_| true).is_empty() {
+            index.wait_until_built()?;
+        }
         let (pieces, knowledge) = (Pieces::new(evidence), Knowledge::new(facts, identifier));
         let lake = Self { dir, sightings, pieces, knowledge, index, places, clock, writer };
         if !read_only {

@@ -34,8 +34,8 @@ enum State {
     /// The program opens its sockets itself.
     Direct,
     Helper(OwnedFd),
-    /// No more are opened.
-    Sealed,
+    /// None is opened, or no more; with the reason.
+    Refused(&'static str),
 }
 
 /// The kinds of socket; the number is what goes over the wire.
@@ -75,7 +75,7 @@ pub(crate) fn socket(kind: Kind) -> io::Result<OwnedFd> {
     match &*OPENER.lock().unwrap_or_else(PoisonError::into_inner) {
         State::Direct => kind.open(),
         State::Helper(helper) => ask_for_one(helper, &Asked::Socket(kind)),
-        State::Sealed => Err(sealed()),
+        State::Refused(reason) => Err(refused(reason)),
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn hold(held: Held, address: IpAddr, port: u16) -> io::Result<OwnedFd
     match &*OPENER.lock().unwrap_or_else(PoisonError::into_inner) {
         State::Direct => reserve::silent(held, address, port),
         State::Helper(helper) => ask_for_one(helper, &Asked::Hold(held, address, port)),
-        State::Sealed => Err(sealed()),
+        State::Refused(reason) => Err(refused(reason)),
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn wake(interface: u32, address: IpAddr) -> io::Result<()> {
     match &*OPENER.lock().unwrap_or_else(PoisonError::into_inner) {
         State::Direct => route::wake(interface, address),
         State::Helper(helper) => ask(helper.as_fd(), &Asked::Wake(interface, address)).map(drop),
-        State::Sealed => Err(sealed()),
+        State::Refused(reason) => Err(refused(reason)),
     }
 }
 
@@ -102,8 +102,8 @@ fn ask_for_one(helper: &OwnedFd, asked: &Asked) -> io::Result<OwnedFd> {
     socket.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the opener of sockets sent none"))
 }
 
-fn sealed() -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, "this program has given up its right to open sockets")
+fn refused(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("this program has no right to open such sockets: {reason}"))
 }
 
 /// What is asked of a helper.
@@ -182,8 +182,13 @@ pub fn connect(line: OwnedFd) {
 pub fn seal() {
     let mut opener = OPENER.lock().unwrap_or_else(PoisonError::into_inner);
     if matches!(*opener, State::Helper(_)) {
-        *opener = State::Sealed;
+        *opener = State::Refused("it was given up when the engine stood");
     }
+}
+
+/// No socket is opened at all, for this reason.
+pub fn refuse(reason: &'static str) {
+    *OPENER.lock().unwrap_or_else(PoisonError::into_inner) = State::Refused(reason);
 }
 
 /// The helper: opens what is asked for over this line, until nobody is at its other end.
@@ -257,6 +262,9 @@ fn exchange(
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
     let count = usize::try_from(receive(&mut message)).map_err(|_| io::Error::last_os_error())?;
+    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
     // SAFETY: the message is as the kernel left it, and its control buffer is alive.
     let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
     // SAFETY: null or a whole header inside the buffer.

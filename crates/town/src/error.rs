@@ -15,8 +15,11 @@ pub enum TownError {
         /// What was asked for.
         size: u32,
     },
-    /// Outside loopback, or over addresses that other programs use.
-    #[error("{size} addresses from {base} do not lie within 127.1.0.0 to 127.255.255.254; 127.77.0.0 is a good base")]
+    /// Outside loopback, or over addresses that other programs use; with an interface, outside private ranges.
+    #[error(
+        "{size} addresses from {base} do not lie within 127.1.0.0 to 127.255.255.254 (127.77.0.0 is a good base) or, with \
+         an interface, within a private range"
+    )]
     Range {
         /// First address.
         base: Ipv4Addr,

@@ -27,6 +27,8 @@ pub(crate) struct Opening<'a> {
     /// Ports to try, in order; 0 is whatever the system gives.
     pub(crate) candidates: &'a [u16],
     pub(crate) reach: Reach<'a>,
+    /// The interface whose packets are answered, if it is not loopback.
+    pub(crate) interface: Option<&'a str>,
 }
 
 /// Which addresses a socket is for.
@@ -50,7 +52,7 @@ impl Opening<'_> {
     pub(crate) fn open(&self) -> Result<Opened, TownError> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for port in self.candidates {
-            match self.open_at(*port) {
+            match self.open_at(*port).and_then(|opened| opened.moved_to(self.interface)) {
                 Ok(opened) => return Ok(opened),
                 Err(error) => last = error,
             }
@@ -74,6 +76,17 @@ impl Opening<'_> {
 }
 
 impl Opened {
+    /// The same sockets at another interface. They are made at loopback, where their queue can be filled.
+    fn moved_to(self, interface: Option<&str>) -> io::Result<Self> {
+        if let Some(name) = interface {
+            [Some(&self.socket), self.sink.as_ref()]
+                .into_iter()
+                .flatten()
+                .try_for_each(|socket| group::keep_to(socket, name))?;
+        }
+        Ok(self)
+    }
+
     /// As the runtime's listener, and its sink.
     pub(crate) fn into_listener(self) -> Result<(TcpListener, Option<Socket>), TownError> {
         let what = "a listener cannot be given to the runtime";
@@ -157,7 +170,11 @@ mod group {
     const FILL_MAX: Duration = Duration::from_secs(2);
 
     pub(super) fn keep_to_loopback(socket: &Socket) -> io::Result<()> {
-        socket.bind_device(Some(b"lo"))
+        keep_to(socket, "lo")
+    }
+
+    pub(super) fn keep_to(socket: &Socket, interface: &str) -> io::Result<()> {
+        socket.bind_device(Some(interface.as_bytes()))
     }
 
     pub(super) fn join(socket: &Socket) -> io::Result<()> {
@@ -197,6 +214,10 @@ mod group {
     pub(super) const SINK_BACKLOG: i32 = 1;
 
     pub(super) fn keep_to_loopback(_socket: &Socket) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    pub(super) fn keep_to(_socket: &Socket, _interface: &str) -> io::Result<()> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 

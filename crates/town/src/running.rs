@@ -210,8 +210,8 @@ fn open_wildcards(plan: Plan, notes: &mut Vec<String>) -> Result<(Plan, Vec<Door
                 Transport::Udp => Vec::new(),
             };
             let candidates = ports::candidates(plan.config().ports, natural);
-            let opened =
-                Opening { transport, natural, candidates: &candidates, reach: Reach::Loopback(&program) }.open()?;
+            let (reach, interface) = (Reach::Loopback(&program), plan.config().interface.as_deref());
+            let opened = Opening { transport, natural, candidates: &candidates, reach, interface }.open()?;
             map.set(None, transport, natural, opened.real);
             if opened.real != natural {
                 moved.push(format!("{natural}/{transport} on {}", opened.real));
@@ -231,7 +231,8 @@ fn open_blocks(plan: Plan, notes: &mut Vec<String>) -> Result<(Plan, Vec<Door>),
     let mut hosts = BTreeSet::new();
     for (host, endpoint, real) in plan.blocks() {
         let (transport, natural) = (endpoint.transport, endpoint.natural);
-        let opened = Opening { transport, natural, candidates: &[real, 0], reach: Reach::Localhost }.open()?;
+        let opening = Opening { transport, natural, candidates: &[real, 0], reach: Reach::Localhost, interface: None };
+        let opened = opening.open()?;
         map.set(Some(host), transport, natural, opened.real);
         hosts.insert(host);
         doors.push(door(transport, Post { natural, host: Some(host) }, opened)?);

@@ -94,12 +94,15 @@ pub(crate) struct Warrant {
 
 impl Warrant {
     /// Why it authorises nothing any more, if somebody took it back since.
-    pub(crate) fn taken_back(&self) -> Option<String> {
-        match self.state.trust().map(|trust| verify(&self.signed, &trust, SystemClock.now())) {
+    ///
+    /// # Errors
+    /// When the lists cannot be read.
+    pub(crate) fn taken_back(&self) -> Result<Option<String>, String> {
+        let trust = self.state.trust().map_err(|error| format!("{error:#}"))?;
+        match verify(&self.signed, &trust, SystemClock.now()) {
             // The door itself knows when a scope ends.
-            Ok(Ok(_) | Err(VerifyError::Expired { .. })) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(format!("{error:#}")),
+            Ok(_) | Err(VerifyError::Expired { .. }) => Ok(None),
+            Err(error) => Ok(Some(error.to_string())),
         }
     }
 }

@@ -14,6 +14,7 @@ use hinomi_survey::{PrivateKey, PublicKey};
 use serde_json::json;
 
 use super::Common;
+use crate::books::Shelf;
 use crate::output;
 use crate::state::{read_key, write_key};
 
@@ -187,11 +188,23 @@ fn not_yet(authorised: &Authorised, file: &Path) -> Option<NotYetValid> {
 
 fn revoke(common: &Common, file: &Path, reason: &str) -> Result<()> {
     let digest = read_signed(&read(file)?).with_context(|| format!("{}", file.display()))?.digest.to_string();
-    let added = common.state()?.revoke(&digest, reason)?;
-    match (common.json, added) {
-        (true, _) => output::json(&json!({ "digest": digest, "reason": reason, "added": added })),
-        (false, true) => output::line(&format!("{}: taken back; nothing is sent under it any more", file.display())),
-        (false, false) => output::line(&format!("{}: was taken back already", file.display())),
+    let state = common.state()?;
+    let added = state.revoke(&digest, reason)?;
+    let running = Shelf::of(&state).running_under(&digest)?;
+    let stopping: Vec<String> = running.iter().map(ToString::to_string).collect();
+    if common.json {
+        let folder = state.dir();
+        return output::json(
+            &json!({ "digest": digest, "reason": reason, "added": added, "state": folder, "stopping": stopping }),
+        );
+    }
+    let word = if added { "taken back" } else { "was taken back already" };
+    output::line(&format!("{}: {word} in {}", file.display(), state.dir().display()))?;
+    match stopping.is_empty() {
+        true => {
+            output::line("no campaign of that folder runs under it; other folders and machines have lists of their own")
+        }
+        false => output::line(&format!("stops within seconds: {}", stopping.join(", "))),
     }
 }
 

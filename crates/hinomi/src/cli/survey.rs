@@ -237,7 +237,7 @@ impl Plan {
         let (stopping, stop_here) = watch::channel(false);
         let stopping = Arc::new(stopping);
         tokio::spawn(pass_on(stop, Arc::clone(&stopping)));
-        let warrant = books.warrant();
+        let (warrant, door) = (books.warrant(), Arc::clone(&survey.door));
         let kept = books.open(&survey, &campaign, stopping)?;
         let entry = watched.add(&survey.door, &campaign);
         let drawing = tokio::spawn(Arc::clone(&entry).draw());
@@ -252,8 +252,12 @@ impl Plan {
         // Drawing ends with the survey; a failed picture is no failure.
         let _ = drawing.await;
         let finished = result.as_ref().is_ok_and(|report| report.finished);
-        if let Some(reason) = warrant.taken_back().filter(|_| !finished) {
-            anyhow::bail!("stopped: {reason}");
+        if door.is_shut() && !finished {
+            let reason = warrant.taken_back().ok().flatten();
+            anyhow::bail!("stopped: {}", reason.as_deref().unwrap_or("the scope was taken back"));
+        }
+        if let Err(reason) = warrant.taken_back() {
+            anyhow::ensure!(finished, "stopped: whether the scope still stands cannot be told: {reason}");
         }
         let report = result?;
         written.context("the survey is over and its last entries of the ledger are missing")?;

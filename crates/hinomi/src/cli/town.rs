@@ -47,6 +47,10 @@ pub(crate) struct Options {
     /// First address.
     #[arg(long, default_value = "127.77.0.0")]
     pub(crate) base: Ipv4Addr,
+    /// Answer what comes in over this interface instead of loopback, for drills in a network of one's own: with
+    /// --base in a private range whose addresses are routed here.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
     /// Put every port at its number plus 20000, whether or not the usual one is free.
     #[arg(long)]
     pub(crate) high_ports: bool,
@@ -61,6 +65,7 @@ impl Options {
             seed: self.seed,
             size: self.size,
             base: self.base,
+            interface: self.interface.clone(),
             day: self.day,
             ports: if self.high_ports { PortPlan::High } else { PortPlan::Auto },
             layout: if self.single_address { Layout::Single } else { Layout::default() },

@@ -5,22 +5,22 @@
 
 use anyhow::Result;
 use libc::{
-    AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, CLONE_THREAD, SOCK_DGRAM, SOCK_STREAM, SYS_accept4, SYS_bind, SYS_brk,
+    AF_INET, AF_INET6, AF_NETLINK, CLONE_THREAD, SOCK_DGRAM, SOCK_STREAM, SYS_accept4, SYS_bind, SYS_brk,
     SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone, SYS_close, SYS_close_range, SYS_connect,
     SYS_copy_file_range, SYS_dup, SYS_dup3, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2,
-    SYS_eventfd2, SYS_exit, SYS_exit_group, SYS_faccessat, SYS_faccessat2, SYS_fadvise64, SYS_fallocate, SYS_fchmod,
-    SYS_fchmodat, SYS_fcntl, SYS_fdatasync, SYS_flock, SYS_fstat, SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex,
-    SYS_getcpu, SYS_getcwd, SYS_getdents64, SYS_getegid, SYS_geteuid, SYS_getgid, SYS_getpeername, SYS_getpid,
-    SYS_getppid, SYS_getrandom, SYS_getrusage, SYS_getsockname, SYS_getsockopt, SYS_gettid, SYS_gettimeofday,
-    SYS_getuid, SYS_ioctl, SYS_linkat, SYS_listen, SYS_lseek, SYS_madvise, SYS_membarrier, SYS_mincore, SYS_mkdirat,
-    SYS_mlock, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munlock, SYS_munmap, SYS_nanosleep, SYS_newfstatat, SYS_openat,
-    SYS_pipe2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_preadv, SYS_prlimit64, SYS_pselect6, SYS_pwrite64, SYS_pwritev,
-    SYS_read, SYS_readlinkat, SYS_readv, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_renameat, SYS_renameat2,
-    SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sched_getaffinity,
-    SYS_sched_yield, SYS_sendfile, SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_set_robust_list, SYS_setsockopt,
-    SYS_shutdown, SYS_sigaltstack, SYS_socket, SYS_socketpair, SYS_statfs, SYS_statx, SYS_sync_file_range, SYS_sysinfo,
-    SYS_tgkill, SYS_timerfd_create, SYS_timerfd_settime, SYS_uname, SYS_unlinkat, SYS_utimensat, SYS_wait4, SYS_waitid,
-    SYS_write, SYS_writev, c_int, c_long,
+    SYS_eventfd2, SYS_exit, SYS_exit_group, SYS_faccessat, SYS_faccessat2, SYS_fadvise64, SYS_fallocate, SYS_fcntl,
+    SYS_fdatasync, SYS_flock, SYS_fstat, SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex, SYS_getcpu, SYS_getcwd,
+    SYS_getdents64, SYS_getegid, SYS_geteuid, SYS_getgid, SYS_getpeername, SYS_getpid, SYS_getppid, SYS_getrandom,
+    SYS_getrusage, SYS_getsockname, SYS_getsockopt, SYS_gettid, SYS_gettimeofday, SYS_getuid, SYS_ioctl, SYS_linkat,
+    SYS_listen, SYS_lseek, SYS_madvise, SYS_membarrier, SYS_mincore, SYS_mkdirat, SYS_mlock, SYS_mmap, SYS_mprotect,
+    SYS_mremap, SYS_munlock, SYS_munmap, SYS_nanosleep, SYS_newfstatat, SYS_openat, SYS_pipe2, SYS_ppoll, SYS_prctl,
+    SYS_pread64, SYS_preadv, SYS_prlimit64, SYS_pselect6, SYS_pwrite64, SYS_pwritev, SYS_read, SYS_readlinkat,
+    SYS_readv, SYS_recvfrom, SYS_recvmmsg, SYS_recvmsg, SYS_renameat, SYS_renameat2, SYS_restart_syscall, SYS_rseq,
+    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_sendfile,
+    SYS_sendmmsg, SYS_sendmsg, SYS_sendto, SYS_set_robust_list, SYS_setsockopt, SYS_shutdown, SYS_sigaltstack,
+    SYS_socket, SYS_socketpair, SYS_statfs, SYS_statx, SYS_sync_file_range, SYS_sysinfo, SYS_tgkill,
+    SYS_timerfd_create, SYS_timerfd_settime, SYS_uname, SYS_unlinkat, SYS_wait4, SYS_waitid, SYS_write, SYS_writev,
+    c_int, c_long,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -100,7 +100,6 @@ const THREADS: &[c_long] = &[
     SYS_sched_yield,
     SYS_set_robust_list,
     SYS_sysinfo,
-    SYS_tgkill,
     SYS_timerfd_create,
     SYS_timerfd_settime,
     SYS_uname,
@@ -118,8 +117,6 @@ const FILES: &[c_long] = &[
     SYS_faccessat2,
     SYS_fadvise64,
     SYS_fallocate,
-    SYS_fchmod,
-    SYS_fchmodat,
     SYS_fcntl,
     SYS_fdatasync,
     SYS_flock,
@@ -129,7 +126,6 @@ const FILES: &[c_long] = &[
     SYS_ftruncate,
     SYS_getcwd,
     SYS_getdents64,
-    SYS_ioctl,
     SYS_linkat,
     SYS_lseek,
     SYS_mkdirat,
@@ -149,7 +145,6 @@ const FILES: &[c_long] = &[
     SYS_statx,
     SYS_sync_file_range,
     SYS_unlinkat,
-    SYS_utimensat,
     SYS_writev,
 ];
 
@@ -178,7 +173,6 @@ const OLDER: &[c_long] = &[
     libc::SYS_access,
     libc::SYS_accept,
     libc::SYS_arch_prctl,
-    libc::SYS_chmod,
     libc::SYS_dup2,
     libc::SYS_epoll_wait,
     libc::SYS_getrlimit,
@@ -208,7 +202,13 @@ pub(super) fn allow(calls: Calls) -> Result<()> {
     let mut rules: std::collections::BTreeMap<c_long, Vec<SeccompRule>> =
         calls.iter().copied().flatten().map(|call| (*call, Vec::new())).collect();
     if calls == SURVEYING {
-        rules.extend([(SYS_socket, sockets()?), (SYS_clone, vec![threads()?]), (SYS_prctl, names()?)]);
+        rules.extend([
+            (SYS_socket, sockets()?),
+            (SYS_clone, vec![threads()?]),
+            (SYS_prctl, names()?),
+            (SYS_ioctl, vec![no_typing()?]),
+            (SYS_tgkill, vec![oneself()?]),
+        ]);
     }
     let unknown = SeccompAction::Errno(u32::try_from(libc::ENOSYS)?);
     let filter = SeccompFilter::new(rules, unknown, SeccompAction::Allow, std::env::consts::ARCH.try_into()?)?;
@@ -216,10 +216,11 @@ pub(super) fn allow(calls: Calls) -> Result<()> {
     Ok(seccompiler::apply_filter(&program)?)
 }
 
-/// Connections and datagrams of the internet, local sockets, and questions to the kernel about routes.
+/// Connections and datagrams of the internet, and questions to the kernel about routes. No local sockets: behind those sit
+/// services that do more than we may.
 fn sockets() -> Result<Vec<SeccompRule>> {
     const KIND: u64 = 0xf;
-    let mut rules = vec![rule(&[(0, SeccompCmpOp::Eq, AF_UNIX)])?, rule(&[(0, SeccompCmpOp::Eq, AF_NETLINK)])?];
+    let mut rules = vec![rule(&[(0, SeccompCmpOp::Eq, AF_NETLINK)])?];
     for family in [AF_INET, AF_INET6] {
         for kind in [SOCK_STREAM, SOCK_DGRAM] {
             rules.push(rule(&[(0, SeccompCmpOp::Eq, family), (1, SeccompCmpOp::MaskedEq(KIND), kind)])?);
@@ -231,6 +232,21 @@ fn sockets() -> Result<Vec<SeccompRule>> {
 /// Threads, and no processes.
 fn threads() -> Result<SeccompRule> {
     rule(&[(0, SeccompCmpOp::MaskedEq(u64::try_from(CLONE_THREAD)?), CLONE_THREAD)])
+}
+
+/// Terminals are asked for their size, and nothing is typed into them on somebody's behalf.
+fn no_typing() -> Result<SeccompRule> {
+    let other = |request: u64| SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, request);
+    Ok(SeccompRule::new(vec![other(TIOCSTI)?, other(TIOCLINUX)?])?)
+}
+
+/// `TIOCSTI` and `TIOCLINUX` (asm-generic/ioctls.h).
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541c;
+
+/// Signals to this process only, as an abort sends one.
+fn oneself() -> Result<SeccompRule> {
+    rule(&[(0, SeccompCmpOp::Eq, c_int::try_from(std::process::id())?)])
 }
 
 fn names() -> Result<Vec<SeccompRule>> {

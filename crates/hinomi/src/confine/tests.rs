@@ -6,7 +6,7 @@ use super::*;
 
 /// Confinement holds for a thread and what it starts: the test's own goes on as before.
 #[test]
-fn a_confined_thread_writes_below_its_folder_connects_and_does_nothing_else() {
+fn a_confined_thread_writes_below_its_folder_opens_connections_and_does_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let (state, outside) = (folder.path().join("state"), folder.path().join("outside"));
     fs::create_dir(&state).expect("made");
@@ -29,6 +29,11 @@ fn a_confined_thread_writes_below_its_folder_connects_and_does_nothing_else() {
             assert_eq!(refused(fs::write(outside.join("read"), "x")), ErrorKind::PermissionDenied);
             assert_eq!(refused(fs::remove_file(outside.join("read"))), ErrorKind::PermissionDenied);
             assert!(Command::new("/bin/true").status().is_err(), "no program is started");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+            assert!(fs::set_permissions(outside.join("read"), mode).is_err(), "no file's mode is changed");
+            assert!(std::os::unix::net::UnixDatagram::unbound().is_err(), "nobody on this machine is talked to");
+            let terminal = rustix::process::getpid();
+            assert!(rustix::process::test_kill_process(terminal).is_err(), "no signal is sent");
             assert!(TcpListener::bind("127.0.0.1:0").is_ok(), "ordinary sockets are opened");
             assert!(std::thread::spawn(|| fs::write("/tmp/hinomi-outside", "x")).join().expect("ran").is_err());
         }

@@ -277,3 +277,16 @@ impl Drop for Mounted {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }
+
+/// The index of an earlier version is derived: who searches has it built again, and finds what was there.
+#[test]
+fn a_folder_of_an_earlier_version_is_searched_at_once() {
+    let here = Installation::new();
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../lake/tests/fixtures/state-v1");
+    let copied = std::process::Command::new("cp").arg("-r").arg(fixture).arg(here.state()).status();
+    assert!(copied.is_ok_and(|status| status.success()));
+    let counted = here.json(&["search", "--limit", "1"]);
+    let again = here.json(&["search", "--limit", "1"]);
+    assert!(counted["total"].as_u64().is_some_and(|total| total > 0), "{counted}");
+    assert_eq!(counted["total"], again["total"]);
+}

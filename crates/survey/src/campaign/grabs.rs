@@ -85,6 +85,10 @@ impl Grabs {
                 return;
             }
             let seen = grabber.grab(opened).await;
+            // What was cut off because nothing may be sent any more is no answer.
+            if seen.evidence.is_empty() && survey.door.openness() != Openness::Open {
+                return;
+            }
             // Nobody takes it only when the store failed: the target is visited again on resuming.
             let _ = finished.send(Finished::Target(job.position, Some(Box::new(seen)))).await;
             drop(slot);

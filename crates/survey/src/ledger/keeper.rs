@@ -51,8 +51,8 @@ pub struct Watched {
     pub opt_out_path: PathBuf,
     /// The present.
     pub clock: Arc<dyn Clock>,
-    /// Why the scope authorises nothing any more, if that is so.
-    pub taken_back: Box<dyn Fn() -> Option<String> + Send>,
+    /// Why the scope authorises nothing any more, if that is so; an error when it cannot be told.
+    pub taken_back: Box<dyn Fn() -> Result<Option<String>, String> + Send>,
     /// Whether somebody asks the run to pause.
     pub asked_to_pause: Box<dyn Fn() -> bool + Send>,
     /// Tells the run to stop.
@@ -118,6 +118,8 @@ struct Books {
     paused: bool,
     /// How often in a row the scope was found to authorise nothing.
     doubts: u32,
+    /// Since when it cannot be told whether it does.
+    untold_since: Option<Instant>,
 }
 
 /// A scope counts as taken back when two looks in a row say so: a file may be half written at the first.
@@ -142,6 +144,7 @@ impl Books {
             fresh: None,
             lacking: None,
             doubts: 0,
+            untold_since: None,
             paused: false,
         }
     }
@@ -175,8 +178,8 @@ impl Books {
                 self.paused = true;
                 (self.watched.stop)();
             }
-            self.look_at_scope();
             let now = Instant::now();
+            self.look_at_scope(now);
             let over = self.ends.is_some_and(|ends| self.watched.clock.now() >= ends);
             if now < next_beat && failing_since.is_none() && self.fresh.is_none() && !over {
                 continue;
@@ -198,14 +201,21 @@ impl Books {
         }
     }
 
-    /// Shuts the door for good when the scope was taken back.
-    fn look_at_scope(&mut self) {
-        let Some(reason) = (self.watched.taken_back)() else {
-            return self.doubts = 0;
+    /// Shuts the door for good when the scope was taken back; stops when nobody can tell for too long.
+    fn look_at_scope(&mut self, now: Instant) {
+        let told = (self.watched.taken_back)();
+        let Ok(told) = told.inspect_err(|error| tracing::error!(%error, "whether the scope stands cannot be told"))
+        else {
+            if now - *self.untold_since.get_or_insert(now) >= GIVE_UP {
+                (self.watched.stop)();
+            }
+            return;
         };
+        self.untold_since = None;
+        let Some(reason) = told else { return self.doubts = 0 };
         self.doubts = self.doubts.saturating_add(1);
         if self.doubts == DOUBTS {
-            tracing::warn!(%reason, "the scope authorises nothing any more: nothing more is sent");
+            tracing::warn!(%reason, "the scope authorises nothing any more: nothing more is begun");
             self.watched.door.shut();
             (self.watched.stop)();
         }
@@ -316,7 +326,7 @@ impl Books {
         self.write_tally()?;
         self.write_added()?;
         let how = match how {
-            How::Stopped | How::Failed if self.doubts >= DOUBTS => How::Revoked,
+            How::Stopped | How::Failed if self.watched.door.is_shut() => How::Revoked,
             How::Stopped if self.paused => How::Paused,
             other => other,
         };

@@ -198,7 +198,7 @@ impl Door {
     }
 
     /// Whether the scope was taken back.
-    pub(crate) fn is_shut(&self) -> bool {
+    pub fn is_shut(&self) -> bool {
         self.shut.load(Ordering::Acquire)
     }
 

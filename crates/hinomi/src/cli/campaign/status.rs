@@ -18,7 +18,7 @@ use crate::state::State;
 #[derive(Debug, Serialize)]
 struct Standing {
     campaign: CampaignId,
-    /// `planned`, `running`, `paused`, `stopped` or `finished`.
+    /// `planned`, `running`, `paused`, `stopped`, `revoked` or `finished`.
     state: &'static str,
     scope: String,
     targets: u64,

@@ -67,7 +67,7 @@ impl Here {
             opt_out,
             opt_out_path,
             clock,
-            taken_back: Box::new(|| None),
+            taken_back: Box::new(|| Ok(None)),
             asked_to_pause: Box::new(|| false),
             stop: Box::new(|| {}),
         };
@@ -176,13 +176,33 @@ fn a_scope_that_was_taken_back_shuts_the_door_at_the_second_look() {
     let mut here = Here::new("");
     let key = ServiceKey { address: Ipv4Addr::new(10, 0, 0, 9).into(), port: 80, transport: Transport::Tcp };
     let door = Arc::clone(&here.books.watched.door);
-    here.books.watched.taken_back = Box::new(|| Some("by mistake".to_owned()));
-    here.books.look_at_scope();
+    here.books.watched.taken_back = Box::new(|| Ok(Some("by mistake".to_owned())));
+    here.books.look_at_scope(Instant::now());
     assert!(door.permit(key, Probe::Connect).is_ok(), "one look may have met a file half written");
-    here.books.look_at_scope();
+    here.books.look_at_scope(Instant::now());
     let refused = door.permit(key, Probe::Connect).expect_err("shut");
     assert_eq!(refused.rule, Rule::Revoked);
-    here.books.watched.taken_back = Box::new(|| None);
-    here.books.look_at_scope();
+    here.books.watched.taken_back = Box::new(|| Ok(None));
+    here.books.look_at_scope(Instant::now());
     assert!(door.permit(key, Probe::Connect).is_err(), "for good");
+    let place = here.folder.path().join(FILE_NAME);
+    here.books.end(How::Stopped).expect("ends");
+    let book = verify(&place, &[]).expect("holds").book;
+    let ended = book.runs(&"t-1".parse().expect("a name")).last().and_then(|run| run.ended);
+    assert_eq!(ended, Some(How::Revoked));
+}
+
+#[test]
+fn a_run_of_which_nobody_can_tell_whether_it_may_go_on_stops() {
+    let mut here = Here::new("");
+    let stopped = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let told = Arc::clone(&stopped);
+    here.books.watched.stop = Box::new(move || told.store(true, std::sync::atomic::Ordering::Relaxed));
+    here.books.watched.taken_back = Box::new(|| Err("permission denied".to_owned()));
+    let start = Instant::now();
+    here.books.look_at_scope(start);
+    assert!(!stopped.load(std::sync::atomic::Ordering::Relaxed));
+    here.books.look_at_scope(start + GIVE_UP);
+    assert!(stopped.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(!here.books.watched.door.is_shut(), "nobody took it back");
 }
