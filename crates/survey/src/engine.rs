@@ -158,6 +158,12 @@ pub trait Engine: Send + Sync {
     /// How often it visits each target; twice and spaced, where it estimates how many it missed.
     fn passes(&self) -> u32;
 
+    /// Whether it makes ordinary connections only. Which ports other engines take may change from one version to the
+    /// next, so a job says what they were given.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
     /// Works until every position of the leg is told of, or until told to stop. Waits when `tidings` is full: who stores
     /// sets the pace.
     fn discover(self: Arc<Self>, work: Work, tidings: mpsc::Sender<Tidings>) -> Running;

@@ -144,7 +144,7 @@ impl<'a> Look<'a> {
     }
 
     fn due(&self) -> Result<(Vec<Due>, u64)> {
-        let mut lifetimes = Lifetimes::new(&self.asked);
+        let mut lifetimes = Lifetimes::new(&self.asked, &self.ground);
         self.each(&mut |service| lifetimes.take(&service))?;
         let mut schedule = Schedule::new(&lifetimes, &self.asked, &self.ground, self.settings, self.now);
         self.each(&mut |service| schedule.take(&service))?;

@@ -71,10 +71,7 @@ impl Campaign {
                 Err(SweepError::Empty) if share != Share::WHOLE => continue,
                 leg => leg?.without(prelude.as_deref()),
             };
-            // Where a leg begins differs with the engines: then it is another job.
-            if (engine.passes(), share, first) != (1, Share::WHOLE, 0) {
-                job += &format!(":{}x{}:{share}", engine.passes(), leg.targets());
-            }
+            job += &name_of_leg(&leg, share, engine.is_plain());
             first = leg.positions().end;
             legs.push((number, Arc::new(leg)));
         }
@@ -143,6 +140,17 @@ impl Campaign {
     }
 }
 
+/// A leg's part of the name of a job. Where a leg begins and what it holds differs with the engines: then it is another
+/// job. One leg of ordinary connections is named by what was ordered.
+fn name_of_leg(leg: &Leg, share: Share, is_plain: bool) -> String {
+    let kind = match (is_plain, leg.passes(), share, leg.positions().start) {
+        (true, 1, Share::WHOLE, 0) => return String::new(),
+        (false, 1, Share::WHOLE, 0) => "frames ",
+        _ => "",
+    };
+    format!(":{kind}{}x{}:{share}", leg.passes(), leg.targets())
+}
+
 /// What an order comes to under a scope.
 enum Wanted {
     Ports(Vec<(Transport, u16)>),
@@ -167,7 +175,7 @@ impl Wanted {
     fn prelude(&self, scope: &Scope, seed: u64) -> Option<Prelude> {
         match self {
             Self::Ports(_) => None,
-            Self::List(list) => Prelude::of(list.iter(), scope, seed),
+            Self::List(list) => Prelude::of(list, scope, seed),
         }
     }
 
@@ -205,5 +213,28 @@ fn refuse_if_nothing_is_permitted(door: &Door, first: ServiceKey) -> Result<(), 
             Err(SurveyError::NothingPermitted(refused))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_named_by_what_its_legs_hold() {
+        let ranges = ["192.0.2.0/26".parse().expect("a prefix")];
+        let leg = |first: u64, ports: &[(Transport, u16)], passes: u32| {
+            let targets = Targets::new(&ranges, ports.to_vec()).expect("targets");
+            Leg::new(first, targets, 1, Share::WHOLE, passes).expect("a leg")
+        };
+        let (tcp, both) = ([(Transport::Tcp, 80)], [(Transport::Tcp, 80), (Transport::Udp, 53)]);
+        let frames = |ports: &[_], passes| name_of_leg(&leg(0, ports, passes), Share::WHOLE, false);
+        assert_eq!(name_of_leg(&leg(0, &both, 1), Share::WHOLE, true), "", "connections alone keep their name");
+        assert_eq!(frames(&tcp, 1), ":frames 1x64:1/1");
+        assert_eq!(frames(&both, 1), ":frames 1x128:1/1", "frames that take UDP too walk another way");
+        assert_eq!(frames(&both, 2), ":2x128:1/1");
+        assert_eq!(name_of_leg(&leg(64, &tcp, 1), Share::WHOLE, true), ":1x64:1/1");
+        let share = Share::new(1, 2).expect("a share");
+        assert_eq!(name_of_leg(&leg(0, &tcp, 1), share, true), ":1x64:1/2");
     }
 }

@@ -21,6 +21,10 @@ use crate::metrics::Counts;
 use crate::pace::Pace;
 use crate::scope::Door;
 
+/// Why targets are left out: prefixes, and targets in them.
+const ALIASED: &str = "aliased prefix: every address answers";
+const SHUNNED: &str = "in an aliased prefix: not asked";
+
 /// How many targets wait between two stages.
 const QUEUE: usize = 1_024;
 
@@ -75,7 +79,7 @@ impl Survey {
         let started = self.clock.now();
         let Resumed { progress, learnt: Learnt { suspects, aliased }, account } = self.resume(&campaign)?;
         if let Some(prelude) = &campaign.prelude {
-            prelude.remember(aliased);
+            prelude.remember(aliased, &self.door);
         }
         self.door.metrics().resumed(campaign.targets_done(progress.done()));
         let teller =
@@ -141,11 +145,12 @@ impl Survey {
         if settled && !was_settled {
             metrics.reasons("crowded prefix of IPv6: one too many to be tested", prelude.left_out());
             metrics.reasons("aliased prefix: one too many to be remembered", prelude.forgotten());
+            metrics.reasons("crowded prefix of IPv6: its test failed", prelude.untested());
         }
         if settled && !was_settled && aliased > 0 {
             let shunned = campaign.shunned();
-            metrics.reasons("aliased prefix: every address answers", aliased);
-            metrics.reasons("in an aliased prefix: not asked", shunned);
+            metrics.reasons(ALIASED, aliased);
+            metrics.reasons(SHUNNED, shunned);
             metrics.targets_done(shunned);
         }
         settled
@@ -185,15 +190,25 @@ impl Survey {
         finished: bool,
         coverage: Option<Coverage>,
     ) -> Result<Report, SurveyError> {
+        let (aliased, mut counts) = (campaign.aliased(), self.door.metrics().counts());
+        let shunned = if aliased.is_empty() { 0 } else { campaign.shunned() };
+        if shunned > 0 {
+            // A run that was resumed after the tests says what they left out as well.
+            counts.by_reason.insert(ALIASED.to_owned(), aliased.len() as u64);
+            counts.by_reason.insert(SHUNNED.to_owned(), shunned);
+            if finished {
+                counts.targets_done = counts.targets_done.max(campaign.targets());
+            }
+        }
         Ok(Report {
             coverage,
-            aliased: campaign.aliased(),
+            aliased,
             campaign: campaign.id.clone(),
             targets: campaign.targets(),
             finished,
             started,
             ended: self.clock.now(),
-            counts: self.door.metrics().counts(),
+            counts,
         })
     }
 

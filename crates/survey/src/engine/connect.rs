@@ -44,6 +44,11 @@ impl ConnectEngine {
         Self::new(Arc::clone(door), Arc::clone(pace), &Config { attempts: 1, ..config.clone() })
     }
 
+    /// What it sends through.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
+    }
+
     /// Visits one target.
     pub(crate) async fn visit(&self, key: ServiceKey) -> Discovery {
         let Some(turn) = self.pace.turn(key.address).await else {
@@ -217,6 +222,10 @@ impl Engine for ConnectEngine {
 
     fn passes(&self) -> u32 {
         1
+    }
+
+    fn is_plain(&self) -> bool {
+        true
     }
 
     fn discover(self: Arc<Self>, work: Work, tidings: mpsc::Sender<Tidings>) -> Running {

@@ -4,10 +4,12 @@
 use hinomi_model::address::to_u128;
 use hinomi_model::scope::{PortSet, Scope};
 use hinomi_model::{ServiceKey, Timestamp, Transport};
+use ipnet::Ipv6Net;
 
 use super::ground::Ground;
 use super::{code, port_of};
 use crate::campaign::forecast::{Spans, left_of};
+use crate::six::alias::AliasedPrefixes;
 use crate::sweep::List;
 
 /// The most finished campaigns that are looked at, the newest.
@@ -47,6 +49,20 @@ impl Asked {
     /// A list of targets, of which these were drawn at random.
     pub const fn list(list: List, random: Option<List>, started: Timestamp, ended: Timestamp) -> Self {
         Self { area: Area::List(list), started, ended, random }
+    }
+
+    /// The same without what a list left out because every address of these prefixes answers: of each the lowest address
+    /// stood for all.
+    #[must_use]
+    pub fn without(self, aliased: &[Ipv6Net]) -> Self {
+        let Area::List(list) = &self.area else { return self };
+        if aliased.is_empty() {
+            return self;
+        }
+        let mut prefixes = AliasedPrefixes::new(aliased.iter().copied());
+        let list = list.filtered(|key| prefixes.admits(key.address));
+        let random = self.random.map(|random| random.filtered(|key| list.contains(key)));
+        Self { area: Area::List(list), random, ..self }
     }
 
     /// Whether it asked there.
@@ -97,7 +113,7 @@ impl Asked {
     }
 
     /// Whether everything of some ranges was asked.
-    pub(super) const fn is_whole(&self) -> bool {
+    pub const fn is_whole(&self) -> bool {
         matches!(self.area, Area::Whole { .. })
     }
 
@@ -118,11 +134,11 @@ impl Asked {
         }
     }
 
-    /// How many addresses of this run it asked, where it asked whole ranges.
-    pub(super) fn addresses_in(&self, is_v6: bool, from: u128, to: u128) -> u64 {
+    /// The addresses that it asked, where it asked whole ranges.
+    pub(super) const fn addresses(&self) -> Option<&Spans> {
         match &self.area {
-            Area::Whole { addresses, .. } => addresses.count_in(is_v6, from, to),
-            Area::List(_) => 0,
+            Area::Whole { addresses, .. } => Some(addresses),
+            Area::List(_) => None,
         }
     }
 

@@ -14,6 +14,7 @@ use hinomi_model::Timestamp;
 
 use super::asked::Asked;
 use super::code;
+use super::ground::Ground;
 use super::known::{Known, networks};
 
 /// How long a service lasts when nothing is known.
@@ -28,6 +29,7 @@ const MAX_GROUPS: usize = 1 << 20;
 /// See the module.
 pub struct Lifetimes<'a> {
     asked: &'a [Asked],
+    ground: &'a Ground,
     groups: HashMap<u64, Lived>,
     all: Lived,
 }
@@ -69,13 +71,16 @@ impl Ends {
 }
 
 impl<'a> Lifetimes<'a> {
-    /// By what these campaigns asked.
-    pub fn new(asked: &'a [Asked]) -> Self {
-        Self { asked, groups: HashMap::new(), all: Lived::default() }
+    /// By what these campaigns asked. What lies outside this ground does not count: nobody knows whether it was asked.
+    pub fn new(asked: &'a [Asked], ground: &'a Ground) -> Self {
+        Self { asked, ground, groups: HashMap::new(), all: Lived::default() }
     }
 
     /// Takes a service; the order does not matter.
     pub fn take(&mut self, service: &Known) {
+        if !self.ground.permits(service.key) {
+            return;
+        }
         let mut time_s = service.last_seen.since(service.first_seen).as_secs_f64();
         let gone = missed_at(self.asked, service);
         time_s += gone.map_or(0.0, |when| when.since(service.last_seen).as_secs_f64() / 2.0);

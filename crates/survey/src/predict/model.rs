@@ -65,6 +65,8 @@ pub struct Learner<'a> {
     classes: Vec<u64>,
     class_of: HashMap<u64, u32>,
     found: HashMap<u32, u64>,
+    /// Hosts on the ground at which a port is open.
+    here: HashMap<u32, u64>,
     /// Hosts that were counted.
     learned: u64,
     key: u64,
@@ -83,6 +85,7 @@ impl<'a> Learner<'a> {
             classes: vec![0],
             class_of: HashMap::new(),
             found: HashMap::new(),
+            here: HashMap::new(),
             learned: 0,
             key: seed,
         }
@@ -103,6 +106,9 @@ impl<'a> Learner<'a> {
         let Some(class) = self.class(host.address) else { return };
         self.learned += 1;
         let ports: Vec<u32> = host.services.iter().map(port).filter(|port| self.was_asked(class, *port)).collect();
+        if self.ground.permits_address(host.address) {
+            ports.iter().for_each(|port| *self.here.entry(*port).or_default() += 1);
+        }
         for feature in features(host, self.key) {
             self.features.add(feature.hash, class);
             let own = feature.because.port();
@@ -113,7 +119,10 @@ impl<'a> Learner<'a> {
     /// What was found where it was asked without regard to what was expected.
     fn count_random(&mut self, host: &Host) {
         for service in &host.services {
-            let found = |asked: &&Asked| service.last_seen >= asked.started && asked.asked_at_random(service.key);
+            let found = |asked: &&Asked| {
+                let was_there = service.first_seen <= asked.ended && service.last_seen >= asked.started;
+                was_there && asked.asked_at_random(service.key)
+            };
             let many = self.asked.iter().filter(found).count();
             if many > 0 {
                 *self.found.entry(port(service)).or_default() += u64::try_from(many).unwrap_or(0);
@@ -163,7 +172,8 @@ impl<'a> Learner<'a> {
             asked_at: asked_by_port(self.asked, &self.classes, self.ground),
             base: HashMap::new(),
             random,
-            addresses: self.ground.addresses().max(self.learned).max(1),
+            here: self.here,
+            addresses: self.ground.addresses().max(1),
             learned: self.learned,
             key: self.key,
         };
@@ -174,14 +184,13 @@ impl<'a> Learner<'a> {
 }
 
 fn with_base(mut base: HashMap<u32, Base>, (port, hits, of): (u32, u32, u32)) -> HashMap<u32, Base> {
-    base.insert(port, Base { hits, rate: (f64::from(hits) + 0.5) / (f64::from(of) + 1.0) });
+    base.insert(port, Base { rate: (f64::from(hits) + 0.5) / (f64::from(of) + 1.0) });
     base
 }
 
 /// What holds for all hosts that are known.
 #[derive(Clone, Copy, Debug)]
 struct Base {
-    hits: u32,
     rate: f64,
 }
 
@@ -220,6 +229,8 @@ pub struct Model {
     base: HashMap<u32, Base>,
     /// Found and asked at random, by port.
     random: HashMap<u32, (u64, u64)>,
+    /// Hosts on the ground by port, of so many addresses.
+    here: HashMap<u32, u64>,
     addresses: u64,
     learned: u64,
     key: u64,
@@ -265,8 +276,9 @@ impl Model {
     }
 
     pub(super) fn of_random(&self, port: u32) -> f64 {
-        let hits = self.base.get(&port).map_or(0, |base| base.hits);
-        let by_known = f64::from(hits) / as_f64(self.addresses);
+        // A port that is open at few hosts says nothing yet.
+        let here = self.here.get(&port).copied().filter(|_| self.base.contains_key(&port)).unwrap_or(0);
+        let by_known = as_f64(here) / as_f64(self.addresses);
         let (found, asked) = self.random.get(&port).copied().unwrap_or_default();
         (as_f64(found) + PRIOR_RANDOM * by_known) / (as_f64(asked) + PRIOR_RANDOM)
     }

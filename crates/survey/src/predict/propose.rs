@@ -15,6 +15,10 @@ use super::silence::{self, Silence};
 use super::why::{Candidate, Why};
 use super::{MAX_PROPOSED, Settings, code, explore, port_of};
 
+mod surveyed;
+
+pub(super) use surveyed::Surveyed;
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Proposed {
@@ -56,7 +60,7 @@ pub struct Proposer<'a> {
     ground: &'a Ground,
     /// Campaigns whose silence still counts.
     lately: Vec<&'a Asked>,
-    whole: Vec<&'a Asked>,
+    surveyed: Surveyed,
     settings: Settings,
     hosts: Hosts,
     looked_at: u64,
@@ -92,7 +96,7 @@ impl<'a> Proposer<'a> {
             model,
             ground,
             lately: asked.iter().filter(|asked| asked.ended >= since).collect(),
-            whole: asked.iter().filter(|asked| asked.is_whole()).collect(),
+            surveyed: Surveyed::new(asked, ground),
             settings,
             hosts: Hosts::default(),
             looked_at: 0,
@@ -243,9 +247,10 @@ impl<'a> Proposer<'a> {
     /// How many addresses of a network with so many bits below it were asked at a port; all if nobody knows.
     fn addresses_asked(&self, address: IpAddr, bits: u32, port: u32) -> u64 {
         let from = to_u128(address) >> bits << bits;
-        let of = self.whole.iter().filter(|asked| asked.has_port(port));
-        let most = of.map(|asked| asked.addresses_in(false, from, from + (1 << bits))).max();
-        most.filter(|most| *most > 0).unwrap_or(1 << bits)
+        match self.surveyed.addresses_in(port, from, from + (1 << bits)) {
+            0 => 1 << bits,
+            asked => asked,
+        }
     }
 
     fn is_too_low(&self, rate: f64) -> bool {

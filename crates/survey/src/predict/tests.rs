@@ -240,9 +240,9 @@ fn nothing_known_is_explored_at_random_and_the_seed_decides() {
 }
 
 fn due(known: &[Known], asked: &[Asked], now: Timestamp) -> Vec<Due> {
-    let mut lifetimes = Lifetimes::new(asked);
-    known.iter().for_each(|service| lifetimes.take(service));
     let ground = ground("80,502,8291", &[]);
+    let mut lifetimes = Lifetimes::new(asked, &ground);
+    known.iter().for_each(|service| lifetimes.take(service));
     let mut schedule = Schedule::new(&lifetimes, asked, &ground, Settings::default(), now);
     known.iter().for_each(|service| schedule.take(service));
     schedule.finish().0
@@ -278,12 +278,81 @@ fn what_ends_fast_is_due_soon_and_what_was_missed_rests() {
     let world = scope(vec!["10.0.0.0/8".parse().expect("a prefix")], "80,8291");
     let again = Asked::whole(&world, world.tcp.clone(), world.udp.clone(), day(3), day(4));
     let asked = [again];
-    let fast = Lifetimes::new(&asked);
-    let mut lifetimes = fast;
+    let both = || ["10.0.0.0/8", "11.0.0.0/8"].map(|range| range.parse().expect("a prefix")).to_vec();
+    let wide = Ground::new(&scope(both(), "80,8291"), &[]);
+    let mut lifetimes = Lifetimes::new(&asked, &wide);
     known.iter().for_each(|service| lifetimes.take(service));
     let (gone, there) = (lifetimes.of(&known[0]), lifetimes.of(&known[79]));
     assert!(gone.rate > 5.0 * there.rate, "{gone:?} {there:?}");
     assert_eq!(gone.ends, 40);
     assert_eq!(due(&known[..40], &asked, day(10)), [], "asked in vain six days ago");
     assert_eq!(due(&known[..40], &asked, day(19)).len(), 40);
+    let gone: Vec<_> = ["10.0.0.0/8".parse().expect("a prefix")].into();
+    let opted_out = Ground::new(&scope(both(), "80,8291"), &gone);
+    let mut lifetimes = Lifetimes::new(&asked, &opted_out);
+    known.iter().for_each(|service| lifetimes.take(service));
+    assert_eq!(lifetimes.of(&known[0]).ends, 0, "who opted out was not asked in vain");
+}
+
+#[test]
+fn what_a_list_left_out_was_not_asked() {
+    let key =
+        |text: &str| ServiceKey { address: text.parse().expect("an address"), port: 80, transport: Transport::Tcp };
+    let keys = ["fd00::1", "fd00::2", "fd00::3", "fd00:0:0:1::1"].map(key);
+    let list = List::new(keys).expect("a list");
+    let random = List::new([keys[1], keys[3]]).expect("a list");
+    let asked = Asked::list(list, Some(random), day(1), day(2)).without(&["fd00::/64".parse().expect("a prefix")]);
+    assert_eq!(keys.map(|key| asked.holds(key)), [true, false, false, true]);
+    assert_eq!(keys.map(|key| asked.asked_at_random(key)), [false, false, false, true]);
+}
+
+#[test]
+fn hosts_elsewhere_make_no_port_likelier_here() {
+    let mut known = routers();
+    (0..2_000).for_each(|host| {
+        let one = service(0x0a02_0000 + host * 16, 8291, "winbox");
+        known.insert(one.key, one);
+    });
+    let rate = |ground: &Ground| {
+        let mut learner = Learner::new(&[], ground, 1);
+        known.values().cloned().for_each(|service| learner.take(service));
+        learner.finish().at_random((Transport::Tcp, 8291))
+    };
+    let here = rate(&ground("80,8291", &[]));
+    assert!((here - 40.0 / 65_536.0).abs() < 1e-9, "forty of its addresses: {here}");
+}
+
+#[test]
+fn a_service_that_came_later_was_not_found_at_random() {
+    let world = scope(vec!["10.1.0.0/16".parse().expect("a prefix")], "8291");
+    let asked = [Asked::whole(&world, world.tcp.clone(), world.udp.clone(), day(1), day(2))];
+    let rate = |first_seen| {
+        let ground = ground("8291", &[]);
+        let mut learner = Learner::new(&asked, &ground, 1);
+        for host in 0..100 {
+            learner.take(Known { first_seen, last_seen: day(9), ..service(BASE + host * 16, 8291, "winbox") });
+        }
+        learner.finish().at_random((Transport::Tcp, 8291))
+    };
+    assert!(rate(day(8)) < rate(day(1)) / 10.0, "{} {}", rate(day(8)), rate(day(1)));
+}
+
+#[test]
+fn networks_that_were_asked_in_parts_were_asked_as_a_whole() {
+    let ground = ground("80,8291", &[]);
+    let part = |range: &str, ports: &str| {
+        let of = scope(vec![range.parse().expect("a prefix")], ports);
+        Asked::whole(&of, of.tcp.clone(), of.udp.clone(), day(1), day(2))
+    };
+    let asked = [
+        part("10.1.0.0/25", "80"),
+        part("10.1.0.128/26", "80"),
+        part("10.1.0.128/26", "80"),
+        part("10.1.0.0/24", "8291"),
+    ];
+    let surveyed = propose::Surveyed::new(&asked, &ground);
+    let from = hinomi_model::address::to_u128(tcp(BASE, 80).address);
+    assert_eq!(surveyed.addresses_in(80, from, from + 256), 192, "each address once");
+    assert_eq!(surveyed.addresses_in(8291, from, from + 256), 256);
+    assert_eq!(surveyed.addresses_in(22, from, from + 256), 0);
 }

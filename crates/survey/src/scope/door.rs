@@ -255,6 +255,11 @@ impl Door {
         self.permit(connection.key, probe).map(drop)
     }
 
+    /// Whether anything may ever be sent to this address: the scope has it and it did not opt out.
+    pub(crate) fn permits_address(&self, address: IpAddr) -> bool {
+        self.opt_out.with(|list| self.scope().permits_address(address, list).is_ok())
+    }
+
     /// Opens a connection.
     ///
     /// # Errors

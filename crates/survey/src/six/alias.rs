@@ -11,9 +11,9 @@
 //!   since packets get lost.
 //! - It is aliased when all are open but one at most, and none said that nothing is there.
 //!
-//! So a prefix is asked [`MAX_ASKED`] times at most. Of an aliased prefix the lowest address of the list is visited,
-//! for all of them; the others are not asked at all. An answer is an open port: a firewall that resets everything makes
-//! no alias. Prefixes of which fewer than [`ENOUGH`] parts lie in the scope are not tested.
+//! So a prefix is asked [`MAX_ASKED`] times at most. Of an aliased prefix the lowest address of the list that has not
+//! opted out is visited, for all of them; the others are not asked at all. An answer is an open port: a firewall that resets everything makes
+//! no alias. What fails on this machine is tested again, [`MAX_FAILURES`] times at most. Prefixes of which fewer than [`ENOUGH`] parts lie in the scope are not tested.
 //!
 //! It is a leg of its own in front of the others ([`Prelude`]), a position a prefix, so it needs no engine of its own,
 //! goes before frames as before connections, and is resumed as they are: a prefix is settled together with its verdict,
@@ -30,17 +30,19 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use hinomi_model::Transport;
+use hinomi_model::address::{bounds, to_u128};
 use hinomi_model::scope::Scope;
-use hinomi_model::{ServiceKey, Transport};
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::crowd::{Suspect, suspects};
-use self::test::{Inquiry, Later, PARTS, draw, is_aliased};
+use self::test::{Ask, Inquiry, Later, PARTS, draw, is_aliased};
 use super::inside::Inside;
 use crate::campaign::{Progress, Survey};
 use crate::engine::{ConnectEngine, Passed, Tidings};
+use crate::scope::Door;
 use crate::sweep::List;
 
 pub use prefixes::AliasedPrefixes;
@@ -49,8 +51,14 @@ pub use test::{ENOUGH, MAX_ASKED};
 /// The most aliased prefixes that a campaign remembers; of further ones all addresses are visited.
 pub const MAX_ALIASED: usize = 4_096;
 
+/// Targets of a prefix among which one is looked for that has not opted out.
+const MAX_LOOKED_AT: usize = 1 << 16;
+
 /// Prefixes that are tested at the same time, if so many connections may be open.
 const AT_ONCE: usize = 32;
+
+/// A prefix whose test fails so often, by this machine or the network, is taken for an ordinary one and counted.
+const MAX_FAILURES: u32 = 5;
 
 /// Hosts that nobody is connected to are forgotten after so many prefixes.
 const SWEEP_EVERY: u64 = 64;
@@ -74,30 +82,33 @@ const MAX_PORTS: usize = 2;
 
 /// How many prefixes a campaign tests before it visits this list.
 pub fn tests_before(list: &List, scope: &Scope, seed: u64) -> u64 {
-    Prelude::of(list.iter(), scope, seed).map_or(0, |prelude| prelude.len())
+    Prelude::of(list, scope, seed).map_or(0, |prelude| prelude.len())
 }
 
 /// The tests before a list. See the module.
 #[derive(Debug)]
 pub(crate) struct Prelude {
+    list: List,
     suspects: Vec<Suspect>,
     left_out: u64,
     ports: Vec<(Transport, u16)>,
     inside: Inside,
     seed: u64,
-    /// What was found, each with the address of the list that stands for it.
+    /// What was found, each with the address of the list that stands for it, if one may be asked.
     found: Mutex<AliasedPrefixes>,
     /// Aliased prefixes beyond what is remembered.
     forgotten: AtomicU64,
+    /// Prefixes whose test failed each time.
+    untested: AtomicU64,
     settled: Arc<OnceLock<AliasedPrefixes>>,
 }
 
 impl Prelude {
-    /// The tests that these targets, sorted by address, call for; none where nothing is crowded.
-    pub(crate) fn of(targets: impl Iterator<Item = ServiceKey>, scope: &Scope, seed: u64) -> Option<Self> {
+    /// The tests that this list calls for; none where nothing is crowded.
+    pub(crate) fn of(list: &List, scope: &Scope, seed: u64) -> Option<Self> {
         let inside = Inside::of(scope, &[]);
         let mut asked = Vec::new();
-        let addresses = targets.filter(|key| key.address.is_ipv6()).map(|key| {
+        let addresses = list.iter().filter(|key| key.address.is_ipv6()).map(|key| {
             note_port(&mut asked, (key.transport, key.port));
             key.address
         });
@@ -108,8 +119,18 @@ impl Prelude {
             return None;
         }
         let ports = likeliest(&asked);
-        let (found, forgotten, settled) = (Mutex::default(), AtomicU64::default(), Arc::default());
-        Some(Self { suspects, left_out, ports, inside, seed, found, forgotten, settled })
+        Some(Self {
+            list: list.clone(),
+            suspects,
+            left_out,
+            ports,
+            inside,
+            seed,
+            found: Mutex::default(),
+            forgotten: AtomicU64::default(),
+            untested: AtomicU64::default(),
+            settled: Arc::default(),
+        })
     }
 
     /// How many prefixes are tested; so many positions it has.
@@ -127,6 +148,11 @@ impl Prelude {
         self.forgotten.load(Relaxed)
     }
 
+    /// Prefixes whose test failed each time: their addresses are visited.
+    pub(crate) fn untested(&self) -> u64 {
+        self.untested.load(Relaxed)
+    }
+
     /// What the legs behind it leave out, once all is settled.
     pub(crate) fn shunned(&self) -> Arc<OnceLock<AliasedPrefixes>> {
         Arc::clone(&self.settled)
@@ -138,15 +164,16 @@ impl Prelude {
     }
 
     /// Takes up what an earlier run found.
-    pub(crate) fn remember(&self, aliased: Vec<Ipv6Net>) {
+    pub(crate) fn remember(&self, aliased: Vec<Ipv6Net>, door: &Door) {
         let aliased: HashSet<Ipv6Net> = aliased.into_iter().take(MAX_ALIASED).collect();
         let mut found = self.lock();
         for suspect in self.suspects.iter().filter(|suspect| aliased.contains(&suspect.prefix)) {
-            found.add(suspect.prefix, Some(suspect.representative));
+            found.add(suspect.prefix, self.representative(suspect.prefix, door));
         }
     }
 
-    /// Tests what is not done; true when nothing is left to test. `tidings` hears of every prefix that is settled.
+    /// Tests what is not done, and what cannot be tested now again later; true when nothing is left to test, false when
+    /// it is told to stop, the scope has ended or nobody listens. `tidings` hears of every prefix that is settled.
     pub(crate) async fn run(
         self: &Arc<Self>,
         survey: &Survey,
@@ -155,37 +182,71 @@ impl Prelude {
         stop: &watch::Receiver<bool>,
     ) -> bool {
         let at_once = (survey.config.concurrency / PARTS).clamp(1, AT_ONCE);
-        let (slots, mut tests) = (Arc::new(Semaphore::new(at_once)), JoinSet::new());
+        let slots = Arc::new(Semaphore::new(at_once));
         let engine = Arc::new(ConnectEngine::asking_once(&survey.door, &survey.pace, &survey.config));
-        let mut complete = true;
-        for (position, suspect) in (0..).zip(&self.suspects).filter(|(position, _)| !done.contains(*position)) {
-            while tests.try_join_next().is_some_and(|test| ended(test, &mut complete)) {}
-            if position % SWEEP_EVERY == 0 {
+        let inquiry = Inquiry::new(engine, stop.clone(), survey.config.spacing);
+        let positions = (0..self.len()).filter(|position| !done.contains(*position));
+        let mut left: Vec<Trial> = positions.map(|position| Trial { position, failures: 0 }).collect();
+        while !left.is_empty() {
+            let Some(again) = self.round(&left, &inquiry, survey, &slots, tidings).await else { return false };
+            if !again.is_empty() {
+                inquiry.pause().await;
+            }
+            left = again;
+        }
+        // Set before only where this run began with everything settled.
+        let _ = self.settled.set(self.lock().clone());
+        true
+    }
+
+    /// Tests these once; those that are to be tested again, or nothing when all is to stop.
+    async fn round(
+        self: &Arc<Self>,
+        trials: &[Trial],
+        inquiry: &Inquiry,
+        survey: &Survey,
+        slots: &Arc<Semaphore>,
+        tidings: &mpsc::Sender<Tidings>,
+    ) -> Option<Vec<Trial>> {
+        let (mut tests, mut again) = (JoinSet::new(), Vec::new());
+        for trial in trials.iter().copied() {
+            while let Some(test) = tests.try_join_next() {
+                again.extend(test.ok()?);
+            }
+            if trial.position % SWEEP_EVERY == 0 {
                 survey.pace.sweep();
             }
-            let open = engine.is_open_or_waits(stop.clone()).await && !tidings.is_closed();
-            let slot = if open { Arc::clone(&slots).acquire_owned().await.ok() } else { None };
-            let Some(slot) = slot else {
-                complete = false;
-                break;
-            };
-            let inquiry = Inquiry::new(Arc::clone(&engine), stop.clone(), survey.config.spacing);
-            let (prelude, suspect, tidings) = (Arc::clone(self), suspect.clone(), tidings.clone());
+            if !inquiry.may_go_on().await || tidings.is_closed() {
+                return finished_anyway(tests).await;
+            }
+            let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+            let (prelude, inquiry, tidings) = (Arc::clone(self), inquiry.clone(), tidings.clone());
             tests.spawn(async move {
-                let settled = prelude.test(&suspect, &inquiry).await;
+                let later = prelude.try_once(trial, &inquiry, &tidings).await;
                 drop(slot);
-                let passed = Passed { positions: position..position + 1, except: Vec::new(), visits: 0 };
-                settled.is_ok() && tidings.send(Tidings::Passed(passed)).await.is_ok()
+                later
             });
         }
         while let Some(test) = tests.join_next().await {
-            ended(test, &mut complete);
+            again.extend(test.ok()?);
         }
-        if complete {
-            // Set before only where this run began with everything settled.
-            let _ = self.settled.set(self.lock().clone());
+        Some(again)
+    }
+
+    /// Tests one prefix and tells when it is settled; gives it back when it is to be tested again.
+    async fn try_once(&self, trial: Trial, inquiry: &Inquiry, tidings: &mpsc::Sender<Tidings>) -> Option<Trial> {
+        let suspect = self.suspects.get(usize::try_from(trial.position).ok()?)?;
+        match self.test(suspect, inquiry).await {
+            Ok(()) => {}
+            Err(Later::Closed) => return Some(trial),
+            Err(Later::Failed) if trial.failures + 1 < MAX_FAILURES => {
+                return Some(Trial { failures: trial.failures + 1, ..trial });
+            }
+            Err(Later::Failed) => drop(self.untested.fetch_add(1, Relaxed)),
         }
-        complete
+        let passed = Passed { positions: trial.position..trial.position + 1, except: Vec::new(), visits: 0 };
+        // Nobody takes it: seen at the next turn.
+        tidings.send(Tidings::Passed(passed)).await.is_err().then_some(trial)
     }
 
     /// Settles one prefix; what is found is noted before anybody is told.
@@ -195,13 +256,21 @@ impl Prelude {
         }
         let addresses = draw(suspect.prefix, &self.inside, self.seed);
         if is_aliased(&addresses, &self.ports, inquiry).await? {
+            let representative = self.representative(suspect.prefix, inquiry.door());
             let mut found = self.lock();
             match found.len() < MAX_ALIASED {
-                true => found.add(suspect.prefix, Some(suspect.representative)),
+                true => found.add(suspect.prefix, representative),
                 false => drop(self.forgotten.fetch_add(1, Relaxed)),
             }
         }
         Ok(())
+    }
+
+    /// The lowest address of the list in a prefix that has not opted out: it stands for all.
+    fn representative(&self, prefix: Ipv6Net, door: &Door) -> Option<u128> {
+        let (first, last) = bounds(IpNet::V6(prefix));
+        let mut listed = self.list.addresses_in(first, last).take(MAX_LOOKED_AT);
+        listed.find(|address| door.permits_address(*address)).map(to_u128)
     }
 
     fn lock(&self) -> MutexGuard<'_, AliasedPrefixes> {
@@ -209,10 +278,17 @@ impl Prelude {
     }
 }
 
-/// Notes whether a test settled its prefix; true, so that others are looked at.
-fn ended(test: Result<bool, tokio::task::JoinError>, complete: &mut bool) -> bool {
-    *complete &= test.unwrap_or(false);
-    true
+/// Lets tests that were begun come to their end when no more are begun.
+async fn finished_anyway(mut tests: JoinSet<Option<Trial>>) -> Option<Vec<Trial>> {
+    while tests.join_next().await.is_some() {}
+    None
+}
+
+/// A prefix that is to be tested: the place of its suspect, and how often its test failed.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    position: u64,
+    failures: u32,
 }
 
 /// Whether a leg leaves this address out.

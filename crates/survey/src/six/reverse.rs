@@ -2,9 +2,10 @@
 //!
 //! A name server that says "no such name" (NXDOMAIN) of `8.b.d.0.1.0.0.2.ip6.arpa` says it of everything below (RFC
 //! 8020), so a tree of 16 branches at each of 32 digits is walked where there is something, and only there. Some
-//! servers make up a name for every address; where all sixteen branches exist and an address of chance below has a name
-//! too, the walk does not go on. Others deny names that only lead to names, against RFC 8020: what stands below is not
-//! found. Only the resolver is asked.
+//! servers make up a name for every address, or say of every name that it exists but has no records (compact denial, RFC
+//! 9824); where all sixteen branches exist and an address of chance below exists too, the walk does not go on. Each
+//! prefix has an equal part of the questions: no zone takes those of another. Others deny names that only lead to names,
+//! against RFC 8020: what stands below is not found. Only the resolver is asked.
 
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv6Addr};
@@ -47,6 +48,27 @@ pub struct Walked {
     pub first_problem: Option<String>,
 }
 
+/// Questions that may still be asked, by prefix.
+struct Parts(Vec<u64>);
+
+impl Parts {
+    /// The most questions below one branch.
+    const EACH: u64 = 17;
+
+    /// Of so many prefixes that there is not one round for each, the last have none.
+    fn of(prefixes: &[Ipv6Net]) -> Self {
+        let many = u64::try_from(prefixes.len()).unwrap_or(u64::MAX).clamp(1, MAX_QUESTIONS / Self::EACH);
+        let part = |place| if place < many { MAX_QUESTIONS / many } else { 0 };
+        Self((0_u64..).take(prefixes.len()).map(part).collect())
+    }
+
+    /// Takes the questions below one branch, if so many are left.
+    fn take(&mut self, of: usize) -> bool {
+        let left = self.0.get_mut(of).filter(|left| **left >= Self::EACH);
+        left.map(|left| *left -= Self::EACH).is_some()
+    }
+}
+
 /// The first digits of addresses.
 #[derive(Clone, Copy, Debug)]
 struct Branch {
@@ -58,35 +80,35 @@ struct Branch {
 /// asked until then.
 pub async fn walk(prefixes: &[Ipv6Net], lookups: &Lookups, mut each: impl FnMut(u64, IpAddr)) -> Walked {
     let mut walked = Walked::default();
-    let mut waiting: Vec<Branch> = prefixes.iter().map(|prefix| Branch::around(*prefix)).collect();
+    let mut parts = Parts::of(prefixes);
+    let mut waiting: Vec<(usize, Branch)> = prefixes.iter().map(|prefix| Branch::around(*prefix)).enumerate().collect();
     let mut turn = tokio::time::interval(Duration::from_secs(1) / lookups.per_second.max(1));
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asking = JoinSet::new();
     loop {
         // The deepest first: addresses come early, and few branches wait.
         while asking.len() < lookups.at_once.max(1)
-            && let Some(branch) = waiting.pop()
+            && let Some((of, branch)) = waiting.pop()
         {
-            if walked.questions + 16 > MAX_QUESTIONS {
+            if !parts.take(of) {
                 walked.cut_short = true;
-                waiting.clear();
-                break;
+                continue;
             }
             for _ in 0..16 {
                 turn.tick().await;
             }
             walked.questions += 16;
             let resolver = lookups.resolver.clone();
-            asking.spawn_blocking(move || (branch, branch.below(&resolver)));
+            asking.spawn_blocking(move || (of, branch, branch.below(&resolver)));
         }
         let Some(answer) = asking.join_next().await else { return walked };
-        let Ok((branch, below)) = answer else { continue };
+        let Ok((of, branch, below)) = answer else { continue };
         walked.questions += u64::from(branch.may_be_made_up(&below));
         for next in walked.take(below) {
             match next.len == DIGITS {
                 true => each(walked.questions, from_u128(next.digits)),
                 // What was asked for lies in a part of the first branches only.
-                false if prefixes.iter().any(|prefix| next.meets(*prefix)) => waiting.push(next),
+                false if prefixes.iter().any(|prefix| next.meets(*prefix)) => waiting.push((of, next)),
                 false => {}
             }
         }
@@ -114,7 +136,7 @@ impl Walked {
 /// What is right below a branch.
 struct Below {
     answers: Vec<(Branch, Result<bool, String>)>,
-    /// Whether an address of chance has a name, where that says something.
+    /// Whether an address of chance exists, where that says something.
     made_up: bool,
 }
 
@@ -155,7 +177,7 @@ impl Branch {
         let answers = self.next().map(|next| (next, next.ask(resolver))).to_vec();
         let mut below = Below { answers, made_up: false };
         if self.may_be_made_up(&below) {
-            below.made_up = self.somewhere().ask(resolver) == Ok(true);
+            below.made_up = self.somewhere().exists(resolver) == Ok(true);
         }
         below
     }
@@ -171,6 +193,11 @@ impl Branch {
         let chance = u128::from(hasher.finish());
         let rest = u128::MAX.checked_shr(4 * u32::from(self.len)).unwrap_or(0);
         Self { digits: self.digits | (chance << 64 | chance) & rest, len: DIGITS }
+    }
+
+    /// Whether the name exists, with records or without.
+    fn exists(self, resolver: &Resolver) -> Result<bool, String> {
+        resolver.exists(&self.name(), KIND_PTR).map(|(exists, _)| exists)
     }
 
     /// Whether there is anything of that name; of a whole address, whether it has a name.
@@ -201,6 +228,40 @@ mod tests {
         assert_eq!(whole.len, 31);
         assert_eq!(Ipv6Addr::from(whole.next()[7].digits).to_string(), "fd00:a::7");
         assert_eq!(Branch::around(net("::/0")).name(), "ip6.arpa");
+    }
+
+    /// A name server that denies nothing and knows nothing: every name exists, without records.
+    #[expect(clippy::disallowed_methods, reason = "the test's own name server answers on loopback")]
+    fn denies_nothing() -> Resolver {
+        let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        let server = socket.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            let mut question = [0; 512];
+            while let Ok((count, from)) = socket.recv_from(&mut question) {
+                question[2] |= 0x80;
+                let _ = socket.send_to(&question[..count], from);
+            }
+        });
+        Resolver::at(server)
+    }
+
+    #[test]
+    fn a_zone_in_which_every_name_exists_is_left_at_once() {
+        let lookups = Lookups { resolver: denies_nothing(), at_once: 4, per_second: 10_000, four: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let prefixes = [net("fd00:a::/48"), net("fd00:b::/64")];
+        let walked = runtime.block_on(walk(&prefixes, &lookups, |_, address| panic!("{address} has no name")));
+        assert_eq!((walked.made_up, walked.questions, walked.found, walked.unanswered), (2, 34, 0, 0), "{walked:?}");
+    }
+
+    #[test]
+    fn each_prefix_has_an_equal_part_of_the_questions() {
+        let mut parts = Parts::of(&[net("fd00:a::/48"), net("fd00:b::/48")]);
+        let rounds = (0..).take_while(|_| parts.take(0)).count();
+        assert_eq!(rounds as u64, MAX_QUESTIONS / 2 / 17);
+        assert!(parts.take(1) && !parts.take(2), "the other still has its own");
+        let all: u64 = Parts::of(&vec![net("fd00:a::/48"); 20_000]).0.iter().sum();
+        assert!(all <= MAX_QUESTIONS, "{all}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use hinomi_model::scope::{Rule, Scope};
 use hinomi_model::{ContentHash, ServiceKey, Transport};
 
 use super::SweepError;
+use crate::six::Inside;
 
 pub use text::ListError;
 
@@ -148,6 +149,13 @@ impl List {
         rest.take_while(move |entry| entry.address == wanted).copied().map(ServiceKey::from)
     }
 
+    /// The addresses from one number to another that are in it, in order; each once for each of its targets.
+    pub(crate) fn addresses_in(&self, first: u128, last: u128) -> impl Iterator<Item = IpAddr> + '_ {
+        let at = self.entries.partition_point(|entry| u128::from_be_bytes(entry.address) < first);
+        let rest = self.entries.get(at..).unwrap_or_default().iter().map(|entry| u128::from_be_bytes(entry.address));
+        rest.take_while(move |number| *number <= last).map(from_u128)
+    }
+
     /// Every target, in order.
     pub fn iter(&self) -> impl Iterator<Item = ServiceKey> + '_ {
         self.entries.iter().copied().map(ServiceKey::from)
@@ -156,6 +164,12 @@ impl List {
     /// Whether any target is of this transport.
     pub fn has(&self, transport: Transport) -> bool {
         self.entries.iter().any(|entry| entry.transport == transport)
+    }
+
+    /// Those that are wanted.
+    #[must_use]
+    pub(crate) fn filtered(&self, wanted: impl FnMut(ServiceKey) -> bool) -> Self {
+        self.kept(wanted)
     }
 
     /// Those whose port is wanted.
@@ -168,11 +182,13 @@ impl List {
     /// that list changes while a campaign runs, and the door asks it for every packet.
     #[must_use]
     pub fn within(&self, scope: &Scope) -> (Self, Outside) {
-        let mut outside = Outside::default();
+        let (mut outside, permitted) = (Outside::default(), Inside::of(scope, &[]));
         let mut last: Option<(IpAddr, Option<&'static str>)> = None;
         let kept = self.kept(|key| {
             let objection = match last {
                 Some((address, objection)) if address == key.address => objection,
+                // Ranges one by one only where the reason is to be named.
+                _ if permitted.contains(key.address) => None,
                 _ => objection(scope, key.address),
             };
             last = Some((key.address, objection));

@@ -7,9 +7,10 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hinomi_model::{CampaignId, ServiceKey, Transport};
+use hinomi_model::{CampaignId, Clock, ServiceKey, SystemClock, Timestamp, Transport};
 use hinomi_survey::six::alias::MAX_ASKED;
 use hinomi_survey::sweep::List;
 use hinomi_survey::{Authorised, Backend, Campaign, Config, ConnectEngine, Door, Engine, FrameEngine, Frames, Metrics};
@@ -77,11 +78,14 @@ struct Run {
 }
 
 fn survey(run: Run, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
+    survey_by(Arc::new(SystemClock), run, shelf, notes)
+}
+
+fn survey_by(clock: Arc<dyn Clock>, run: Run, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let authorised = authorised(run.rate_pps);
         let pace = Arc::new(Pace::new(authorised.scope().rate));
-        let clock = Arc::new(hinomi_model::SystemClock);
         let door = Arc::new(Door::new(authorised, Arc::default(), clock.clone(), Arc::new(Metrics::default())));
         let config = Config { grab: false, ..Config::near() };
         let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
@@ -196,6 +200,33 @@ fn aliased_prefixes_are_named_and_real_hosts_are_found() {
     }
 }
 
+/// A clock that looks at a time at which the scope does not permit sending, from its 10th look to its 30th.
+#[derive(Default)]
+struct Interrupted(AtomicU64);
+
+impl Clock for Interrupted {
+    fn now(&self) -> Timestamp {
+        let looks = self.0.fetch_add(1, Ordering::Relaxed);
+        if (10..30).contains(&looks) { "2019-01-01T00:00:00Z".parse().expect("a time") } else { SystemClock.now() }
+    }
+}
+
+#[test]
+fn tests_that_the_scope_interrupts_are_taken_up_again() {
+    if !inside_a_namespace("six::tests_that_the_scope_interrupts_are_taken_up_again") {
+        return;
+    }
+    let _far = far();
+    let (notes, shelf) = (tempfile::tempdir().expect("a folder"), Shelf::default());
+    let run = Run { ports: &[80], rate_pps: 500, frames: false };
+    let clock = Arc::new(Interrupted::default());
+    let report = survey_by(clock.clone(), run, shelf.clone(), notes.path()).expect("surveyed");
+    assert!(clock.0.load(Ordering::Relaxed) > 30, "it was closed for a while");
+    assert!(report.finished, "it waited and went on");
+    assert_eq!(aliased(&report), [WHOLE, PART]);
+    assert_eq!(found(&shelf), truth());
+}
+
 /// Where a survey that is to be killed keeps what it keeps.
 const KILLED: &str = "HINOMI_SIX_KILLED";
 const KILLED_RUN: Run = Run { ports: &[80, 82], rate_pps: 60, frames: false };
@@ -208,6 +239,9 @@ fn a_survey_to_be_killed() {
     assert!(report.finished);
     let aliased = aliased(&report).join("\n");
     std::fs::write(folder.join("aliased"), aliased).expect("written");
+    let left_out = report.counts.by_reason.get("in an aliased prefix: not asked").copied().unwrap_or(0);
+    let of = (report.counts.targets_done, report.targets);
+    std::fs::write(folder.join("left_out"), format!("{left_out} {}", of.0 == of.1)).expect("written");
 }
 
 #[test]
@@ -218,7 +252,7 @@ fn killed_and_resumed_it_knows_what_it_found() {
     let far = far();
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "a_survey_to_be_killed", "--nocapture"]).env(KILLED, folder.path());
+    command.args(["--exact", "six::a_survey_to_be_killed", "--nocapture"]).env(KILLED, folder.path());
     let mut kills = 0_u64;
     for wait_ms in [300, 700, 1_500, 2_500, 2_500] {
         let mut child = command.spawn().expect("starts");
@@ -233,6 +267,8 @@ fn killed_and_resumed_it_knows_what_it_found() {
     assert!(command.status().expect("starts").success());
     let told = std::fs::read_to_string(folder.path().join("aliased")).expect("told");
     assert_eq!(told.lines().collect::<Vec<_>>(), [WHOLE, PART], "also by the last run, which did not test again");
+    let left_out = std::fs::read_to_string(folder.path().join("left_out")).expect("told");
+    assert_eq!(left_out, format!("{} true", 2 * (199 + 39)), "by the last run too");
     let subjects = std::fs::read_to_string(folder.path().join("subjects")).expect("stored");
     let found: BTreeSet<Ipv6Addr> =
         subjects.lines().filter_map(|line| line.split(['[', ']']).find_map(|part| part.parse().ok())).collect();

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::{Addresses, Forecast, MAX_NAMED, Packets, Spans, Sums, named, of_port, shift};
 use crate::config::Config;
 use crate::error::SurveyError;
+use crate::six::Inside;
 use crate::sweep::{List, SweepError};
 
 /// Prefixes that are kept before the lighter ones are let go.
@@ -44,6 +45,7 @@ impl Forecast {
 /// What the pass has counted.
 struct Count<'a> {
     scope: &'a Scope,
+    inside: Inside,
     config: &'a Config,
     opt_out: Spans,
     addresses: Addresses,
@@ -64,6 +66,7 @@ impl<'a> Count<'a> {
         let zero = Packets::default();
         Self {
             scope,
+            inside: Inside::of(scope, &[]),
             config,
             opt_out: Spans::default(),
             addresses: Addresses::default(),
@@ -99,19 +102,26 @@ impl<'a> Count<'a> {
     /// Counts an address and says whether it may be probed.
     fn permits(&mut self, number: u128, key: ServiceKey) -> bool {
         let addresses = &mut self.addresses;
+        let opted_out = self.opt_out.hold(key.address.is_ipv6(), number);
+        // Ranges one by one only where the reason is to be named.
+        if !opted_out && self.inside.contains(key.address) {
+            addresses.named += 1;
+            addresses.left += 1;
+            return true;
+        }
         let rule = self.scope.permits_address(key.address, &[]).err();
         if !self.scope.ranges.iter().any(|range| range.contains(&key.address)) {
             return false;
         }
         addresses.named += 1;
         let place = match rule {
-            _ if self.opt_out.hold(key.address.is_ipv6(), number) => &mut addresses.opted_out,
+            _ if opted_out => &mut addresses.opted_out,
             Some(Rule::Excluded { .. }) => &mut addresses.excluded,
             Some(_) => &mut addresses.reserved,
             None => &mut addresses.left,
         };
         *place += 1;
-        rule.is_none() && !self.opt_out.hold(key.address.is_ipv6(), number)
+        rule.is_none() && !opted_out
     }
 
     fn end_address(&mut self) {

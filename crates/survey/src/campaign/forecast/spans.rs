@@ -28,7 +28,7 @@ impl Spans {
         Self(joined)
     }
 
-    pub(super) fn with(&self, other: &Self) -> Self {
+    pub(crate) fn with(&self, other: &Self) -> Self {
         Self(self.0.iter().chain(&other.0).copied().collect()).joined()
     }
 
