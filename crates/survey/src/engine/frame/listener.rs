@@ -185,13 +185,12 @@ impl Listener {
         };
         self.parts.notes.heard(mark.upto).map_err(|error| not_noted(&error))?;
         let upto = mark.upto.max(self.told);
-        let later = self.open.split_off(&upto);
-        let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
+        let (except, found) = settled(&mut self.open, self.told, upto);
         let visits = mark.visits.saturating_sub(std::mem::replace(&mut self.visits, mark.visits));
         self.count_silent(mark);
         // What an earlier run had visited and not told counts like what this one visits.
         let earlier = self.parts.shared.start.min(upto).saturating_sub(self.told);
-        let visits = (visits + earlier).saturating_sub(except.len() as u64);
+        let visits = (visits + earlier).saturating_sub(found);
         self.tell(Tidings::Passed(Passed { positions: self.told..upto, except, visits }));
         self.told = upto;
         self.wait_on(now);
@@ -409,6 +408,36 @@ impl Listener {
     }
 }
 
+/// Takes those out of what was found that stand below `upto`; gives the ones from `told` on, and how many there were.
+/// Who answered late stands below: that position was told as settled before, and only its visit is counted anew.
+fn settled(open: &mut BTreeSet<u64>, told: u64, upto: u64) -> (Vec<u64>, u64) {
+    let later = open.split_off(&upto);
+    let mut all = std::mem::replace(open, later);
+    let found = all.len() as u64;
+    (all.split_off(&told).into_iter().collect(), found)
+}
+
 fn not_noted(error: &std::io::Error) -> String {
     format!("the notes of the campaign cannot be written: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_late_settles_nobody_else() {
+        let (mut progress, mut open) = (Progress::default(), BTreeSet::from([50, 150]));
+        let (except, found) = settled(&mut open, 0, 100);
+        assert_eq!((except.as_slice(), found), (&[50][..], 1));
+        progress.pass(0..100, &except);
+        // 50 is still being grabbed when 30 answers, longer after its probe than answers are waited for.
+        open.insert(30);
+        let (except, found) = settled(&mut open, 100, 200);
+        assert_eq!((except.as_slice(), found), (&[150][..], 2));
+        progress.pass(100..200, &except);
+        assert!(!progress.contains(50) && !progress.contains(150) && progress.contains(30));
+        assert_eq!(progress.done(), 198);
+        assert!(open.is_empty());
+    }
 }
