@@ -9,27 +9,34 @@ use std::time::Duration;
 use hinomi_model::{ServiceKey, Transport};
 use hinomi_netio::Receiver;
 use hinomi_wire::packet::{ICMP, ICMP6, Link, Packet, TCP, Tcp, UDP};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::super::{Discovery, Found, Job, Opened, Passed, Tidings, Work};
+use super::MAX_RESETS;
 use super::cookie::{self, Cookie, position};
+use super::errand::{Departure, Errand};
 use super::governor::Governor;
 use super::known::{Answer, Known};
 use super::notebook::{HeardNotes, Noted};
-use super::probe::{Frame, Segment, Word};
+use super::probe::{Segment, Word};
 use super::question::Questions;
 use super::shared::{Mark, Shared};
-use super::talk::Talks;
+use super::talk::{Talk, Talks};
 use crate::campaign::{Leg, Progress};
 use crate::grab::words::First;
 use crate::metrics::Metrics;
+use crate::pace::{HostTurn, Pace};
 use crate::sweep::{Ladder, Logarithm};
+
+const NOT_TAKEN_BACK: &str = "connections that were not taken back, for too many were open";
 
 /// How often notes are written and what is settled is told.
 const TICK: Duration = Duration::from_millis(50);
 /// How often canaries are judged and the estimate is told.
 const SECOND: Duration = Duration::from_secs(1);
+/// How long the end waits for resets to leave.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 /// Longest wait for packets.
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -39,8 +46,8 @@ pub(super) struct Parts {
     pub(super) questions: Arc<Questions>,
     pub(super) shared: Arc<Shared>,
     pub(super) notes: HeardNotes,
-    pub(super) resets: SyncSender<Frame>,
-    /// Bounded by [`Shared::is_full`]: the sender stops while too much waits.
+    pub(super) resets: SyncSender<Errand>,
+    /// Bounded by [`Shared::is_full`]: while too much waits the walk stops, and what still comes is told without bytes.
     pub(super) tell: mpsc::UnboundedSender<Tidings>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) governor: Governor,
@@ -48,6 +55,9 @@ pub(super) struct Parts {
     /// Who accepts is spoken to.
     pub(super) talks: Talks,
     pub(super) answer_wait: Duration,
+    pub(super) pace: Arc<Pace>,
+    /// Becomes true when the survey is told to stop.
+    pub(super) stop: watch::Receiver<bool>,
 }
 
 /// See the module.
@@ -70,6 +80,8 @@ pub(super) struct Listener {
     recent: Recent,
     /// Whether everything that answered since the leg began is known.
     is_whole: bool,
+    /// Since when nothing but errands is left.
+    heard_since: Option<Instant>,
 }
 
 /// Of the first pass: how many answered, and how many are counted as silent.
@@ -125,6 +137,7 @@ impl Listener {
             first_pass: FirstPass::default(),
             recent: Recent::default(),
             is_whole: noted.is_known || told == work.leg.positions().start,
+            heard_since: None,
         };
         listener.remember(&noted.answers, &work.done);
         let unheard = listener.parts.shared.unheard;
@@ -163,7 +176,7 @@ impl Listener {
             }
             tick = now + TICK;
             self.settle(now)?;
-            let is_over = heard_all || self.parts.shared.all_heard() && self.parts.talks.is_quiet(now);
+            let is_over = heard_all || self.is_done(now);
             self.end_talks(now, is_over);
             if now >= second || is_over {
                 second = now + SECOND;
@@ -175,6 +188,15 @@ impl Listener {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether everything was heard and nothing is left to be sent; it is not waited long for the last resets.
+    fn is_done(&mut self, now: Instant) -> bool {
+        if !self.parts.shared.all_heard() || !self.parts.talks.is_quiet() {
+            return false;
+        }
+        let since = *self.heard_since.get_or_insert(now);
+        self.parts.shared.errands() == 0 || now.duration_since(since) >= LAST_WAIT
     }
 
     /// Tells what is settled by now, after it is noted.
@@ -315,36 +337,67 @@ impl Listener {
         let acknowledgement = tcp.sequence.wrapping_add(1);
         let word = Word { to: key.address, port: key.port, mark, acknowledgement, first };
         let Some(words) = self.parts.questions.first_words(&word) else { return false };
-        if !self.parts.talks.has_room() || self.parts.resets.try_send(Frame::Word(word)).is_err() {
+        let Some(turn) = self.parts.pace.try_turn(key.address) else { return false };
+        // Last of all, for what is taken here is to be spent.
+        if !self.may_talk() || !self.parts.pace.try_reserve(key.address) {
+            return false;
+        }
+        let departure = Arc::new(Departure::default());
+        let errand = Errand::word(word, Arc::clone(&departure), self.parts.shared.errand());
+        if self.parts.resets.try_send(errand).is_err() {
             return false;
         }
         // It counts as found from now on, though it is told when it has spoken.
         self.open.insert(position);
         self.parts.shared.found();
-        self.parts.talks.begin(position, word, words.len());
+        self.parts.talks.begin(position, word, words.len(), (turn, departure));
         true
+    }
+
+    /// Whether one more may be spoken to: words and resets find room, and something is still to be begun.
+    fn may_talk(&self) -> bool {
+        let Parts { shared, talks, stop, .. } = &self.parts;
+        let is_over = shared.is_sending_over() || *stop.borrow();
+        // Its word, and the two resets it may need.
+        !is_over && talks.has_room() && !shared.is_full() && self.has_room(3)
+    }
+
+    /// Whether so many errands find room besides the resets of those who are spoken to.
+    fn has_room(&self, errands: usize) -> bool {
+        self.parts.shared.errands() + self.parts.talks.resets() + errands <= MAX_RESETS
     }
 
     /// Takes back what has said what it says, and tells it; all of it where nothing more is heard.
     fn end_talks(&mut self, now: Instant, all: bool) {
         for talk in self.parts.talks.over(now, all) {
-            let (word, position) = (talk.word, talk.position);
-            let key = ServiceKey { address: word.to, port: word.port, transport: Transport::Tcp };
-            let reset = cookie::Mark { sequence: talk.acknowledged, ..word.mark };
-            if !talk.is_reset {
-                self.reset(Segment { to: key.address, port: key.port, mark: reset, reset: true });
-            }
-            if talk.words.is_empty() && !talk.ended {
-                self.parts.metrics.reason("took a connection and said nothing on the handshake");
-            }
-            self.parts.metrics.received(talk.words.len());
-            let question = match word.first {
-                First::Listen => None,
-                First::Ask(question) => Some(question),
-            };
-            let discovery = Discovery::Open(Opened::Spoke { question, words: talk.words });
-            self.tell(Tidings::Found(Found { job: Job { position, key }, discovery, slot: None }));
+            self.end_talk(talk);
         }
+    }
+
+    fn end_talk(&self, mut talk: Talk) {
+        let (word, position) = (talk.word, talk.position);
+        let key = ServiceKey { address: word.to, port: word.port, transport: Transport::Tcp };
+        let is_unsaid = talk.is_unsaid();
+        let ends = talk.ends();
+        for (at, sequence) in ends.iter().enumerate() {
+            let mark = cookie::Mark { sequence: *sequence, ..word.mark };
+            let turn = if at + 1 == ends.len() { talk.turn.take() } else { None };
+            self.reset(Segment { to: key.address, port: key.port, mark, reset: true }, turn);
+        }
+        if talk.words.is_empty() && !talk.ended && !is_unsaid {
+            self.parts.metrics.reason("took a connection and said nothing on the handshake");
+        }
+        self.parts.metrics.received(talk.words.len());
+        let question = match word.first {
+            First::Listen => None,
+            First::Ask(question) => Some(question),
+        };
+        let opened = match is_unsaid || self.parts.shared.is_full() {
+            true => Opened::Known,
+            false => Opened::Spoke { question, words: talk.words },
+        };
+        let discovery = Discovery::Open(opened);
+        self.tell(Tidings::Found(Found { job: Job { position, key }, discovery, slot: None }));
     }
 
     pub(super) fn closed(&mut self, position: u64, pass: u16) {
@@ -382,12 +435,18 @@ impl Listener {
     /// A connection that we began and do not want is taken back.
     fn take_back(&self, key: ServiceKey, tcp: Tcp, port: u16) {
         let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
-        self.reset(Segment { to: key.address, port: key.port, mark, reset: true });
+        let reset = Segment { to: key.address, port: key.port, mark, reset: true };
+        match self.has_room(1) {
+            true => self.reset(reset, None),
+            false => self.parts.metrics.reason(NOT_TAKEN_BACK),
+        }
     }
 
-    fn reset(&self, reset: Segment) {
-        if self.parts.resets.try_send(Frame::Segment(reset)).is_err() {
-            self.parts.metrics.reason("connections that were not taken back, for too many were open");
+    /// Takes a connection back, and with it its place at the host.
+    fn reset(&self, reset: Segment, turn: Option<HostTurn>) {
+        let errand = Errand::reset(reset, turn, self.parts.shared.errand());
+        if self.parts.resets.try_send(errand).is_err() {
+            self.parts.metrics.reason(NOT_TAKEN_BACK);
         }
     }
 
