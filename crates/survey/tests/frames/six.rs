@@ -218,7 +218,7 @@ fn killed_and_resumed_it_knows_what_it_found() {
     let far = far();
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "a_survey_to_be_killed", "--nocapture"]).env(KILLED, folder.path());
+    command.args(["--exact", "six::a_survey_to_be_killed", "--nocapture"]).env(KILLED, folder.path());
     let mut kills = 0_u64;
     for wait_ms in [300, 700, 1_500, 2_500, 2_500] {
         let mut child = command.spawn().expect("starts");
