@@ -29,6 +29,7 @@ mod probe;
 mod question;
 mod sender;
 mod shared;
+mod speak;
 mod talk;
 mod way;
 
