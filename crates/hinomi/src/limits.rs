@@ -7,8 +7,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// File descriptors that the program needs besides connections.
 const OTHER_FILES: u64 = 256;
 
-/// Raises the limit on open files as far as the machine allows, and says how many connections may stand at once.
-pub(crate) fn connections() -> usize {
+/// Source ports that a survey holds for its frames, at most: for two visits and canaries, eight over TCP and 256 over UDP
+/// each, at an address of IPv4 and one of IPv6. Each is an open file.
+const HELD_TCP: u64 = 3 * 8 * 2;
+const HELD_UDP: u64 = 3 * 256 * 2;
+
+/// Raises the limit on open files as far as the machine allows, and says how many connections may stand at once; of a
+/// survey that asks over UDP or does not.
+pub(crate) fn connections(asks_over_udp: bool) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
@@ -17,7 +23,8 @@ pub(crate) fn connections() -> usize {
         }
     }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
-    let connections = files.saturating_sub(OTHER_FILES) / 3;
+    let held = if asks_over_udp { HELD_TCP + HELD_UDP } else { HELD_TCP };
+    let connections = files.saturating_sub(OTHER_FILES + held) / 3;
     usize::try_from(connections.clamp(64, MOST)).unwrap_or(64)
 }
 

@@ -52,8 +52,7 @@ impl Reservation {
             let Some(to) = from.checked_add(count.saturating_sub(1)) else { break };
             match (from..=to).map(&hold).collect() {
                 Ok(sockets) => return Ok(Self { sockets, ports: from..=to }),
-                // Not taken but not ours to filter: another port would be the same.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                Err(error) if is_the_same_elsewhere(&error) => return Err(error),
                 Err(error) => last = error,
             }
         }
@@ -74,6 +73,13 @@ impl Reservation {
     pub fn is_empty(&self) -> bool {
         self.sockets.is_empty()
     }
+}
+
+/// Whether another port would be met with the same: it is not ours to filter, or there is no room for more open files.
+fn is_the_same_elsewhere(error: &io::Error) -> bool {
+    let has_no_room = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    // What the opener of sockets sends is lost on the way where there is no room for it here.
+    has_no_room || error.kind() == io::ErrorKind::InvalidData || error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// Over what a port is held.
@@ -98,3 +104,24 @@ pub(crate) fn silent(held: Held, address: IpAddr, port: u16) -> io::Result<Owned
 
 /// `BPF_RET | BPF_K`.
 const RETURN: u16 = 0x06;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn other_ports_are_tried_only_where_that_may_help() {
+        let tried = |error: i32| {
+            let count = Cell::new(0);
+            let held = Reservation::run(61_000, 8, |_| {
+                count.set(count.get() + 1);
+                Err(io::Error::from_raw_os_error(error))
+            });
+            assert_eq!(held.expect_err("nothing is held").raw_os_error(), Some(error));
+            count.get()
+        };
+        assert_eq!([libc::EMFILE, libc::ENFILE, libc::EPERM].map(tried), [1; 3]);
+        assert_eq!(tried(libc::EADDRINUSE), TRIES);
+    }
+}

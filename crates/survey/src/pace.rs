@@ -64,11 +64,19 @@ impl Pace {
 
     /// Waits until one more connection to this host is permitted.
     pub async fn turn(&self, address: IpAddr) -> Option<HostTurn> {
-        let limit = usize::from(self.rate.per_host_connections);
-        let of_host =
-            Arc::clone(lock(&self.connections).entry(address).or_insert_with(|| Arc::new(Semaphore::new(limit))));
-        let connection = of_host.acquire_owned().await.ok()?;
+        let connection = self.of_host(address).acquire_owned().await.ok()?;
         Some(HostTurn { _connection: connection, address })
+    }
+
+    /// The same, where it is permitted at this moment.
+    pub fn try_turn(&self, address: IpAddr) -> Option<HostTurn> {
+        let connection = self.of_host(address).try_acquire_owned().ok()?;
+        Some(HostTurn { _connection: connection, address })
+    }
+
+    fn of_host(&self, address: IpAddr) -> Arc<Semaphore> {
+        let limit = usize::from(self.rate.per_host_connections);
+        Arc::clone(lock(&self.connections).entry(address).or_insert_with(|| Arc::new(Semaphore::new(limit))))
     }
 
     /// Waits until one more packet may be sent under this turn.
@@ -117,6 +125,22 @@ impl Pace {
         let of_prefix = self.prefixes.as_ref().map(|table| table.of(prefix));
         let starts = [of_host, of_prefix].into_iter().flatten().map(|bucket| bucket.take(1, now));
         Duration::from_nanos(starts.max().unwrap_or(0).saturating_sub(now))
+    }
+
+    /// Takes one packet to this address from the budgets of its host and prefix where both have it at this moment;
+    /// otherwise nothing is taken.
+    pub(crate) fn try_reserve(&self, address: IpAddr) -> bool {
+        let (host, prefix) = names(address);
+        let now = self.now_ns();
+        let of_host = self.hosts.as_ref().map(|table| table.of(host));
+        if !of_host.as_ref().is_none_or(|bucket| bucket.try_take(now)) {
+            return false;
+        }
+        let taken = self.prefixes.as_ref().is_none_or(|table| table.of(prefix).try_take(now));
+        if let Some(bucket) = of_host.filter(|_| !taken) {
+            bucket.give_back();
+        }
+        taken
     }
 
     /// Makes use of a share of what is permitted, from now on.
@@ -217,6 +241,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_cannot_wait_takes_what_is_there_or_nothing() {
+        let address = |text: &str| text.parse().expect("an address");
+        let pace = Pace::new(rate(1_000, 20, 10));
+        assert!(pace.try_reserve(address("10.0.0.1")));
+        assert!(!pace.try_reserve(address("10.0.0.1")), "its host");
+        assert!(pace.try_reserve(address("10.0.0.2")));
+        assert!(!pace.try_reserve(address("10.0.0.3")), "its prefix");
+        tokio::time::advance(Duration::from_millis(50)).await;
+        assert!(!pace.try_reserve(address("10.0.0.1")), "its host has nothing yet");
+        assert!(pace.try_reserve(address("10.0.0.3")), "what its host had was given back");
+        assert_eq!(pace.reserve(address("10.0.0.3")), Duration::from_millis(100), "it was taken once");
+        assert!(Pace::new(rate(10, 10, 10)).try_reserve(address("10.0.0.1")), "the total alone counts");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_share_of_the_total_is_made_use_of() {
         let pace = Pace::new(rate(1_000, 1_000, 1_000));
         pace.slow_to(0.1);
@@ -233,7 +272,9 @@ mod tests {
         let first = pace.turn(address).await.expect("a turn");
         let second = tokio::time::timeout(Duration::from_secs(1), pace.turn(address)).await;
         assert!(second.is_err(), "the second connection waits");
+        assert!(pace.try_turn(address).is_none(), "or is not made");
         drop(first);
+        assert!(pace.try_turn(address).is_some());
         assert!(pace.turn(address).await.is_some());
         pace.sweep();
         assert!(lock(&pace.connections).is_empty());

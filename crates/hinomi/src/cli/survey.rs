@@ -152,7 +152,8 @@ pub(crate) fn config(scope: &Scope) -> Config {
     let contact = if scope.contact.page.is_empty() { &scope.contact.email } else { &scope.contact.page };
     // More than the rates let start in the time that one takes only wait, and a pause waits for them.
     let useful = usize::try_from(scope.rate.total_pps).unwrap_or(usize::MAX).saturating_mul(USEFUL_S).max(LEAST);
-    Config { concurrency: limits::connections().min(useful), contact: contact.clone(), ..base }
+    let connections = limits::connections(!scope.udp.is_empty());
+    Config { concurrency: connections.min(useful), contact: contact.clone(), ..base }
 }
 
 /// Makes door, pace, engine and campaign for an authorised scope that was cleared; `signed` are the bytes that authorise

@@ -5,6 +5,7 @@
 //! one step of the store, so a resumed campaign repeats exactly the targets whose sightings were not stored.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,16 @@ impl Progress {
         }
     }
 
+    /// Notes that all of these steps are done, except for some of them. What is not among them changes nothing.
+    pub(crate) fn pass(&mut self, steps: Range<u64>, except: &[u64]) {
+        let mut from = steps.start;
+        for step in except.iter().filter(|step| steps.contains(step)) {
+            self.finish_range(from, *step);
+            from = from.max(step + 1);
+        }
+        self.finish_range(from, steps.end);
+    }
+
     /// The text to store. `job` names the job, `steps` is how many steps it has.
     pub(crate) fn to_text(&self, job: &str, steps: u64, learnt: Learnt, account: Option<Account>) -> String {
         let Learnt { suspects, aliased } = learnt;
@@ -195,6 +206,15 @@ mod tests {
             let read = Progress::from_text(&progress.to_text("j", 60, Learnt::default(), None), "j").expect("readable");
             prop_assert_eq!(read.progress, progress);
         }
+    }
+
+    #[test]
+    fn what_is_said_to_be_left_out_from_before_fills_no_holes() {
+        let mut progress = Progress::default();
+        progress.pass(0..100, &[50, 51]);
+        progress.pass(100..200, &[30, 150]);
+        assert_eq!([50, 51, 150].map(|step| progress.contains(step)), [false; 3]);
+        assert_eq!(progress.done(), 197);
     }
 
     #[test]

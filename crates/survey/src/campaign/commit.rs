@@ -96,12 +96,7 @@ impl Committer {
     }
 
     fn pass(&mut self, passed: &Passed) {
-        let mut from = passed.positions.start;
-        for position in &passed.except {
-            self.progress.finish_range(from, *position);
-            from = position + 1;
-        }
-        self.progress.finish_range(from, passed.positions.end);
+        self.progress.pass(passed.positions.clone(), &passed.except);
         self.visited(passed.positions.start, passed.visits);
     }
 

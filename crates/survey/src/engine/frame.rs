@@ -18,6 +18,7 @@
 
 mod cookie;
 mod course;
+mod errand;
 mod governor;
 mod hear_icmp;
 mod hear_udp;
@@ -28,6 +29,7 @@ mod probe;
 mod question;
 mod sender;
 mod shared;
+mod speak;
 mod talk;
 mod way;
 
@@ -58,7 +60,8 @@ use way::Way;
 
 /// First source port that is tried; above those that kernels give to connections.
 const FIRST_PORT: u16 = 61_000;
-/// Resets that wait to be sent, at most; what does not fit is not taken back, and times out over there.
+/// Resets and words that wait to be sent, at most. Nothing is said to whom a reset would find no room for; a half-open
+/// connection whose reset finds none is given up over there after some tries.
 const MAX_RESETS: usize = 16_384;
 
 /// How frames are to be sent.
@@ -168,6 +171,8 @@ impl FrameEngine {
                 sources,
                 talks: Talks::new(Arc::clone(&self.door), &self.config),
                 answer_wait: self.config.answer_wait,
+                pace: Arc::clone(&self.pace),
+                stop: work.stop.clone(),
             },
         );
         let sending = spawn("frames out", move || sender.run()).map_err(|error| failed(error.to_string()))?;

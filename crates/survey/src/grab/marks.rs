@@ -69,7 +69,8 @@ fn is_repeated(probe: Probe, mark: Mark, answer: &[u8]) -> Option<bool> {
         Probe::Bacnet => Some(bacnet::parse(&mut Reader::new(answer)).ok()?.invoke == a),
         Probe::Fins => Some(*answer.get(FINS_SERVICE)? == a),
         Probe::Sip => {
-            let call = sip_call(id);
+            // The header's name is written in many ways: "Call-ID", "Call-Id", "i" (RFC 3261, 7.3.1 and 7.3.3).
+            let call = format!("{id:04x}@hinomi.invalid");
             Some(answer.windows(call.len()).any(|part| part == call.as_bytes()))
         }
         _ => None,
@@ -91,10 +92,6 @@ const SNMP_ID: usize = 9;
 const NTP_TRANSMIT: usize = 40;
 const BACNET_INVOKE: usize = 8;
 const FINS_SERVICE: usize = 9;
-
-fn sip_call(id: u16) -> String {
-    format!("Call-ID: {id:04x}@hinomi.invalid\r\n")
-}
 
 /// Whether a question of this probe carries sixteen bits of its mark or more.
 pub(crate) const fn has_mark(probe: Probe) -> bool {
@@ -218,6 +215,15 @@ mod tests {
                 prop_assert_eq!(echo(probe, other, &answer), if same { Echo::Clear } else { Echo::Foreign });
             }
             prop_assert_eq!(echo(Probe::Dns, mark, b"HTTP/1.1 400 Bad Request\r\n\r\n"), Echo::Faint);
+        }
+    }
+
+    #[test]
+    fn answers_of_sip_repeat_the_call_however_its_header_is_written() {
+        for name in ["Call-ID: ", "Call-Id: ", "CALL-ID:", "i: ", "i :\t"] {
+            let answer = format!("SIP/2.0 200 OK\r\n{name}beef@hinomi.invalid\r\nContent-Length: 0\r\n\r\n");
+            assert_eq!(echo(Probe::Sip, *b"\xbe\xef......", answer.as_bytes()), Echo::Clear, "{name}");
+            assert_eq!(echo(Probe::Sip, *b"\xbe\xee......", answer.as_bytes()), Echo::Foreign, "{name}");
         }
     }
 

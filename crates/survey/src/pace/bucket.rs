@@ -83,6 +83,18 @@ impl Place<'_> {
         after(before).saturating_sub(self.burst_ns())
     }
 
+    /// Takes one packet if it may be sent now.
+    pub(super) fn try_take(&self, now_ns: u64) -> bool {
+        let after = |full_at: u64| full_at.max(now_ns).saturating_add(self.interval_ns);
+        let permitted = |full_at: u64| Some(after(full_at)).filter(|at| at.saturating_sub(self.burst_ns()) <= now_ns);
+        self.full_at_ns.fetch_update(Relaxed, Relaxed, permitted).is_ok()
+    }
+
+    /// One packet that was taken is not sent.
+    pub(super) fn give_back(&self) {
+        let _ = self.full_at_ns.fetch_update(Relaxed, Relaxed, |at| Some(at.saturating_sub(self.interval_ns)));
+    }
+
     fn burst_ns(&self) -> u64 {
         BURST_NS.max(self.interval_ns)
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use hinomi_model::Transport;
 use hinomi_model::scope::Probe;
 use hinomi_netio::{Backend, Interface, OpenError, Sent, Transmitter};
+use hinomi_wire::packet::{Link, Packet};
 
 use super::door::Door;
 use super::gate::{Gate, is_open};
@@ -39,6 +40,8 @@ pub struct Batch {
     pub written: usize,
     /// Frames that the scope does not permit; they are gone.
     pub refused: usize,
+    /// How many of these would have begun something: no resets, and no last acknowledgements of a handshake.
+    pub refused_probes: usize,
 }
 
 /// Why a batch was not sent.
@@ -111,7 +114,7 @@ impl FrameDoor {
         }
         let (gate, sources, link) = (&self.gate, &self.sources, self.transmitter.backend().has_link_header());
         let (own, questions, scope) = (&mut self.tally, &mut self.questions, self.door.scope());
-        let mut refused = 0;
+        let (mut refused, mut refused_probes) = (0, 0);
         let written = self.transmitter.fill(want, |slot| {
             // Bounded: a caller that writes nothing but refused frames gets through its batch and no further.
             while refused < want {
@@ -126,6 +129,7 @@ impl FrameDoor {
                     return Some(len);
                 }
                 refused += 1;
+                refused_probes += usize::from(begins(frame, link));
             }
             None
         });
@@ -140,7 +144,7 @@ impl FrameDoor {
             tally.with_probe(Probe::Connect, segments);
         }
         self.door.metrics().refused_frames(u64::try_from(refused).unwrap_or(0));
-        Ok(Batch { written, refused })
+        Ok(Batch { written, refused, refused_probes })
     }
 
     /// Sends what was written.
@@ -209,6 +213,12 @@ fn read(frame: &[u8], link: bool) -> Option<Asked<'_>> {
         (6, None | Some([0x86, 0xdd])) => read_six(network),
         _ => None,
     }
+}
+
+/// Whether a frame that was refused would have begun something.
+fn begins(frame: &[u8], link: bool) -> bool {
+    let link = if link { Link::Ethernet } else { Link::Ip };
+    Packet::read(link, frame).is_ok_and(|packet| packet.tcp.is_none_or(|tcp| tcp.flags & SYN != 0))
 }
 
 #[inline]

@@ -38,14 +38,24 @@ fn authorised_with_udp(ranges: &[&str], (tcp_ports, udp_ports): (&str, &str), ra
 }
 
 /// The same with these probes.
-fn authorised_for(ranges: &[&str], (tcp_ports, udp_ports, probes): (&str, &str, &str), rate_pps: u32) -> Authorised {
+fn authorised_for(ranges: &[&str], asked: (&str, &str, &str), rate_pps: u32) -> Authorised {
+    authorised_within(ranges, asked, rate_pps, (rate_pps, rate_pps, 4))
+}
+
+/// The same within these limits: packets a second of a prefix and of a host, and connections to a host.
+fn authorised_within(
+    ranges: &[&str],
+    (tcp_ports, udp_ports, probes): (&str, &str, &str),
+    rate_pps: u32,
+    (prefix_pps, host_pps, connections): (u32, u32, u16),
+) -> Authorised {
     let ranges = ranges.iter().map(|range| format!("{range:?}")).collect::<Vec<_>>().join(", ");
     let text = format!(
         "format = 1\nname = \"frames\"\nhours = \"always\"\nvalid_from = \"2020-01-01T00:00:00Z\"\n\
          valid_until = \"2099-01-01T00:00:00Z\"\n[authority]\norganisation = \"t\"\nperson = \"t\"\n\
          [contact]\nemail = \"t@localhost\"\n[targets]\nranges = [{ranges}]\nexclude = [\"198.19.0.13\"]\n\
          tcp_ports = \"{tcp_ports}\"\nudp_ports = \"{udp_ports}\"\nprobes = [{probes}]\n[rate]\ntotal_pps = {rate_pps}\n\
-         per_prefix_pps = {rate_pps}\nper_host_pps = {rate_pps}\nper_host_connections = 4\n"
+         per_prefix_pps = {prefix_pps}\nper_host_pps = {host_pps}\nper_host_connections = {connections}\n"
     );
     // The same signature each time: another scope would be another job.
     let key = PrivateKey::from_text(&"7".repeat(64)).expect("a key");
@@ -63,6 +73,8 @@ struct Run {
     probes: &'static str,
     grab: bool,
     rate_pps: u32,
+    /// Of a prefix and of a host, and connections to a host; none for the rate itself, and four.
+    limits: Option<(u32, u32, u16)>,
     backend: Option<Backend>,
     passes: u32,
     answer_wait_ms: u64,
@@ -75,6 +87,7 @@ const SMALL: Run = Run {
     probes: "\"connect\"",
     grab: false,
     rate_pps: 20_000,
+    limits: None,
     backend: None,
     passes: 2,
     answer_wait_ms: 2_000,
@@ -97,7 +110,9 @@ fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>) + Send + 'static) -
 fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let authorised = authorised_for(run.ranges, (run.ports, run.udp_ports, run.probes), run.rate_pps);
+        let limits = run.limits.unwrap_or((run.rate_pps, run.rate_pps, 4));
+        let asked = (run.ports, run.udp_ports, run.probes);
+        let authorised = authorised_within(run.ranges, asked, run.rate_pps, limits);
         let rate = authorised.scope().rate;
         let clock = Arc::new(hinomi_model::SystemClock);
         let door = Arc::new(Door::new(authorised, list, clock.clone(), Arc::new(Metrics::default())));

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::super::Work;
 use super::cookie::Cookie;
+use super::errand::Errand;
 use super::probe::{Frame, Segment, Template};
 use super::question::{Question, Questions};
 use super::shared::Shared;
@@ -41,7 +42,10 @@ pub(super) struct Course {
     /// Whether a pass has ended, and the batch of its last probe with it.
     is_between: bool,
     late: Late,
-    first: VecDeque<Frame>,
+    canaries: VecDeque<Frame>,
+    first: VecDeque<Errand>,
+    /// Nothing begins any more, and no handshake is ended.
+    is_ended: bool,
     visits: u64,
     /// How long there is nothing to send.
     wait: Option<Duration>,
@@ -59,7 +63,8 @@ struct Late {
 /// What is put off.
 enum Turn {
     Probe(u64, ServiceKey),
-    Other(Frame),
+    Errand(Errand),
+    Canary(Frame),
 }
 
 impl Course {
@@ -76,7 +81,7 @@ impl Course {
         let steps = leg.walk_from(next);
         let pass = pass_of(&leg, next);
         let pass_opens = Instant::now() + spacing;
-        let (late, first) = (Late::default(), VecDeque::new());
+        let (late, canaries, first) = (Late::default(), VecDeque::new(), VecDeque::new());
         let (visits, wait) = (0, None);
         Self {
             leg,
@@ -92,26 +97,35 @@ impl Course {
             spacing,
             is_between: false,
             late,
+            canaries,
             first,
+            is_ended: false,
             visits,
             wait,
         }
     }
 
     /// To be sent before the walk goes on, when its host's budget allows.
-    pub(super) fn first(&mut self, frame: Frame) {
-        self.first.push_back(frame);
+    pub(super) fn first(&mut self, errand: Errand) {
+        self.first.push_back(errand);
     }
 
-    /// How many more may be put in front.
+    /// How many more may be put in front: probes that were put off take no room from them.
     pub(super) fn room(&self) -> usize {
-        MAX_FIRST.saturating_sub(self.first.len()).min(MAX_LATE.saturating_sub(self.late.by_time.len()))
+        let waiting = self.first.len() + self.canaries.len();
+        MAX_FIRST.saturating_sub(waiting).min(MAX_LATE.saturating_sub(self.late.others()))
+    }
+
+    /// From now on only what takes back is sent; words that wait are dropped.
+    pub(super) fn end(&mut self) {
+        self.is_ended = true;
+        self.first.retain(|errand| !errand.is_word());
     }
 
     /// A probe that is no part of the walk and tells `number` back.
     pub(super) fn canary(&mut self, key: ServiceKey, number: u32) {
         let pass = u16::try_from(self.leg.passes()).unwrap_or(1);
-        self.first.push_back(self.frame(pass, key, number));
+        self.canaries.push_back(self.frame(pass, key, number));
     }
 
     /// Everything below was handed out.
@@ -168,23 +182,20 @@ impl Course {
     }
 
     fn next_frame(&mut self, walk: bool) -> Option<Frame> {
-        while let Some(frame) = self.first.pop_front() {
-            let wait = self.pace.reserve(frame.to());
-            if wait.is_zero() {
-                return Some(frame);
-            }
-            self.late.put_off(Turn::Other(frame), Instant::now() + wait);
+        if let Some(frame) = self.front() {
+            return Some(frame);
         }
         if !self.late.by_time.is_empty() {
             let now = Instant::now();
             match self.late.due(now, walk) {
-                Some(Turn::Other(frame)) => return Some(frame),
+                Some(Turn::Errand(errand)) => return Some(errand.frame()),
+                Some(Turn::Canary(frame)) => return Some(frame),
                 Some(Turn::Probe(position, key)) => {
                     return Some(self.visit(position, pass_of(&self.leg, position), key));
                 }
                 None => {}
             }
-            if walk && (self.late.by_time.len() >= MAX_LATE || self.next >= self.end) {
+            if walk && (self.late.positions.len() >= MAX_LATE || self.next >= self.end) {
                 self.wait = self.late.wait(now);
                 return None;
             }
@@ -192,8 +203,31 @@ impl Course {
         if walk { self.probe() } else { None }
     }
 
+    /// What comes before the walk and need not wait.
+    fn front(&mut self) -> Option<Frame> {
+        while let Some(errand) = self.first.pop_front() {
+            if self.is_ended && errand.is_word() || !errand.leave() {
+                continue;
+            }
+            // The budgets were asked before a word was promised.
+            let wait = if errand.is_word() { Duration::ZERO } else { self.pace.reserve(errand.frame().to()) };
+            if wait.is_zero() {
+                return Some(errand.frame());
+            }
+            self.late.put_off(Turn::Errand(errand), Instant::now() + wait);
+        }
+        while let Some(frame) = self.canaries.pop_front() {
+            let wait = self.pace.reserve(frame.to());
+            if wait.is_zero() {
+                return Some(frame);
+            }
+            self.late.put_off(Turn::Canary(frame), Instant::now() + wait);
+        }
+        None
+    }
+
     fn probe(&mut self) -> Option<Frame> {
-        while self.late.by_time.len() < MAX_LATE {
+        while self.late.positions.len() < MAX_LATE {
             let (position, index) = self.position()?;
             let Some(key) = index.and_then(|index| self.leg.target(index)) else { continue };
             self.visits += 1;
@@ -269,12 +303,17 @@ impl Late {
     /// What is due; without `probes` only what is none: who was told to stop begins nothing any more.
     fn due(&mut self, now: Instant, probes: bool) -> Option<Turn> {
         let mut past = self.by_time.iter().take_while(|((until, _), _)| *until <= now);
-        let key = past.find(|(_, turn)| probes || matches!(turn, Turn::Other(_))).map(|(key, _)| *key)?;
+        let key = past.find(|(_, turn)| probes || matches!(turn, Turn::Errand(_))).map(|(key, _)| *key)?;
         let turn = self.by_time.remove(&key)?;
         if let Turn::Probe(position, _) = turn {
             self.positions.remove(&position);
         }
         Some(turn)
+    }
+
+    /// How many are no probes of the walk.
+    fn others(&self) -> usize {
+        self.by_time.len().saturating_sub(self.positions.len())
     }
 
     fn wait(&self, now: Instant) -> Option<Duration> {
@@ -295,12 +334,17 @@ mod tests {
         let mark = Mark { source_port: 1, sequence: 2 };
         late.put_off(Turn::Probe(5, key), now);
         let reset = Segment { to: key.address, port: 80, mark, reset: true };
-        late.put_off(Turn::Other(Frame::Segment(reset)), now);
+        let shared = Shared::empty();
+        late.put_off(Turn::Errand(Errand::reset(reset, None, shared.errand())), now);
+        late.put_off(Turn::Canary(Frame::Segment(Segment { reset: false, ..reset })), now);
+        assert_eq!((shared.errands(), late.others()), (1, 2));
         late.put_off(Turn::Probe(6, key), now + Duration::from_secs(1));
-        assert!(matches!(late.due(now, false), Some(Turn::Other(_))));
-        assert!(late.due(now, false).is_none(), "only probes are left");
+        assert!(matches!(late.due(now, false), Some(Turn::Errand(_))));
+        assert_eq!(shared.errands(), 0);
+        assert!(late.due(now, false).is_none(), "only probes and canaries are left");
         assert_eq!(late.positions.first(), Some(&5), "what was not begun is not handed out");
         assert!(matches!(late.due(now, true), Some(Turn::Probe(5, _))));
+        assert!(matches!(late.due(now, true), Some(Turn::Canary(_))));
         assert!(late.due(now, true).is_none(), "not yet");
     }
 }

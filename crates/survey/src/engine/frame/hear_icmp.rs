@@ -83,14 +83,7 @@ impl Listener {
     }
 
     fn quoted_segment(&self, quoted: &Packet, bytes: &[u8]) -> Option<Option<u64>> {
-        // Eight bytes of the segment are promised (RFC 792): ports and number, which is all that is needed.
-        let sequence = match quoted.tcp {
-            Some(tcp) => tcp.sequence,
-            None => {
-                let at = quoted.payload_at.checked_sub(4)?;
-                u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?)
-            }
-        };
+        let sequence = quoted_number(quoted.source.is_ipv4(), bytes)?;
         let (address, port) = (quoted.destination, quoted.destination_port);
         let (pass, number) = self.parts.cookie.read(address, port, quoted.source_port, sequence)?;
         if u32::from(pass) >= self.leg.passes() {
@@ -98,5 +91,29 @@ impl Listener {
         }
         let key = ServiceKey { address, port, transport: Transport::Tcp };
         self.place(number, pass, key).map(|(position, _)| Some(position))
+    }
+}
+
+/// The number of a segment of ours that is quoted, of which eight bytes are promised (RFC 792): ports and number. Ours have
+/// no extension headers.
+fn quoted_number(is_four: bool, bytes: &[u8]) -> Option<u32> {
+    let header_bytes = if is_four { usize::from(bytes.first()? & 0x0f) * 4 } else { 40 };
+    Some(u32::from_be_bytes(*bytes.get(header_bytes + 4..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_is_read_however_much_is_quoted() {
+        let segment: Vec<u8> = (1..=32).collect();
+        for (is_four, head) in [(true, vec![0x45; 20]), (true, vec![0x46; 24]), (false, vec![0x60; 40])] {
+            for quoted in 0..=segment.len() {
+                let bytes = [&head[..], &segment[..quoted]].concat();
+                let number = (quoted >= 8).then_some(0x0506_0708);
+                assert_eq!(quoted_number(is_four, &bytes), number, "{quoted} bytes behind {}", head.len());
+            }
+        }
     }
 }

@@ -16,7 +16,8 @@ use super::known::Answer;
 use super::listener::Listener;
 use crate::grab::marks::{self, Echo};
 
-/// The longest answer that is kept until its grab. So many as wait ([`super::shared::Shared::is_full`]) take 32 MiB.
+/// The longest answer that is kept until its grab. Once too many wait ([`super::shared::Shared::is_full`]) none is kept: together
+/// they take 32 MiB at most.
 const MAX_ANSWER: usize = 2_048;
 
 /// A question that an answer or an error speaks of.
@@ -49,8 +50,9 @@ impl Listener {
         let Some((position, target)) = self.place_of(key, asked.pass) else { return self.too_late() };
         self.parts.metrics.received(usize::try_from(packet.total_bytes).unwrap_or(0));
         let is_whole = echo == Echo::Clear && packet.cut.is_none() && answer.len() <= MAX_ANSWER;
+        let is_kept = is_whole && !self.parts.shared.is_full();
         if self.answered(position, target, key) == Some(Answer::New) {
-            let opened = match is_whole {
+            let opened = match is_kept {
                 true => Opened::Answered { probe: asked.probe, answer: answer.to_vec() },
                 false => Opened::Known,
             };

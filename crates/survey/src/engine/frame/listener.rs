@@ -9,27 +9,29 @@ use std::time::Duration;
 use hinomi_model::{ServiceKey, Transport};
 use hinomi_netio::Receiver;
 use hinomi_wire::packet::{ICMP, ICMP6, Link, Packet, TCP, Tcp, UDP};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::super::{Discovery, Found, Job, Opened, Passed, Tidings, Work};
-use super::cookie::{self, Cookie, position};
+use super::cookie::{Cookie, position};
+use super::errand::Errand;
 use super::governor::Governor;
 use super::known::{Answer, Known};
 use super::notebook::{HeardNotes, Noted};
-use super::probe::{Frame, Segment, Word};
 use super::question::Questions;
 use super::shared::{Mark, Shared};
 use super::talk::Talks;
 use crate::campaign::{Leg, Progress};
-use crate::grab::words::First;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::sweep::{Ladder, Logarithm};
 
 /// How often notes are written and what is settled is told.
 const TICK: Duration = Duration::from_millis(50);
 /// How often canaries are judged and the estimate is told.
 const SECOND: Duration = Duration::from_secs(1);
+/// How long the end waits for resets to leave.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 /// Longest wait for packets.
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -39,8 +41,8 @@ pub(super) struct Parts {
     pub(super) questions: Arc<Questions>,
     pub(super) shared: Arc<Shared>,
     pub(super) notes: HeardNotes,
-    pub(super) resets: SyncSender<Frame>,
-    /// Bounded by [`Shared::is_full`]: the sender stops while too much waits.
+    pub(super) resets: SyncSender<Errand>,
+    /// Bounded by [`Shared::is_full`]: while too much waits the walk stops, and what still comes is told without bytes.
     pub(super) tell: mpsc::UnboundedSender<Tidings>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) governor: Governor,
@@ -48,6 +50,9 @@ pub(super) struct Parts {
     /// Who accepts is spoken to.
     pub(super) talks: Talks,
     pub(super) answer_wait: Duration,
+    pub(super) pace: Arc<Pace>,
+    /// Becomes true when the survey is told to stop.
+    pub(super) stop: watch::Receiver<bool>,
 }
 
 /// See the module.
@@ -59,7 +64,7 @@ pub(super) struct Listener {
     pub(super) logarithm: Option<Logarithm>,
     known: Known,
     /// Found at positions that are not yet told as settled.
-    open: BTreeSet<u64>,
+    pub(super) open: BTreeSet<u64>,
     told: u64,
     /// Answers to questions over UDP are waited for from this position on: a while longer than they count as settled.
     pub(super) waited_for: u64,
@@ -70,6 +75,8 @@ pub(super) struct Listener {
     recent: Recent,
     /// Whether everything that answered since the leg began is known.
     is_whole: bool,
+    /// Since when nothing but errands is left.
+    heard_since: Option<Instant>,
 }
 
 /// Of the first pass: how many answered, and how many are counted as silent.
@@ -125,6 +132,7 @@ impl Listener {
             first_pass: FirstPass::default(),
             recent: Recent::default(),
             is_whole: noted.is_known || told == work.leg.positions().start,
+            heard_since: None,
         };
         listener.remember(&noted.answers, &work.done);
         let unheard = listener.parts.shared.unheard;
@@ -163,7 +171,7 @@ impl Listener {
             }
             tick = now + TICK;
             self.settle(now)?;
-            let is_over = heard_all || self.parts.shared.all_heard() && self.parts.talks.is_quiet(now);
+            let is_over = heard_all || self.is_done(now);
             self.end_talks(now, is_over);
             if now >= second || is_over {
                 second = now + SECOND;
@@ -177,6 +185,15 @@ impl Listener {
         }
     }
 
+    /// Whether everything was heard and nothing is left to be sent; it is not waited long for the last resets.
+    fn is_done(&mut self, now: Instant) -> bool {
+        if !self.parts.shared.all_heard() || !self.parts.talks.is_quiet() {
+            return false;
+        }
+        let since = *self.heard_since.get_or_insert(now);
+        self.parts.shared.errands() == 0 || now.duration_since(since) >= LAST_WAIT
+    }
+
     /// Tells what is settled by now, after it is noted.
     fn settle(&mut self, now: Instant) -> Result<(), String> {
         let Some(mark) = now.checked_sub(self.parts.answer_wait).and_then(|then| self.parts.shared.mark_before(then))
@@ -185,13 +202,12 @@ impl Listener {
         };
         self.parts.notes.heard(mark.upto).map_err(|error| not_noted(&error))?;
         let upto = mark.upto.max(self.told);
-        let later = self.open.split_off(&upto);
-        let except: Vec<u64> = std::mem::replace(&mut self.open, later).into_iter().collect();
+        let (except, found) = settled(&mut self.open, self.told, upto);
         let visits = mark.visits.saturating_sub(std::mem::replace(&mut self.visits, mark.visits));
         self.count_silent(mark);
         // What an earlier run had visited and not told counts like what this one visits.
         let earlier = self.parts.shared.start.min(upto).saturating_sub(self.told);
-        let visits = (visits + earlier).saturating_sub(except.len() as u64);
+        let visits = (visits + earlier).saturating_sub(found);
         self.tell(Tidings::Passed(Passed { positions: self.told..upto, except, visits }));
         self.told = upto;
         self.wait_on(now);
@@ -309,45 +325,6 @@ impl Listener {
         Some(answer)
     }
 
-    /// Goes on to the handshake's end, and hears what comes; false where the connection is to be taken back at once.
-    fn begin_talk(&mut self, position: u64, key: ServiceKey, tcp: Tcp, port: u16) -> bool {
-        let Some(first) = self.parts.talks.first(key.port) else { return false };
-        let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
-        let acknowledgement = tcp.sequence.wrapping_add(1);
-        let word = Word { to: key.address, port: key.port, mark, acknowledgement, first };
-        let Some(words) = self.parts.questions.first_words(&word) else { return false };
-        if !self.parts.talks.has_room() || self.parts.resets.try_send(Frame::Word(word)).is_err() {
-            return false;
-        }
-        // It counts as found from now on, though it is told when it has spoken.
-        self.open.insert(position);
-        self.parts.shared.found();
-        self.parts.talks.begin(position, word, words.len());
-        true
-    }
-
-    /// Takes back what has said what it says, and tells it; all of it where nothing more is heard.
-    fn end_talks(&mut self, now: Instant, all: bool) {
-        for talk in self.parts.talks.over(now, all) {
-            let (word, position) = (talk.word, talk.position);
-            let key = ServiceKey { address: word.to, port: word.port, transport: Transport::Tcp };
-            let reset = cookie::Mark { sequence: talk.acknowledged, ..word.mark };
-            if !talk.is_reset {
-                self.reset(Segment { to: key.address, port: key.port, mark: reset, reset: true });
-            }
-            if talk.words.is_empty() && !talk.ended {
-                self.parts.metrics.reason("took a connection and said nothing on the handshake");
-            }
-            self.parts.metrics.received(talk.words.len());
-            let question = match word.first {
-                First::Listen => None,
-                First::Ask(question) => Some(question),
-            };
-            let discovery = Discovery::Open(Opened::Spoke { question, words: talk.words });
-            self.tell(Tidings::Found(Found { job: Job { position, key }, discovery, slot: None }));
-        }
-    }
-
     pub(super) fn closed(&mut self, position: u64, pass: u16) {
         if pass == 0 && self.recent.is_new(position) {
             self.first_pass.answered += 1;
@@ -380,18 +357,6 @@ impl Listener {
         }
     }
 
-    /// A connection that we began and do not want is taken back.
-    fn take_back(&self, key: ServiceKey, tcp: Tcp, port: u16) {
-        let mark = cookie::Mark { source_port: port, sequence: tcp.acknowledgement };
-        self.reset(Segment { to: key.address, port: key.port, mark, reset: true });
-    }
-
-    fn reset(&self, reset: Segment) {
-        if self.parts.resets.try_send(Frame::Segment(reset)).is_err() {
-            self.parts.metrics.reason("connections that were not taken back, for too many were open");
-        }
-    }
-
     /// Somebody says that this probe is not permitted; each counts once.
     pub(super) fn not_permitted(&mut self, position: u64) {
         if self.recent.is_new(position | TOLD) {
@@ -403,12 +368,42 @@ impl Listener {
         self.parts.metrics.reason("answers that are none of ours");
     }
 
-    fn tell(&self, tidings: Tidings) {
+    pub(super) fn tell(&self, tidings: Tidings) {
         // Nobody takes it: seen at the next turn.
         let _ = self.parts.tell.send(tidings);
     }
 }
 
+/// Takes those out of what was found that stand below `upto`; gives the ones from `told` on, and how many there were.
+/// Who answered late stands below: that position was told as settled before, and only its visit is counted anew.
+fn settled(open: &mut BTreeSet<u64>, told: u64, upto: u64) -> (Vec<u64>, u64) {
+    let later = open.split_off(&upto);
+    let mut all = std::mem::replace(open, later);
+    let found = all.len() as u64;
+    (all.split_off(&told).into_iter().collect(), found)
+}
+
 fn not_noted(error: &std::io::Error) -> String {
     format!("the notes of the campaign cannot be written: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_late_settles_nobody_else() {
+        let (mut progress, mut open) = (Progress::default(), BTreeSet::from([50, 150]));
+        let (except, found) = settled(&mut open, 0, 100);
+        assert_eq!((except.as_slice(), found), (&[50][..], 1));
+        progress.pass(0..100, &except);
+        // 50 is still being grabbed when 30 answers, longer after its probe than answers are waited for.
+        open.insert(30);
+        let (except, found) = settled(&mut open, 100, 200);
+        assert_eq!((except.as_slice(), found), (&[150][..], 2));
+        progress.pass(100..200, &except);
+        assert!(!progress.contains(50) && !progress.contains(150) && progress.contains(30));
+        assert_eq!(progress.done(), 198);
+        assert!(open.is_empty());
+    }
 }

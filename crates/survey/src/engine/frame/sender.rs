@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::course::Course;
+use super::errand::Errand;
 use super::notebook::SentNotes;
-use super::probe::Frame;
 use super::shared::{Mark, Shared};
 use crate::pace::Pace;
 use crate::scope::{Batch, FrameDoor, FrameError};
@@ -35,14 +35,14 @@ pub(super) struct Sender {
     door: FrameDoor,
     course: Course,
     notes: SentNotes,
-    resets: Receiver<Frame>,
+    errands: Receiver<Errand>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     pace: Arc<Pace>,
     canaries_next: Instant,
     canary: usize,
     noted: u64,
-    /// Frames that the door refused.
+    /// Probes that the door refused.
     refused: u64,
     /// Targets that were sent something in the first pass.
     first: u64,
@@ -53,7 +53,7 @@ impl Sender {
         door: FrameDoor,
         course: Course,
         notes: SentNotes,
-        resets: Receiver<Frame>,
+        errands: Receiver<Errand>,
         shared: Arc<Shared>,
         stop: watch::Receiver<bool>,
     ) -> Self {
@@ -63,7 +63,7 @@ impl Sender {
             door,
             course,
             notes,
-            resets,
+            errands,
             shared,
             stop,
             pace,
@@ -81,6 +81,7 @@ impl Sender {
         let mark = self.mark();
         self.shared.mark(mark, true);
         self.shared.end_sending();
+        self.course.end();
         if ended.is_err() {
             self.shared.end();
         }
@@ -103,9 +104,9 @@ impl Sender {
 
     /// Sends one batch; gives how long to wait before the next. Without `walk` only what comes before the walk.
     fn step(&mut self, walk: bool) -> Result<Option<Duration>, String> {
-        if self.shared.is_full() && walk {
-            return Ok(Some(FULL_WAIT));
-        }
+        // Who was found is taken back and heard to the end even where nobody else is looked for.
+        let is_full = self.shared.is_full();
+        let walk = walk && !is_full;
         let batch = (self.pace.total_pps() / 1_000).clamp(1, BATCH);
         let want = match self.pace.allowance(batch) {
             Ok(want) => want,
@@ -121,9 +122,10 @@ impl Sender {
             Err(FrameError::NotNow) => return Ok(Some(CLOSED_WAIT)),
             other => other.map_err(|error| error.to_string())?,
         };
-        self.refused += u64::try_from(batch.refused).unwrap_or(0);
+        self.refused += u64::try_from(batch.refused_probes).unwrap_or(0);
         self.flush(batch, walk)?;
         let idle = match batch == Batch::default() {
+            true if asked && is_full => Some(FULL_WAIT),
             true if asked => Some(LONGEST_WAIT),
             // The interface has every slot in hand.
             true => Some(BUSY_WAIT),
@@ -160,12 +162,12 @@ impl Sender {
         Mark { at: Instant::now(), upto: self.course.upto(), visits, first: self.first }
     }
 
-    /// Puts resets and canaries in front, fewer than are sent at once.
+    /// Puts errands and canaries in front, as many as are sent at once.
     fn come_first(&mut self, want: u32, walk: bool) {
-        let room = usize::try_from(want).unwrap_or(1).div_ceil(2).min(self.course.room());
+        let room = usize::try_from(want).unwrap_or(1).min(self.course.room());
         for _ in 0..room {
-            let Ok(reset) = self.resets.try_recv() else { break };
-            self.course.first(reset);
+            let Ok(errand) = self.errands.try_recv() else { break };
+            self.course.first(errand);
         }
         let now = Instant::now();
         if now < self.canaries_next || !walk {

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hinomi_model::ServiceKey;
 use tokio::time::Instant;
 
 use super::super::Work;
+use super::errand::Waiting;
 use super::notebook::Cursor;
 
 /// Targets that were found and wait to be grabbed, at most; then no more are looked for. Each makes a hole in what the
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) unheard: u64,
     sent: AtomicU64,
     pending: AtomicUsize,
+    /// Errands that were handed to the sender and have not left.
+    errands: Arc<AtomicUsize>,
     over: AtomicBool,
     sending_over: AtomicBool,
     marks: Mutex<VecDeque<Mark>>,
@@ -61,6 +64,7 @@ impl Shared {
             unheard: start - heard,
             sent: AtomicU64::new(sent_before.max(start)),
             pending: AtomicUsize::new(0),
+            errands: Arc::default(),
             over: AtomicBool::new(false),
             sending_over: AtomicBool::new(false),
             marks: Mutex::default(),
@@ -99,7 +103,7 @@ impl Shared {
 
     /// Whether no mark is left to wait for.
     pub(super) fn all_heard(&self) -> bool {
-        self.sending_over.load(Ordering::Acquire) && lock(&self.marks).is_empty()
+        self.is_sending_over() && lock(&self.marks).is_empty()
     }
 
     /// One more target was found.
@@ -117,6 +121,16 @@ impl Shared {
         self.pending.load(Ordering::Acquire) > MAX_PENDING
     }
 
+    /// One more errand is handed to the sender.
+    pub(super) fn errand(&self) -> Waiting {
+        Waiting::new(&self.errands)
+    }
+
+    /// How many errands have not left.
+    pub(super) fn errands(&self) -> usize {
+        self.errands.load(Ordering::Acquire)
+    }
+
     /// Nothing more is to be done.
     pub(super) fn end(&self) {
         self.over.store(true, Ordering::Release);
@@ -129,6 +143,11 @@ impl Shared {
     /// Nothing more will be sent but resets.
     pub(super) fn end_sending(&self) {
         self.sending_over.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing more will be sent but resets.
+    pub(super) fn is_sending_over(&self) -> bool {
+        self.sending_over.load(Ordering::Acquire)
     }
 
     /// A canary is asked.
@@ -162,6 +181,7 @@ impl Shared {
             unheard: 0,
             sent: AtomicU64::new(0),
             pending: AtomicUsize::new(0),
+            errands: Arc::default(),
             over: AtomicBool::new(false),
             sending_over: AtomicBool::new(false),
             marks: Mutex::default(),

@@ -2,7 +2,8 @@
 //!
 //! The handshake is finished with the port's own first question, or with nothing where the service may speak first
 //! ([`crate::grab::words`]). What comes back in order is kept; nothing of it is acknowledged. Who pauses, ends or has said
-//! nothing in good time is taken back with a reset.
+//! nothing in good time is taken back with a reset. A talk has its place among the connections to its host until that
+//! has left, and where the words cannot leave in good time there is none.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,15 +13,20 @@ use std::time::Duration;
 use hinomi_wire::packet::{Packet, Tcp};
 use tokio::time::Instant;
 
+use super::errand::Departure;
 use super::probe::Word;
 use crate::config::Config;
 use crate::grab::words::{self, First};
+use crate::pace::HostTurn;
 use crate::scope::Door;
 
 /// Talks at the same time, at most; who accepts beyond that is taken back at once.
 const MAX_TALKS: usize = 8_192;
-/// What is kept of one, at most: with [`MAX_TALKS`], 32 MiB.
+/// What is kept of one, at most: 32 MiB of those that go on ([`MAX_TALKS`]), and 64 MiB of those that are over and wait
+/// for their grab ([`super::shared::Shared::is_full`]).
 const MAX_WORDS: usize = 4_096;
+/// A word that has not left by then does not leave.
+const LATEST: Duration = Duration::from_secs(1);
 /// A pause this long ends what is being said.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -38,7 +44,12 @@ pub(super) struct Talk {
     pub(super) is_reset: bool,
     /// Our number behind our words.
     end: u32,
+    /// Its place at its host.
+    pub(super) turn: Option<HostTurn>,
+    departure: Arc<Departure>,
     since: Instant,
+    /// When its words were seen to have left.
+    left: Option<Instant>,
     last: Option<Instant>,
 }
 
@@ -50,17 +61,12 @@ pub(super) struct Talks {
     patience: Duration,
     first: HashMap<u16, Option<First>>,
     talks: HashMap<(IpAddr, u16, u16), Talk>,
-    /// When the last one was over.
-    quiet_since: Option<Instant>,
 }
-
-/// So long after the last talk everything that takes it back has left.
-const QUIET: Duration = Duration::from_millis(300);
 
 impl Talks {
     pub(super) fn new(door: Arc<Door>, config: &Config) -> Self {
         let (speaks, patience) = (config.grab, config.banner_wait);
-        Self { door, speaks, patience, first: HashMap::new(), talks: HashMap::new(), quiet_since: None }
+        Self { door, speaks, patience, first: HashMap::new(), talks: HashMap::new() }
     }
 
     /// What to say first to a port, where it is spoken to at all.
@@ -75,20 +81,14 @@ impl Talks {
         self.talks.len() < MAX_TALKS
     }
 
+    /// How many resets they may need, at most.
+    pub(super) fn resets(&self) -> usize {
+        self.talks.len() * 2
+    }
+
     /// Our last acknowledgement is on its way, with so many bytes.
-    pub(super) fn begin(&mut self, position: u64, word: Word, bytes: usize) {
-        let start = word.mark.sequence;
-        let talk = Talk {
-            position,
-            word,
-            words: Vec::new(),
-            acknowledged: start,
-            ended: false,
-            is_reset: false,
-            end: start.wrapping_add(u32::try_from(bytes).unwrap_or(0)),
-            since: Instant::now(),
-            last: None,
-        };
+    pub(super) fn begin(&mut self, position: u64, word: Word, bytes: usize, held: (HostTurn, Arc<Departure>)) {
+        let talk = Talk::new(position, word, bytes, held);
         self.talks.insert((word.to, word.port, word.mark.source_port), talk);
     }
 
@@ -103,20 +103,52 @@ impl Talks {
     pub(super) fn over(&mut self, now: Instant, all: bool) -> Vec<Talk> {
         let patience = self.patience;
         let over = self.talks.extract_if(|_, talk| all || talk.is_over(now, patience));
-        let over: Vec<Talk> = over.map(|(_, talk)| talk).collect();
-        if !over.is_empty() {
-            self.quiet_since = Some(now);
-        }
-        over
+        over.map(|(_, talk)| talk).collect()
     }
 
-    /// Whether there is none, and nothing of them is left to be sent.
-    pub(super) fn is_quiet(&self, now: Instant) -> bool {
-        self.talks.is_empty() && self.quiet_since.is_none_or(|since| now.duration_since(since) >= QUIET)
+    /// Whether there is none.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.talks.is_empty()
     }
 }
 
 impl Talk {
+    fn new(position: u64, word: Word, bytes: usize, (turn, departure): (HostTurn, Arc<Departure>)) -> Self {
+        let start = word.mark.sequence;
+        Self {
+            position,
+            word,
+            words: Vec::new(),
+            acknowledged: start,
+            ended: false,
+            is_reset: false,
+            end: start.wrapping_add(u32::try_from(bytes).unwrap_or(0)),
+            turn: Some(turn),
+            departure,
+            since: Instant::now(),
+            left: None,
+            last: None,
+        }
+    }
+
+    /// Whether its words never left, and from here on never will.
+    pub(super) fn is_unsaid(&self) -> bool {
+        self.departure.recall();
+        !self.departure.has_left()
+    }
+
+    /// Where resets have to stand to be believed over there (RFC 5961, 3): at the number that is expected next. Who has not
+    /// said whether our words arrived is told before and behind them.
+    pub(super) fn ends(&self) -> Vec<u32> {
+        let start = self.word.mark.sequence;
+        match (self.is_reset, self.acknowledged == self.end) {
+            (true, _) => Vec::new(),
+            (false, true) => vec![self.end],
+            (false, false) if self.is_unsaid() => vec![start],
+            (false, false) => vec![start, self.end],
+        }
+    }
+
     fn hear(&mut self, tcp: Tcp, carried: &[u8]) -> bool {
         let next = self.word.acknowledgement.wrapping_add(u32::try_from(self.words.len()).unwrap_or(0));
         let is_next = tcp.sequence == next;
@@ -145,36 +177,76 @@ impl Talk {
         true
     }
 
-    fn is_over(&self, now: Instant, patience: Duration) -> bool {
+    fn is_over(&mut self, now: Instant, patience: Duration) -> bool {
+        if self.left.is_none() && self.departure.has_left() {
+            self.left = Some(now);
+        }
+        let Some(left) = self.left else {
+            return self.ended || self.departure.is_recalled() || now.duration_since(self.since) >= LATEST;
+        };
         let paused = self.last.is_some_and(|last| now.duration_since(last) >= PAUSE);
-        self.ended || paused || self.words.len() >= MAX_WORDS || now.duration_since(self.since) >= patience
+        self.ended || paused || self.words.len() >= MAX_WORDS || now.duration_since(left) >= patience
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::cookie::Mark;
+    use super::super::errand::Errand;
+    use super::super::shared::Shared;
     use super::*;
+    use crate::pace::Pace;
+    use hinomi_model::scope::Rate;
 
     fn talk() -> Talk {
         let mark = Mark { source_port: 61_000, sequence: 100 };
         let to = IpAddr::from([192, 0, 2, 1]);
         let word = Word { to, port: 6379, mark, acknowledgement: 7_000, first: First::Listen };
-        Talk {
-            position: 1,
-            word,
-            words: Vec::new(),
-            acknowledged: 100,
-            ended: false,
-            is_reset: false,
-            end: 110,
-            since: Instant::now(),
-            last: None,
-        }
+        let rate = Rate { total_pps: 1, per_prefix_pps: 1, per_host_pps: 1, per_host_connections: 1 };
+        let turn = Pace::new(rate).try_turn(to).expect("the first");
+        Talk::new(1, word, 10, (turn, Arc::default()))
     }
 
     fn segment(sequence: u32, acknowledgement: u32, flags: u8) -> Tcp {
         Tcp { sequence, acknowledgement, flags, window: 1_000 }
+    }
+
+    fn say(talk: &Talk) {
+        assert!(errand(talk).leave());
+    }
+
+    fn errand(talk: &Talk) -> Errand {
+        Errand::word(talk.word, Arc::clone(&talk.departure), Shared::empty().errand())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_begins_when_the_words_leave_and_late_ones_never_do() {
+        let patience = Duration::from_millis(300);
+        let mut late = talk();
+        let waiting = errand(&late);
+        tokio::time::advance(LATEST - Duration::from_millis(1)).await;
+        assert!(!late.is_over(Instant::now(), patience), "nothing was said yet");
+        let mut said = talk();
+        say(&said);
+        assert!(!said.is_over(Instant::now(), patience));
+        tokio::time::advance(patience).await;
+        assert!(said.is_over(Instant::now(), patience) && late.is_over(Instant::now(), patience));
+        assert!(late.is_unsaid() && !waiting.leave() && !said.is_unsaid());
+        let mut dropped = talk();
+        drop(errand(&dropped));
+        assert!(dropped.is_over(Instant::now(), patience) && dropped.is_unsaid());
+    }
+
+    #[test]
+    fn resets_stand_where_they_are_believed() {
+        let mut said = talk();
+        assert_eq!(talk().ends(), [100], "nothing was said");
+        say(&said);
+        assert_eq!(said.ends(), [100, 110], "nobody knows whether it arrived");
+        assert!(said.hear(segment(7_000, 110, Tcp::ACK), b""));
+        assert_eq!(said.ends(), [110]);
+        assert!(said.hear(segment(7_000, 0, Tcp::RST), b""));
+        assert!(said.ends().is_empty());
     }
 
     #[test]
@@ -197,17 +269,20 @@ mod tests {
     async fn what_pauses_says_too_much_or_nothing_is_over() {
         let patience = Duration::from_secs(1);
         let mut silent = talk();
+        say(&silent);
         assert!(!silent.is_over(Instant::now(), patience));
         assert!(silent.hear(segment(7_000, 110, Tcp::ACK), b""), "our words arrived");
         tokio::time::advance(patience / 2).await;
         assert!(!silent.is_over(Instant::now(), patience));
         let mut endless = talk();
+        say(&endless);
         for round in 0..10 {
             endless.hear(segment(7_000 + round * 1_000, 100, Tcp::ACK), &[b'x'; 1_000]);
         }
         assert_eq!(endless.words.len(), MAX_WORDS);
         assert!(endless.is_over(Instant::now(), patience));
         let mut greeting = talk();
+        say(&greeting);
         greeting.hear(segment(7_000, 100, Tcp::ACK), b"220 ready\r\n");
         assert!(!greeting.is_over(Instant::now(), patience));
         tokio::time::advance(patience / 2).await;
