@@ -81,11 +81,13 @@ impl Sender {
         let mark = self.mark();
         self.shared.mark(mark, true);
         self.shared.end_sending();
-        self.course.end();
         if ended.is_err() {
             self.shared.end();
         }
         while ended.is_ok() && !self.shared.is_over() {
+            if *self.stop.borrow() {
+                self.course.end();
+            }
             if let Some(wait) = self.step(false)? {
                 pause(wait);
             }

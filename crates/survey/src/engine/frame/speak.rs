@@ -46,12 +46,12 @@ impl Listener {
         true
     }
 
-    /// Whether one more may be spoken to: words and resets find room, and something is still to be begun.
+    /// Whether one more may be spoken to: words and resets find room, and nobody said stop. Who answers to the last
+    /// probes is spoken to like all others.
     fn may_talk(&self) -> bool {
         let Parts { shared, talks, stop, .. } = &self.parts;
-        let is_over = shared.is_sending_over() || *stop.borrow();
         // Its word, and the two resets it may need.
-        !is_over && talks.has_room() && !shared.is_full() && self.has_room(3)
+        !*stop.borrow() && talks.has_room() && !shared.is_full() && self.has_room(3)
     }
 
     /// Whether so many errands find room besides the resets of those who are spoken to.
