@@ -134,6 +134,10 @@ impl ServerFlight {
             SERVER_HELLO if whole.len() > MAX_SERVER_HELLO_BYTES => {
                 return Err(Malformed::TooMuch { what: "TLS ServerHello", at: 0, limit: MAX_SERVER_HELLO_BYTES });
             }
+            // What came between two would belong to the first and be stored with the second.
+            SERVER_HELLO if !self.server_hello.is_empty() => {
+                return Err(Malformed::Invalid { what: "TLS ServerHello, a second one", at: 0 });
+            }
             SERVER_HELLO => {
                 self.server_hello = whole.to_vec();
                 self.read_server_hello(message)?;

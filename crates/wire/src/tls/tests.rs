@@ -119,6 +119,23 @@ fn a_second_hello_that_is_cut_moves_no_field_out_of_the_input() {
 }
 
 #[test]
+fn a_second_hello_ends_the_flight_and_takes_nothing_over() {
+    let hello = ServerFlight::parse(TLS12).expect("a flight").server_hello;
+    let mut of_diffie_hellman = hello.clone();
+    let cipher = 39 + usize::from(hello[38]);
+    of_diffie_hellman.splice(cipher..cipher + 2, [0x00, 0x33]);
+    let records = |messages: &[&[u8]]| -> Vec<u8> {
+        messages.iter().flat_map(|message| record::encode(record::HANDSHAKE, 0x0303, message)).collect()
+    };
+    let flight =
+        ServerFlight::parse(&records(&[&of_diffie_hellman, &[12, 0, 0, 3, 1, 0, 0], &hello])).expect("a flight");
+    assert_eq!((flight.cipher, flight.dh_prime_bytes), (Some(0x0033), Some(256)));
+    assert!(flight.done && flight.problem.is_some());
+    let summary = summary_bytes(&flight);
+    assert_eq!(summary_bytes(&ServerFlight::parse(&summary).expect("a flight")), summary);
+}
+
+#[test]
 fn what_is_not_tls_is_refused() {
     let sslv2 = b"\x80\x1A\x04\0\x01\0\x02\0\0\0\x03\0\x10\x07\0\xC0";
     for bytes in [&b"HTTP/1.1 400 Bad Request\r\n"[..], sslv2, b"SSH-2.0-x\r\n", b"\x16\x03\x01\0\x04\x0E\0\0\0"] {
