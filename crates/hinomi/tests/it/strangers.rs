@@ -269,17 +269,21 @@ fn web_server(manner: Manner) -> (SocketAddr, Requests) {
     let requests = Requests::default();
     let seen = Arc::clone(&requests);
     let address = serve(loopback(), move |mut stream| {
-        let mut mine = Vec::new();
+        // Noted before it is answered: connections stand in the order in which they asked.
+        let mut place = None;
         while let Some(head) = request(&mut stream).filter(|head| head.starts_with("GET ")) {
             let line = head.lines().next().unwrap_or_default().to_owned();
             let answer = if line.starts_with("GET / ") { &manner.page } else { &manner.icon };
-            mine.push(line);
+            let mut seen = seen.lock().expect("a lock");
+            let mine = *place.get_or_insert(seen.len());
+            if mine == seen.len() {
+                seen.push(Vec::new());
+            }
+            seen[mine].push(line);
+            drop(seen);
             if stream.write_all(answer).is_err() || !manner.keeps || head.contains("Connection: close") {
                 break;
             }
-        }
-        if !mine.is_empty() {
-            seen.lock().expect("a lock").push(mine);
         }
     });
     (address, requests)
