@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("hinomi-survey", &["hinomi-model", "hinomi-wire", "hinomi-netio"]),
     ("hinomi-flow", &["hinomi-model", "hinomi-wire"]),
     ("hinomi-lake", &["hinomi-model"]),
+    ("hinomi-state", &["hinomi-model"]),
     ("hinomi-share", &["hinomi-model", "hinomi-lake"]),
     ("hinomi-web", &["hinomi-model", "hinomi-share"]),
     (
@@ -27,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hinomi-lake",
             "hinomi-model",
             "hinomi-share",
+            "hinomi-state",
             "hinomi-survey",
             "hinomi-town",
             "hinomi-web",

@@ -130,8 +130,15 @@ async fn survey(
     let choice = Choice { named: None, new: false, ports: None, list: None, seed: 1, engine: EngineOptions::default() };
     let cleared = Outward::default().clear(&authorised).await?;
     let plan = plan(state, lake, (authorised, signed.as_bytes()), cleared, &choice)?;
+    let lake = Arc::clone(lake);
     Ok(tokio::spawn(async move {
-        match plan.run(&watched, stop).await {
+        let ran = plan.run(&watched, stop).await;
+        match tokio::task::spawn_blocking(move || lake.roll_up(false)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => output::talk(&format!("hinomi: the counts by day were not made: {error}")),
+            Err(error) => output::talk(&format!("hinomi: the counts by day were not made: {error}")),
+        }
+        match ran {
             Ok(report) => {
                 let seconds = report.ended.since(report.started).as_secs_f64();
                 output::talk(&format!("survey {}: {} services in {seconds:.1} s", report.campaign, report.counts.open));

@@ -1,7 +1,7 @@
 //! The program: reads the command line, wires the crates together, and tells people what happened.
 //!
-//! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong, 3 a scope bears a
-//! good signature and is not valid yet.
+//! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong, 3 a scope bears
+//! a good signature and is not valid yet, 4 something that is kept is damaged.
 
 mod books;
 mod campaigns;
@@ -15,6 +15,7 @@ mod limits;
 mod optout;
 mod output;
 mod router;
+mod servers;
 mod state;
 mod townfile;
 mod watch;
@@ -26,6 +27,9 @@ use clap::Parser;
 
 /// The exit code for a scope of which everything is right but the day.
 const NOT_YET_VALID: u8 = 3;
+
+/// The exit code for damage that a check found.
+const DAMAGED: u8 = 4;
 
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
@@ -39,7 +43,14 @@ fn main() -> ExitCode {
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::talk(&format!("hinomi: {}", output::clean(&format!("{error:#}"))));
-            if error.is::<cli::NotYetValid>() { ExitCode::from(NOT_YET_VALID) } else { ExitCode::FAILURE }
+            code_of(&error)
         }
     }
+}
+
+fn code_of(error: &anyhow::Error) -> ExitCode {
+    if error.is::<cli::NotYetValid>() {
+        return ExitCode::from(NOT_YET_VALID);
+    }
+    if error.is::<cli::Damaged>() { ExitCode::from(DAMAGED) } else { ExitCode::FAILURE }
 }

@@ -9,26 +9,34 @@
 //!   revoked.txt  scopes that were taken back, one `digest reason` a line
 //!   opt-out.txt  those who asked not to be probed, one prefix a line
 //!   campaigns/   plans, the scopes they name, the ledger of what was sent (back this up)
-//!   places.csv   optional table of prefixes: AS number, operator, country, prefecture
+//!   places.csv   optional table of prefixes: AS number, operator, country, prefecture; places/ as it was before
+//!   compaction.json  what was merged last
 //!   flow/        findings of C&C servers: journal, ledger, status of the collector (back this up)
 //!   town.json    which simulated town is up
+//!   state.toml   optional: where the state database is, and which server of several this is
+//!   state.sqlite the state, where no other database is named
+//!   server.id    what tells this state folder from those of other servers
 //! ```
 
 mod belief;
 
 use std::fs;
 use std::io::Write;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hinomi_lake::{Lake, LakeError, LakeOptions, Places};
+use hinomi_lake::{Compactor, Lake, LakeError, LakeOptions, Places};
 use hinomi_model::{Identifier, SystemClock};
 use hinomi_share::{Reader, Viewer};
+use hinomi_state::Work;
 use hinomi_survey::{OptOut, PrivateKey};
 
 use crate::identifier;
 use crate::output::talk;
+use crate::servers::{self, Follower, FromState};
 use crate::witness::InLedger;
 
 /// The folder, which may not exist yet.
@@ -37,6 +45,20 @@ pub(crate) struct State {
     dir: PathBuf,
     /// Folders of rules besides its own.
     rules: Vec<PathBuf>,
+}
+
+/// The lake, open for writing; beside who writes, small files are merged.
+pub(crate) struct OpenLake {
+    _compactor: Compactor,
+    lake: Arc<Lake>,
+}
+
+impl Deref for OpenLake {
+    type Target = Arc<Lake>;
+
+    fn deref(&self) -> &Arc<Lake> {
+        &self.lake
+    }
 }
 
 impl State {
@@ -59,7 +81,7 @@ impl State {
     }
 
     /// The lake, for writing. One process at a time.
-    pub(crate) fn open_lake(&self) -> Result<Arc<Lake>> {
+    pub(crate) fn open_lake(&self) -> Result<OpenLake> {
         let lake = self.open_to_identify()?;
         let old = lake.by_other_rules()?;
         if old > 0 {
@@ -67,7 +89,7 @@ impl State {
                 "{old} contents were identified by other rules; hinomi identify --again brings them up to date"
             ));
         }
-        Ok(lake)
+        Ok(OpenLake { _compactor: Compactor::start(&lake)?, lake })
     }
 
     /// The lake, for writing, when facts of other rules are no news.
@@ -101,6 +123,18 @@ impl State {
         Ok(Reader::new(lake, Viewer::Operator).before(self.witness(way)))
     }
 
+    /// The lake for the pages, following what other servers write; the follower lives as long as it is kept.
+    pub(crate) fn replica_for_pages(&self, every: Duration) -> Result<(Reader, Follower)> {
+        let rules = self.make()?.join(identifier::FOLDER);
+        fs::create_dir_all(&rules).with_context(|| format!("cannot make the folder {}", rules.display()))?;
+        let member = servers::join(&self.dir, Work::Replica)?;
+        let options = self.options(true, Arc::new(identifier::complete(&self.dir, &self.rules)?))?;
+        let lake = Lake::open_replica(options).with_context(|| self.named())?;
+        let lake = Arc::new(lake);
+        let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(self.witness("pages"));
+        Ok((reader, Follower::start(lake, member, every)?))
+    }
+
     /// Whether what is written there by this user can be written again by those whose folder it is.
     #[cfg(unix)]
     fn is_ours(&self) -> bool {
@@ -121,15 +155,22 @@ impl State {
     }
 
     fn lake(&self, read_only: bool, identifier: Arc<dyn Identifier>) -> Result<Arc<Lake>> {
-        let options = LakeOptions {
-            dir: self.dir.clone(),
-            read_only,
-            identifier,
-            places: Places::of_state(&self.dir)?,
-            clock: Arc::new(SystemClock),
+        let options = self.options(read_only, identifier)?;
+        let member = if read_only { None } else { servers::join(&self.dir, Work::Writer)? };
+        let lake = match member {
+            Some(member) => Lake::open_shared(options, Arc::new(FromState::new(member))),
+            None => Lake::open(options),
         };
-        let lake = Lake::open(options).with_context(|| format!("state folder {}", self.dir.display()))?;
-        Ok(Arc::new(lake))
+        Ok(Arc::new(lake.with_context(|| self.named())?))
+    }
+
+    fn options(&self, read_only: bool, identifier: Arc<dyn Identifier>) -> Result<LakeOptions> {
+        let (dir, places) = (self.dir.clone(), Places::of_state(&self.dir)?);
+        Ok(LakeOptions { dir, read_only, identifier, places, clock: Arc::new(SystemClock) })
+    }
+
+    fn named(&self) -> String {
+        format!("state folder {}", self.dir.display())
     }
 
     /// The folder, made if it is not there.

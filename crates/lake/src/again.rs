@@ -37,12 +37,11 @@ impl Lake {
     /// When this lake is for reading only, or tables or index cannot be read or written.
     pub fn identify_again(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Reidentified, LakeError> {
         let _writer = self.writer()?;
-        self.refresh()?;
-        self.catch_up()?;
+        self.may_rewrite()?;
+        self.see_what_others_did()?;
         let table = &self.knowledge.keyed.table;
         let total = table.files(|_| true).iter().map(|file| file.rows).sum();
-        let mut work =
-            Work { outcome: Reidentified { total, changed: 0 }, done: 0, rows: Vec::new(), staged: Vec::new() };
+        let mut work = Work::new(total);
         for file in table.files(|_| true) {
             read::read(&table.path(&file), facts::STORED, Rows::AllBulk, &mut |batch| {
                 let old = facts::decode(&Columns::new(facts::FACTS.name, batch))?;
@@ -73,7 +72,15 @@ impl Lake {
         if work.rows.len() >= FILE_ROWS { self.stage_again(work) } else { Ok(()) }
     }
 
-    fn stage_again(&self, work: &mut Work) -> Result<(), LakeError> {
+    /// One content by the rules of now.
+    pub(crate) fn take_again(&self, work: &mut Work, row: FactsRow, changed: bool) -> Result<(), LakeError> {
+        work.outcome.changed += u64::from(changed);
+        work.rows.push(row);
+        if work.rows.len() >= FILE_ROWS { self.stage_again(work) } else { Ok(()) }
+    }
+
+    /// Writes what was gathered into a file that does not count yet.
+    pub(crate) fn stage_again(&self, work: &mut Work) -> Result<(), LakeError> {
         if work.rows.is_empty() {
             return Ok(());
         }
@@ -85,12 +92,13 @@ impl Lake {
         Ok(())
     }
 
-    fn replace_facts(&self, work: Work) -> Result<Reidentified, LakeError> {
+    /// Makes what was staged all that counts, in one step.
+    pub(crate) fn replace_facts(&self, work: Work) -> Result<Reidentified, LakeError> {
         let changed = work.outcome.changed > 0;
         let text = self.knowledge.revision().to_owned();
         let note = changed.then(|| Note { application: IDENTIFIED.to_owned(), text });
-        let change = Change { add: work.staged, replace_all: true, note };
-        self.knowledge.keyed.table.commit(change, self.clock.now())?;
+        let change = Change { add: work.staged, replace_all: true, note, marks: self.marks(), ..Change::default() };
+        self.heed_loss(self.knowledge.keyed.table.commit(change, self.clock.now()))?;
         self.knowledge.forget();
         if changed {
             self.build_index()?;
@@ -99,9 +107,17 @@ impl Lake {
     }
 }
 
-struct Work {
+/// What deriving again has done so far.
+pub(crate) struct Work {
     outcome: Reidentified,
     done: u64,
     rows: Vec<FactsRow>,
     staged: Vec<Staged>,
+}
+
+impl Work {
+    /// Nothing yet, of so many contents.
+    pub(crate) fn new(total: u64) -> Self {
+        Self { outcome: Reidentified { total, changed: 0 }, done: 0, rows: Vec::new(), staged: Vec::new() }
+    }
 }

@@ -7,14 +7,17 @@
 //! At a hundred times the data: the work follows the batch, see [`crate::recent`] for what is asked of older files.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::thread::ScopedJoinHandle;
 
 use hinomi_model::{
-    Batch, CampaignId, Checkpoint, ContentHash, EvidenceRef, Receipt, Sighting, Sink, SinkError, Timestamp,
+    Batch, CampaignId, Checkpoint, ContentHash, Evidence, Receipt, Sighting, Sink, SinkError, Timestamp,
 };
 
 use crate::error::LakeError;
 use crate::evidence::{self, NewPiece};
 use crate::identify::{AtHand, Known};
+use crate::index::write::Plan;
 use crate::lake::{Lake, application};
 use crate::recent::Recent;
 use crate::sightings::{self, Row};
@@ -61,51 +64,69 @@ impl Lake {
 
     fn append_batch(&self, batch: Batch) -> Result<Receipt, LakeError> {
         let mut recent = self.writer()?;
-        self.refresh()?;
-        self.catch_up()?;
         check(&batch)?;
+        if !batch.sightings.is_empty() || !batch.evidence.is_empty() || batch.checkpoint.is_some() {
+            self.may_write(&mut batch.sightings.iter().map(|one| one.subject.address))?;
+        }
+        self.see_what_others_did()?;
         let told = batch.sightings.len();
         let rows = self.new_rows(&mut recent, batch.sightings)?;
-        let at_hand: AtHand = batch.evidence.into_iter().map(|piece| (piece.hash(), piece)).collect();
-        let missing = self.pieces.keyed.missing(at_hand.keys())?;
-        self.check_references(&rows, &at_hand)?;
-        let receipt = Receipt { sightings: rows.len(), repeated: told - rows.len(), evidence: missing.len() };
-        let written = self.write(&rows, &at_hand, &missing)?;
-        self.pieces.commit(written.evidence, self.clock.now())?;
+        let (written, plan) = self.write(&rows, batch.evidence)?;
+        let receipt = Receipt { sightings: rows.len(), repeated: told - rows.len(), evidence: written.pieces };
+        self.heed_loss(self.pieces.commit(written.evidence, self.marks(), self.clock.now()))?;
         if rows.is_empty() && batch.checkpoint.is_none() {
+            self.tell_progress();
             return Ok(receipt);
         }
         let version = self.commit_sightings(written.sightings, batch.checkpoint)?;
-        if let Err(error) = written.known.and_then(|known| self.apply_known(version, rows, known)) {
+        self.bell.ring();
+        let applied = if self.is_crossed(version) {
+            // What others committed meanwhile comes first.
+            self.catch_up()
+        } else {
+            written.known.and_then(|known| self.apply_known(Some(version), &rows, plan, known))
+        };
+        if let Err(error) = applied {
             tracing::warn!(%error, version, "the batch is stored; the index is behind and will catch up");
         }
+        self.tell_progress();
         Ok(receipt)
     }
 
     /// The sightings of the batch that are not stored yet, each once, sorted.
     fn new_rows(&self, recent: &mut Recent, told: Vec<Sighting>) -> Result<Vec<Row>, LakeError> {
-        let mut contents: HashMap<Vec<EvidenceRef>, ContentHash> = HashMap::new();
-        let mut seen = HashSet::with_capacity(told.len());
-        let mut rows = Vec::with_capacity(told.len());
-        for sighting in told {
-            let id = sighting.id();
-            if !seen.insert(id) {
-                continue;
-            }
-            let content = match contents.get(&sighting.evidence) {
-                Some(content) => *content,
-                None => *contents.entry(sighting.evidence.clone()).or_insert_with(|| sighting.content()),
-            };
-            rows.push(Row { id, content, sighting });
-        }
-        let stored = recent.stored(&self.sightings, &rows)?;
-        rows.retain(|row| !stored.contains(&row.id));
+        let mut rows = side_by_side(told, |sighting| {
+            let (id, content) = (sighting.id(), sighting.content());
+            Row { id, content, sighting }
+        });
         sightings::sort(&mut rows);
+        // The same observation told twice sorts side by side.
+        rows.dedup_by_key(|row| row.id);
+        let stored = recent.stored(&self.sightings, &rows)?;
+        if !stored.is_empty() {
+            rows.retain(|row| !stored.contains(&row.id));
+        }
         Ok(rows)
     }
 
-    fn check_references(&self, rows: &[Row], at_hand: &AtHand) -> Result<(), LakeError> {
-        let all = rows.iter().flat_map(|row| &row.sighting.evidence).map(|one| one.hash);
+    /// The pieces of evidence that have to be stored: what known sightings refer to is stored already.
+    fn missing_pieces(
+        &self,
+        rows: &[Row],
+        unknown: &[&Row],
+        at_hand: &AtHand,
+    ) -> Result<HashSet<ContentHash>, LakeError> {
+        if unknown.len() == rows.len() {
+            return self.pieces.keyed.missing(at_hand.keys());
+        }
+        let needed: HashSet<_> = references(unknown.iter().copied()).collect();
+        let told: HashSet<_> = references(rows.iter()).collect();
+        let asked = at_hand.keys().filter(|hash| needed.contains(hash) || !told.contains(hash));
+        self.pieces.keyed.missing(asked)
+    }
+
+    fn check_references(&self, unknown: &[&Row], at_hand: &AtHand) -> Result<(), LakeError> {
+        let all = references(unknown.iter().copied());
         let elsewhere: HashSet<_> = all.filter(|hash| !at_hand.contains_key(hash)).collect();
         let missing = self.pieces.keyed.missing(elsewhere.iter())?;
         let Some(hash) = missing.iter().next() else { return Ok(()) };
@@ -115,14 +136,25 @@ impl Lake {
 
     /// Writes both files, which do not count yet, and works out what the contents say, side by side: these are the
     /// three parts of the work that the processors feel.
-    fn write(&self, rows: &[Row], at_hand: &AtHand, missing: &HashSet<ContentHash>) -> Result<Written, LakeError> {
-        let pieces = new_pieces(rows, at_hand, missing, self.clock.now());
+    fn write(&self, rows: &[Row], evidence: Vec<Evidence>) -> Result<(Written, Plan), LakeError> {
+        std::thread::scope(|scope| {
+            let sightings = scope.spawn(|| self.stage_sightings(rows));
+            let (plan, known, evidence, pieces) = self.write_contents(rows, evidence)?;
+            Ok((Written { evidence, sightings: joined(sightings)?, known, pieces }, plan))
+        })
+    }
+
+    fn write_contents(&self, rows: &[Row], evidence: Vec<Evidence>) -> Result<Contents, LakeError> {
+        let plan = self.plan(rows)?;
+        let at_hand = at_hand(evidence);
+        let unknown = unknown(rows, &plan);
+        let missing = self.missing_pieces(rows, &unknown, &at_hand)?;
+        self.check_references(&unknown, &at_hand)?;
+        let pieces = new_pieces(rows, &at_hand, &missing, self.clock.now());
         std::thread::scope(|scope| {
             let evidence = scope.spawn(|| self.pieces.stage(&pieces));
-            let sightings = self.stage_sightings(rows);
-            let known = self.know(rows, at_hand);
-            let evidence = evidence.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
-            Ok(Written { evidence: evidence?, sightings: sightings?, known })
+            let known = self.know(rows, &plan, &at_hand);
+            Ok((plan, known, joined(evidence)?, missing.len()))
         })
     }
 
@@ -133,15 +165,67 @@ impl Lake {
 
     fn commit_sightings(&self, staged: Option<Staged>, checkpoint: Option<Checkpoint>) -> Result<u64, LakeError> {
         let note = |one: Checkpoint| Note { application: application(&one.campaign), text: one.state };
-        let change = Change { add: staged.into_iter().collect(), note: checkpoint.map(note), ..Change::default() };
-        self.sightings.commit(change, self.clock.now())
+        let (add, marks) = (staged.into_iter().collect(), self.marks());
+        let change = Change { add, note: checkpoint.map(note), marks, ..Change::default() };
+        self.heed_loss(self.sightings.commit(change, self.clock.now()))
     }
+}
+
+/// Evidence by its hash, worked out on all processors.
+fn at_hand(evidence: Vec<Evidence>) -> AtHand {
+    side_by_side(evidence, |piece| (piece.hash(), piece)).into_iter().collect()
+}
+
+/// Those sightings that say something else than the row of their service says already.
+fn unknown<'a>(rows: &'a [Row], plan: &Plan) -> Vec<&'a Row> {
+    let mut known = vec![false; rows.len()];
+    plan.known().iter().for_each(|at| known.get_mut(*at).into_iter().for_each(|known| *known = true));
+    rows.iter().zip(known).filter(|(_, known)| !known).map(|(row, _)| row).collect()
+}
+
+fn references<'a>(rows: impl Iterator<Item = &'a Row>) -> impl Iterator<Item = ContentHash> {
+    rows.flat_map(|row| &row.sighting.evidence).map(|one| one.hash)
+}
+
+/// Less is done by one thread.
+const WORTH_A_THREAD: usize = 2_048;
+
+/// Works on each of these, on all processors, and keeps their order.
+fn side_by_side<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = all.len().div_ceil(threads);
+    if share < WORTH_A_THREAD || threads == 1 {
+        return all.into_iter().map(work).collect();
+    }
+    let (mut rest, mut parts) = (all, Vec::new());
+    while rest.len() > share {
+        parts.push(rest.split_off(rest.len() - share));
+    }
+    let work = &work;
+    std::thread::scope(|scope| {
+        let spawn = |part: Vec<T>| scope.spawn(move || part.into_iter().map(work).collect::<Vec<_>>());
+        let spawned: Vec<_> = parts.into_iter().rev().map(spawn).collect();
+        let mut done: Vec<R> = rest.into_iter().map(work).collect();
+        for handle in spawned {
+            done.extend(joined(handle));
+        }
+        done
+    })
+}
+
+/// What applying will do, what the contents say, new evidence as a file, and how many pieces that is.
+type Contents = (Plan, Result<Known, LakeError>, Option<Staged>, usize);
+
+fn joined<T>(handle: ScopedJoinHandle<'_, T>) -> T {
+    handle.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
 }
 
 /// A batch that is written and does not count yet.
 struct Written {
     evidence: Option<Staged>,
     sightings: Option<Staged>,
+    /// Pieces of evidence that were not stored before.
+    pieces: usize,
     /// What its contents say; derived, so that failing here loses nothing.
     known: Result<Known, LakeError>,
 }

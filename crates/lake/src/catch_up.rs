@@ -3,120 +3,153 @@
 //! The index knows which version of the sightings table it has seen ([`Index::applied`]). What was committed later is
 //! read back and applied; an index that was deleted has seen nothing and is rebuilt by the same steps. The outcome does
 //! not depend on the order or the grouping of what is applied.
-//! At a hundred times the data: catching up follows what is new; a rebuild reads all sightings, a group of files at a
-//! time, so that memory stays at one group.
+//! At a hundred times the data: catching up follows what is new; a rebuild reads first and last of each run,
+//! [`GROUP_ROWS`] at a time, so that memory stays at one group however large files are.
 //!
 //! [`Index::applied`]: crate::index::Index::applied
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use hinomi_model::EvidenceRef;
+use hinomi_model::{ContentHash, Marking, SensorId, Sighting};
 
 use crate::error::LakeError;
 use crate::identify::{AtHand, Contents, Known};
 use crate::index::Update;
+use crate::index::directory::Around;
+use crate::index::write::{Glance, Plan, Source};
 use crate::lake::Lake;
+use crate::place::Places;
 use crate::sightings::{self, Row};
 use crate::table::{DataFile, Rows, read};
 
 /// Sightings applied in one step of a rebuild: enough to make the index's own commits rare.
-const GROUP_ROWS: u64 = 50_000;
+const GROUP_ROWS: usize = 50_000;
 
 impl Lake {
     /// At start: an index that speaks of other tables than these is void, and so is one whose facts are gone. One that
-    /// was begun before all facts were derived again is true of old facts, and is searched until its successor is built.
+    /// was begun before all facts were derived again is true of old facts, and is searched until its successor is
+    /// built.
     pub(crate) fn mend(&self) -> Result<(), LakeError> {
         let newest = self.sightings.version();
         let ahead = self.index.applied() > newest;
         let evidence = !self.pieces.keyed.table.files(|_| true).is_empty();
-        let factless = evidence && self.knowledge.keyed.table.version() == Some(0);
+        // Where several servers write, facts come after what they are of.
+        let factless = self.is_alone() && evidence && self.knowledge.keyed.table.version() == Some(0);
         if ahead || (factless && self.index.applied().is_some()) {
             tracing::warn!("the index does not belong to these tables and is rebuilt");
             self.index.clear()?;
         }
         let anew = self.index.applied().is_none() || self.index.identified() != self.knowledge.identified();
         let sightings = !self.sightings.files(|_| true).is_empty();
-        if anew && sightings { self.build_index() } else { self.catch_up() }
+        if !anew || !sightings {
+            return self.catch_up();
+        }
+        self.tell_what_is_pending()?;
+        self.build_index()
+    }
+
+    /// An index that is built anew tells nobody of changes: the old one is brought up to date first, as far as it can
+    /// be read, so that saved queries hear of what was stored and not applied.
+    fn tell_what_is_pending(&self) -> Result<(), LakeError> {
+        if self.index.applied().is_none() {
+            return Ok(());
+        }
+        match self.catch_up() {
+            Err(error @ (LakeError::Index { .. } | LakeError::Damaged { .. } | LakeError::OtherIndex)) => {
+                tracing::warn!(%error, "the old index cannot follow; saved queries are not told of what was pending");
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// A new index from the tables, shown when it is complete.
     pub(crate) fn build_index(&self) -> Result<(), LakeError> {
-        self.index.rebuild(self.knowledge.identified(), || self.catch_up())
+        self.watching.quietly(|| self.index.rebuild(self.knowledge.identified(), || self.catch_up()))
     }
 
     /// Applies what was committed and not applied yet.
     pub(crate) fn catch_up(&self) -> Result<(), LakeError> {
         let applied = self.index.applied();
-        let files = self.sightings.files(|file| applied.is_none_or(|applied| file.version > applied));
-        let mut group: Vec<Arc<DataFile>> = Vec::new();
-        for file in files {
-            let full = group.iter().map(|file| file.rows).sum::<u64>() >= GROUP_ROWS;
-            // All files of one version go into one step: the index remembers versions, not files.
-            if full && group.last().is_some_and(|last| last.version != file.version) {
-                self.apply_files(&std::mem::take(&mut group))?;
-            }
-            group.push(file);
+        let mut files = self.sightings.files(|file| applied.is_none_or(|applied| file.newest() > applied));
+        if !files.is_empty() {
+            self.see_evidence_of_others()?;
         }
-        self.apply_files(&group)
-    }
-
-    fn apply_files(&self, files: &[Arc<DataFile>]) -> Result<(), LakeError> {
-        let Some(last) = files.last() else { return Ok(()) };
+        // What compaction wrote lately holds old rows.
+        files.sort_by_key(|file| (file.newest(), file.version));
         let mut rows = Vec::new();
-        for file in files {
-            read::read(&self.sightings.path(file), sightings::STORED, Rows::All, &mut |batch| {
-                rows.extend(sightings::decode(batch)?);
-                Ok(())
-            })?;
+        for (at, file) in files.iter().enumerate() {
+            self.take_file(file, &mut rows)?;
+            let next = files.get(at + 1).map(|next| next.newest());
+            // The index remembers versions, not files: all files of a version must be told before it counts.
+            if next.is_none() || rows.len() >= GROUP_ROWS && next != Some(file.newest()) {
+                tracing::debug!(version = file.newest(), sightings = rows.len(), "index catches up");
+                self.apply(Some(file.newest()), &std::mem::take(&mut rows))?;
+            }
         }
-        tracing::debug!(version = last.version, sightings = rows.len(), "index catches up");
-        self.apply(last.version, rows)
+        Ok(())
     }
 
-    /// Applies the sightings of one version, or of several up to it, read back from the tables.
-    fn apply(&self, version: u64, rows: Vec<Row>) -> Result<(), LakeError> {
-        let known = self.know(&rows, &AtHand::new())?;
-        self.apply_known(version, rows, known)
+    /// Reads a file, and applies what is too much to hold before it goes on.
+    fn take_file(&self, file: &DataFile, rows: &mut Vec<Row>) -> Result<(), LakeError> {
+        read::read(&self.sightings.path(file), sightings::STORED, Rows::All, &mut |batch| {
+            if rows.len() >= GROUP_ROWS {
+                self.apply(None, &std::mem::take(rows))?;
+            }
+            rows.extend(sightings::decode_ends(batch)?);
+            Ok(())
+        })
     }
 
-    /// What the contents of these sightings say.
-    pub(crate) fn know(&self, rows: &[Row], at_hand: &AtHand) -> Result<Known, LakeError> {
-        let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
+    /// Applies sightings that were read back from the tables: up to this version, or a part of it that is not its last.
+    fn apply(&self, version: Option<u64>, rows: &[Row]) -> Result<(), LakeError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let plan = self.plan(rows)?;
+        let known = self.know(rows, &plan, &AtHand::new())?;
+        self.apply_known(version, rows, plan, known)
+    }
+
+    /// What applying these sightings will do.
+    pub(crate) fn plan(&self, rows: &[Row]) -> Result<Plan, LakeError> {
+        let sayer = self.index.sayer()?;
+        let glance = |(at, row): (usize, &Row)| {
+            let Sighting { subject, time, outcome, sensor, marking, .. } = &row.sighting;
+            let around = Around::of(self.places.find(subject.address));
+            let said = sayer.said(&row.content, *outcome, sensor, &around, marking);
+            Glance { key: *subject, time: *time, outcome: *outcome, said, at }
+        };
+        let glances = rows.iter().enumerate().map(glance).collect();
+        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::new(), places: &self.places })
+    }
+
+    /// What the contents of these sightings say, as far as the index does not know it.
+    pub(crate) fn know(&self, rows: &[Row], plan: &Plan, at_hand: &AtHand) -> Result<Known, LakeError> {
+        let mut asked = vec![true; rows.len()];
+        plan.known().iter().filter_map(|at| asked.get_mut(*at).map(|asked| *asked = false)).for_each(drop);
+        let rows = rows.iter().zip(asked).filter(|(_, asked)| *asked).map(|(row, _)| row);
+        let contents: Contents<'_> = rows.map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
         self.knowledge.of(&contents, &self.pieces, at_hand)
     }
 
     /// Keeps what was worked out and applies the sightings of one version, or of several up to it.
-    pub(crate) fn apply_known(&self, version: u64, rows: Vec<Row>, known: Known) -> Result<(), LakeError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+    pub(crate) fn apply_known(
+        &self,
+        version: Option<u64>,
+        rows: &[Row],
+        plan: Plan,
+        known: Known,
+    ) -> Result<(), LakeError> {
         let Known { derived, new } = known;
-        self.knowledge.keep(new, self.clock.now())?;
-        let update = |row: Row| {
-            let derived = derived.get(&row.content)?.clone();
-            Some(self.update(row, derived))
-        };
-        let updates = rows.into_iter().filter_map(update).collect();
-        self.index.apply(version, updates)
-    }
-
-    fn update(&self, row: Row, derived: crate::facts::Derived) -> Update {
-        let Row { content, sighting, .. } = row;
-        let place = self.places.find(sighting.subject.address);
-        let evidence: Vec<EvidenceRef> = sighting.evidence;
-        Update {
-            key: sighting.subject,
-            time: sighting.time,
-            outcome: sighting.outcome,
-            sensor: sighting.sensor,
-            content,
-            evidence,
-            facts: derived.facts,
-            text: derived.text,
-            asn: place.and_then(|place| place.asn),
-            country: place.and_then(|place| place.country.clone()),
-            marking: sighting.marking,
+        let fresh: HashSet<_> = new.iter().map(|row| row.content).collect();
+        match self.may_keep_facts() {
+            true => self.heed_loss(self.knowledge.keep(new, self.marks(), self.clock.now()))?,
+            false => self.knowledge.remember(new),
         }
+        let known = Known { derived, new: Vec::new() };
+        let told = Told { rows, known: &known, fresh: &fresh, places: &self.places };
+        self.index.carry_out(version, plan, &told, self.watching.who_heeds())
     }
 
     /// Builds the index again from the tables; the old one is searched until the new one is complete.
@@ -127,5 +160,43 @@ impl Lake {
         let _writer = self.writer()?;
         self.refresh()?;
         self.build_index()
+    }
+}
+
+/// Sightings as the index asks for them.
+struct Told<'a> {
+    rows: &'a [Row],
+    known: &'a Known,
+    /// Contents that nobody knew before.
+    fresh: &'a HashSet<ContentHash>,
+    places: &'a Places,
+}
+
+impl Source for Told<'_> {
+    fn teller(&self, at: usize) -> Option<(ContentHash, &SensorId, &Marking)> {
+        self.rows.get(at).map(|row| (row.content, &row.sighting.sensor, &row.sighting.marking))
+    }
+
+    fn update(&self, at: usize) -> Option<Update> {
+        let Row { content, sighting, .. } = self.rows.get(at)?;
+        let derived = self.known.derived.get(content).cloned().unwrap_or_default();
+        let around = Around::of(self.places.find(sighting.subject.address));
+        let own = |text: Option<&str>| text.map(ToOwned::to_owned);
+        Some(Update {
+            key: sighting.subject,
+            time: sighting.time,
+            outcome: sighting.outcome,
+            sensor: sighting.sensor.clone(),
+            content: *content,
+            evidence: sighting.evidence.clone(),
+            facts: derived.facts,
+            text: derived.text,
+            asn: around.asn,
+            operator: own(around.operator),
+            country: own(around.country),
+            prefecture: own(around.prefecture),
+            marking: sighting.marking.clone(),
+            fresh: self.fresh.contains(content),
+        })
     }
 }

@@ -18,6 +18,17 @@ pub enum LakeError {
     /// The cursor is not one that this index gave.
     #[error("this cursor is not valid here; start again from the first page")]
     Cursor,
+    /// The search would look at more rows than the asker may spend.
+    #[error(
+        "this search would look at about {rows} services, and {budget} are allowed; add an address, a prefix, a port or \
+         another word that must be there, ask for a sample, or raise the budget"
+    )]
+    TooCostly {
+        /// How many rows it would look at.
+        rows: u64,
+        /// How many are allowed.
+        budget: u64,
+    },
     /// Another process writes to this state folder.
     #[error(
         "{folder} is in use by another hinomi (process {holder}); stop it, or give this one its own --state folder"
@@ -61,6 +72,12 @@ pub enum LakeError {
         /// Which rule, and what to do.
         detail: String,
     },
+    /// What was asked for cannot be done.
+    #[error("{detail}")]
+    Unfit {
+        /// Why, and what to do.
+        detail: String,
+    },
     /// Other writers kept taking the next version of a table.
     #[error("{table}: {attempts} commits in a row were overtaken by another writer; try again when it is quiet")]
     Overtaken {
@@ -68,6 +85,91 @@ pub enum LakeError {
         table: String,
         /// How often it was tried.
         attempts: u64,
+    },
+    /// What was to be rewritten was changed by somebody else meanwhile.
+    #[error("{table}: files that were being rewritten were replaced meanwhile; nothing was changed, try again")]
+    Crossed {
+        /// Which table.
+        table: &'static str,
+    },
+    /// A merge of files was given up for somebody who cannot wait.
+    #[error("the merge of files was given up; nothing was changed, it is done again when it is due")]
+    GaveWay,
+    /// An older version of a table is asked for whose files are deleted.
+    #[error(
+        "{table}: this moment is no longer kept: {file} was deleted after it had been replaced; ask for a later one"
+    )]
+    Forgotten {
+        /// Which table.
+        table: &'static str,
+        /// The first file that is missing.
+        file: String,
+    },
+    /// A share of a pass could not be mapped; the pass came to nothing.
+    #[error("{what} came to nothing{remedy}")]
+    Pass {
+        /// Which share of which pass.
+        what: String,
+        /// The reason.
+        source: Box<LakeError>,
+        /// What to do about it, where that is known.
+        remedy: &'static str,
+    },
+    /// The settings of the state folder make no sense.
+    #[error("{file}: {detail}")]
+    Settings {
+        /// Which file.
+        file: String,
+        /// What is wrong with it, and what to do.
+        detail: String,
+    },
+    /// The object store did not do what was asked.
+    #[error("{what}: {reason}")]
+    Store {
+        /// What was asked, of which object, where.
+        what: String,
+        /// What came of it.
+        reason: String,
+    },
+    /// The object store fell silent while a commit was put: it may stand or not.
+    #[error("{what}: whether this commit stands is not known, look again when the object store answers: {why}")]
+    Unsure {
+        /// Which commit.
+        what: String,
+        /// What came of it.
+        why: String,
+    },
+    /// Another state folder writes to this prefix of the bucket.
+    #[error(
+        "{place} says that this lake is written by {holder}; if that one is gone for good, delete this object and start \
+         again"
+    )]
+    OtherWriter {
+        /// The object that says who writes.
+        place: String,
+        /// Who does.
+        holder: String,
+    },
+    /// Another server may write there, or nobody could be asked who may.
+    #[error("{why}")]
+    NotOurs {
+        /// Why, and which server to ask.
+        why: String,
+    },
+    /// Another server has taken over what this one held; nothing was changed.
+    #[error(
+        "{table}: another server has taken over ({mark} is {found} now, and was {ours}); nothing was stored, tell it again \
+         and it goes to whom it belongs"
+    )]
+    Fenced {
+        /// Which table.
+        table: &'static str,
+        /// The mark of what was held.
+        mark: String,
+        /// Its number here.
+        ours: u64,
+        /// Its number in the log.
+        found: String,
     },
     /// Reading or writing failed.
     #[error("{what}: {source}")]
@@ -137,11 +239,17 @@ fn index_tells_no_room(error: &tantivy::TantivyError) -> bool {
     use tantivy::TantivyError::{InternalError, IoError, OpenWriteError};
     use tantivy::directory::error::OpenWriteError as Opening;
     match error {
-        IoError(inner) | OpenWriteError(Opening::IoError { io_error: inner, .. }) => tells_no_room(inner),
-        // What failed in a thread of its own comes back as text only.
-        InternalError(text) => text.contains("No space left on device"),
+        IoError(inner) | OpenWriteError(Opening::IoError { io_error: inner, .. }) => {
+            tells_no_room(inner) || says_no_room(&inner.to_string())
+        }
+        InternalError(text) => says_no_room(text),
         _ => false,
     }
+}
+
+/// What failed in a thread of its own, or as its state was written, comes back as text only.
+fn says_no_room(text: &str) -> bool {
+    text.contains("No space left on device")
 }
 
 /// An I/O error may itself wrap another one.
@@ -154,5 +262,25 @@ fn tells_no_room(error: &io::Error) -> bool {
 impl From<LakeError> for SinkError {
     fn from(error: LakeError) -> Self {
         if error.is_no_room() { Self::NoRoom(error.to_string()) } else { Self::Failed(error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_room_is_known_however_the_index_says_it() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let text = || io::Error::other("No space left on device (os error 28)");
+        let index = |source: tantivy::TantivyError| LakeError::Index { what: "write the index".into(), source };
+        for (error, expected) in [
+            (index(full().into()), true),
+            (index(text().into()), true),
+            (index(tantivy::TantivyError::InternalError(text().to_string())), true),
+            (index(io::Error::other("something else").into()), false),
+        ] {
+            assert_eq!(error.is_no_room(), expected, "{error}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use hinomi_model::{ContentHash, Evidence, Timestamp};
 use crate::error::LakeError;
 use crate::keyed::Keyed;
 use crate::search::StoredEvidence;
+use crate::shared::Mark;
 use crate::table::columns::{self, Columns};
 use crate::table::definition::{Column, Definition, Habit, Kind};
 use crate::table::{Change, Staged, Table};
@@ -30,9 +31,11 @@ pub(crate) static EVIDENCE: Definition = Definition {
         Column::new("first_seen", Kind::Time),
     ]],
     sorted_by: &["hash"],
+    format: 1,
 };
 
-const STORED: &[&str] = &["hash", "kind", "bytes", "truncated", "first_seen"];
+/// The columns that [`decode`] needs.
+pub(crate) const STORED: &[&str] = &["hash", "kind", "bytes", "truncated", "first_seen"];
 
 /// Pieces put into one Arrow batch while writing: 64 MiB at the very most.
 const ENCODED_PIECES: usize = 256;
@@ -71,9 +74,9 @@ impl Pieces {
     }
 
     /// Makes written pieces count, in one step.
-    pub(crate) fn commit(&self, staged: Option<Staged>, now: Timestamp) -> Result<(), LakeError> {
+    pub(crate) fn commit(&self, staged: Option<Staged>, marks: Vec<Mark>, now: Timestamp) -> Result<(), LakeError> {
         if let Some(staged) = staged {
-            self.keyed.table.commit(Change { add: vec![staged], ..Change::default() }, now)?;
+            self.keyed.table.commit(Change { add: vec![staged], marks, ..Change::default() }, now)?;
         }
         Ok(())
     }
@@ -122,7 +125,11 @@ fn encode(schema: &SchemaRef, pieces: &[(&ContentHash, &NewPiece<'_>)]) -> Resul
     )
 }
 
-fn decode(columns: &Columns<'_>, each: &mut dyn FnMut(ContentHash, StoredEvidence)) -> Result<(), LakeError> {
+/// Pieces out of Arrow columns; fails where bytes no longer have their hash.
+pub(crate) fn decode(
+    columns: &Columns<'_>,
+    each: &mut dyn FnMut(ContentHash, StoredEvidence),
+) -> Result<(), LakeError> {
     let (hashes, kinds, bytes) = (columns.texts("hash")?, columns.texts("kind")?, columns.bytes("bytes")?);
     let (truncated, times) = (columns.bools("truncated")?, columns.times("first_seen")?);
     for at in 0..hashes.len() {

@@ -4,7 +4,7 @@
 //! spreadsheet would take for a formula gets a leading apostrophe, and control characters are written as escapes.
 //! At a hundred times the data the time grows and the memory does not.
 
-mod csv;
+pub(crate) mod csv;
 mod parquet;
 
 use std::fmt;

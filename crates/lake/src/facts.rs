@@ -32,6 +32,7 @@ pub(crate) static FACTS: Definition = Definition {
         ],
     ],
     sorted_by: &["content"],
+    format: 1,
 };
 
 /// The columns that [`decode`] needs.
@@ -50,6 +51,12 @@ pub(crate) struct Derived {
     pub(crate) facts: Arc<Facts>,
     /// What can be read of it.
     pub(crate) text: Arc<str>,
+}
+
+impl Default for Derived {
+    fn default() -> Self {
+        Self { facts: Arc::default(), text: Arc::from("") }
+    }
 }
 
 /// One row.

@@ -104,7 +104,8 @@ fn changes<'f>(last: &Row, row: &Row, facts: &dyn Fn(&Row) -> Option<&'f Facts>)
     if named.is_empty() { vec!["evidence"] } else { named }
 }
 
-fn differences(old: &Facts, new: &Facts) -> Vec<&'static str> {
+/// Which facts are other than before, by name.
+pub(crate) fn differences(old: &Facts, new: &Facts) -> Vec<&'static str> {
     let certificate = |facts: &Facts| facts.certificate.as_ref().map(|one| one.sha256.clone());
     let crypto = match (&old.crypto, &new.crypto) {
         (Some(before), Some(after)) => before.changed(after),
@@ -151,7 +152,7 @@ fn entry(row: &Row, facts: &Facts, changes: Vec<String>) -> HistoryEntry {
 }
 
 /// Protocol, product and version in one line; the model where no product is known.
-fn label(facts: &Facts) -> String {
+pub(crate) fn label(facts: &Facts) -> String {
     let tls = if facts.tls { Some("(TLS)") } else { None };
     let product = facts.product.as_deref().or(facts.model.as_deref());
     let version = facts.version.as_deref().or(facts.firmware.as_deref());

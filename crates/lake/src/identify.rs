@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hinomi_model::{ContentHash, Evidence, EvidenceRef, Facts, Identifier, Timestamp};
+use hinomi_model::{ContentHash, Evidence, EvidenceRef, Identifier, Timestamp};
 
 use crate::error::LakeError;
 use crate::evidence::Pieces;
 use crate::facts::{self, Cache, Derived, FactsRow};
 use crate::keyed::Keyed;
+use crate::shared::Mark;
 use crate::table::{Change, Table};
 use crate::text;
 
@@ -29,6 +30,7 @@ pub(crate) type Contents<'a> = BTreeMap<ContentHash, &'a [EvidenceRef]>;
 pub(crate) type AtHand = HashMap<ContentHash, Evidence>;
 
 /// What contents say.
+#[derive(Default)]
 pub(crate) struct Known {
     /// Of each content.
     pub(crate) derived: HashMap<ContentHash, Derived>,
@@ -74,10 +76,10 @@ impl Knowledge {
     }
 
     /// Stores what was worked out, in one step.
-    pub(crate) fn keep(&self, new: Vec<FactsRow>, now: Timestamp) -> Result<(), LakeError> {
+    pub(crate) fn keep(&self, new: Vec<FactsRow>, marks: Vec<Mark>, now: Timestamp) -> Result<(), LakeError> {
         if !new.is_empty() {
             let staged = self.keyed.table.stage("0", facts::encode(self.keyed.table.schema(), &new))?;
-            self.keyed.table.commit(Change { add: vec![staged], ..Change::default() }, now)?;
+            self.keyed.table.commit(Change { add: vec![staged], marks, ..Change::default() }, now)?;
         }
         self.remember(new);
         Ok(())
@@ -95,13 +97,12 @@ impl Knowledge {
     }
 
     fn recall(&self, contents: &Contents<'_>) -> Result<HashMap<ContentHash, Derived>, LakeError> {
-        let nothing = || Derived { facts: Arc::new(Facts::default()), text: Arc::from("") };
         let mut known = HashMap::with_capacity(contents.len());
         let mut elsewhere = Vec::new();
         {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             for (content, references) in contents {
-                let found = if references.is_empty() { Some(nothing()) } else { cache.get(content) };
+                let found = if references.is_empty() { Some(Derived::default()) } else { cache.get(content) };
                 match found {
                     Some(derived) => drop(known.insert(*content, derived)),
                     None => elsewhere.push(*content),

@@ -1,13 +1,14 @@
 //! The derived index: the current state of every service, for search, facets and hosts.
 //!
 //! ```text
-//!   Update* -> apply -> new or changed service  -> a row of terms and columns (tantivy) + a record in facts.bin
-//!                    -> the same service again  -> 24 bytes in times.bin, nothing else
+//!   Glance* -> plan  -> new or changed service  -> a row of terms and columns (tantivy) + a record in facts.bin
+//!                    -> the same service again  -> 14 bytes at the end of a log, nothing else
 //!   query -> compile -> matching rows -> Gate -> count, facets, order -> services from facts.bin and times.bin
 //! ```
 //!
-//! - [`Index::apply`] takes the sightings of one version of the sightings table. Applying a version twice, sightings
-//!   out of order, or a killed writer change nothing about the state that results (see [`write`]).
+//! - [`Index::plan`] and [`Index::carry_out`] take the sightings of one version of the sightings table. Applying a
+//!   version twice, sightings out of order, or a killed writer change nothing about the state that results (see
+//!   [`write`]).
 //! - [`Index::search`] and [`Index::scan`] answer the query language of [`crate::query`].
 //! - Everything here is derived: [`Index::open`] starts anew what is damaged or of another format, and
 //!   [`Index::applied`] then says `None`, which tells the lake to apply all versions again.
@@ -19,8 +20,9 @@
 //!
 //! A search looks once at every match: totals, facets and orders are exact. Terms narrow first, so an address, a small
 //! prefix or a rare word does not depend on how much there is. A broad query (`port:443` of a hundred million services)
-//! grows with its matches, some tens of nanoseconds each, more with each facet; at that size segments must be searched
-//! by several threads and totals above a bound be estimates. Memory: 24 bytes a touched service for the times (2.4 GB
+//! grows with its matches, some tens of nanoseconds each, more with each facet; segments, and parts of large ones, are
+//! searched side by side ([`run`]), [`plan`] says beforehand what a query costs, and a sample stands in for all where
+//! that is enough. Memory: 24 bytes a touched service for the times (2.4 GB
 //! at a hundred million: then they belong into columns of the segments), facets one number for each distinct value of
 //! the field, and the page. Applying looks up every service in every segment: some microseconds each. Exporting
 //! everything passes over the matches once for each [`search::SCAN_ROWS`] of them. A query for words that are left out
@@ -32,27 +34,49 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use hinomi_model::{ContentHash, EvidenceRef, Facts, Marking, Outcome, SensorId, ServiceKey, Timestamp};
 use tantivy::{IndexWriter, Searcher};
 
+mod address;
+mod block;
+pub(crate) mod changed;
 mod collect;
 mod compile;
 mod cursor;
-mod document;
+mod damages;
+pub(crate) mod directory;
+mod distinct;
+pub(crate) mod document;
 mod facet;
 mod facts;
 mod files;
 mod folder;
+mod grams;
 mod guard;
+mod histogram;
+mod mix;
 mod order;
+mod plan;
+mod prefix;
+mod records;
+mod run;
 mod schema;
 mod search;
 mod segment;
+mod standing;
+mod still;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod things;
 mod times;
-mod when;
-mod write;
+pub(crate) mod when;
+mod wish;
+pub(crate) mod write;
 
+use changed::Heed;
+use directory::{Around, Directory, Sayer, Slot};
+use document::Templates;
 use folder::{Generation, Payload, index_error};
+use standing::Stands;
 use times::View;
+use write::{Doing, Glance, Plan, Planner, Remembered, Source};
 
 use crate::error::LakeError;
 
@@ -77,10 +101,28 @@ pub(crate) struct Update {
     pub(crate) text: Arc<str>,
     /// AS number of the address.
     pub(crate) asn: Option<u32>,
+    /// Name of the network of the address.
+    pub(crate) operator: Option<String>,
     /// Country of the address.
     pub(crate) country: Option<String>,
+    /// Prefecture or region of the address.
+    pub(crate) prefecture: Option<String>,
     /// Who may know.
     pub(crate) marking: Marking,
+    /// Whether this content was never told before: then no record of it has to be looked for.
+    pub(crate) fresh: bool,
+}
+
+impl Update {
+    /// Where its address is.
+    pub(crate) fn around(&self) -> Around<'_> {
+        Around {
+            asn: self.asn,
+            operator: self.operator.as_deref(),
+            country: self.country.as_deref(),
+            prefecture: self.prefecture.as_deref(),
+        }
+    }
 }
 
 /// How often, and how long between, who reads looks whether an index stands that is built at this moment.
@@ -100,6 +142,13 @@ struct Writer {
     generation: Arc<Generation>,
     terms: IndexWriter,
     payload: Payload,
+    /// Version of the sightings table applied last.
+    applied: Option<u64>,
+    next_row: u64,
+    /// Where every service is; loaded when something is first applied.
+    directory: Option<Directory>,
+    remembered: Remembered,
+    templates: Templates,
     /// Whether the generation's reader has seen the last commit.
     seen: bool,
 }
@@ -112,7 +161,8 @@ struct Moment {
 }
 
 impl Index {
-    /// Opens the index; one that writes makes it when it is absent, and starts anew when it is damaged. Until it is built then,
+    /// Opens the index; one that writes makes it when it is absent, and starts anew when it is damaged. Until it is
+    /// built then,
     /// no version counts as applied, and who reads is told so ([`Index::wait_until_built`]).
     pub(crate) fn open(dir: &Path, read_only: bool) -> Result<Self, LakeError> {
         let index = Self { dir: dir.to_owned(), read_only, current: RwLock::new(None), writer: Mutex::new(None) };
@@ -155,14 +205,26 @@ impl Index {
     /// none when everything has to be applied.
     pub(crate) fn applied(&self) -> Option<u64> {
         if let Some(writer) = self.writer().as_ref() {
-            return writer.payload.version;
+            return writer.applied;
         }
         self.shown()
     }
 
     /// The same of the generation that searches see.
     pub(crate) fn shown(&self) -> Option<u64> {
-        self.generation()?.payload().ok()?.version
+        let generation = self.generation()?;
+        let (rows, touches) = (generation.payload().ok()?.version, generation.times.version());
+        rows.max(touches)
+    }
+
+    /// Who works out what sightings say, as long as this index stands.
+    pub(crate) fn sayer(&self) -> Result<Sayer, LakeError> {
+        Ok(self.writer().as_ref().ok_or(LakeError::ReadOnly)?.payload.sayer)
+    }
+
+    /// Works out what applying these sightings will do. Holds until something else is applied.
+    pub(crate) fn plan(&self, glances: Vec<Glance>, source: &dyn Source) -> Result<Plan, LakeError> {
+        self.writer().as_mut().ok_or(LakeError::ReadOnly)?.plan(glances, source)
     }
 
     /// What [`Index::rebuild`] was told of the facts that this index was built from.
@@ -170,23 +232,39 @@ impl Index {
         self.writer().as_ref().and_then(|writer| writer.payload.identified)
     }
 
-    /// Applies the sightings of one version. Applied versions are passed over.
-    pub(crate) fn apply(&self, version: u64, updates: Vec<Update>) -> Result<(), LakeError> {
-        let mut writer = self.writer();
-        let writer = writer.as_mut().ok_or(LakeError::ReadOnly)?;
-        if writer.payload.version.is_some_and(|applied| applied >= version) {
+    /// Applies what was planned, as one version or as a part of it that is not its last. Applied versions are passed
+    /// over. `heed` is told what changed before anything of it counts.
+    pub(crate) fn carry_out(
+        &self,
+        version: Option<u64>,
+        plan: Plan,
+        source: &dyn Source,
+        heed: Option<&dyn Heed>,
+    ) -> Result<(), LakeError> {
+        let mut slot = self.writer();
+        let writer = slot.as_mut().ok_or(LakeError::ReadOnly)?;
+        if version.is_some() && writer.applied >= version {
             return Ok(());
         }
-        let done = writer.commit(version, updates);
+        let done = writer.carry_out(version, plan, source, heed);
         if done.is_err() {
-            writer.terms.rollback().map_err(index_error("roll back the index"))?;
-            writer.generation.facts.cut(writer.payload.facts_length)?;
+            // Whatever was half done is known by what is on disk alone: so it is opened again.
+            let number = writer.generation.number;
+            let identified = writer.payload.identified;
+            drop(slot.take());
+            let mut again = Writer::open(&self.dir, number)?;
+            again.payload.identified = identified;
+            if self.generation().is_some_and(|shown| shown.number == number) {
+                self.use_generation(Arc::clone(&again.generation));
+            }
+            *slot = Some(again);
         }
         done
     }
 
     /// Builds everything anew: `fill` applies all versions to a new generation, which is shown when `fill` is done.
-    /// Until then, and for good when it fails or is killed, the old one is searched. `identified` says from which facts.
+    /// Until then, and for good when it fails or is killed, the old one is searched. `identified` says from which
+    /// facts.
     pub(crate) fn rebuild(
         &self,
         identified: Option<u64>,
@@ -197,7 +275,7 @@ impl Index {
         }
         let number = folder::unused(&self.dir);
         let mut fresh = Writer::open(&self.dir, number)?;
-        fresh.payload = Payload::fresh(identified);
+        fresh.payload.identified = identified;
         let generation = Arc::clone(&fresh.generation);
         let before = self.writer().replace(fresh);
         if let Err(error) = fill().and_then(|()| folder::make_current(&self.dir, number)) {
@@ -239,9 +317,13 @@ impl Index {
 
     /// The index as it stands; none while there is none to read.
     fn moment(&self) -> Result<Option<Moment>, LakeError> {
+        // The generation may be replaced while it is being opened: then the next one is there.
+        self.look().or_else(|error| if self.read_only { self.look() } else { Err(error) })
+    }
+
+    fn look(&self) -> Result<Option<Moment>, LakeError> {
         if self.read_only {
-            // The generation may be replaced while it is being opened: then the next one is there.
-            self.refresh().or_else(|_| self.refresh())?;
+            self.refresh()?;
         }
         let Some(generation) = self.generation() else { return Ok(None) };
         let (searcher, times) = (generation.searcher(), generation.times.view()?);
@@ -261,29 +343,85 @@ impl Writer {
     fn open(dir: &Path, number: u64) -> Result<Self, LakeError> {
         let generation = Arc::new(Generation::open(dir, number, true)?);
         let (terms, payload) = (generation.writer()?, generation.payload()?);
-        Ok(Self { generation, terms, payload, seen: true })
+        let applied = payload.version.max(generation.times.version());
+        let next_row = payload.next_row.max(generation.times.next_row());
+        let (remembered, templates) = (Remembered::default(), Templates::default());
+        Ok(Self { generation, terms, payload, applied, next_row, directory: None, remembered, templates, seen: true })
+    }
+
+    fn plan(&mut self, glances: Vec<Glance>, source: &dyn Source) -> Result<Plan, LakeError> {
+        if !self.seen {
+            self.generation.reload_now()?;
+            self.seen = true;
+        }
+        if self.directory.is_none() {
+            self.directory = Some(self.generation.directory()?);
+        }
+        let Self { generation, directory, .. } = self;
+        let directory = directory.get_or_insert_with(Directory::new);
+        let (searcher, times) = (generation.searcher(), generation.times.view()?);
+        let stands = Stands::open(&searcher, &generation.columns, &generation.facts)?;
+        let plan = Planner { directory, times: &times, stands, source }.plan(glances)?;
+        times.check()?;
+        Ok(plan)
     }
 
     /// Writes records and touches, then commits the rows with the version: before the commit nothing has happened, and
-    /// touches that went before it are true whether it comes or not.
-    fn commit(&mut self, version: u64, updates: Vec<Update>) -> Result<(), LakeError> {
+    /// touches that went before it are true whether it comes or not. Without rows the touches are the commit.
+    fn carry_out(
+        &mut self,
+        version: Option<u64>,
+        plan: Plan,
+        source: &dyn Source,
+        heed: Option<&dyn Heed>,
+    ) -> Result<(), LakeError> {
         let generation = Arc::clone(&self.generation);
-        if !self.seen {
-            generation.reload_now()?;
-            self.seen = true;
+        let (searcher, rows) = (generation.searcher(), plan.has_rows());
+        let doing = Doing {
+            columns: &generation.columns,
+            facts: &generation.facts,
+            writer: &self.terms,
+            stands: Stands::open(&searcher, &generation.columns, &generation.facts)?,
+            source,
+            remembered: &mut self.remembered,
+            templates: &mut self.templates,
+            next_row: self.next_row,
+            heeded: heed.is_some(),
+            version: version.or(self.applied).unwrap_or(0),
+        };
+        let done = doing.carry_out(plan)?;
+        if let Some(heed) = heed.filter(|_| !done.changes.is_empty()) {
+            heed.heed(&done.changes)?;
         }
-        let (searcher, times) = (generation.searcher(), generation.times.view()?);
-        let (columns, facts) = (&generation.columns, &generation.facts);
-        let moment = (&searcher, &times);
-        let applied = write::apply(columns, facts, &self.terms, moment, self.payload.next_row, updates)?;
-        generation.times.touch(&applied.touches)?;
-        let payload = self.payload.applied(version, applied.next_row, facts.sync()?);
+        let facts_length = if rows { generation.facts.sync()? } else { self.payload.facts_length };
+        let counts = (version.or(self.applied).unwrap_or(0), version.is_some() && !rows);
+        generation.times.touch(counts, done.next_row, &done.touches)?;
+        // Numbers of rows are never used twice, also when the commit fails.
+        self.next_row = done.next_row;
+        let applied = version.or(self.applied);
+        if rows {
+            self.commit(applied, facts_length)?;
+        }
+        self.applied = applied;
+        self.place(done.placed);
+        generation.times.fold_if_due(self.applied)
+    }
+
+    fn commit(&mut self, version: Option<u64>, facts_length: u64) -> Result<(), LakeError> {
+        let payload = self.payload.applied(version, self.next_row, facts_length);
         let mut prepared = self.terms.prepare_commit().map_err(index_error("write the index"))?;
         prepared.set_payload(&payload.text()?);
         prepared.commit().map_err(index_error("write the index"))?;
         (self.payload, self.seen) = (payload, false);
-        generation.reload_now()?;
+        self.generation.settle()?;
+        self.generation.reload_now()?;
         self.seen = true;
         Ok(())
+    }
+
+    fn place(&mut self, placed: Vec<(ServiceKey, Slot)>) {
+        if let Some(directory) = &mut self.directory {
+            placed.into_iter().for_each(|(key, slot)| directory.put(&key, slot));
+        }
     }
 }

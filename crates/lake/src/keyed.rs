@@ -94,10 +94,11 @@ impl Keyed {
         if known.removals != removals {
             *known = Known { removals, ..Known::default() };
         }
-        for file in self.table.files(|file| file.version >= known.next_version) {
+        let (files, next_version) = self.table.files_since(known.next_version);
+        for file in files {
             self.learn(&mut known, file)?;
         }
-        known.next_version = self.table.version().map_or(0, |version| version + 1);
+        known.next_version = next_version;
         Ok(known)
     }
 
@@ -124,4 +125,34 @@ fn prefix(hash: &ContentHash) -> Prefix {
     let mut prefix = [0; 16];
     prefix.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
     prefix
+}
+
+#[cfg(test)]
+mod tests {
+    use hinomi_model::{Evidence, EvidenceKind, Timestamp};
+
+    use crate::evidence::{EVIDENCE, NewPiece, Pieces};
+    use crate::table::Table;
+
+    #[test]
+    fn names_committed_while_others_are_learnt_are_learnt_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
+        let pieces = Pieces::new(Table::open_or_create(dir.path(), &EVIDENCE, now).unwrap());
+        let all: Vec<Evidence> =
+            (0..100).map(|n| Evidence::new(EvidenceKind::Banner, format!("piece {n}").as_bytes())).collect();
+        let hashes: Vec<_> = all.iter().map(|one| one.reference().hash).collect();
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                for (evidence, hash) in all.iter().zip(&hashes) {
+                    let new = [(*hash, NewPiece { evidence, first_seen: now })].into();
+                    pieces.commit(pieces.stage(&new).unwrap(), Vec::new(), now).unwrap();
+                }
+            });
+            while !writing.is_finished() {
+                pieces.keyed.missing(hashes.iter()).unwrap();
+            }
+        });
+        assert!(pieces.keyed.missing(hashes.iter()).unwrap().is_empty());
+    }
 }

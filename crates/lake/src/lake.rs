@@ -3,6 +3,7 @@
 //! ```text
 //!   <state>/lock                      who writes
 //!   <state>/places.csv                optional: prefix,asn,name,country,prefecture
+//!   <state>/places/                   as it was before
 //!   <state>/tables/sightings|evidence|facts    Parquet and _delta_log
 //!   <state>/index/                    derived
 //! ```
@@ -19,18 +20,23 @@ use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::{CampaignId, Checkpoint, Clock, ContentHash, Identifier, Service, Timestamp};
 
 use crate::cnc::Journal;
+use crate::compact::background::Bell;
 use crate::error::LakeError;
 use crate::evidence::{EVIDENCE, Pieces};
 use crate::facts::FACTS;
 use crate::identify::Knowledge;
 use crate::index::Index;
 use crate::lock::WriteLock;
+use crate::past::owners::OwnersAtHand;
 use crate::place::Places;
 use crate::recent::Recent;
-use crate::search::{SearchPage, SearchRequest, StoredEvidence};
+use crate::search::{Plan, SearchPage, SearchRequest, StoredEvidence};
+use crate::shared::{self, Part};
 use crate::sightings::SIGHTINGS;
 use crate::table::Table;
 use crate::table::definition::Definition;
+use crate::table::store::Root;
+use crate::watch::Watching;
 
 /// How to open a lake.
 pub struct LakeOptions {
@@ -49,13 +55,25 @@ pub struct LakeOptions {
 /// Sightings at rest, and every question asked of them.
 pub struct Lake {
     pub(crate) dir: PathBuf,
+    /// Where the tables are.
+    pub(crate) root: Root,
     pub(crate) sightings: Table,
     pub(crate) pieces: Pieces,
     pub(crate) knowledge: Knowledge,
     pub(crate) index: Index,
     pub(crate) places: Places,
+    pub(crate) owners: OwnersAtHand,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Held while files are merged: one merge at a time.
+    pub(crate) compacting: Mutex<()>,
+    /// Rung after appends.
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) watching: Watching,
+    /// How this process takes part.
+    pub(crate) part: Part,
     writer: Option<Writer>,
+    /// Of a replica, whose index nobody else may write.
+    _lock: Option<WriteLock>,
 }
 
 /// The right to write, and what the writer remembers.
@@ -65,29 +83,61 @@ struct Writer {
 }
 
 impl Lake {
-    /// Opens a state folder. A writer mends what a kill left and brings the index up to the tables. Who only reads needs
+    /// Opens a state folder. A writer mends what a kill left and brings the index up to the tables. Who only reads
+    /// needs
     /// an index that a writer has built.
     ///
     /// # Errors
     /// When another process writes there, when something was written by a newer version, or cannot be read.
     pub fn open(options: LakeOptions) -> Result<Self, LakeError> {
+        Self::open_as(options, Part::Alone)
+    }
+
+    pub(crate) fn open_as(options: LakeOptions, part: Part) -> Result<Self, LakeError> {
+        let lock = shared::lock(&options, &part)?;
+        let claim = part.claim(options.read_only);
+        let index_folder = options.dir.join("index");
         let LakeOptions { dir, read_only, identifier, places, clock } = options;
         let writer = if read_only { None } else { Some(Writer::new(&dir)?) };
         let places = if places.is_empty() { Places::of_state(&dir)? } else { places };
         let now = clock.now();
-        let root = dir.join("tables");
+        let root = Root::of_state(&dir, &claim, &clock)?;
         let open = |definition: &'static Definition| {
             if read_only { Table::open(&root, definition) } else { Table::open_or_create(&root, definition, now) }
         };
         let (evidence, sightings, facts) = (open(&EVIDENCE)?, open(&SIGHTINGS)?, open(&FACTS)?);
-        let index = Index::open(&dir.join("index"), read_only)?;
-        if read_only && !sightings.files(|_| true).is_empty() {
+        let follows = part.follows();
+        let index = Index::open(&index_folder, read_only && !follows)?;
+        if read_only && !follows && !sightings.files(|_| true).is_empty() {
             index.wait_until_built()?;
         }
         let (pieces, knowledge) = (Pieces::new(evidence), Knowledge::new(facts, identifier));
-        let lake = Self { dir, sightings, pieces, knowledge, index, places, clock, writer };
+        let (compacting, bell) = (Mutex::default(), Arc::default());
+        let watching = Watching::of_state(&dir, Arc::clone(&clock));
+        let _lock = lock;
+        let lake = Self {
+            dir,
+            root,
+            sightings,
+            pieces,
+            knowledge,
+            index,
+            places,
+            owners: OwnersAtHand::default(),
+            clock,
+            compacting,
+            bell,
+            watching,
+            part,
+            writer,
+            _lock,
+        };
         if !read_only {
-            lake.mend()?;
+            crate::past::owners::keep(&lake.dir, now);
+            lake.finish_deletion()?;
+        }
+        if !read_only || follows {
+            if lake.is_alone() { lake.mend()? } else { lake.see_what_others_did()? }
         }
         Ok(lake)
     }
@@ -98,6 +148,14 @@ impl Lake {
     /// When the query or the cursor cannot be understood, or the index cannot be read.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, LakeError> {
         self.index.search(request)
+    }
+
+    /// What a search would cost and why, without running it.
+    ///
+    /// # Errors
+    /// When the query cannot be understood or the index cannot be read.
+    pub fn explain(&self, query: &str) -> Result<Plan, LakeError> {
+        self.index.explain(query)
     }
 
     /// Every service that matches, by address and port, one at a time; the number of them.
@@ -178,7 +236,8 @@ impl Lake {
     pub(crate) fn refresh(&self) -> Result<(), LakeError> {
         let facts = &self.knowledge.keyed.table;
         let removals = facts.removals();
-        [&self.pieces.keyed.table, &self.sightings, facts].into_iter().try_for_each(Table::refresh)?;
+        // Sightings first: the evidence of what is seen then was committed before.
+        [&self.sightings, &self.pieces.keyed.table, facts].into_iter().try_for_each(Table::refresh)?;
         if facts.removals() != removals {
             self.knowledge.forget();
         }
@@ -201,6 +260,11 @@ impl Writer {
 
 /// Campaigns sign their notes in the log so.
 const APPLICATION: &str = "hinomi.campaign.";
+
+/// Whether a note in the log is a campaign's.
+pub(crate) fn is_campaign(application: &str) -> bool {
+    application.starts_with(APPLICATION)
+}
 
 /// How a campaign signs its notes in the log.
 pub(crate) fn application(campaign: &CampaignId) -> String {

@@ -11,6 +11,8 @@
 //! - Words are compared without regard to case. Most fields compare the **whole** value, `*` stands for any characters.
 //!   Fields of running text (`title`, `cert.subject`, `cert.issuer`) and free text look for words or phrases **in** the
 //!   value; there `field:="..."` compares the whole value. Chinese, Japanese and Korean text is found at any character.
+//! - `text:part` looks for these characters anywhere in the text of the evidence, within words too; `text:/.../` for a
+//!   regular expression ([`raw`]). Here `*` stands for itself.
 //! - Quotes and a backslash take the meaning from `* , : ( ) < > = -` and from spaces.
 //! - `<` `<=` `>` `>=` and `a..b` (both ends belong to it; one may be left out) compare versions and times. A date is
 //!   the whole day in UTC: `>` means after it, `<` before it. A time span as `7d` (min, h, d, w, y) is an age for
@@ -26,10 +28,12 @@
 
 mod ast;
 mod display;
+pub(crate) mod eval;
 mod field;
 mod lex;
 mod parse;
 mod ranges;
+pub(crate) mod raw;
 mod suggest;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -41,6 +45,7 @@ pub use display::exact;
 pub use field::{Class, FIELDS, Field, FieldInfo};
 pub use parse::parse;
 pub use ranges::AddressRanges;
+pub use raw::Expression;
 
 /// The most characters a query may have.
 pub const MAX_CHARS: usize = 4_096;

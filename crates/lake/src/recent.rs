@@ -12,12 +12,16 @@ use std::sync::Arc;
 use hinomi_model::SightingId;
 
 use crate::error::LakeError;
-use crate::sightings::{self, Row, SIGHTINGS};
+use crate::query::AddressRanges;
+use crate::sightings::{self, Row, Run, SIGHTINGS};
 use crate::table::columns::Columns;
 use crate::table::{DataFile, Rows, Table, read};
 
 /// The most names kept: 64 MB.
 const MAX_NAMES: usize = 4_000_000;
+
+/// The most observations of a file whose names are kept; a larger one, made by compaction, is asked for addresses.
+const MAX_KEPT: u64 = 500_000;
 
 /// Names of files that were asked lately.
 #[derive(Debug, Default)]
@@ -40,6 +44,10 @@ impl Recent {
             if candidates.peek().is_none() {
                 continue;
             }
+            if file.looks() > MAX_KEPT {
+                stored.extend(asked(table, &file, candidates)?);
+                continue;
+            }
             let names = self.names_of(table, &file)?;
             stored.extend(candidates.map(|row| row.id).filter(|id| names.binary_search(id).is_ok()));
         }
@@ -51,7 +59,13 @@ impl Recent {
             return Ok(names.clone());
         }
         let mut names = Vec::new();
-        read::read(&table.path(file), &["id"], Rows::All, &mut |batch| {
+        // Names of runs are not stored, they follow from the rest.
+        let columns = if file.origin.is_none() { &["id"] } else { sightings::STORED };
+        read::read(&table.path(file), columns, Rows::All, &mut |batch| {
+            if file.origin.is_some() {
+                names.extend(sightings::decode_runs(batch)?.iter().flat_map(Run::ids));
+                return Ok(());
+            }
             let columns = Columns::new(SIGHTINGS.name, batch);
             for name in columns.texts("id")?.iter().flatten() {
                 names.push(name.parse().map_err(|error| LakeError::damaged(SIGHTINGS.name, &error))?);
@@ -73,4 +87,26 @@ impl Recent {
             self.names -= self.files.remove(&oldest).map_or(0, |names| names.len());
         }
     }
+}
+
+/// Those of these sightings that a large file holds: reads the row groups of their addresses.
+fn asked<'a>(
+    table: &Table,
+    file: &DataFile,
+    candidates: impl Iterator<Item = &'a Row>,
+) -> Result<HashSet<SightingId>, LakeError> {
+    let wanted: HashMap<SightingId, &Row> = candidates.map(|row| (row.id, row)).collect();
+    let times: HashSet<_> = wanted.values().map(|row| row.sighting.time).collect();
+    let addresses = wanted.values().map(|row| row.sighting.subject.address.into());
+    let ranges = Arc::new(AddressRanges::new(addresses));
+    let mut stored = HashSet::new();
+    read::read(&table.path(file), sightings::STORED, Rows::Within(&ranges), &mut |batch| {
+        for run in sightings::decode_runs(batch)? {
+            if run.looks().any(|(time, _)| times.contains(&time)) {
+                stored.extend(run.ids().filter(|id| wanted.contains_key(id)));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(stored)
 }

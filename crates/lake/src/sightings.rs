@@ -1,5 +1,6 @@
 //! The sightings table: what its rows are, and rows to and from [`Sighting`].
 //!
+//! A row is a run ([`Run`]): one observation as it was appended, or several equal ones that compaction put together.
 //! Sorted by (address, port, time) within a file. Addresses stand as text, for people, and as the two halves of their
 //! number, for ranges: signed 64-bit with the top bit flipped so that they sort like the address in every engine; IPv4
 //! as IPv4-mapped IPv6. At a hundred times the data rows stay about 60 bytes each, most of it the name.
@@ -9,19 +10,19 @@ use std::net::IpAddr;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::SchemaRef;
 use hinomi_model::address::{from_u128, to_u128};
-use hinomi_model::{ContentHash, Marking, Outcome, ServiceKey, Sighting, SightingId, Timestamp, Tlp};
+use hinomi_model::{CampaignId, ContentHash, Marking, Outcome, ServiceKey, Sighting, SightingId, Timestamp, Tlp};
 
 use crate::error::LakeError;
-use crate::table::Extent;
-use crate::table::columns::{self, Columns};
+use crate::table::columns::{self, Columns, TimesAndTexts};
 use crate::table::definition::{Column, Definition, Habit, Kind};
+use crate::table::{Extent, number_of};
 
 /// The table.
 pub(crate) static SIGHTINGS: Definition = Definition {
     name: "sightings",
-    description: "One row for each observation, by whichever sensor. Immutable; everything else is derived from it.",
+    description: "Observations: a row is one, or a run of equal ones of one sensor, with all their times. Immutable.",
     columns: &[&[
-        Column::new("id", Kind::Text).habit(Habit::Names),
+        Column::new("id", Kind::Text).optional().habit(Habit::Names),
         Column::new("address", Kind::Text),
         Column::new("address_high", Kind::Long),
         Column::new("address_low", Kind::Long),
@@ -38,8 +39,13 @@ pub(crate) static SIGHTINGS: Definition = Definition {
         Column::new("audience", Kind::Texts),
         Column::new("purpose", Kind::Text),
         Column::new("format", Kind::Int),
+        Column::new("until", Kind::Time).optional(),
+        Column::new("count", Kind::Int).optional(),
+        Column::new("times", Kind::Times).optional(),
+        Column::new("campaigns", Kind::Texts).optional(),
     ]],
     sorted_by: &["address_high", "address_low", "port", "time"],
+    format: 2,
 };
 
 /// The columns that [`decode`] needs.
@@ -60,7 +66,17 @@ pub(crate) const STORED: &[&str] = &[
     "audience",
     "purpose",
     "format",
+    "times",
+    "campaigns",
 ];
+
+mod run;
+
+use run::Look;
+pub(crate) use run::{MAX_LOOKS, Run};
+
+/// Version of the form of a row. 1: one observation. 2: a run of them, or one without its name.
+const FORMAT: i32 = 2;
 
 /// Rows put into one Arrow batch while writing.
 const ENCODED_ROWS: usize = 16_384;
@@ -94,9 +110,9 @@ pub(crate) fn halves(address: IpAddr) -> (i64, i64) {
     (flipped(number >> 64), flipped(number))
 }
 
-fn address((high, low): (i64, i64)) -> IpAddr {
-    let plain = |half: i64| u128::from(half.cast_unsigned() ^ (1 << 63));
-    from_u128((plain(high) << 64) | plain(low))
+/// The address with these halves.
+pub(crate) fn address(halves: (i64, i64)) -> IpAddr {
+    from_u128(number_of(halves))
 }
 
 /// What these rows lie between; none when there are none.
@@ -111,7 +127,7 @@ pub(crate) fn extent(rows: &[Row]) -> Option<Extent> {
 
 /// Sorts rows as files want them.
 pub(crate) fn sort(rows: &mut [Row]) {
-    rows.sort_unstable_by_key(Row::order);
+    rows.sort_by_key(Row::order);
 }
 
 /// Rows as Arrow batches.
@@ -119,20 +135,61 @@ pub(crate) fn encode<'a>(
     schema: &'a SchemaRef,
     rows: &'a [Row],
 ) -> impl Iterator<Item = Result<RecordBatch, LakeError>> + 'a {
-    rows.chunks(ENCODED_ROWS).map(|chunk| encode_chunk(schema, chunk))
+    rows.chunks(ENCODED_ROWS).map(|chunk| encode_chunk(schema, &Parts::of_rows(chunk)))
 }
 
-fn encode_chunk(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, LakeError> {
-    let seen = || rows.iter().map(|row| &row.sighting);
+/// Runs as an Arrow batch: names are left out, they follow from the rest.
+pub(crate) fn encode_runs(schema: &SchemaRef, runs: &[Run]) -> Result<RecordBatch, LakeError> {
+    encode_chunk(schema, &Parts::of_runs(runs))
+}
+
+/// What an Arrow batch is made of, one for each row.
+struct Parts<'a> {
+    ids: Vec<Option<SightingId>>,
+    contents: Vec<ContentHash>,
+    seen: Vec<&'a Sighting>,
+    times: Vec<Option<Vec<Timestamp>>>,
+    campaigns: Vec<Option<Vec<&'a str>>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of_rows(rows: &'a [Row]) -> Self {
+        Self {
+            ids: rows.iter().map(|row| Some(row.id)).collect(),
+            contents: rows.iter().map(|row| row.content).collect(),
+            seen: rows.iter().map(|row| &row.sighting).collect(),
+            times: vec![None; rows.len()],
+            campaigns: vec![None; rows.len()],
+        }
+    }
+
+    fn of_runs(runs: &'a [Run]) -> Self {
+        let several = |run: &&Run| !run.later.is_empty();
+        let times = |run: &'a Run| Some(run).filter(several).map(|run| run.looks().map(|(time, _)| time).collect());
+        let name = |campaign: Option<&'a CampaignId>| campaign.map_or("", CampaignId::as_str);
+        let names = |run: &'a Run| Some(run).filter(several).map(|run| run.looks().map(|(_, one)| name(one)).collect());
+        Self {
+            ids: vec![None; runs.len()],
+            contents: runs.iter().map(|run| run.content).collect(),
+            seen: runs.iter().map(|run| &run.first).collect(),
+            times: runs.iter().map(times).collect(),
+            campaigns: runs.iter().map(names).collect(),
+        }
+    }
+}
+
+fn encode_chunk(schema: &SchemaRef, parts: &Parts<'_>) -> Result<RecordBatch, LakeError> {
+    let seen = || parts.seen.iter().copied();
+    let several = || parts.times.iter().map(Option::as_deref);
+    let halves = || seen().map(|one| halves(one.subject.address));
     let list_error = |error| LakeError::damaged("rows to be written", &error);
-    let format = i32::try_from(hinomi_model::sighting::FORMAT).unwrap_or(i32::MAX);
     columns::batch(
         schema,
         vec![
-            columns::hexes(rows.iter().map(|row| row.id.as_bytes().as_slice())),
+            columns::maybe_hexes(parts.ids.iter().map(|id| id.as_ref().map(|id| id.as_bytes().as_slice()))),
             columns::texts(seen().map(|one| one.subject.address.to_string())),
-            columns::longs(rows.iter().map(|row| row.halves().0)),
-            columns::longs(rows.iter().map(|row| row.halves().1)),
+            columns::longs(halves().map(|(high, _)| high)),
+            columns::longs(halves().map(|(_, low)| low)),
             columns::ints(seen().map(|one| i32::from(one.subject.port))),
             columns::texts(seen().map(|one| one.subject.transport.name())),
             columns::times(seen().map(|one| Some(one.time))),
@@ -140,18 +197,40 @@ fn encode_chunk(schema: &SchemaRef, rows: &[Row]) -> Result<RecordBatch, LakeErr
             columns::maybe_texts(seen().map(|one| one.campaign.as_ref().map(|name| name.as_str()))),
             columns::texts(seen().map(|one| one.outcome.name())),
             columns::maybe_texts(seen().map(|one| one.remark.as_deref())),
-            columns::hexes(rows.iter().map(|row| row.content.as_bytes().as_slice())),
+            columns::hexes(parts.contents.iter().map(|content| content.as_bytes().as_slice())),
             columns::reference_lists(seen().map(|one| one.evidence.as_slice())).map_err(list_error)?,
             columns::texts(seen().map(|one| one.marking.tlp.label())),
             columns::text_lists(seen().map(|one| one.marking.audience.as_slice())).map_err(list_error)?,
             columns::texts(seen().map(|one| one.marking.purpose.name())),
-            columns::ints(rows.iter().map(|_| format)),
+            columns::ints(seen().map(|_| FORMAT)),
+            columns::times(several().map(|times| times?.last().copied())),
+            columns::maybe_ints(several().map(|times| i32::try_from(times?.len()).ok())),
+            columns::maybe_time_lists(several()).map_err(list_error)?,
+            columns::maybe_text_lists(parts.campaigns.iter().map(Option::as_deref)).map_err(list_error)?,
         ],
     )
 }
 
-/// Rows out of an Arrow batch.
+/// Every observation out of an Arrow batch.
 pub(crate) fn decode(batch: &RecordBatch) -> Result<Vec<Row>, LakeError> {
+    let runs = decode_runs(batch)?;
+    let mut rows = Vec::with_capacity(runs.len());
+    runs.into_iter().for_each(|run| run.into_rows(&mut rows));
+    Ok(rows)
+}
+
+/// The first and the last observation of each run out of an Arrow batch: all that the current state depends on.
+pub(crate) fn decode_ends(batch: &RecordBatch) -> Result<Vec<Row>, LakeError> {
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    for mut run in decode_runs(batch)? {
+        run.later.drain(..run.later.len().saturating_sub(1));
+        run.into_rows(&mut rows);
+    }
+    Ok(rows)
+}
+
+/// Rows as they are stored out of an Arrow batch.
+pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
     let columns = Columns::new(SIGHTINGS.name, batch);
     check_format(&columns)?;
     let text = |name: &str| columns.texts(name);
@@ -163,8 +242,12 @@ pub(crate) fn decode(batch: &RecordBatch) -> Result<Vec<Row>, LakeError> {
     let (ports, times) = (columns.ints("port")?, columns.times("time")?);
     let evidence = columns.reference_lists("evidence")?;
     let audiences = columns.text_lists("audience")?;
-    let mut rows = Vec::with_capacity(batch.num_rows());
-    for (at, (evidence, audience)) in evidence.into_iter().zip(audiences).enumerate() {
+    let mut looks = match columns.has("times") {
+        true => columns.time_lists("times", "campaigns")?,
+        false => vec![None; batch.num_rows()],
+    };
+    let mut runs = Vec::with_capacity(batch.num_rows());
+    for (at, ((evidence, audience), looks)) in evidence.into_iter().zip(audiences).zip(looks.drain(..)).enumerate() {
         let subject = ServiceKey {
             address: address((highs.value(at), lows.value(at))),
             port: parse(&columns, u16::try_from(ports.value(at)))?,
@@ -172,7 +255,7 @@ pub(crate) fn decode(batch: &RecordBatch) -> Result<Vec<Row>, LakeError> {
         };
         let purpose = parse(&columns, purposes.value(at).parse())?;
         let present = |array: &arrow_array::StringArray| array.is_valid(at).then(|| array.value(at).to_owned());
-        let sighting = Sighting {
+        let first = Sighting {
             sensor: parse(&columns, sensors.value(at).parse())?,
             campaign: parse(&columns, present(campaigns).map(|name| name.parse()).transpose())?,
             time: Timestamp::from_micros(times.value(at)),
@@ -182,15 +265,30 @@ pub(crate) fn decode(batch: &RecordBatch) -> Result<Vec<Row>, LakeError> {
             evidence,
             marking: Marking { tlp: Tlp::read(tlps.value(at)), audience, purpose },
         };
-        let (id, content) = (parse(&columns, ids.value(at).parse())?, parse(&columns, contents.value(at).parse())?);
-        rows.push(Row { id, content, sighting });
+        let id = parse(&columns, present(ids).map(|id| id.parse()).transpose())?;
+        let content = parse(&columns, contents.value(at).parse())?;
+        let later = later_looks(&columns, looks, first.time)?;
+        runs.push(Run { id, content, first, later });
     }
-    Ok(rows)
+    Ok(runs)
+}
+
+/// The observations of a run after its first one.
+fn later_looks(columns: &Columns<'_>, looks: Option<TimesAndTexts>, first: Timestamp) -> Result<Vec<Look>, LakeError> {
+    let Some((times, campaigns)) = looks else { return Ok(Vec::new()) };
+    if times.first() != Some(&first) || !times.is_sorted() {
+        return Err(columns.damaged("the times of a run do not begin with its time, or do not ascend"));
+    }
+    let look = |(time, name): (Timestamp, String)| {
+        let campaign = (!name.is_empty()).then(|| name.parse()).transpose();
+        Ok(Look { time, campaign: parse(columns, campaign)? })
+    };
+    times.into_iter().zip(campaigns).skip(1).map(look).collect()
 }
 
 fn check_format(columns: &Columns<'_>) -> Result<(), LakeError> {
     let newest = columns.ints("format")?.iter().flatten().max().unwrap_or(0);
-    let (found, known) = (u64::try_from(newest).unwrap_or(0), u64::from(hinomi_model::sighting::FORMAT));
+    let (found, known) = (u64::try_from(newest).unwrap_or(0), u64::from(FORMAT.unsigned_abs()));
     if found > known {
         return Err(LakeError::TooNew { what: "a sighting".to_owned(), found, known });
     }

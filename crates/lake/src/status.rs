@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::compact::account::CompactionStatus;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::table::Table;
@@ -15,7 +16,7 @@ use crate::table::Table;
 /// One table in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TableStatus {
-    /// Rows that count.
+    /// Rows that count; of sightings, observations: a row may stand for several.
     pub rows: u64,
     /// Files that count.
     pub files: u64,
@@ -46,6 +47,8 @@ pub struct Status {
     pub rules: String,
     /// Prefixes of the table of places.
     pub prefixes: u64,
+    /// How compaction stands.
+    pub compaction: CompactionStatus,
 }
 
 impl Lake {
@@ -56,7 +59,7 @@ impl Lake {
     pub fn status(&self) -> Result<Status, LakeError> {
         let campaigns = self.campaigns()?.len();
         let applied = self.index.shown();
-        let behind = self.sightings.files(|file| applied.is_none_or(|applied| file.version > applied)).len();
+        let behind = self.sightings.files(|file| applied.is_none_or(|applied| file.newest() > applied)).len();
         Ok(Status {
             sightings: table_status(&self.sightings),
             evidence: table_status(&self.pieces.keyed.table),
@@ -67,6 +70,7 @@ impl Lake {
             campaigns: u64::try_from(campaigns).unwrap_or(u64::MAX),
             rules: self.knowledge.revision().to_owned(),
             prefixes: u64::try_from(self.places.len()).unwrap_or(u64::MAX),
+            compaction: self.compaction_status(),
         })
     }
 }
@@ -74,7 +78,7 @@ impl Lake {
 fn table_status(table: &Table) -> TableStatus {
     let files = table.files(|_| true);
     TableStatus {
-        rows: files.iter().map(|file| file.rows).sum(),
+        rows: files.iter().map(|file| file.looks()).sum(),
         files: u64::try_from(files.len()).unwrap_or(u64::MAX),
         bytes: files.iter().map(|file| file.bytes).sum(),
         version: table.version(),

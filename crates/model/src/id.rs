@@ -53,9 +53,9 @@ impl ContentHash {
 
 impl SightingId {
     /// The name of a sighting whose canonical bytes these are.
-    pub(crate) fn of(canonical: &blake3::Hasher) -> Self {
+    pub(crate) fn of(canonical: &[u8]) -> Self {
         let mut short = [0; 16];
-        canonical.finalize_xof().fill(&mut short);
+        short.iter_mut().zip(blake3::hash(canonical).as_bytes()).for_each(|(short, whole)| *short = *whole);
         Self(short)
     }
 
@@ -70,8 +70,11 @@ impl SightingId {
     }
 }
 
-fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Written by hand: every sighting has several, and formatting byte by byte costs more than hashing them.
+fn write_hex<const N: usize>(bytes: &[u8; N], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let pair = |byte: u8| [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+    let digits = bytes.map(pair);
+    f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
 }
 
 fn read_hex<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
@@ -81,10 +84,18 @@ fn read_hex<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
     }
     let mut bytes = [0; N];
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digits = std::str::from_utf8(pair).map_err(|_| refuse())?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| refuse())?;
+        *byte = pair.iter().try_fold(0, |sum, digit| Some((sum << 4) | digit_of(*digit)?)).ok_or_else(refuse)?;
     }
     Ok(bytes)
+}
+
+const fn digit_of(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 macro_rules! hex_name {

@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn what_a_list_leaves_out_is_counted_and_what_is_weak_is_never_left_out() {
-        let many: Vec<FacetCount> = (0..30).map(|n| FacetCount { value: format!("v{n}"), count: 30 - n }).collect();
+        let many: Vec<FacetCount> =
+            (0..30).map(|n| FacetCount { value: format!("v{n}"), count: 30 - n, distinct: None }).collect();
         let suites = list("suites", "tls.cipher", &many);
         assert_eq!((suites.total, suites.rows.len()), (30, MAX_ROWS));
         assert_eq!((suites.left_out(MAX_ROWS), suites.left_out(12)), (6, 18));

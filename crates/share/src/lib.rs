@@ -7,19 +7,28 @@
 pub mod ask;
 pub mod inventory;
 pub mod policy;
+pub mod watch;
 pub mod witness;
 
-pub use ask::{AskError, MAX_FACETS, read_facets, term};
+pub use ask::{AskError, MAX_FACETS, MAX_SAMPLE, read_facets, read_histograms, read_known, read_side, term};
 pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw};
 pub use hinomi_lake::export::Format;
+pub use hinomi_lake::past::arrivals::{Arrived, ArrivedPage, ArrivedRequest};
+pub use hinomi_lake::past::changes::{ChangeEvent, ChangesPage, ChangesRequest};
+pub use hinomi_lake::past::diff::{DiffPage, DiffRequest, Difference, Side, What};
+pub use hinomi_lake::past::presence::{HostPresence, ServicePresence, Stretch, Was};
+pub use hinomi_lake::past::{FRESH, Happened, PastPage, PastRequest, PastService, Presence};
 pub use hinomi_lake::query::{FIELDS, FieldInfo, QueryError};
+pub use hinomi_lake::rollup::{DIMENSIONS, DayCount, Rollups};
 pub use hinomi_lake::search::{
-    FacetCount, FacetRequest, HistoryEntry, Host, MAX_FACET_VALUES, MAX_LIMIT, SearchPage, SearchRequest,
-    StoredEvidence,
+    Bucket, Distinct, FacetCount, FacetRequest, HistogramRequest, HistoryEntry, Host, MAX_FACET_VALUES, MAX_HISTOGRAMS,
+    MAX_LIMIT, Plan, PlanStep, SampleRequest, Sampled, SearchPage, SearchRequest, Step, StoredEvidence,
 };
-pub use hinomi_lake::{LakeError, Status};
+pub use hinomi_lake::watch::{Event, Events, NewWatch, Saved};
+pub use hinomi_lake::{CompactionStatus, Known, LakeError, Status};
 pub use inventory::{Inventory, inventory};
 pub use policy::{CncFindings, CncList, ReadError, Reader, Viewer};
+pub use watch::{Standing, WatchDesk, is_filed, is_query_error};
 pub use witness::{Sight, Witness};
 
 /// Every field of the query language, with an example and help in both languages.

@@ -12,8 +12,14 @@ use std::sync::Arc;
 
 use hinomi_lake::cnc::{Book, HeldFinding, Journal, LeftOut, Story, Taken, ToWithdraw};
 use hinomi_lake::export::Format;
+use hinomi_lake::pass::{Engine, Order, Passed};
+use hinomi_lake::past::arrivals::{ArrivedPage, ArrivedRequest};
+use hinomi_lake::past::changes::{ChangesPage, ChangesRequest};
+use hinomi_lake::past::diff::{DiffPage, DiffRequest};
+use hinomi_lake::past::presence::HostPresence;
+use hinomi_lake::past::{PastPage, PastRequest};
 use hinomi_lake::query::QueryError;
-use hinomi_lake::search::{Host, SearchPage, SearchRequest, StoredEvidence};
+use hinomi_lake::search::{Host, Plan, SearchPage, SearchRequest, StoredEvidence};
 use hinomi_lake::{Lake, LakeError, Status};
 use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::cnc::{Endpoint, ExportVerdict, Finding};
@@ -41,9 +47,15 @@ pub enum ReadError {
     /// More is asked for than one answer holds.
     #[error(transparent)]
     Asked(#[from] AskError),
+    /// What was asked for cannot be done, for a reason of the asker's.
+    #[error("{0}")]
+    Unfit(String),
     /// The cursor is not valid.
     #[error("this cursor is not valid here; start again from the first page")]
     Cursor,
+    /// What is asked for was true, or known, and is no longer kept.
+    #[error("{0}")]
+    Forgotten(String),
     /// A look at findings could not be written down.
     #[error("this look could not be written into the ledger, so nothing is shown: {0}")]
     Unwitnessed(String),
@@ -57,6 +69,9 @@ impl From<LakeError> for ReadError {
         match error {
             LakeError::Query(query) => Self::Query(query),
             LakeError::Cursor => Self::Cursor,
+            LakeError::TooCostly { rows, budget } => Self::Asked(AskError::TooCostly { rows, budget }),
+            LakeError::Unfit { detail } => Self::Unfit(detail),
+            forgotten @ LakeError::Forgotten { .. } => Self::Forgotten(forgotten.to_string()),
             other => Self::Failed(chain(&other)),
         }
     }
@@ -125,6 +140,11 @@ impl Reader {
         &self.viewer
     }
 
+    /// The lake, for the other questions of this crate.
+    pub(crate) fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
     /// A page of services with counts.
     ///
     /// # Errors
@@ -132,6 +152,70 @@ impl Reader {
     pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, ReadError> {
         ask::check(request)?;
         Ok(self.lake.search(request)?)
+    }
+
+    /// A page of services as they stood at a past moment.
+    ///
+    /// # Errors
+    /// When more is asked for than one answer holds, the query or cursor is not understood, the lake cannot be read,
+    /// or the
+    /// knowledge asked for is no longer kept.
+    pub fn as_of(&self, request: &PastRequest) -> Result<PastPage, ReadError> {
+        ask::check_limit(request.limit)?;
+        Ok(self.lake.as_of(request)?)
+    }
+
+    /// What is different between two moments or campaigns.
+    ///
+    /// # Errors
+    /// When more is asked for than one answer holds, the query or cursor is not understood, or the lake cannot be read.
+    pub fn diff(&self, request: &DiffRequest) -> Result<DiffPage, ReadError> {
+        ask::check_limit(request.limit)?;
+        Ok(self.lake.diff(request)?)
+    }
+
+    /// What happened to services that a query shows, by time.
+    ///
+    /// # Errors
+    /// When more is asked for than one answer holds, the query or cursor is not understood, the lake cannot be read, or
+    /// the knowledge asked for is no longer kept.
+    pub fn changes(&self, request: &ChangesRequest) -> Result<ChangesPage, ReadError> {
+        ask::check_limit(request.limit)?;
+        Ok(self.lake.changes(request)?)
+    }
+
+    /// What happened to services that a query shows, as it becomes known: what arrived after a place.
+    ///
+    /// # Errors
+    /// As for [`Self::changes`].
+    pub fn arrived(&self, request: &ArrivedRequest) -> Result<ArrivedPage, ReadError> {
+        ask::check_limit(request.limit)?;
+        Ok(self.lake.arrived(request)?)
+    }
+
+    /// The version of the sightings that is known now, and the place where what arrives after it begins.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn arrivals_begin(&self) -> Result<(u64, String), ReadError> {
+        Ok(self.lake.arrivals_begin()?)
+    }
+
+    /// When the services of an address were there, and when nobody looked; `None` when nothing ever answered there.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn presence(&self, address: IpAddr, now: Timestamp) -> Result<Option<HostPresence>, ReadError> {
+        let host = self.lake.presence(address, now)?;
+        Ok((!host.services.is_empty()).then_some(host))
+    }
+
+    /// What a search would cost, and why; nothing is run.
+    ///
+    /// # Errors
+    /// When the query is not understood, or the lake cannot be read.
+    pub fn explain(&self, query: &str) -> Result<Plan, ReadError> {
+        Ok(self.lake.explain(query)?)
     }
 
     /// Services and history of one address; `None` when nothing was ever seen there.
@@ -163,6 +247,20 @@ impl Reader {
         out: &mut (dyn Write + Send),
     ) -> Result<u64, ReadError> {
         Ok(self.lake.export(query, now, format, out)?)
+    }
+
+    /// Runs a pass over the whole lake and writes its result to `out`; the ledger of the lake says who asked for it.
+    ///
+    /// # Errors
+    /// When its result is no file, the lake cannot be read, the ledger or `out` cannot be written.
+    pub fn pass(
+        &self,
+        order: &Order,
+        engine: &dyn Engine,
+        by: &str,
+        (format, out): (Format, &mut (dyn Write + Send)),
+    ) -> Result<Passed, ReadError> {
+        Ok(self.lake.pass_into(order, engine, by, (format, out))?)
     }
 
     /// Hands out every match, by address and port, and tells how many; nothing of it is kept in memory.

@@ -1,10 +1,14 @@
 //! The API under `/api/v1/`. `openapi.json` describes it; a test holds the real answers against that.
 
+mod changes;
 mod evidence;
 mod export;
 mod flow;
+mod past;
 pub(crate) mod problem;
 mod records;
+mod rollup;
+mod watch;
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -18,9 +22,14 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 10] = [
+pub const PATHS: [&str; 18] = [
     "/search",
+    "/plan",
+    "/as-of",
+    "/diff",
+    "/changes",
     "/hosts/{address}",
+    "/hosts/{address}/presence",
     "/evidence/{hash}",
     "/surveys",
     "/status",
@@ -28,6 +37,9 @@ pub const PATHS: [&str; 10] = [
     "/flow/findings",
     "/flow/findings/{endpoint}",
     "/flow/status",
+    "/rollups",
+    "/watches",
+    "/watches/events",
     "/openapi.json",
 ];
 
@@ -37,7 +49,12 @@ pub const DESCRIPTION: &str = include_str!("../openapi.json");
 pub(crate) fn routes() -> Router<App> {
     let handlers: [MethodRouter<App>; PATHS.len()] = [
         get(records::search),
+        get(records::plan),
+        get(past::as_of),
+        get(past::diff),
+        get(changes::show),
         get(records::host),
+        get(past::presence),
         get(evidence::show),
         get(records::surveys),
         get(records::status),
@@ -45,6 +62,9 @@ pub(crate) fn routes() -> Router<App> {
         get(flow::findings),
         get(flow::finding),
         get(flow::status),
+        get(rollup::show),
+        get(watch::list).post(watch::add).delete(watch::remove),
+        get(watch::events),
         get(describe),
     ];
     let routes = PATHS.into_iter().zip(handlers);

@@ -5,12 +5,13 @@
 pub mod axis;
 pub mod balance;
 pub mod classes;
+pub mod days;
 pub mod family;
 pub mod hilbert;
 pub mod map;
+pub mod presence;
 pub mod scale;
 pub mod shares;
-pub mod timeline;
 pub mod waterfall;
 
 pub use family::Family;

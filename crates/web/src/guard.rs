@@ -7,15 +7,15 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, REFERRER_POLICY, TRANSFER_ENCODING,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::limits::{MAX_TARGET_BYTES, REQUEST_TIME};
+use crate::limits::{MAX_FORM_BYTES, MAX_TARGET_BYTES, REQUEST_TIME};
 use crate::page::fault::{Fault, answer};
 
 /// What pages may do: load style, script, pictures and data from this origin, send forms to it, and nothing else.
@@ -31,6 +31,9 @@ const FIXED: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// The only page whose forms are sent in a body.
+pub(crate) const FORMS: &str = "/watch";
+
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -39,7 +42,7 @@ const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let headers = request.headers().clone();
-    let mut response = match objection(&uri, &headers) {
+    let mut response = match objection(request.method(), &uri, &headers) {
         Some(fault) => answer(&app, &uri, &headers, &fault),
         None => match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
             Ok(response) => response,
@@ -57,7 +60,7 @@ pub(crate) fn harden(response: &mut Response) {
     }
 }
 
-fn objection(uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
+fn objection(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
     let target_bytes = uri.path().len() + uri.query().map_or(0, str::len);
     if target_bytes > MAX_TARGET_BYTES {
         return Some(Fault::new(StatusCode::URI_TOO_LONG, "target-too-long"));
@@ -68,7 +71,26 @@ fn objection(uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
     if is_fetched_by_another_site(headers) {
         return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
     }
-    has_body(headers).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    if !reads && is_of_another_origin(headers) {
+        return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
+    }
+    let is_form = *method == Method::POST && uri.path() == FORMS && has_short_body(headers);
+    (has_body(headers) && !is_form).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
+}
+
+/// Whether a request that changes something comes from a page that is not ours: the browser says so in either of two
+/// ways. Programs that are no browsers say nothing.
+fn is_of_another_origin(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    let own = |origin: &HeaderValue| origin.as_bytes().strip_prefix(b"http://") == Some(host);
+    is_led_here(headers) || !headers.get_all(ORIGIN).iter().all(own)
+}
+
+/// Whether the body has a length, and one that a form has.
+fn has_short_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    !headers.contains_key(TRANSFER_ENCODING) && length.is_some_and(|length| length <= MAX_FORM_BYTES)
 }
 
 /// Whether every name by which the request calls this server is a name of this machine.
@@ -153,6 +175,21 @@ mod tests {
         };
         assert!(led(Some("cross-site")) && led(Some("same-site")) && led(Some("")));
         assert!(!led(Some("same-origin")) && !led(Some("none")) && !led(None));
+    }
+
+    #[test]
+    fn what_changes_something_comes_from_own_pages() {
+        let other = |pairs: &[(HeaderName, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            is_of_another_origin(&pairs.collect())
+        };
+        let host = (HOST, "localhost:8420");
+        assert!(!other(std::slice::from_ref(&host)), "the command line");
+        assert!(!other(&[host.clone(), (ORIGIN, "http://localhost:8420"), (FETCH_SITE, "same-origin")]));
+        for origin in ["http://localhost:8421", "https://localhost:8420", "http://evil.example", "null", ""] {
+            assert!(other(&[host.clone(), (ORIGIN, origin)]), "{origin}");
+        }
+        assert!(other(&[host, (FETCH_SITE, "cross-site")]));
     }
 
     #[test]

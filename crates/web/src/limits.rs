@@ -8,11 +8,29 @@ pub const MAX_QUERY_BYTES: usize = 4 * 1024;
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 16 * 1024;
 
+/// The longest form, in bytes: a query and names, percent-encoded.
+pub const MAX_FORM_BYTES: usize = 32 * 1024;
+
+/// Events of saved queries in one answer of the API when the caller does not say, and at most.
+pub const DEFAULT_EVENTS: usize = 100;
+
+/// The most events of saved queries in one answer of the API.
+pub const MAX_EVENTS: usize = 1_000;
+
+/// Events of saved queries on their page, and queries.
+pub const PAGE_EVENTS: usize = 100;
+
+/// Saved queries on their page.
+pub const PAGE_WATCHES: usize = 500;
+
 /// The most parameters of one request that are looked at.
 pub const MAX_PARAMETERS: usize = 32;
 
 /// Values of one facet when the caller does not say.
 pub const DEFAULT_FACET_VALUES: usize = 10;
+
+/// The most services one search over HTTP may look at, by estimate: some seconds of work.
+pub const SEARCH_BUDGET: u64 = 200_000_000;
 
 /// Services on one API page when the caller does not say.
 pub const DEFAULT_LIMIT: usize = 50;
@@ -23,8 +41,29 @@ pub const PAGE_LIMIT: usize = 25;
 /// Reads of the lake that run at one time.
 pub const MAX_READS: usize = 8;
 
+/// Questions about the past that run at one time: streams that look whether something arrived are among them.
+pub const MAX_PASTS: usize = 2;
+
 /// Exports that run at one time.
 pub const MAX_EXPORTS: usize = 2;
+
+/// Streams of changes that are open at one time.
+pub const MAX_STREAMS: usize = 16;
+
+/// How often a stream asks whether something arrived.
+pub const STREAM_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks after which a stream ends: about an hour. Clients come again and go on.
+pub const STREAM_LOOKS: u32 = 3_600;
+
+/// Looks after which a stream in which nothing happens shows that it lives.
+pub const STREAM_QUIET: u32 = 15;
+
+/// How long a stream waits for a client that takes nothing before it ends.
+pub const STREAM_SEND_TIME: Duration = Duration::from_secs(60);
+
+/// Events that a stream takes from the lake at once.
+pub const STREAM_EVENTS: usize = 200;
 
 /// How long a request waits for its turn to read before it is told to come back.
 pub const TURN_WAIT: Duration = Duration::from_secs(2);
@@ -67,6 +106,9 @@ pub const MAX_OPENED: usize = 96;
 
 /// Rows of history on one host page.
 pub const MAX_HISTORY_ROWS: usize = 200;
+
+/// Rows of the table of presence on one host page.
+pub const MAX_STRETCH_ROWS: usize = 200;
 
 /// Rows of the table beside the map.
 pub const MAX_MAP_ROWS: usize = 256;

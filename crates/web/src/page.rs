@@ -13,6 +13,7 @@ mod overview;
 pub(crate) mod search;
 mod service;
 pub(crate) mod surveys;
+mod watch;
 
 use axum::Router;
 use axum::routing::get;
@@ -21,6 +22,8 @@ use crate::app::App;
 
 pub(crate) use frame::{Frame, render};
 pub(crate) use overview::Outlook;
+#[cfg(test)]
+pub(crate) use watch::WHATS;
 
 /// Fields that the search page counts, in its order.
 pub(crate) const FACETS: &[&str] =
@@ -48,6 +51,7 @@ pub(crate) const CHANGES: &[&str] = &[
     "host-key",
     "tags",
     "evidence",
+    "owner",
 ];
 
 /// Every page with its path.
@@ -58,6 +62,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/hosts/{address}", get(host::show))
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
+        .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
         .route("/flow/{endpoint}", get(flow::endpoint::show))

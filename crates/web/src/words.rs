@@ -24,6 +24,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/search.ftl")),
             include_str!(concat!("../locales/", $language, "/host.ftl")),
             include_str!(concat!("../locales/", $language, "/surveys.ftl")),
+            include_str!(concat!("../locales/", $language, "/watch.ftl")),
             include_str!(concat!("../locales/", $language, "/about.ftl")),
             include_str!(concat!("../locales/", $language, "/devices.ftl")),
             include_str!(concat!("../locales/", $language, "/guide.ftl")),

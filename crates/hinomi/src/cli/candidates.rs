@@ -113,7 +113,7 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>> {
 
 /// What campaigns of this state folder found to answer as a whole.
 fn known_aliased(state: &State) -> Result<Vec<Ipv6Net>> {
-    if !state.dir().join("tables").exists() {
+    if !hinomi_lake::has_tables(state.dir()) {
         return Ok(Vec::new());
     }
     let reader = state.reader()?;
@@ -130,7 +130,7 @@ fn known_aliased(state: &State) -> Result<Vec<Ipv6Net>> {
 
 /// Gives the addresses of services that are no pretence.
 fn take_from_lake(state: &State, query: &str, candidates: &mut Candidates) -> Result<()> {
-    ensure!(state.dir().join("tables").exists(), "--from-lake: nothing is stored in {}", state.dir().display());
+    ensure!(hinomi_lake::has_tables(state.dir()), "--from-lake: nothing is stored in {}", state.dir().display());
     let real = if query.is_empty() { "NOT has:pseudo".to_owned() } else { format!("({query}) NOT has:pseudo") };
     let mut give = |service: Service| {
         candidates.give(service.key.address, Source::Lake);

@@ -2,22 +2,28 @@
 
 mod campaign;
 mod candidates;
+mod changes;
 mod crypto;
 mod export;
 mod flow;
 mod host;
 mod identify;
 mod import;
+mod lake;
 mod optout;
 pub(crate) mod outward;
+mod past;
 mod predict;
+mod rollup;
 pub(crate) mod rules;
 mod scope;
 mod search;
 pub(crate) mod serve;
+mod servers;
 pub(crate) mod survey;
 mod targets;
 pub(crate) mod town;
+mod watch;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -26,6 +32,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use hinomi_model::Timestamp;
 
+pub(crate) use lake::Damaged;
 pub(crate) use scope::NotYetValid;
 
 use crate::demo;
@@ -88,14 +95,28 @@ enum Command {
     Optout(optout::Verb),
     /// Search services.
     Search(search::Options),
+    /// Services as they stood at a past moment.
+    AsOf(past::AsOf),
+    /// What is different between two moments, or between two campaigns.
+    Diff(past::Diff),
+    /// What happened to services: opened, closed, answers again, says something else.
+    Changes(changes::Options),
     /// The cryptography inventory: post-quantum readiness, versions, keys, certificates that end soon, what is weak.
     Crypto(crypto::Options),
     /// Everything about one address: services, history, evidence down to the bytes.
     Host(host::Options),
     /// Take in scans of nmap, masscan, ZGrab2, Shodan, Censys and Shadowserver.
     Import(import::Options),
+    /// Services at the end of each day, by port, product, kind, operator and place.
+    Rollup(rollup::Options),
+    /// Saved queries that are told of every change.
+    #[command(subcommand)]
+    Watch(watch::Verb),
     /// Write services to a file or to stdout.
     Export(export::Options),
+    /// Keep, check, back up and delete what was seen.
+    #[command(subcommand)]
+    Lake(lake::Verb),
     /// Derive facts from stored evidence.
     Identify(identify::Options),
     /// Check identification rules.
@@ -109,6 +130,8 @@ enum Command {
     Flow(flow::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
+    /// Several servers on one lake: who is there, what each holds, how far each is behind.
+    Servers(servers::Options),
 }
 
 /// Does what the command line asks.
@@ -130,15 +153,22 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
+        Some(Command::AsOf(options)) => past::as_of(&common, &options),
+        Some(Command::Diff(options)) => past::diff(&common, &options),
+        Some(Command::Changes(options)) => block_on(changes::run(&common, options)),
         Some(Command::Crypto(options)) => crypto::run(&common, &options),
         Some(Command::Host(options)) => host::run(&common, &options),
         Some(Command::Import(options)) => import::run(&common, &options),
+        Some(Command::Rollup(options)) => rollup::run(&common, &options),
+        Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Export(options)) => export::run(&common, &options),
+        Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Identify(options)) => identify::run(&common, &options),
         Some(Command::Rules(verb)) => rules::run(&common, &verb),
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
+        Some(Command::Servers(options)) => servers::run(&common, &options),
     }
 }
 

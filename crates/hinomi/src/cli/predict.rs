@@ -128,7 +128,7 @@ impl<'a> Look<'a> {
 
     /// Every known service, in order of address; none where nothing was ever stored.
     fn each(&self, take: &mut dyn FnMut(Known)) -> Result<()> {
-        if self.state.dir().join("tables").exists() {
+        if hinomi_lake::has_tables(self.state.dir()) {
             self.state.reader()?.each_service("", self.now, &mut |service| take(known(service)))?;
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! `hinomi search`: services by the query language.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use hinomi_model::{Clock, Service, SystemClock};
-use hinomi_share::{ReadError, SearchPage, SearchRequest, query_fields, read_facets};
+use hinomi_share::{
+    Distinct, Plan, ReadError, SampleRequest, SearchPage, SearchRequest, query_fields, read_facets, read_histograms,
+};
 use serde_json::json;
 
 use super::Common;
@@ -17,6 +19,24 @@ pub(crate) struct Options {
     /// Count values, as `product,port:20`; at most 1000 values each.
     #[arg(long, default_value = "")]
     facets: String,
+    /// Count different values of this field, as `ip`: by facet value, or over all matches without `--facets`.
+    #[arg(long)]
+    distinct: Option<String>,
+    /// Count by time or number, as `seen:day,confidence:10`; steps of time: hour, day, week, month.
+    #[arg(long, default_value = "")]
+    histograms: String,
+    /// Look at a uniform sample of about so many services instead of every match.
+    #[arg(long)]
+    sample: Option<u64>,
+    /// Another seed gives another sample.
+    #[arg(long, default_value_t = 0, requires = "sample")]
+    seed: u64,
+    /// Refuse to look at more services than this, by estimate.
+    #[arg(long)]
+    budget: Option<u64>,
+    /// Say what the search would cost and why, and do not run it.
+    #[arg(long)]
+    explain: bool,
     /// How many services to show, at most 1000; `--cursor` or `hinomi export` for more.
     #[arg(long, default_value_t = 25)]
     limit: usize,
@@ -36,22 +56,37 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
         return list_fields(common);
     }
     let query = options.query.join(" ");
+    if options.explain {
+        let plan = common.state()?.reader()?.explain(&query);
+        return show_plan(common, &plan.map_err(|error| told(&query, error))?);
+    }
     let request = SearchRequest {
         query: query.clone(),
         facets: read_facets(&options.facets, FACET_VALUES)?,
+        distinct: options.distinct.clone(),
+        histograms: read_histograms(&options.histograms)?,
+        sample: options.sample.map(|size| SampleRequest { size, seed: options.seed }),
+        budget: options.budget,
         limit: options.limit,
         cursor: options.cursor.clone(),
         now: SystemClock.now(),
-        within: None,
+        ..SearchRequest::default()
     };
-    let page = match common.state()?.reader()?.search(&request) {
-        Ok(page) => page,
-        Err(ReadError::Query(problem)) => bail!("{}", pointed(&query, problem.at, problem.len, &problem.message)),
-        Err(error) => return Err(error.into()),
-    };
+    let page = common.state()?.reader()?.search(&request).map_err(|error| told(&query, error))?;
     match common.json {
         true => output::json(&page),
         false => show(&page),
+    }
+}
+
+/// An error of a search; of a query, with the place.
+fn told(query: &str, error: ReadError) -> anyhow::Error {
+    match error {
+        ReadError::Query(problem) if problem.len > 0 => {
+            anyhow!("{}", pointed(query, problem.at, problem.len, &problem.message))
+        }
+        ReadError::Query(problem) => anyhow!("{}", problem.message),
+        other => other.into(),
     }
 }
 
@@ -75,14 +110,53 @@ fn show(page: &SearchPage) -> Result<()> {
     for (field, counts) in &page.facets {
         output::line(&format!("\n{field}"))?;
         for count in counts {
-            output::line(&format!("{:>10}  {}", count.count, clean_line(&count.value, 100)))?;
+            let different = count.distinct.map(|distinct| format!("  {:>10}", different(distinct))).unwrap_or_default();
+            output::line(&format!("{:>10}{different}  {}", count.count, clean_line(&count.value, 100)))?;
         }
+    }
+    for (field, columns) in &page.histograms {
+        output::line(&format!("\n{field}"))?;
+        for column in columns {
+            output::line(&format!("{:>10}  {}", column.count, column.from))?;
+        }
+    }
+    if let Some(distinct) = page.distinct {
+        output::line(&format!("\n{} different", different(distinct)))?;
+    }
+    if let Some(sampled) = page.sampled {
+        let share = sampled.fraction * 100.0;
+        output::talk(&format!(
+            "a sample of {share:.3} %: {} in it, so about {} in all ({} to {}); counts are of the sample",
+            sampled.kept, sampled.total, sampled.at_least, sampled.at_most
+        ));
     }
     output::talk(&format!("{} of {} services", page.matches.len(), page.total));
     if let Some(next) = &page.next {
         output::talk(&format!("more: --cursor {next}"));
     }
     Ok(())
+}
+
+/// A count, and how far off it may be.
+fn different(distinct: Distinct) -> String {
+    match distinct.margin {
+        0 => distinct.count.to_string(),
+        margin => format!("{}±{margin}", distinct.count),
+    }
+}
+
+fn show_plan(common: &Common, plan: &Plan) -> Result<()> {
+    if common.json {
+        return output::json(plan);
+    }
+    for step in &plan.steps {
+        let part = format!("{}{}", "  ".repeat(step.depth), step.part);
+        output::line(&format!("{:>12}  {}  by {}", step.matches, clean_line(&part, 100), step.how))?;
+    }
+    output::line(&format!(
+        "looks at about {} services on {} threads; at most {} match",
+        plan.rows, plan.threads, plan.matches
+    ))
 }
 
 /// A service as one line for people.

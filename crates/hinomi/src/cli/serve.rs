@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -24,10 +25,21 @@ pub(crate) struct Options {
     /// Port to serve on.
     #[arg(long, default_value_t = USUAL_PORT)]
     port: u16,
+    /// Follow what other servers write, with an index of this server's own: the tables are in a bucket.
+    #[arg(long)]
+    replica: bool,
+    /// How often a replica looks, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    every: u64,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
-    let reader = common.state()?.reader_for_pages()?;
+    let state = common.state()?;
+    let every = Duration::from_secs(options.every);
+    let (reader, _follower) = match options.replica {
+        true => state.replica_for_pages(every).map(|(reader, follower)| (reader, Some(follower)))?,
+        false => (state.reader_for_pages()?, None),
+    };
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
     let server = Server { reader, progress, clock: Arc::new(SystemClock), bind, simulated: None };

@@ -15,6 +15,9 @@
 //! - `outward`: public addresses wait for page and reverse names; the scan page and its opt-out.
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `imports`: real scans of other tools; importing again changes nothing.
+//! - `keep`: checked, backed up, held, erased, restored.
+//! - `servers`: several servers on one bucket and one PostgreSQL; killed, stopped, taken over.
+//! - `passes`: jobs over everything, on a Spark cluster that loses a worker, equal what threads give.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
 //! - `newcomer`: `hinomi` alone.
 
@@ -33,6 +36,7 @@ mod findings;
 mod flow;
 mod imports;
 mod interface;
+mod keep;
 mod line;
 mod newcomer;
 mod next;
@@ -41,11 +45,14 @@ mod outward;
 #[cfg(unix)]
 mod own;
 mod packets;
+mod passes;
 mod plant;
 mod program;
 mod real_servers;
 mod refusals;
 mod resume;
 mod rules;
+#[cfg(unix)]
+mod servers;
 mod strangers;
 mod town;

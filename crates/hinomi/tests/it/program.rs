@@ -136,6 +136,10 @@ pub(crate) struct Background {
 }
 
 impl Background {
+    pub(crate) const fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

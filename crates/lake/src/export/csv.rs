@@ -44,7 +44,8 @@ pub(super) fn write_service(out: &mut dyn Write, service: &Service) -> io::Resul
     write_cells(out, BEFORE.iter().map(cell).chain(facts).chain(AFTER.iter().map(cell)))
 }
 
-fn write_cells(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
+/// Writes one line of cells.
+pub(crate) fn write_cells(out: &mut dyn Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
     let line: Vec<_> = cells.map(|cell| safe(&cell)).collect();
     out.write_all(line.join(",").as_bytes())?;
     out.write_all(b"\r\n")

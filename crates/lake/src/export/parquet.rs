@@ -37,6 +37,7 @@ static SERVICES: Definition = Definition {
         &[Column::new("evidence", Kind::References)],
     ],
     sorted_by: &["address_high", "address_low", "port"],
+    format: 1,
 };
 
 /// Services gathered before they are encoded.

@@ -1,18 +1,28 @@
-//! One pass over the matches: how many, how often which values, and the first of them after the cursor.
+//! What is gathered of the matches: how many, how often which values, and the first of them after the cursor.
+//!
+//! Rows come by the block of 64. A block is first held against the [`Gate`], then counted, then offered to the page.
+//! What a broad query costs a match: one read of the row number and of its times (whether it was found closed), a
+//! table or dictionary number for each facet, and for the page one number to compare with the worst one kept; address
+//! and port are read only of rows that get so far.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::{DocAddress, DocId, Score, SegmentReader, TantivyError};
+use tantivy::{DocAddress, DocId, SegmentReader, TantivyError};
 
+use super::address::Fence;
+use super::block::{BLOCK, Block};
 use super::cursor::Rank;
+use super::distinct::Pairs;
 use super::facet::{Counter, Counts};
+use super::histogram::{Columned, Histogram};
+use super::mix::{ByNumber, mix_wide};
 use super::order::{Local, Order};
 use super::schema::{Columns, State};
 use super::segment::{Life, Spots};
+use super::things::Things;
 use super::times::View;
 use crate::query::{AddressRanges, Field, Sort};
+use crate::search::Distinct;
 
 /// Which rows may be shown at all.
 #[derive(Clone, Debug, Default)]
@@ -23,18 +33,46 @@ pub(super) struct Gate {
     pub(super) closed: bool,
     /// What only pretends, too.
     pub(super) pseudo: bool,
+    /// Only these of the services, chosen by lot; none is all.
+    pub(super) lot: Option<Lot>,
+}
+
+/// Which services a sample takes: those whose hash is below a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lot {
+    pub(super) seed: u64,
+    pub(super) below: u64,
+}
+
+impl Lot {
+    /// Whether the service at a spot is taken.
+    pub(super) const fn takes(&self, (address, place): (u128, u64)) -> bool {
+        mix_wide(address, self.seed ^ (place << 32)) < self.below
+    }
 }
 
 impl Gate {
-    fn passes(&self, life: &Life, spots: &Spots, doc: DocId) -> bool {
-        let shown = match life.state(doc) {
-            State::Open => true,
-            State::Pseudo => self.pseudo,
-            State::Nothing => false,
-        };
-        shown
-            && self.within.as_ref().is_none_or(|within| within.contains_number(spots.address(doc)))
-            && (self.closed || !life.seen(doc).is_closed())
+    /// Leaves of a block what passes.
+    fn hold(&self, block: &mut Block, here: &Here) {
+        let Here { life, spots, fence, .. } = here;
+        if !life.all_open() {
+            block.retain(|_, doc| match life.state(doc) {
+                State::Open => true,
+                State::Pseudo => self.pseudo,
+                State::Nothing => false,
+            });
+        }
+        if !fence.is_none() {
+            let mut smalls = [0; BLOCK];
+            spots.addresses.smalls(block, &mut smalls);
+            block.retain(|at, _| smalls.get(at).is_some_and(|small| fence.admits(*small, &spots.addresses)));
+        }
+        if let Some(lot) = self.lot {
+            block.retain(|_, doc| lot.takes(spots.get(doc)));
+        }
+        if !self.closed {
+            life.leave_open(block);
+        }
     }
 }
 
@@ -48,6 +86,9 @@ pub(super) struct Find {
     /// How many rows to keep.
     pub(super) limit: usize,
     pub(super) facets: Vec<Field>,
+    /// What different things are counted of: by facet value, or without facets over all.
+    pub(super) distinct: Option<Field>,
+    pub(super) histograms: Vec<Columned>,
 }
 
 /// What was found.
@@ -58,84 +99,144 @@ pub(super) struct Found {
     pub(super) rows: Vec<(Rank, DocAddress)>,
     /// Counts of each facet asked for, in that order.
     pub(super) facets: Vec<Counts>,
+    /// How many different things all matches together have.
+    pub(super) distinct: Option<Distinct>,
+    /// Counts of each histogram asked for, in that order.
+    pub(super) histograms: Vec<ByNumber<u64>>,
 }
 
-impl Collector for Find {
-    type Fruit = Found;
-    type Child = FindHere;
+/// What is read of a segment.
+struct Here {
+    life: Life,
+    spots: Spots,
+    fence: Fence,
+    order: Order,
+    after: Option<Local>,
+}
 
-    fn for_segment(&self, segment: u32, reader: &SegmentReader) -> tantivy::Result<FindHere> {
+/// What was found in a part of a segment.
+pub(super) struct Part {
+    pub(super) segment: u32,
+    gate: Gate,
+    here: Here,
+    things: Option<Things>,
+    /// Different things over all.
+    pairs: Option<Pairs>,
+    counters: Vec<Counter>,
+    histograms: Vec<Histogram>,
+    best: Best,
+    total: u64,
+}
+
+impl Find {
+    /// Begins with a part of a segment; `parts` are there in all, with about so many rows to look at in the segment.
+    pub(super) fn part(&self, segment: u32, reader: &SegmentReader, parts: usize, rows: u64) -> tantivy::Result<Part> {
+        let spots = Spots::open(reader)?;
         let order = Order::open(reader, &self.columns, self.sort)?;
-        let after = self.after.as_ref().map(|rank| order.localise(rank)).transpose()?;
-        let counters = self.facets.iter().map(|field| Counter::open(reader, &self.columns, *field));
-        Ok(FindHere {
+        let after = self.after.as_ref().map(|rank| order.localise(rank, &spots)).transpose()?;
+        let things = self.distinct.map(|field| Things::open(reader, &self.columns, field)).transpose()?;
+        let pairs = || self.distinct.map(|_| Pairs::of_parts(parts * self.facets.len().max(1)));
+        let counters = self.facets.iter().map(|field| Counter::open(reader, &self.columns, *field, pairs()));
+        let histograms = self.histograms.iter().map(|asked| Histogram::open(reader, *asked));
+        let fence = Fence::new(self.gate.within.as_ref(), &spots.addresses, rows);
+        Ok(Part {
             segment,
             gate: self.gate.clone(),
-            life: Life::open(reader, Arc::clone(&self.times))?,
-            spots: Spots::open(reader)?,
+            things,
+            pairs: if self.facets.is_empty() { pairs() } else { None },
             counters: counters.collect::<tantivy::Result<_>>()?,
+            histograms: histograms.collect::<tantivy::Result<_>>()?,
             best: Best { kept: Vec::new(), limit: self.limit, worst: None },
-            order,
-            after,
             total: 0,
+            here: Here { life: Life::open(reader, Arc::clone(&self.times))?, spots, fence, order, after },
         })
     }
 
-    fn requires_scoring(&self) -> bool {
-        false
-    }
-
-    fn merge_fruits(&self, parts: Vec<Result<Found, TantivyError>>) -> tantivy::Result<Found> {
-        let mut whole = Found { facets: self.facets.iter().map(|_| Counts::default()).collect(), ..Found::default() };
+    /// Puts the parts together; those of one segment stand side by side.
+    pub(super) fn merge(&self, parts: Vec<Part>) -> Result<Found, TantivyError> {
+        let mut segments: Vec<Part> = Vec::new();
         for part in parts {
-            let part = part?;
-            whole.total += part.total;
-            whole.rows.extend(part.rows);
-            whole.facets.iter_mut().zip(part.facets).for_each(|(sum, counts)| sum.add(counts));
+            match segments.last_mut() {
+                Some(last) if last.segment == part.segment => last.join(part),
+                _ => segments.push(part),
+            }
         }
+        let mut whole = Found {
+            facets: self.facets.iter().map(|_| Counts::default()).collect(),
+            histograms: self.histograms.iter().map(|_| ByNumber::default()).collect(),
+            ..Found::default()
+        };
+        let mut pairs = Pairs::of_parts(1);
+        for part in segments {
+            part.finish(&mut whole, &mut pairs)?;
+        }
+        whole.distinct = self.distinct.filter(|_| self.facets.is_empty()).map(|_| pairs.count().of(0));
         whole.rows.sort_by(|(a, _), (b, _)| a.compare(b, self.sort.descending));
         whole.rows.truncate(self.limit);
         Ok(whole)
     }
 }
 
-/// The same within one segment.
-pub(super) struct FindHere {
-    segment: u32,
-    gate: Gate,
-    life: Life,
-    spots: Spots,
-    order: Order,
-    after: Option<Local>,
-    counters: Vec<Counter>,
-    best: Best,
-    total: u64,
-}
-
-impl SegmentCollector for FindHere {
-    type Fruit = Result<Found, TantivyError>;
-
-    fn collect(&mut self, doc: DocId, _: Score) {
-        if !self.gate.passes(&self.life, &self.spots, doc) {
+impl Part {
+    /// Takes a block of matches.
+    pub(super) fn take(&mut self, block: &mut Block) {
+        self.gate.hold(block, &self.here);
+        if block.is_empty() {
             return;
         }
-        self.total += 1;
-        self.counters.iter_mut().for_each(|counter| counter.count(doc));
-        if self.best.limit == 0 {
-            return;
+        self.total += block.len() as u64;
+        if let Some(things) = &mut self.things {
+            things.look(block);
+            if let Some(pairs) = &mut self.pairs {
+                (0..block.len()).for_each(|at| things.of(at).iter().for_each(|thing| pairs.put(0, *thing)));
+            }
         }
-        let local = self.order.local(doc, &self.life, &self.spots);
-        if self.after.as_ref().is_none_or(|after| local > *after) {
-            self.best.offer(local, doc);
+        let things = self.things.as_ref();
+        self.counters.iter_mut().for_each(|counter| counter.count(block, things));
+        self.histograms.iter_mut().for_each(|histogram| histogram.count(block, &self.here.life));
+        if self.best.limit > 0 {
+            self.best.offer(block, &self.here);
         }
     }
 
-    fn harvest(self) -> Self::Fruit {
-        let Self { segment, order, counters, best, total, .. } = self;
-        let ranked = |(local, doc): (Local, DocId)| Ok((order.globalise(&local)?, DocAddress::new(segment, doc)));
-        let rows = best.finish().into_iter().map(ranked).collect::<Result<_, TantivyError>>()?;
-        let facets = counters.into_iter().map(Counter::finish).collect::<Result<_, TantivyError>>()?;
-        Ok(Found { total, rows, facets })
+    /// Ends the part: what can be done before parts are put together is done where several work.
+    pub(super) fn settle(mut self) -> Self {
+        self.counters.iter_mut().for_each(Counter::settle);
+        if let Some(pairs) = &mut self.pairs {
+            pairs.order();
+        }
+        self
+    }
+
+    /// Adds another part of the same segment.
+    pub(super) fn join(&mut self, other: Self) {
+        self.total += other.total;
+        self.counters.iter_mut().zip(other.counters).for_each(|(mine, theirs)| mine.join(theirs));
+        if let (Some(mine), Some(theirs)) = (&mut self.pairs, other.pairs) {
+            mine.add(&theirs, |value| value);
+        }
+        self.histograms.iter_mut().zip(other.histograms).for_each(|(mine, theirs)| mine.join(theirs));
+        self.best.kept.extend(other.best.kept);
+        self.best.shrink();
+    }
+
+    fn finish(self, whole: &mut Found, pairs: &mut Pairs) -> Result<(), TantivyError> {
+        let Self { segment, here, counters, histograms, best, total, .. } = self;
+        whole.total += total;
+        for (local, doc) in best.finish() {
+            let rank = here.order.globalise(&local, &here.spots)?;
+            whole.rows.push((rank, DocAddress::new(segment, doc)));
+        }
+        for (sum, counter) in whole.facets.iter_mut().zip(counters) {
+            sum.add(counter)?;
+        }
+        for (sum, histogram) in whole.histograms.iter_mut().zip(histograms) {
+            histogram.finish().into_iter().for_each(|(grain, count)| *sum.entry(grain).or_default() += count);
+        }
+        if let Some(mine) = self.pairs {
+            pairs.add(&mine, |value| value);
+        }
+        Ok(())
     }
 }
 
@@ -148,20 +249,31 @@ struct Best {
 }
 
 impl Best {
-    fn offer(&mut self, local: Local, doc: DocId) {
-        if self.worst.as_ref().is_some_and(|worst| local.cmp(worst) != Ordering::Less) {
-            return;
-        }
-        self.kept.push((local, doc));
-        if self.kept.len() >= self.limit.saturating_mul(2) {
-            self.shrink();
+    fn offer(&mut self, block: &Block, here: &Here) {
+        let mut smalls = [0; BLOCK];
+        here.spots.addresses.smalls(block, &mut smalls);
+        for (doc, small) in block.iter().zip(smalls) {
+            let lead = here.order.lead(*doc, &here.life);
+            let first = Local::first(lead, small);
+            if self.worst.is_some_and(|worst| first > worst) {
+                continue;
+            }
+            let local = first.at(here.spots.place(*doc));
+            let passed = here.after.is_some_and(|after| local <= after);
+            if passed || self.worst.is_some_and(|worst| local >= worst) {
+                continue;
+            }
+            self.kept.push((local, *doc));
+            if self.kept.len() >= self.limit.saturating_mul(2) {
+                self.shrink();
+            }
         }
     }
 
     fn shrink(&mut self) {
         if self.kept.len() > self.limit {
             self.kept.select_nth_unstable(self.limit);
-            self.worst = self.kept.get(self.limit).map(|(local, _)| local.clone());
+            self.worst = self.kept.get(self.limit).map(|(local, _)| *local);
             self.kept.truncate(self.limit);
         }
     }

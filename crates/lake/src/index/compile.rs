@@ -8,9 +8,9 @@
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::Timestamp;
+use hinomi_model::address::bounds;
 use hinomi_model::facts::version_key;
-use hinomi_model::{ServiceKey, Timestamp, Transport};
 use ipnet::IpNet;
 use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{
@@ -20,23 +20,26 @@ use tantivy::query::{
 use tantivy::schema::{Field as Column, IndexRecordOption};
 use tantivy::{SegmentReader, Term};
 
-use super::document::{address_v6, key_bytes};
 use super::facts::FactsFile;
+use super::grams::{Grams, Hit, Hits};
 use super::guard::Guarded;
+use super::plan::Planner;
+use super::prefix::Addresses;
 use super::schema::{Columns, State, TextColumns, column};
 use super::segment::Life;
 use super::times::{Seen, View};
 use super::when::{Span, span};
 use crate::error::LakeError;
+use crate::query::raw::Needle;
 use crate::query::words::{LeftOut, Word, has_phrase, words};
-use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
+use crate::query::{AddressRanges, Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
 
 type Boxed = Box<dyn Search>;
 
-/// IPv4 prefixes from this length on are ranges of keys; shorter ones a scan of the column.
-const KEY_RANGE_FROM_V4: u8 = 16;
-/// The same for IPv6.
-const KEY_RANGE_FROM_V6: u8 = 48;
+/// Of so many candidates each text is read; of more, the contents that match are found first.
+const MAX_TESTED_ROWS: u64 = 2_000;
+/// So many contents are asked for by their terms; more, by a test of each candidate.
+const MAX_CONTENT_TERMS: usize = 256;
 
 /// What compiling needs to know.
 pub(super) struct Compiler<'a> {
@@ -44,6 +47,10 @@ pub(super) struct Compiler<'a> {
     pub(super) facts: &'a Arc<FactsFile>,
     pub(super) times: &'a Arc<View>,
     pub(super) now: Timestamp,
+    pub(super) planner: Planner<'a>,
+    pub(super) grams: &'a Grams,
+    /// How much of `facts.bin` belongs to this moment.
+    pub(super) facts_length: u64,
     /// Where tests on texts tell that reading failed.
     pub(super) trouble: &'a Trouble,
 }
@@ -63,20 +70,29 @@ impl Trouble {
 }
 
 impl Compiler<'_> {
-    /// Compiles a condition; none is everything.
-    pub(super) fn compile(&self, filter: Option<&Node>) -> tantivy::Result<Boxed> {
-        filter.map_or_else(|| Ok(Box::new(AllQuery) as Boxed), |node| self.node(node))
+    /// Compiles a condition; none is everything. Where the asker may see few addresses, they are looked up first.
+    pub(super) fn compile(&self, filter: Option<&Node>, within: Option<&AddressRanges>) -> tantivy::Result<Boxed> {
+        let asked = filter.map(|node| self.node(node, false)).transpose()?;
+        let Some(narrow) = within.filter(|within| is_narrow(within)) else {
+            return Ok(asked.unwrap_or_else(|| Box::new(AllQuery)));
+        };
+        let ranges = narrow.ranges().map(|(low, high)| Addresses { low, high }.query(self.columns)).collect();
+        Ok(all(asked.into_iter().chain([any(ranges)]).collect()))
     }
 
-    fn node(&self, node: &Node) -> tantivy::Result<Boxed> {
+    /// A condition; `narrow` where others leave few candidates.
+    fn node(&self, node: &Node, narrow: bool) -> tantivy::Result<Boxed> {
         match node {
-            Node::Clause(clause) => self.clause(clause),
-            Node::Any(parts) => Ok(any(parts.iter().map(|part| self.node(part)).collect::<tantivy::Result<_>>()?)),
-            Node::Not(part) => Ok(not(self.node(part)?)),
+            Node::Clause(clause) => self.clause(clause, narrow),
+            Node::Any(parts) => {
+                Ok(any(parts.iter().map(|part| self.node(part, narrow)).collect::<tantivy::Result<_>>()?))
+            }
+            Node::Not(part) => Ok(not(self.node(part, narrow)?)),
             Node::All(parts) => {
+                let narrow = narrow || self.planner.matches(node) <= MAX_TESTED_ROWS;
                 let compiled = parts.iter().map(|part| match part {
-                    Node::Not(inner) => Ok((Occur::MustNot, Box::new(Guarded(self.node(inner)?)) as Boxed)),
-                    other => Ok((Occur::Must, self.node(other)?)),
+                    Node::Not(inner) => Ok((Occur::MustNot, Box::new(Guarded(self.node(inner, narrow)?)) as Boxed)),
+                    other => Ok((Occur::Must, self.node(other, narrow)?)),
                 });
                 let mut clauses = compiled.collect::<tantivy::Result<Vec<_>>>()?;
                 if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
@@ -87,12 +103,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn clause(&self, clause: &Clause) -> tantivy::Result<Boxed> {
-        let tests = clause.tests.iter().map(|test| self.test(clause.field, test));
+    fn clause(&self, clause: &Clause, narrow: bool) -> tantivy::Result<Boxed> {
+        let tests = clause.tests.iter().map(|test| self.test(clause.field, test, narrow));
         Ok(any(tests.collect::<tantivy::Result<_>>()?))
     }
 
-    fn test(&self, field: Field, test: &Test) -> tantivy::Result<Boxed> {
+    fn test(&self, field: Field, test: &Test, narrow: bool) -> tantivy::Result<Boxed> {
         match test {
             Test::Net(net) => Ok(self.net(*net)),
             Test::Address(address) => Ok(self.net(IpNet::from(*address))),
@@ -103,7 +119,34 @@ impl Compiler<'_> {
             Test::Version(range) => Ok(self.version(field, range)),
             Test::Time(range) => Ok(self.time(field, range)),
             Test::Has(wanted) => Ok(self.has(*wanted)),
+            Test::Contains(text) => Ok(self.raw(Needle::text(text), narrow)),
+            Test::Matches(expression) => Ok(self.raw(Needle::expression(expression), narrow)),
         }
+    }
+
+    /// Characters or an expression: of few candidates each is read; of many, the contents that match are found first.
+    fn raw(&self, needle: Needle, narrow: bool) -> Boxed {
+        if narrow {
+            return self.text_test(move |text| needle.holds(text));
+        }
+        let hits = match self.grams.find(&needle, self.facts_length) {
+            Ok(hits) => hits,
+            Err(error) => {
+                self.trouble.tell(error);
+                return none();
+            }
+        };
+        let has = Hits::new(&hits);
+        let among = predicate(move |reader: &SegmentReader| {
+            let (offsets, has) = (reader.fast_fields().u64(column::FACTS)?, has.clone());
+            Ok(move |doc| offsets.first(doc).is_some_and(|offset| has.contains(offset)))
+        });
+        if hits.len() > MAX_CONTENT_TERMS {
+            return among;
+        }
+        let number = |hit: &Hit| Term::from_field_u64(self.columns.content, hit.content);
+        let content = |hit| Box::new(TermQuery::new(number(hit), IndexRecordOption::Basic)) as Boxed;
+        all(vec![any(hits.iter().map(content).collect()), among])
     }
 
     fn texts(&self, field: Field) -> Option<&TextColumns> {
@@ -112,17 +155,7 @@ impl Compiler<'_> {
 
     fn net(&self, net: IpNet) -> Boxed {
         let (low, high) = bounds(net);
-        let from = if net.addr().is_ipv4() { KEY_RANGE_FROM_V4 } else { KEY_RANGE_FROM_V6 };
-        if net.prefix_len() >= from {
-            let key = |number, port, transport| {
-                let key = ServiceKey { address: from_u128(number), port, transport };
-                Term::from_field_bytes(self.columns.key, &key_bytes(&key))
-            };
-            let (first, last) = (key(low, 0, Transport::Tcp), key(high, u16::MAX, Transport::Udp));
-            return Box::new(InvertedIndexRangeQuery::new(Bound::Included(first), Bound::Included(last)));
-        }
-        let end = |number| Term::from_field_ip_addr(self.columns.address, address_v6(from_u128(number)));
-        Box::new(RangeQuery::new(Bound::Included(end(low)), Bound::Included(end(high))))
+        Addresses { low, high }.query(self.columns)
     }
 
     fn number(&self, field: Field, low: u64, high: u64) -> Boxed {
@@ -266,6 +299,15 @@ impl Compiler<'_> {
     }
 }
 
+/// The most ranges of an entitlement that are looked up before anything else.
+const MAX_DRIVING_RANGES: usize = 64;
+
+/// Whether an entitlement is so narrow that its addresses are the quickest way into the index.
+pub(super) fn is_narrow(within: &AddressRanges) -> bool {
+    let narrow = |(low, high)| Addresses { low, high }.is_narrow();
+    within.ranges().len() <= MAX_DRIVING_RANGES && within.ranges().all(narrow)
+}
+
 /// A test on each candidate, as a query.
 fn predicate<F, S>(make: F) -> Boxed
 where
@@ -285,7 +327,7 @@ fn term(column: Column, text: &str) -> Boxed {
 
 fn any(mut parts: Vec<Boxed>) -> Boxed {
     match parts.len() {
-        1 => parts.pop().unwrap_or_else(none),
+        0 | 1 => parts.pop().unwrap_or_else(none),
         _ => Box::new(BooleanQuery::union(parts)),
     }
 }

@@ -1,42 +1,38 @@
 //! From what a sighting says to the terms and columns of a row.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 
 use hinomi_model::address::to_u128;
 use hinomi_model::facts::version_key;
-use hinomi_model::{CertificateFacts, Facts, Marking, PostQuantum, ServiceKey, Transport};
+use hinomi_model::{ContentHash, Facts, Marking, PostQuantum, ServiceKey, Transport};
 use tantivy::TantivyDocument;
+use tantivy::schema::Field as Column;
 
 use super::Update;
-use super::schema::{Columns, State};
-use super::times::Seen;
+use super::directory::Said;
+use super::schema::{Columns, State, TextColumns};
+use super::standing::network_bytes;
 use crate::query::words::{Cutter, GAP, LeftOut, fold};
 use crate::query::{Class, Field, Trait};
 
 /// The most characters of a value that is compared whole.
-const MAX_WORD_CHARS: usize = 256;
+pub(crate) const MAX_WORD_CHARS: usize = 256;
 /// The most characters of a value of running text.
-const MAX_TEXT_CHARS: usize = 1_024;
+pub(crate) const MAX_TEXT_CHARS: usize = 1_024;
 /// The most bytes of readable text that are searched.
 const MAX_SEARCHED_BYTES: usize = 64 * 1024;
 /// The most values of one field that has several.
-const MAX_VALUES: usize = 64;
+pub(crate) const MAX_VALUES: usize = 64;
 
 /// Where a row is found.
 pub(super) struct Place {
     pub(super) row: u64,
     /// Offset in `facts.bin`; none of a service that never answered.
     pub(super) facts: Option<u64>,
-}
-
-/// The bytes that name a service and sort as (address, port, transport).
-pub(super) fn key_bytes(key: &ServiceKey) -> [u8; 19] {
-    let mut bytes = [0; 19];
-    let parts = to_u128(key.address).to_be_bytes().into_iter().chain(key.port.to_be_bytes());
-    let parts = parts.chain([u8::from(key.transport == Transport::Udp)]);
-    bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
-    bytes
+    /// What it says.
+    pub(super) said: Said,
 }
 
 /// Port and transport as one number that sorts.
@@ -61,12 +57,12 @@ pub(super) fn split_column_text(text: &str) -> (&str, &str) {
 }
 
 /// A label as the query language writes it.
-pub(super) fn tlp_value(marking: &Marking) -> String {
+fn tlp_value(marking: &Marking) -> String {
     marking.tlp.label().trim_start_matches("TLP:").to_lowercase()
 }
 
 /// What free text searches: the evidence's text and the facts' own words.
-pub(super) fn searched_text(text: &str, facts: &Facts) -> String {
+pub(crate) fn searched_text(text: &str, facts: &Facts) -> String {
     let mut all = String::with_capacity(text.len().min(MAX_SEARCHED_BYTES) + 128);
     let mut add = |part: &str| {
         if !part.is_empty() && all.len() < MAX_SEARCHED_BYTES {
@@ -94,42 +90,31 @@ pub(super) fn searched_text(text: &str, facts: &Facts) -> String {
     all
 }
 
-/// The values of every text field, in no order.
-fn text_values(update: &Update) -> Vec<(Field, String)> {
-    let facts = &*update.facts;
+/// The values of every text field that the content decides, in no order.
+fn content_values(facts: &Facts) -> Vec<(Field, &str)> {
     let (certificate, crypto) = (facts.certificate.as_ref(), facts.crypto.as_ref());
-    let one = |field: Field, value: Option<&str>| value.map(|value| (field, value.to_owned()));
     let single = [
-        one(Field::Transport, Some(update.key.transport.name())),
-        one(Field::Protocol, facts.protocol.as_ref().map(|protocol| protocol.as_str())),
-        one(Field::Vendor, facts.vendor.as_deref()),
-        one(Field::Product, facts.product.as_deref()),
-        one(Field::Version, facts.version.as_deref()),
-        one(Field::Model, facts.model.as_deref()),
-        one(Field::Firmware, facts.firmware.as_deref()),
-        one(Field::Kind, facts.kind.map(hinomi_model::DeviceKind::name)),
-        one(Field::Os, facts.os.as_deref()),
-        one(Field::Title, facts.title.as_deref()),
-        one(Field::Tls, facts.tls_version.as_deref()),
-        one(Field::CertSubject, certificate.map(|certificate| certificate.subject.as_str())),
-        one(Field::CertIssuer, certificate.map(|certificate| certificate.issuer.as_str())),
-        one(Field::CertKey, certificate.map(|certificate| certificate.key.as_str())),
-        one(Field::CertSignature, certificate.map(|certificate| certificate.signature.as_str())),
-        one(Field::TlsGroup, crypto.and_then(|crypto| crypto.group.as_deref())),
-        one(Field::TlsCipher, crypto.and_then(|crypto| crypto.cipher.as_deref())),
-        one(Field::SshKey, crypto.and_then(|crypto| crypto.host_key.as_deref())),
-        one(Field::Pq, crypto.and_then(|crypto| crypto.post_quantum).map(PostQuantum::name)),
-        one(Field::Hassh, facts.hassh.as_deref()),
-        one(Field::HostKey, facts.host_key.as_deref()),
-        one(Field::Country, update.country.as_deref()),
-        one(Field::Sensor, Some(update.sensor.as_str())),
-        one(Field::Tlp, Some(&tlp_value(&update.marking))),
-        one(Field::Purpose, Some(update.marking.purpose.name())),
+        (Field::Protocol, facts.protocol.as_ref().map(|protocol| protocol.as_str())),
+        (Field::Vendor, facts.vendor.as_deref()),
+        (Field::Product, facts.product.as_deref()),
+        (Field::Version, facts.version.as_deref()),
+        (Field::Model, facts.model.as_deref()),
+        (Field::Firmware, facts.firmware.as_deref()),
+        (Field::Kind, facts.kind.map(hinomi_model::DeviceKind::name)),
+        (Field::Os, facts.os.as_deref()),
+        (Field::Title, facts.title.as_deref()),
+        (Field::Tls, facts.tls_version.as_deref()),
+        (Field::CertSubject, certificate.map(|certificate| certificate.subject.as_str())),
+        (Field::CertIssuer, certificate.map(|certificate| certificate.issuer.as_str())),
+        (Field::CertKey, certificate.map(|certificate| certificate.key.as_str())),
+        (Field::CertSignature, certificate.map(|certificate| certificate.signature.as_str())),
+        (Field::TlsGroup, crypto.and_then(|crypto| crypto.group.as_deref())),
+        (Field::TlsCipher, crypto.and_then(|crypto| crypto.cipher.as_deref())),
+        (Field::SshKey, crypto.and_then(|crypto| crypto.host_key.as_deref())),
+        (Field::Pq, crypto.and_then(|crypto| crypto.post_quantum).map(PostQuantum::name)),
+        (Field::Hassh, facts.hassh.as_deref()),
+        (Field::HostKey, facts.host_key.as_deref()),
     ];
-    let many = |field: Field, values: &[String]| -> Vec<(Field, String)> {
-        values.iter().take(MAX_VALUES).map(|value| (field, value.clone())).collect()
-    };
-    let mut all: Vec<_> = single.into_iter().flatten().collect();
     let lists = [(Field::Cpe, &facts.cpe), (Field::Tag, &facts.tags)];
     let of_crypto = crypto.map(|crypto| {
         [
@@ -141,108 +126,209 @@ fn text_values(update: &Update) -> Vec<(Field, String)> {
         ]
     });
     let lists = lists.into_iter().chain(of_crypto.into_iter().flatten());
-    all.extend(lists.flat_map(|(field, values)| many(field, values)));
-    all
+    let many = lists.flat_map(|(field, values)| values.iter().take(MAX_VALUES).map(move |one| (field, one.as_str())));
+    single.into_iter().filter_map(|(field, value)| Some((field, value?))).chain(many).collect()
+}
+
+/// What a row says of its own: who saw it, where it is and who may know.
+fn own_values<'a>(update: &'a Update, tlp: &'a str) -> Vec<(Field, &'a str)> {
+    let all = [
+        (Field::Transport, Some(update.key.transport.name())),
+        (Field::Operator, update.operator.as_deref()),
+        (Field::Country, update.country.as_deref()),
+        (Field::Prefecture, update.prefecture.as_deref()),
+        (Field::Sensor, Some(update.sensor.as_str())),
+        (Field::Tlp, Some(tlp)),
+        (Field::Purpose, Some(update.marking.purpose.name())),
+    ];
+    all.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }
 
 /// A value without what the columns use themselves, and not longer than fits.
-fn clip(value: String, class: Class) -> String {
+fn clip(value: &str, class: Class) -> Cow<'_, str> {
     let most = if class == Class::Text { MAX_TEXT_CHARS } else { MAX_WORD_CHARS };
     if value.len() <= most && !value.contains('\0') {
-        return value;
+        return value.into();
     }
-    value.chars().filter(|c| *c != '\0').take(most).collect()
+    value.chars().filter(|c| *c != '\0').take(most).collect::<String>().into()
+}
+
+/// Values as columns and terms hold them, and what `has:` knows of them.
+#[derive(Debug, Default)]
+struct Cooked {
+    texts: Vec<(Column, String)>,
+    known: Vec<Trait>,
+}
+
+impl Cooked {
+    /// Of these values, each once.
+    fn of(columns: &Columns, values: &[(Field, &str)]) -> Self {
+        let mut cooked = Self::default();
+        let mut done: Vec<(Field, String)> = Vec::with_capacity(values.len());
+        for (field, value) in values {
+            let Some(text) = columns.text_of(*field) else { continue };
+            let value = clip(value, field.info().class);
+            let folded = fold(&value);
+            if value.is_empty() || done.iter().any(|(other, told)| other == field && *told == folded) {
+                continue;
+            }
+            cooked.add(text, &value, &folded);
+            cooked.knows(*field);
+            done.push((*field, folded));
+        }
+        cooked
+    }
+
+    fn add(&mut self, text: &TextColumns, value: &str, folded: &str) {
+        self.texts.push((text.whole, folded.to_owned()));
+        self.texts.push((text.shown, column_text(folded, value)));
+        self.texts.extend(text.key.map(|key| (key, version_key(value))));
+        self.texts.extend(text.within.map(|within| (within, value.to_owned())));
+    }
+
+    fn knows(&mut self, field: Field) {
+        let property = Trait::ALL.iter().find(|(_, name)| *name == field.name() && field != Field::Tls);
+        if let Some((property, _)) = property.filter(|(property, _)| !self.known.contains(property)) {
+            self.known.push(*property);
+        }
+    }
+
+    fn add_to(&self, document: &mut TantivyDocument, columns: &Columns) {
+        self.texts.iter().for_each(|(column, text)| document.add_text(*column, text));
+        self.known.iter().for_each(|known| document.add_text(columns.has, known.name()));
+    }
+
+    fn bytes(&self) -> usize {
+        self.texts.iter().map(|(_, text)| text.len() + size_of::<(Column, String)>()).sum()
+    }
+}
+
+/// What the rows of one content have in common, made once.
+#[derive(Debug)]
+struct Template {
+    cooked: Cooked,
+    content: u64,
+    confidence: u64,
+    expires_micros: Option<i64>,
+    left_out: BTreeSet<&'static str>,
+    searched: String,
+}
+
+impl Template {
+    fn of(columns: &Columns, update: &Update) -> Self {
+        let facts = &*update.facts;
+        let mut cooked = Cooked::of(columns, &content_values(facts));
+        let expires_micros = facts.certificate.as_ref().map(|certificate| certificate.not_after.as_micros());
+        cooked.known.extend(expires_micros.map(|_| Trait::Certificate));
+        cooked.known.extend((facts.tls || facts.tls_version.is_some()).then_some(Trait::Tls));
+        let searched = searched_text(&update.text, facts);
+        Self {
+            cooked,
+            content: content_number(&update.content),
+            confidence: u64::from(facts.confidence.as_percent()),
+            expires_micros,
+            left_out: left_out(&searched),
+            searched,
+        }
+    }
+
+    fn add_to(&self, document: &mut TantivyDocument, columns: &Columns) {
+        document.add_u64(columns.content, self.content);
+        document.add_u64(columns.confidence, self.confidence);
+        self.cooked.add_to(document, columns);
+        if let Some(expires) = self.expires_micros {
+            document.add_i64(columns.expires, expires);
+        }
+        self.left_out.iter().for_each(|mark| document.add_text(columns.left_out, mark));
+        document.add_text(columns.text, &self.searched);
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.cooked.bytes() + self.searched.len()
+    }
+}
+
+/// The most bytes of what contents have in common, kept.
+const MAX_TEMPLATE_BYTES: usize = 32 << 20;
+
+/// What contents have in common, for those told lately: content decides facts as long as a generation stands.
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    made: HashMap<ContentHash, Template>,
+    bytes: usize,
+    /// What the last row said of its own: the next one mostly says the same.
+    own: (Vec<(Field, String)>, Cooked),
+}
+
+impl Templates {
+    fn own_of(&mut self, columns: &Columns, update: &Update) -> &Cooked {
+        let tlp = tlp_value(&update.marking);
+        let values = own_values(update, &tlp);
+        let (told, _) = &self.own;
+        if !told.iter().map(|(field, value)| (*field, value.as_str())).eq(values.iter().copied()) {
+            let cooked = Cooked::of(columns, &values);
+            self.own = (values.into_iter().map(|(field, value)| (field, value.to_owned())).collect(), cooked);
+        }
+        &self.own.1
+    }
+
+    fn of(&mut self, columns: &Columns, update: &Update) -> &Template {
+        if self.bytes > MAX_TEMPLATE_BYTES {
+            *self = Self::default();
+        }
+        let bytes = &mut self.bytes;
+        self.made.entry(update.content).or_insert_with(|| {
+            let template = Template::of(columns, update);
+            *bytes += template.bytes();
+            template
+        })
+    }
 }
 
 /// The row of a service.
-pub(super) fn document(columns: &Columns, update: &Update, state: State, seen: Seen, place: &Place) -> TantivyDocument {
+pub(super) fn document(
+    columns: &Columns,
+    update: &Update,
+    state: State,
+    place: &Place,
+    templates: &mut Templates,
+) -> TantivyDocument {
     let mut document = TantivyDocument::default();
-    add_identity(&mut document, columns, &update.key, state, seen, place);
+    add_identity(&mut document, columns, &update.key, state, place);
     if state == State::Nothing {
         return document;
     }
-    document.add_u64(columns.content, content_number(&update.content));
-    let mut known = add_texts(&mut document, columns, update);
-    let facts = &*update.facts;
-    document.add_u64(columns.confidence, u64::from(facts.confidence.as_percent()));
+    templates.of(columns, update).add_to(&mut document, columns);
+    templates.own_of(columns, update).add_to(&mut document, columns);
     if let Some(asn) = update.asn {
         document.add_u64(columns.asn, u64::from(asn));
-        known.push(Trait::As);
+        document.add_text(columns.has, Trait::As.name());
     }
-    if let Some(CertificateFacts { not_after, .. }) = &facts.certificate {
-        document.add_i64(columns.expires, not_after.as_micros());
-        known.push(Trait::Certificate);
-    }
-    if facts.tls || facts.tls_version.is_some() {
-        known.push(Trait::Tls);
-    }
-    known.into_iter().for_each(|known| document.add_text(columns.has, known.name()));
     update.marking.audience.iter().for_each(|name| document.add_text(columns.audience, name));
-    add_searched(&mut document, columns, &searched_text(&update.text, facts));
     document
 }
 
-fn add_identity(
-    document: &mut TantivyDocument,
-    columns: &Columns,
-    key: &ServiceKey,
-    state: State,
-    seen: Seen,
-    place: &Place,
-) {
-    document.add_bytes(columns.key, &key_bytes(key));
-    document.add_ip_addr(columns.address, address_v6(key.address));
-    document.add_u64(columns.place, place_number(key));
-    document.add_u64(columns.port, u64::from(key.port));
-    document.add_u64(columns.row, place.row);
-    document.add_u64(columns.state, state as u64);
-    let times = [(columns.born, seen.first), (columns.seen, seen.last), (columns.closed, seen.closed)];
-    for (column, time) in times {
-        if let Some(time) = time {
-            document.add_i64(column, time);
-        }
-    }
-    if let Some(facts) = place.facts {
-        document.add_u64(columns.facts, facts);
-    }
-}
-
-/// Adds the values of text fields, each once; gives what `has:` then knows.
-fn add_texts(document: &mut TantivyDocument, columns: &Columns, update: &Update) -> Vec<Trait> {
-    let mut done: Vec<(Field, String)> = Vec::new();
-    let mut known = Vec::new();
-    for (field, value) in text_values(update) {
-        let Some(text) = columns.text_of(field) else { continue };
-        let value = clip(value, field.info().class);
-        let folded = fold(&value);
-        if value.is_empty() || done.iter().any(|(other, told)| *other == field && *told == folded) {
-            continue;
-        }
-        document.add_text(text.whole, &folded);
-        document.add_text(text.shown, column_text(&folded, &value));
-        if let Some(key) = text.key {
-            document.add_text(key, version_key(&value));
-        }
-        if let Some(within) = text.within {
-            document.add_text(within, &value);
-        }
-        let property = Trait::ALL.iter().find(|(_, name)| *name == field.name() && field != Field::Tls);
-        if let Some((property, _)) = property.filter(|(property, _)| !known.contains(property)) {
-            known.push(*property);
-        }
-        done.push((field, folded));
-    }
-    known
-}
-
-fn add_searched(document: &mut TantivyDocument, columns: &Columns, text: &str) {
+/// Which sorts of words of a text the index leaves out.
+fn left_out(text: &str) -> BTreeSet<&'static str> {
     let (mut cutter, mut word) = (Cutter::new(text), String::new());
     let mut left = BTreeSet::new();
     while cutter.next_into(&mut word).is_some() {
         left.extend(LeftOut::of(&word).map(LeftOut::mark));
     }
-    left.into_iter().for_each(|mark| document.add_text(columns.left_out, mark));
-    document.add_text(columns.text, text);
+    left
+}
+
+fn add_identity(document: &mut TantivyDocument, columns: &Columns, key: &ServiceKey, state: State, place: &Place) {
+    document.add_bytes(columns.network, &network_bytes(key.address));
+    document.add_ip_addr(columns.address, address_v6(key.address));
+    document.add_u64(columns.place, place_number(key));
+    document.add_u64(columns.port, u64::from(key.port));
+    document.add_u64(columns.row, place.row);
+    document.add_u64(columns.state, state as u64);
+    document.add_u64(columns.said, place.said.number());
+    if let Some(facts) = place.facts {
+        document.add_u64(columns.facts, facts);
+    }
 }
 
 /// An address as the column holds it.

@@ -24,6 +24,8 @@ const MAGIC: &[u8; 8] = b"hinomiF1";
 const HEAD_BYTES: usize = 48;
 const MAX_PART_BYTES: usize = 64 * 1024 * 1024;
 const FLUSH_BYTES: usize = 1024 * 1024;
+/// The most bytes read at once in passing, but for a longer record.
+const MAX_WALKED_BYTES: usize = 1024 * 1024;
 
 /// What one distinct content says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,13 @@ pub(super) struct FactsFile {
     path: PathBuf,
     file: File,
     tail: Mutex<Tail>,
+}
+
+/// One record passed by.
+pub(super) struct Walked<'a> {
+    pub(super) offset: u64,
+    pub(super) content: ContentHash,
+    pub(super) text: &'a str,
 }
 
 /// What was appended and is not written yet.
@@ -112,6 +121,51 @@ impl FactsFile {
         Ok(tail.written)
     }
 
+    /// Where the first record begins.
+    pub(super) const START: u64 = MAGIC.len() as u64;
+
+    /// Hands over the text of each record that begins from `from` on and before `until`, both where records begin or
+    /// `until` the end; gives where the next one begins. Checksums are looked at when asked for.
+    pub(super) fn walk(
+        &self,
+        from: u64,
+        until: u64,
+        check: bool,
+        each: &mut dyn FnMut(&Walked<'_>),
+    ) -> Result<u64, LakeError> {
+        let length = usize::try_from(until.saturating_sub(from)).unwrap_or(usize::MAX).min(MAX_WALKED_BYTES);
+        let mut bytes = vec![0; length];
+        let mut begin = from;
+        let read = read_at(&self.file, &mut bytes, begin).map_err(io(format!("read {}", self.path.display())))?;
+        bytes.truncate(read);
+        let mut at = from;
+        while at < until {
+            let rest = usize::try_from(at - begin).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+            let head = rest.first_chunk::<HEAD_BYTES>().map(|head| self.head_of(head, at)).transpose()?;
+            let needed = HEAD_BYTES + head.as_ref().map_or(0, |head| head.json + head.text);
+            let (Some(head), Some(record)) = (head, rest.get(..needed)) else {
+                // The record reaches beyond what was read.
+                begin = at;
+                let further = usize::try_from(until.saturating_sub(at)).unwrap_or(usize::MAX).min(MAX_WALKED_BYTES);
+                bytes = vec![0; needed.max(further)];
+                let read = read_at(&self.file, &mut bytes, at).map_err(io(format!("read {}", self.path.display())))?;
+                bytes.truncate(read);
+                if read < needed {
+                    return Err(self.damaged(format!("it ends within the record at {at}")));
+                }
+                continue;
+            };
+            let (json, text) = record.split_at(HEAD_BYTES).1.split_at(head.json);
+            if check && checksum(json, text) != head.checksum {
+                return Err(self.damaged(format!("the record at {at} does not have its checksum")));
+            }
+            let text = std::str::from_utf8(text).map_err(|error| self.damaged(format!("record at {at}: {error}")))?;
+            each(&Walked { offset: at, content: head.content, text });
+            at += needed as u64;
+        }
+        Ok(at)
+    }
+
     /// Which content a record tells of.
     pub(super) fn content(&self, offset: u64) -> Result<ContentHash, LakeError> {
         self.head(offset).map(|head| head.content)
@@ -121,6 +175,18 @@ impl FactsFile {
     pub(super) fn read(&self, offset: u64) -> Result<Told, LakeError> {
         let (json, _) = self.parts(offset)?;
         serde_json::from_slice(&json).map_err(|error| self.damaged(format!("record at {offset}: {error}")))
+    }
+
+    /// Reads every record, and so compares every sum.
+    pub(super) fn check(&self) -> Result<(), LakeError> {
+        let end = self.lock().written;
+        let mut offset = MAGIC.len() as u64;
+        while offset < end {
+            let head = self.head(offset)?;
+            self.parts(offset)?;
+            offset += (HEAD_BYTES + head.json + head.text) as u64;
+        }
+        Ok(())
     }
 
     /// The text of a record.
@@ -143,6 +209,10 @@ impl FactsFile {
     fn head(&self, offset: u64) -> Result<Head, LakeError> {
         let mut bytes = [0; HEAD_BYTES];
         self.fill(&mut bytes, offset)?;
+        self.head_of(&bytes, offset)
+    }
+
+    fn head_of(&self, bytes: &[u8; HEAD_BYTES], offset: u64) -> Result<Head, LakeError> {
         let (lengths, rest) = bytes.split_at(8);
         let (content, sum) = rest.split_at(32);
         let (json, text) = lengths.split_at(4);

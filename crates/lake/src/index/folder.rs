@@ -4,7 +4,7 @@
 //!   CURRENT        the number of the generation in use
 //!   7/terms/       tantivy
 //!   7/facts.bin    what distinct evidence says
-//!   7/times.bin    when rows were seen
+//!   7/times.bin, 7/touches-3.log    when rows were seen
 //! ```
 //!
 //! Building anew fills a new generation beside the one in use and then moves `CURRENT`, in one step: nobody searches
@@ -19,16 +19,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::LogMergePolicy;
-use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher};
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader};
 
+use super::directory::{Directory, Said, Sayer, Slot};
 use super::facts::FactsFile;
 use super::files::io;
-use super::schema::{Columns, register};
+use super::grams::Grams;
+use super::records::Records;
+use super::schema::{Columns, column, register};
+use super::segment::{Spots, key_of};
+use super::still::Still;
 use super::times::Times;
 use crate::error::LakeError;
 
 /// Version of everything in the folder; another one is built again.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Length of a `facts.bin` without records.
 const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.
@@ -37,7 +42,7 @@ const WRITER_BYTES: usize = 64 * 1024 * 1024;
 const REPLACED_BEFORE_MERGE: f32 = 0.3;
 
 /// What the commit says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payload {
     format: u32,
     /// Version of the sightings table applied last.
@@ -49,17 +54,20 @@ pub(super) struct Payload {
     pub(super) next_row: u64,
     /// Length of `facts.bin`.
     pub(super) facts_length: u64,
+    /// Who worked out what the rows say.
+    pub(super) sayer: Sayer,
 }
 
 impl Payload {
     /// Of a generation to which nothing was applied.
-    pub(super) const fn fresh(identified: Option<u64>) -> Self {
-        Self { format: FORMAT, version: None, identified, next_row: 0, facts_length: FACTS_HEAD_BYTES }
+    fn fresh() -> Self {
+        let (version, identified, next_row, facts_length) = (None, None, 0, FACTS_HEAD_BYTES);
+        Self { format: FORMAT, version, identified, next_row, facts_length, sayer: Sayer::new() }
     }
 
     /// After one more version.
-    pub(super) const fn applied(&self, version: u64, next_row: u64, facts_length: u64) -> Self {
-        Self { format: FORMAT, version: Some(version), identified: self.identified, next_row, facts_length }
+    pub(super) const fn applied(&self, version: Option<u64>, next_row: u64, facts_length: u64) -> Self {
+        Self { version, next_row, facts_length, ..*self }
     }
 
     pub(super) fn text(&self) -> Result<String, LakeError> {
@@ -72,9 +80,11 @@ pub(super) struct Generation {
     pub(super) number: u64,
     terms: PathBuf,
     pub(super) columns: Arc<Columns>,
-    index: tantivy::Index,
+    pub(super) index: tantivy::Index,
     reader: IndexReader,
     pub(super) facts: Arc<FactsFile>,
+    pub(super) records: Records,
+    pub(super) grams: Grams,
     pub(super) times: Times,
     /// The commit that the reader of another process's index knows: the whole of `meta.json`, some kilobytes.
     known: Mutex<Vec<u8>>,
@@ -91,17 +101,27 @@ impl Generation {
         let columns = Arc::new(Columns::new());
         let index = open_terms(&terms, &columns, writable)?;
         let payload = payload_of(&index)?;
-        let length = payload.map(|payload| payload.facts_length);
+        let (length, committed) = (payload.map(|one| one.facts_length), payload.and_then(|one| one.version));
         let facts = Arc::new(FactsFile::open(&folder.join("facts.bin"), writable, length)?);
-        let times = Times::open(&folder.join("times.bin"), writable)?;
+        let times = Times::open(&folder, writable, committed)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader = reader.try_into().map_err(index_error("open the index"))?;
-        Ok(Self { number, terms, columns, index, reader, facts, times, known: Mutex::default() })
+        let (records, grams) = (Records::new(Arc::clone(&facts)), Grams::new(Arc::clone(&facts)));
+        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known: Mutex::default() })
     }
 
     /// What was committed last.
     pub(super) fn payload(&self) -> Result<Payload, LakeError> {
-        Ok(payload_of(&self.index)?.unwrap_or(Payload::fresh(None)))
+        Ok(payload_of(&self.index)?.unwrap_or_else(Payload::fresh))
+    }
+
+    /// Where every service is.
+    pub(super) fn directory(&self) -> Result<Directory, LakeError> {
+        let mut directory = Directory::new();
+        for reader in self.searcher().segment_readers() {
+            fill(&mut directory, reader).map_err(index_error("read the index"))?;
+        }
+        Ok(directory)
     }
 
     /// The one that writes.
@@ -111,6 +131,8 @@ impl Generation {
         let mut policy = LogMergePolicy::default();
         policy.set_del_docs_ratio_before_merge(REPLACED_BEFORE_MERGE);
         writer.set_merge_policy(Box::new(policy));
+        // What a killed commit left has names that the next commit will want: it goes first.
+        writer.garbage_collect_files().wait().map_err(index_error("tidy the index"))?;
         Ok(writer)
     }
 
@@ -122,6 +144,12 @@ impl Generation {
     /// Looks at the last commit.
     pub(super) fn reload_now(&self) -> Result<(), LakeError> {
         self.reader.reload().map_err(index_error("read the index"))
+    }
+
+    /// Brings the last commit's name to the disk, before touches that stand on it.
+    pub(super) fn settle(&self) -> Result<(), LakeError> {
+        let folder = fs::File::open(&self.terms).and_then(|folder| folder.sync_all());
+        folder.map_err(io(format!("write {}", self.terms.display())))
     }
 
     /// Looks at the last commit, when it is another than the one known.
@@ -177,13 +205,24 @@ pub(super) fn unused(dir: &Path) -> u64 {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max().map_or(1, |last| last + 1)
 }
 
+fn fill(directory: &mut Directory, reader: &SegmentReader) -> tantivy::Result<()> {
+    let fast = reader.fast_fields();
+    let (spots, row, said) = (Spots::open(reader)?, fast.u64(column::ROW)?, fast.u64(column::SAID)?);
+    for doc in reader.doc_ids_alive() {
+        if let (Some(row), Some(said)) = (row.first(doc), said.first(doc)) {
+            directory.put(&key_of(spots.get(doc)), Slot { row, said: Said::of(said) });
+        }
+    }
+    Ok(())
+}
+
 fn open_terms(terms: &Path, columns: &Columns, writable: bool) -> Result<tantivy::Index, LakeError> {
     let open = index_error("open the index");
     let directory = MmapDirectory::open(terms).map_err(|error| open(error.into()))?;
     let index = if writable {
         tantivy::Index::open_or_create(directory, columns.schema.clone())
     } else {
-        tantivy::Index::open(directory)
+        tantivy::Index::open(Still(directory))
     };
     let index = index.map_err(index_error("open the index"))?;
     if index.schema() != columns.schema {

@@ -5,16 +5,38 @@ use tantivy::{DocId, SegmentReader, TantivyError};
 
 use super::cursor::{Rank, Value};
 use super::schema::{Columns, column};
-use super::segment::{Life, Spot, Spots};
+use super::segment::{Life, Spots};
 use crate::query::{Class, Field, Sort};
 
 /// A row's place within a segment's order: what has no value last, then the value's number, then the service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Local {
+    lead: Lead,
+    /// The small number of the address, and one more than port and transport: sorts as services do, and there is room
+    /// before each address.
+    spot: u64,
+}
+
+/// What decides before the service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lead {
     absent: bool,
     number: u64,
-    spot: Spot,
 }
+
+impl Local {
+    /// The first place that a service of an address can have.
+    pub(super) const fn first(lead: Lead, small: u64) -> Self {
+        Self { lead, spot: small << PLACE_BITS }
+    }
+
+    /// The place of a service of that address.
+    pub(super) const fn at(self, place: u64) -> Self {
+        Self { spot: self.spot | (place + 1), ..self }
+    }
+}
+
+const PLACE_BITS: u32 = 32;
 
 /// Where the number to sort by comes from.
 enum Source {
@@ -54,40 +76,47 @@ impl Order {
         Ok(Self { source, descending: sort.descending })
     }
 
-    /// Where a row stands within the segment.
-    pub(super) fn local(&self, doc: DocId, life: &Life, spots: &Spots) -> Local {
+    /// What decides first of a row.
+    pub(super) fn lead(&self, doc: DocId, life: &Life) -> Lead {
         let number = match &self.source {
             Source::Nothing => Some(0),
             Source::Unsigned(column) => column.first(doc),
             Source::Signed(column) => column.first(doc).map(tantivy::i64_to_u64),
             Source::Text(column) => column.as_ref().and_then(|column| column.ords().first(doc)).map(odd),
-            Source::LastSeen => life.seen(doc).last.map(tantivy::i64_to_u64),
+            Source::LastSeen => life.last(doc).map(tantivy::i64_to_u64),
             Source::FirstSeen => life.seen(doc).first.map(tantivy::i64_to_u64),
         };
-        self.make(number, spots.get(doc))
+        self.turned(number)
     }
 
-    fn make(&self, number: Option<u64>, spot: Spot) -> Local {
+    fn turned(&self, number: Option<u64>) -> Lead {
         let turned = number.map_or(0, |number| if self.descending { !number } else { number });
-        Local { absent: number.is_none(), number: turned, spot }
+        Lead { absent: number.is_none(), number: turned }
     }
 
     /// Where a row of any segment would stand in this one.
-    pub(super) fn localise(&self, rank: &Rank) -> tantivy::Result<Local> {
+    pub(super) fn localise(&self, rank: &Rank, spots: &Spots) -> tantivy::Result<Local> {
         let number = match (&rank.value, &self.source) {
             (None, _) => None,
             (Some(Value::Number(number)), _) => Some(*number),
             (Some(Value::Text(text)), Source::Text(Some(column))) => Some(ordinal(column, text)?),
             (Some(Value::Text(_)), _) => Some(0),
         };
-        Ok(self.make(number, rank.spot))
+        let (address, place) = rank.spot;
+        let spot = match spots.addresses.find(address) {
+            (small, true) => (u64::from(small) << PLACE_BITS) | (place + 1),
+            // No row here has this address: it would stand right before the next one.
+            (small, false) => u64::from(small) << PLACE_BITS,
+        };
+        Ok(Local { lead: self.turned(number), spot })
     }
 
     /// The same place in terms that hold across segments.
-    pub(super) fn globalise(&self, local: &Local) -> Result<Rank, TantivyError> {
-        let number = if self.descending { !local.number } else { local.number };
+    pub(super) fn globalise(&self, local: &Local, spots: &Spots) -> Result<Rank, TantivyError> {
+        let Lead { absent, number } = local.lead;
+        let number = if self.descending { !number } else { number };
         let value = match &self.source {
-            _ if local.absent => None,
+            _ if absent => None,
             Source::Text(Some(column)) => {
                 let mut text = Vec::new();
                 column.dictionary().ord_to_term(number / 2, &mut text)?;
@@ -95,7 +124,9 @@ impl Order {
             }
             _ => Some(Value::Number(number)),
         };
-        Ok(Rank { value, spot: local.spot })
+        let small = u32::try_from(local.spot >> PLACE_BITS).unwrap_or(u32::MAX);
+        let place = (local.spot & u64::from(u32::MAX)).saturating_sub(1);
+        Ok(Rank { value, spot: (spots.addresses.whole(small), place) })
     }
 }
 

@@ -47,9 +47,7 @@ pub(super) mod column {
     pub(in crate::index) const ROW: &str = "row";
     pub(in crate::index) const FACTS: &str = "facts";
     pub(in crate::index) const STATE: &str = "state";
-    pub(in crate::index) const BORN: &str = "born";
-    pub(in crate::index) const SEEN: &str = "seen";
-    pub(in crate::index) const CLOSED: &str = "closed";
+    pub(in crate::index) const SAID: &str = "said";
     pub(in crate::index) const ASN: &str = "as";
     pub(in crate::index) const CONFIDENCE: &str = "confidence";
     pub(in crate::index) const EXPIRES: &str = "expires";
@@ -76,8 +74,8 @@ pub(super) struct TextColumns {
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub(super) schema: Schema,
-    /// Address, port and transport as sorting bytes; the name of the service.
-    pub(super) key: Column,
+    /// The /24 or /48 of the address ([`super::standing::network_bytes`]).
+    pub(super) network: Column,
     pub(super) address: Column,
     /// Port and transport as one number: twice the port, and one more for UDP.
     pub(super) place: Column,
@@ -87,9 +85,8 @@ pub(super) struct Columns {
     /// First eight bytes of the content hash, to find a record that is there already.
     pub(super) content: Column,
     pub(super) state: Column,
-    pub(super) born: Column,
-    pub(super) seen: Column,
-    pub(super) closed: Column,
+    /// What the row says, in one number ([`super::directory::Said`]).
+    pub(super) said: Column,
     pub(super) asn: Column,
     pub(super) confidence: Column,
     pub(super) expires: Column,
@@ -111,7 +108,7 @@ impl Columns {
         let texts = named.map(|info| (info.field, text_columns(&mut builder, info.name, info.class))).collect();
         let number = FAST | INDEXED;
         Self {
-            key: builder.add_bytes_field("key", BytesOptions::default().set_indexed()),
+            network: builder.add_bytes_field("network", BytesOptions::default().set_indexed()),
             address: builder.add_ip_addr_field(column::ADDRESS, IpAddrOptions::default().set_fast()),
             place: builder.add_u64_field(column::PLACE, FAST),
             port: builder.add_u64_field(column::PORT, number.clone()),
@@ -119,9 +116,7 @@ impl Columns {
             facts: builder.add_u64_field(column::FACTS, FAST),
             content: builder.add_u64_field("content", INDEXED),
             state: builder.add_u64_field(column::STATE, number.clone()),
-            born: builder.add_i64_field(column::BORN, FAST),
-            seen: builder.add_i64_field(column::SEEN, FAST),
-            closed: builder.add_i64_field(column::CLOSED, FAST),
+            said: builder.add_u64_field(column::SAID, FAST),
             asn: builder.add_u64_field(column::ASN, number),
             confidence: builder.add_u64_field(column::CONFIDENCE, FAST),
             expires: builder.add_i64_field(column::EXPIRES, FAST),

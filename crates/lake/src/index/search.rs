@@ -6,49 +6,64 @@ use std::sync::Arc;
 
 use hinomi_model::{Service, Timestamp};
 use tantivy::collector::Count;
-use tantivy::query::{Query as Search, TermQuery};
+use tantivy::query::TermQuery;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Term};
 
-use super::collect::{Find, Found, Gate};
-use super::compile::{Compiler, Trouble};
+use super::collect::{Find, Found, Gate, Lot};
+use super::compile::{Compiler, Trouble, is_narrow};
 use super::cursor::{self, BY_ADDRESS, Rank};
 use super::folder::index_error;
+use super::plan::{Planner, afford};
+use super::run::run;
 use super::schema::State;
 use super::segment::Rows;
+use super::wish::{Wish, cost};
 use super::{Index, Moment};
 use crate::error::LakeError;
-use crate::query::{AddressRanges, Clause, Field, Node, Query, QueryError, Sort, Test, Trait, parse};
-use crate::search::{FacetCount, FacetRequest, MAX_FACET_VALUES, MAX_LIMIT, SearchPage, SearchRequest};
+use crate::query::{AddressRanges, Clause, Field, Node, Query, Sort, Test, Trait, parse};
+use crate::search::{MAX_LIMIT, Plan, SearchPage, SearchRequest};
 
 /// How many matches one pass of [`Index::scan`] holds: about 16 MB.
 pub(super) const SCAN_ROWS: usize = 131_072;
 
-/// The most facets of one search.
-const MAX_FACETS: usize = 48;
+/// The least budget of a search that is kept to many addresses.
+const LEAST_BUDGET_WITHIN: u64 = 200_000_000;
 
 impl Index {
     /// Answers a search.
     pub(crate) fn search(&self, request: &SearchRequest) -> Result<SearchPage, LakeError> {
         let query = parse(&request.query)?;
-        let facets = facet_fields(&request.facets)?;
+        let wish = Wish::read(request)?;
         let sort = query.sort.unwrap_or(BY_ADDRESS);
         let after = request.cursor.as_deref().map(|text| cursor::read(text, sort)).transpose()?;
-        let Some(moment) = self.moment()? else { return Ok(empty_page(&facets)) };
+        let Some(moment) = self.moment()? else { return Ok(wish.empty_page()) };
+        let (course, matches) = moment.planner().course(&query);
+        let lot = request.sample.map(|sample| Lot::of(sample, matches));
+        match &request.within {
+            None => afford(cost(course.rows, lot), request.budget)?,
+            Some(within) => moment.afford_within(course.rows, within, request.budget)?,
+        }
         let limit = request.limit.min(MAX_LIMIT);
         // One more than asked for tells whether there is another page.
         let keep = if limit == 0 { 0 } else { limit + 1 };
-        let asked = Asked { query: &query, sort, now: request.now, within: request.within.clone() };
-        let fields = facets.iter().map(|(field, _)| *field).collect();
-        let mut found = moment.find(&asked, after, keep, fields)?;
+        let asked = Asked { query: &query, sort, now: request.now, within: request.within.clone(), lot };
+        let mut found = moment.find(&asked, after, keep, &wish)?;
         let more = found.rows.len() > limit;
         found.rows.truncate(limit);
         let last = found.rows.last().filter(|_| more);
         let next = last.map(|(rank, _)| cursor::write(rank, sort));
-        let counts = facets.iter().zip(found.facets);
-        let named = counts.map(|((field, size), counts)| (field.name().to_owned(), counts.most(*size))).collect();
         let matches = moment.services(&found.rows)?;
-        Ok(SearchPage { total: found.total, matches, facets: named, next })
+        wish.page(found, matches, next, lot)
+    }
+
+    /// What a search would cost, and why.
+    pub(crate) fn explain(&self, query: &str) -> Result<Plan, LakeError> {
+        let query = parse(query)?;
+        let Some(moment) = self.moment()? else {
+            return Ok(Plan { matches: 0, rows: 0, threads: 1, steps: Vec::new() });
+        };
+        Ok(moment.planner().plan(&query))
     }
 
     /// Hands over every match in the order of (address, port), and gives how many there were. Holds at most
@@ -61,11 +76,11 @@ impl Index {
     ) -> Result<u64, LakeError> {
         let query = parse(query)?;
         let Some(moment) = self.moment()? else { return Ok(0) };
-        let asked = Asked { query: &query, sort: BY_ADDRESS, now, within: None };
+        let asked = Asked { query: &query, sort: BY_ADDRESS, now, within: None, lot: None };
         let mut after = None;
         let mut handed = 0;
         loop {
-            let found = moment.find(&asked, after.take(), SCAN_ROWS, Vec::new())?;
+            let found = moment.find(&asked, after.take(), SCAN_ROWS, &Wish::default())?;
             for part in found.rows.chunks(MAX_LIMIT) {
                 for service in moment.services(part)? {
                     each(service)?;
@@ -84,9 +99,9 @@ impl Index {
         let Some(moment) = self.moment()? else { return Ok(Vec::new()) };
         let clause = Clause { field: Field::Ip, tests: vec![Test::Address(address.to_canonical())] };
         let query = Query { filter: Some(Node::Clause(clause)), sort: None };
-        let asked = Asked { query: &query, sort: BY_ADDRESS, now: Timestamp::default(), within: None };
+        let asked = Asked { query: &query, sort: BY_ADDRESS, now: Timestamp::default(), within: None, lot: None };
         // At most two transports times every port.
-        let found = moment.find(&asked, None, 1 << 17, Vec::new())?;
+        let found = moment.find(&asked, None, 1 << 17, &Wish::default())?;
         moment.services(&found.rows)
     }
 }
@@ -105,30 +120,58 @@ struct Asked<'a> {
     sort: Sort,
     now: Timestamp,
     within: Option<Arc<AddressRanges>>,
+    lot: Option<Lot>,
 }
 
 impl Moment {
-    fn find(
-        &self,
-        asked: &Asked<'_>,
-        after: Option<Rank>,
-        limit: usize,
-        facets: Vec<Field>,
-    ) -> Result<Found, LakeError> {
+    fn planner(&self) -> Planner<'_> {
+        Planner { columns: &self.generation.columns, searcher: &self.searcher }
+    }
+
+    /// The same for who may see these addresses alone: neither the refusal nor what it says may tell how many rows
+    /// others have. Of few addresses their own rows count; otherwise no small budget can be probed with.
+    fn afford_within(&self, rows: u64, within: &AddressRanges, budget: Option<u64>) -> Result<(), LakeError> {
+        let Some(budget) = budget else { return Ok(()) };
+        let least = if is_narrow(within) { 0 } else { LEAST_BUDGET_WITHIN };
+        let rows = match is_narrow(within) {
+            true => self.planner().rows_within(within),
+            false => rows,
+        };
+        let budget = budget.max(least);
+        afford(rows, Some(budget)).map_err(|_| LakeError::TooCostly { rows: budget.saturating_add(1), budget })
+    }
+
+    fn find(&self, asked: &Asked<'_>, after: Option<Rank>, limit: usize, wish: &Wish) -> Result<Found, LakeError> {
         let trouble = Trouble::default();
         let columns = &self.generation.columns;
         let (facts, times) = (&self.generation.facts, &self.times);
-        let compiler = Compiler { columns, facts, times, now: asked.now, trouble: &trouble };
-        let search: Box<dyn Search> =
-            compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
+        let facts_length = self.generation.payload()?.facts_length;
+        let (planner, grams, now) = (self.planner(), &self.generation.grams, asked.now);
+        let compiler = Compiler { columns, facts, times, now, planner, grams, facts_length, trouble: &trouble };
+        let within = asked.within.as_deref();
+        let search =
+            compiler.compile(asked.query.filter.as_ref(), within).map_err(index_error("understand the query"))?;
+        trouble.check()?;
+        let (mut course, _) = self.planner().course(asked.query);
+        course.cut &= !within.is_some_and(is_narrow);
         let gate = Gate {
             within: asked.within.clone(),
             closed: asked.query.mentions(Trait::Closed),
             pseudo: asked.query.mentions(Trait::Pseudo),
+            lot: asked.lot,
         };
-        let (columns, times) = (Arc::clone(columns), Arc::clone(times));
-        let find = Find { columns, times, gate, sort: asked.sort, after, limit, facets };
-        let found = self.searcher.search(&*search, &find).map_err(index_error("search the index"))?;
+        let find = Find {
+            columns: Arc::clone(columns),
+            times: Arc::clone(times),
+            gate,
+            sort: asked.sort,
+            after,
+            limit,
+            facets: wish.facets.iter().map(|(field, _)| *field).collect(),
+            distinct: wish.distinct,
+            histograms: wish.histograms.clone(),
+        };
+        let found = run(&self.searcher, &*search, &find, course).map_err(index_error("search the index"))?;
         trouble.check()?;
         self.times.check()?;
         Ok(found)
@@ -145,35 +188,10 @@ impl Moment {
                 open.insert(*segment_ord, rows.map_err(index_error("read the index"))?);
             }
             if let Some(rows) = open.get(segment_ord) {
-                services.push(rows.service(*doc_id, &self.generation.facts)?);
+                services.push(rows.service(*doc_id, &self.generation.records)?);
             }
         }
         self.times.check()?;
         Ok(services)
     }
-}
-
-fn facet_fields(requests: &[FacetRequest]) -> Result<Vec<(Field, usize)>, QueryError> {
-    if requests.len() > MAX_FACETS {
-        let error = QueryError::new(0, 0, format!("a search may count {MAX_FACETS} fields"));
-        return Err(error.ja(format!("一度に数えられる項目は {MAX_FACETS} 個までです")));
-    }
-    let field = |request: &FacetRequest| {
-        let found = Field::named(&request.field).filter(|info| info.facet);
-        let refuse = || {
-            let all: Vec<&str> = Field::facet_names().collect();
-            let name: String = request.field.chars().take(40).collect();
-            let all = all.join(", ");
-            let error = QueryError::new(0, 0, format!("cannot count by {name:?}; fields that can be counted: {all}"));
-            error.ja(format!("{name:?} では数えられません。数えられる項目: {all}"))
-        };
-        found.map(|info| (info.field, request.size.min(MAX_FACET_VALUES))).ok_or_else(refuse)
-    };
-    requests.iter().map(field).collect()
-}
-
-fn empty_page(facets: &[(Field, usize)]) -> SearchPage {
-    let none: BTreeMap<String, Vec<FacetCount>> =
-        facets.iter().map(|(field, _)| (field.name().to_owned(), Vec::new())).collect();
-    SearchPage { total: 0, matches: Vec::new(), facets: none, next: None }
 }

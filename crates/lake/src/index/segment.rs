@@ -1,15 +1,18 @@
 //! Rows of one segment read back: identity, times, and the service they stand for.
 
-use std::net::Ipv6Addr;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
 use hinomi_model::{Service, ServiceKey, Timestamp, Transport};
-use tantivy::columnar::{Column, StrColumn};
+use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::{DocId, SegmentReader};
 
+use super::address::Addresses;
+use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
-use super::facts::FactsFile;
+use super::records::Records;
 use super::schema::{Columns, State, column};
 use super::times::{Seen, View};
 use crate::error::LakeError;
@@ -22,23 +25,40 @@ pub(super) type Spot = (u128, u64);
 pub(super) struct Life {
     state: Column<u64>,
     row: Column<u64>,
-    born: Column<i64>,
-    seen: Column<i64>,
-    closed: Column<i64>,
     times: Arc<View>,
+    /// Whether every row of the segment answered and is what it seems.
+    all_open: bool,
 }
 
 impl Life {
     pub(super) fn open(reader: &SegmentReader, times: Arc<View>) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
-        Ok(Self {
-            state: fast.u64(column::STATE)?,
-            row: fast.u64(column::ROW)?,
-            born: fast.i64(column::BORN)?,
-            seen: fast.i64(column::SEEN)?,
-            closed: fast.i64(column::CLOSED)?,
-            times,
-        })
+        let state = fast.u64(column::STATE)?;
+        let all_open = state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64;
+        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times })
+    }
+
+    pub(super) const fn all_open(&self) -> bool {
+        self.all_open
+    }
+
+    /// Leaves what was not found closed after it last answered.
+    pub(super) fn leave_open(&self, block: &mut Block) {
+        let mut rows = [u64::MAX; BLOCK];
+        each_value(&self.row, block, |at, row| {
+            if let Some(slot) = rows.get_mut(at) {
+                *slot = row;
+            }
+        });
+        block.retain(|at, _| {
+            let row = rows.get(at).copied().unwrap_or(u64::MAX);
+            !self.times.get(row).is_closed()
+        });
+    }
+
+    /// When a row last answered.
+    pub(super) fn last(&self, doc: DocId) -> Option<i64> {
+        self.seen(doc).last
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
@@ -49,31 +69,36 @@ impl Life {
         self.row.first(doc).unwrap_or(u64::MAX)
     }
 
-    /// What the row was written with and what was touched since.
+    /// When it was seen.
     pub(super) fn seen(&self, doc: DocId) -> Seen {
-        let written = Seen { last: self.seen.first(doc), first: self.born.first(doc), closed: self.closed.first(doc) };
-        written.merge(self.times.get(self.row(doc)))
+        self.times.get(self.row(doc))
     }
 }
 
 /// Where the services of rows are.
 pub(super) struct Spots {
-    address: Column<Ipv6Addr>,
+    pub(super) addresses: Addresses,
     place: Column<u64>,
 }
 
 impl Spots {
     pub(super) fn open(reader: &SegmentReader) -> tantivy::Result<Self> {
-        let fast = reader.fast_fields();
-        Ok(Self { address: fast.ip_addr(column::ADDRESS)?, place: fast.u64(column::PLACE)? })
+        Ok(Self { addresses: Addresses::open(reader)?, place: reader.fast_fields().u64(column::PLACE)? })
     }
 
-    pub(super) fn address(&self, doc: DocId) -> u128 {
-        self.address.first(doc).map_or(0, u128::from)
+    /// The small number of the address, and port and transport.
+    pub(super) fn small(&self, doc: DocId) -> (u32, u64) {
+        (self.addresses.small(doc), self.place.first(doc).unwrap_or(0))
+    }
+
+    /// Port and transport.
+    pub(super) fn place(&self, doc: DocId) -> u64 {
+        self.place.first(doc).unwrap_or(0)
     }
 
     pub(super) fn get(&self, doc: DocId) -> Spot {
-        (self.address(doc), self.place.first(doc).unwrap_or(0))
+        let (small, place) = self.small(doc);
+        (self.addresses.whole(small), place)
     }
 }
 
@@ -90,17 +115,12 @@ pub(super) struct Rows {
     facts: Column<u64>,
     asn: Column<u64>,
     texts: [Option<StrColumn>; 4],
+    /// Texts read already: few, and the same again and again.
+    read: RefCell<HashMap<(usize, u64), String>>,
 }
 
-/// What changes a row even where the evidence stays the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Around {
-    pub(super) sensor: Option<String>,
-    pub(super) country: Option<String>,
-    pub(super) tlp: Option<String>,
-    pub(super) purpose: Option<String>,
-    pub(super) asn: Option<u64>,
-}
+/// The most texts kept while one page is read.
+const MAX_READ_TEXTS: usize = 4_096;
 
 impl Rows {
     pub(super) fn open(reader: &SegmentReader, columns: &Columns, times: Arc<View>) -> tantivy::Result<Self> {
@@ -115,6 +135,7 @@ impl Rows {
             facts: fast.u64(column::FACTS)?,
             asn: fast.u64(column::ASN)?,
             texts: [text(Field::Sensor)?, text(Field::Country)?, text(Field::Tlp)?, text(Field::Purpose)?],
+            read: RefCell::default(),
         })
     }
 
@@ -123,46 +144,43 @@ impl Rows {
         self.facts.first(doc)
     }
 
-    pub(super) fn around(&self, doc: DocId) -> Result<Around, LakeError> {
-        let [sensor, country, tlp, purpose] = &self.texts;
-        let text = |column: &Option<StrColumn>| text_at(column.as_ref(), doc);
-        Ok(Around {
-            sensor: text(sensor)?,
-            country: text(country)?,
-            tlp: text(tlp)?,
-            purpose: text(purpose)?,
-            asn: self.asn.first(doc),
-        })
-    }
-
     /// The service as search shows it.
-    pub(super) fn service(&self, doc: DocId, file: &FactsFile) -> Result<Service, LakeError> {
+    pub(super) fn service(&self, doc: DocId, records: &Records) -> Result<Service, LakeError> {
         let missing = || LakeError::Damaged {
             what: "the index".into(),
             detail: "a row without facts; delete the index folder, it is built again".into(),
         };
-        let told = file.read(self.facts(doc).ok_or_else(missing)?)?;
-        let around = self.around(doc)?;
+        let told = records.read(self.facts(doc).ok_or_else(missing)?)?;
+        let (sensor, country) = (self.text(0, doc)?, self.text(1, doc)?);
+        let asn = self.asn.first(doc).and_then(|asn| u32::try_from(asn).ok());
         let seen = self.life.seen(doc);
         let time = |time: Option<i64>| Timestamp::from_micros(time.unwrap_or(0));
         Ok(Service {
             key: key_of(self.spots.get(doc)),
             first_seen: time(seen.first),
             last_seen: time(seen.last),
-            sensor: around.sensor.unwrap_or_default(),
-            asn: around.asn.and_then(|asn| u32::try_from(asn).ok()),
-            country: around.country,
-            facts: told.facts,
-            evidence: told.evidence,
+            sensor: sensor.unwrap_or_default(),
+            asn,
+            country,
+            facts: told.facts.clone(),
+            evidence: told.evidence.clone(),
         })
     }
-}
 
-/// The shown value of a row.
-fn text_at(column: Option<&StrColumn>, doc: DocId) -> Result<Option<String>, LakeError> {
-    let Some(column) = column else { return Ok(None) };
-    let Some(ordinal) = column.ords().first(doc) else { return Ok(None) };
-    let mut text = String::new();
-    column.ord_to_str(ordinal, &mut text).map_err(super::files::io("read a column of the index"))?;
-    Ok(Some(split_column_text(&text).1.to_owned()))
+    /// The shown value of a row.
+    fn text(&self, which: usize, doc: DocId) -> Result<Option<String>, LakeError> {
+        let Some(Some(column)) = self.texts.get(which) else { return Ok(None) };
+        let Some(ordinal) = column.ords().first(doc) else { return Ok(None) };
+        let mut read = self.read.borrow_mut();
+        if let Some(text) = read.get(&(which, ordinal)) {
+            return Ok(Some(text.clone()));
+        }
+        let mut text = String::new();
+        column.ord_to_str(ordinal, &mut text).map_err(super::files::io("read a column of the index"))?;
+        let shown = split_column_text(&text).1.to_owned();
+        if read.len() < MAX_READ_TEXTS {
+            read.insert((which, ordinal), shown.clone());
+        }
+        Ok(Some(shown))
+    }
 }

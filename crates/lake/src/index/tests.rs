@@ -8,23 +8,24 @@ use std::sync::Arc;
 
 use hinomi_model::{
     CertificateFacts, Confidence, ContentHash, Cryptography, DeviceKind, Evidence, EvidenceKind, Facts, Marking,
-    Outcome, PostQuantum, Purpose, ServiceKey, Timestamp, Tlp, Transport,
+    Outcome, PostQuantum, Purpose, SensorId, ServiceKey, Timestamp, Tlp, Transport,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::write::{Glance, Source};
 use super::{Index, Update};
 
 /// Noon of 2026-11-22 in microseconds; what "now" is in these tests.
 const NOW: i64 = 20_779 * 86_400_000_000 + 43_200_000_000;
 const HOUR: i64 = 3_600_000_000;
 
-fn time(hours: i64) -> Timestamp {
+pub(crate) fn time(hours: i64) -> Timestamp {
     Timestamp::from_micros(NOW + hours * HOUR)
 }
 
 /// A sighting of some banner at an address.
-fn update(address: &str, port: u16, hours: i64, banner: &str) -> Update {
+pub(crate) fn update(address: &str, port: u16, hours: i64, banner: &str) -> Update {
     let evidence = Evidence::new(EvidenceKind::Banner, banner).reference();
     let facts = Facts { protocol: "ssh".parse().ok(), product: Some(banner.to_owned()), ..Facts::default() };
     Update {
@@ -37,7 +38,10 @@ fn update(address: &str, port: u16, hours: i64, banner: &str) -> Update {
         facts: Arc::new(facts),
         text: banner.into(),
         asn: None,
+        operator: None,
         country: None,
+        prefecture: None,
+        fresh: false,
         marking: Marking::own(Purpose::Exercise),
     }
 }
@@ -50,6 +54,27 @@ fn closed(address: &str, port: u16, hours: i64) -> Update {
         facts: Arc::default(),
         text: "".into(),
         ..update(address, port, hours, "")
+    }
+}
+
+impl Index {
+    /// Plans and carries out in one step.
+    #[expect(clippy::needless_pass_by_value, reason = "tests hand over what they have just made")]
+    fn apply(&self, version: u64, updates: Vec<Update>) -> Result<(), crate::error::LakeError> {
+        let sayer = self.sayer()?;
+        let glances = updates.iter().enumerate().map(|(at, update)| Glance::of(update, at, &sayer)).collect();
+        let plan = self.plan(glances, &updates)?;
+        self.carry_out(Some(version), plan, &updates, None)
+    }
+}
+
+impl Source for Vec<Update> {
+    fn teller(&self, at: usize) -> Option<(ContentHash, &SensorId, &Marking)> {
+        self.get(at).map(|update| (update.content, &update.sensor, &update.marking))
+    }
+
+    fn update(&self, at: usize) -> Option<Update> {
+        self.get(at).cloned()
     }
 }
 
@@ -171,7 +196,7 @@ fn address() -> impl Strategy<Value = std::net::IpAddr> {
 }
 
 /// A sighting of something, somewhere near the others.
-fn any_update() -> impl Strategy<Value = Update> {
+pub(crate) fn any_update() -> impl Strategy<Value = Update> {
     let key = (address(), select(&[22u16, 80, 443][..]), any::<bool>()).prop_map(|(address, port, udp)| ServiceKey {
         address,
         port,
@@ -181,11 +206,11 @@ fn any_update() -> impl Strategy<Value = Update> {
     let around = (
         select(&["survey", "import:nmap", "Import:nmap"][..]),
         prop::option::of(select(&[64_500u32, 64_501, 22][..])),
-        some(&["JP", "jp", "DE"]),
+        (some(&["JP", "jp", "DE"]), some(&["Example Net", "example net"]), some(&["Tokyo", "Hokkaido"])),
         select(&[Tlp::Clear, Tlp::AmberStrict][..]),
     );
     (key, -1_500i64..2, outcome, told(), around).prop_map(|(key, hours, outcome, (facts, text), around)| {
-        let (sensor, asn, country, tlp) = around;
+        let (sensor, asn, (country, operator, prefecture), tlp) = around;
         let content = ContentHash::of(format!("{text}{facts:?}").as_bytes());
         Update {
             key,
@@ -198,6 +223,9 @@ fn any_update() -> impl Strategy<Value = Update> {
             text: text.into(),
             asn,
             country,
+            operator,
+            prefecture,
+            fresh: false,
             marking: Marking { tlp, audience: Vec::new(), purpose: Purpose::Research },
         }
     })

@@ -6,13 +6,13 @@ use crate::query::{Moment, Range, Unit};
 
 /// Microseconds from `low` to `high`, both included; nothing when `low` is above `high`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     pub(super) low: i64,
     pub(super) high: i64,
 }
 
 impl Span {
-    pub(super) fn contains(self, time: i64) -> bool {
+    pub(crate) fn contains(self, time: i64) -> bool {
         (self.low..=self.high).contains(&time)
     }
 
@@ -23,7 +23,7 @@ impl Span {
 
 /// The times a range speaks of. With `ages`, a span of time counts back from now and less is later; without, it counts
 /// forward. A day is the whole of it.
-pub(super) fn span(range: &Range<Moment>, ages: bool, now: Timestamp) -> Span {
+pub(crate) fn span(range: &Range<Moment>, ages: bool, now: Timestamp) -> Span {
     let ends = |moment: &Moment| ends(*moment, ages, now);
     // An age runs the other way: less than seven days old is later than seven days ago.
     let turned = |moment: &Moment| ages && matches!(moment, Moment::Away(..));

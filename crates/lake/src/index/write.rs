@@ -3,205 +3,355 @@
 //! The state of a service is a function of the set of its sightings, whatever order they arrive in: the newest that
 //! answered decides the content; first and last seen are the least and greatest time of those that answered; a service
 //! is closed when one found it closed later than that. Of sightings of the same time the open one, then the greater
-//! content hash, then the greater sensor name wins.
+//! content hash, then the greater sensor name, then the stricter marking wins.
+//!
+//! ```text
+//!   Glance* -> plan (directory, times: memory only) -> Plan { puts, touches, turns }
+//!   Plan -> carry out -> touches to the log, rows for the puts, what was replaced deleted, changes told
+//! ```
+//!
+//! A plan holds until the next one is carried out. What it costs follows the sightings; only a put, and a tie in time,
+//! looks into the index.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use hinomi_model::{ContentHash, Facts, Outcome, Timestamp};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet, IndexWriter, Searcher, TERMINATED, TantivyDocument, Term};
+use hinomi_model::{ContentHash, Facts, Marking, Outcome, SensorId, ServiceKey, Timestamp};
+use tantivy::IndexWriter;
 
 use super::Update;
-use super::document::{Place, content_number, document, key_bytes, searched_text};
+use super::changed::{Changed, What};
+#[cfg(test)]
+use super::directory::Sayer;
+use super::directory::{Directory, MAX_ROWS, Said, Slot};
+use super::document::{Place, Templates, document, searched_text};
 use super::facts::{FactsFile, Told};
 use super::schema::{Columns, State};
-use super::segment::{Around, Rows};
+use super::standing::Stands;
 use super::times::{Seen, View};
 use crate::error::LakeError;
 
-/// A row as it stands.
-struct Standing {
-    row: u64,
-    state: State,
-    seen: Seen,
-    content: Option<ContentHash>,
-    around: Around,
+/// What the index must know of every sighting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance {
+    pub(crate) key: ServiceKey,
+    pub(crate) time: Timestamp,
+    pub(crate) outcome: Outcome,
+    pub(crate) said: Said,
+    /// Its number among those that are told.
+    pub(crate) at: usize,
 }
 
-/// What one application needs.
-pub(super) struct Applying<'a> {
-    columns: &'a Columns,
-    facts: &'a FactsFile,
-    writer: &'a IndexWriter,
-    searcher: &'a Searcher,
-    rows: Vec<Rows>,
-    /// Records of this application, by content.
-    fresh: HashMap<ContentHash, u64>,
-    next_row: u64,
+/// The sightings themselves, by number.
+pub(crate) trait Source {
+    /// Content, sensor and marking, for sightings of the same time.
+    fn teller(&self, at: usize) -> Option<(ContentHash, &SensorId, &Marking)>;
+    /// All of it; none when it is not known.
+    fn update(&self, at: usize) -> Option<Update>;
+}
+
+/// A row to be written.
+#[derive(Clone, Copy, Debug)]
+struct Put {
+    best: Glance,
+    state: State,
+    old: Option<Slot>,
+    before: Seen,
+    seen: Seen,
+}
+
+/// A row that stays, of a service that was closed or answers again.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    newest: Glance,
+    slot: Slot,
+    what: What,
+}
+
+/// What applying some sightings will do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    puts: Vec<Put>,
+    turns: Vec<Turn>,
     touches: Vec<(u64, Seen)>,
+    known: Vec<usize>,
+}
+
+impl Plan {
+    /// The sightings that say nothing but what the row of their service says already: all of them is stored.
+    pub(crate) fn known(&self) -> &[usize] {
+        &self.known
+    }
+
+    pub(super) const fn has_rows(&self) -> bool {
+        !self.puts.is_empty()
+    }
+}
+
+impl Glance {
+    /// Of one sighting.
+    #[cfg(test)]
+    pub(super) fn of(update: &Update, at: usize, sayer: &Sayer) -> Self {
+        let said = sayer.said(&update.content, update.outcome, &update.sensor, &update.around(), &update.marking);
+        Self { key: update.key, time: update.time, outcome: update.outcome, said, at }
+    }
+
+    fn seen(&self) -> Seen {
+        let time = Some(self.time.as_micros());
+        match self.outcome {
+            Outcome::Closed => Seen { closed: time, ..Seen::default() },
+            _ => Seen { last: time, first: time, closed: None },
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.outcome == Outcome::Open
+    }
+}
+
+/// What a row is, by the sighting that decides it.
+fn state_of(outcome: Outcome) -> State {
+    match outcome {
+        Outcome::Open => State::Open,
+        Outcome::Closed => State::Nothing,
+        _ => State::Pseudo,
+    }
+}
+
+/// Works out what to do.
+pub(super) struct Planner<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) times: &'a View,
+    pub(super) stands: Stands<'a>,
+    pub(super) source: &'a dyn Source,
+}
+
+impl Planner<'_> {
+    /// Plans for these, grouped by service here.
+    pub(super) fn plan(&self, mut glances: Vec<Glance>) -> Result<Plan, LakeError> {
+        let mut plan = Plan::default();
+        glances.sort_by_key(|glance| (glance.key.address, glance.key.port, glance.key.transport));
+        for glances in glances.chunk_by(|a, b| a.key == b.key) {
+            self.service(glances, &mut plan)?;
+        }
+        Ok(plan)
+    }
+
+    fn service(&self, glances: &[Glance], plan: &mut Plan) -> Result<(), LakeError> {
+        let Some(first) = glances.first() else { return Ok(()) };
+        let slot = self.directory.get(&first.key);
+        // Who found it closed may carry any evidence: only what answered is known by what the row says.
+        if let Some(slot) = slot.filter(|slot| slot.said != Said::NOTHING) {
+            plan.known.extend(glances.iter().filter(|one| one.said == slot.said).map(|one| one.at));
+        }
+        let new = glances.iter().map(Glance::seen).fold(Seen::default(), Seen::merge);
+        let before = slot.map_or_else(Seen::default, |slot| self.times.get(slot.row));
+        let seen = before.merge(new);
+        let best = glances.iter().filter(|one| one.outcome != Outcome::Closed).max_by(|a, b| self.newer(a, b));
+        let put = |best: &Glance, state| Put { best: *best, state, old: slot, before, seen };
+        match (slot, best) {
+            (None, Some(best)) => plan.puts.push(put(best, state_of(best.outcome))),
+            (None, None) => plan.puts.push(put(first, State::Nothing)),
+            (Some(slot), Some(best)) if self.replaces(best, slot, before)? => {
+                plan.puts.push(put(best, state_of(best.outcome)));
+            }
+            (Some(slot), _) => {
+                plan.touches.push((slot.row, new));
+                let newest = glances.iter().max_by_key(|one| one.time).unwrap_or(first);
+                plan.turns.extend(turn(before, seen, slot, *newest));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a sighting is newer than the row and says something else.
+    fn replaces(&self, best: &Glance, slot: Slot, before: Seen) -> Result<bool, LakeError> {
+        if slot.said == Said::NOTHING {
+            return Ok(true);
+        }
+        if slot.said == best.said {
+            return Ok(false);
+        }
+        let time = Some(best.time.as_micros());
+        if before.last != time {
+            return Ok(before.last < time);
+        }
+        let Some(standing) = self.stands.find(&best.key, slot.row)? else { return Ok(true) };
+        let (content, sensor, tlp) = (standing.content()?, standing.sensor()?, standing.tlp()?);
+        let mine = (standing.is_open(), content, sensor.as_deref(), tlp);
+        let theirs = self.source.teller(best.at).map(|(content, sensor, marking)| {
+            (best.is_open(), Some(content), Some(sensor.as_str()), Some(marking.tlp))
+        });
+        Ok(theirs.is_some_and(|theirs| mine < theirs))
+    }
+
+    fn newer(&self, a: &Glance, b: &Glance) -> Ordering {
+        let rank = |one: &Glance| (one.time, one.is_open());
+        let teller = |one: &Glance| {
+            let (content, sensor, marking) = self.source.teller(one.at)?;
+            Some((content, sensor, marking.tlp, marking.purpose.name(), &marking.audience))
+        };
+        rank(a).cmp(&rank(b)).then_with(|| teller(a).cmp(&teller(b)))
+    }
+}
+
+fn turn(before: Seen, seen: Seen, slot: Slot, newest: Glance) -> Option<Turn> {
+    let what = match (before.is_closed(), seen.is_closed()) {
+        _ if slot.said == Said::NOTHING => return None,
+        (false, true) => What::Closed,
+        (true, false) => What::Reopened,
+        _ => return None,
+    };
+    Some(Turn { newest, slot, what })
+}
+
+/// Carries a plan out. Nothing is visible before the writer's commit.
+pub(super) struct Doing<'a> {
+    pub(super) columns: &'a Columns,
+    pub(super) facts: &'a FactsFile,
+    pub(super) writer: &'a IndexWriter,
+    pub(super) stands: Stands<'a>,
+    pub(super) source: &'a dyn Source,
+    /// Where records of contents are, as far as is remembered.
+    pub(super) remembered: &'a mut Remembered,
+    pub(super) templates: &'a mut Templates,
+    pub(super) next_row: u64,
+    /// Whether changes are wanted.
+    pub(super) heeded: bool,
+    pub(super) version: u64,
 }
 
 /// What came of it.
-pub(super) struct Applied {
+#[derive(Default)]
+pub(super) struct Done {
     pub(super) next_row: u64,
     pub(super) touches: Vec<(u64, Seen)>,
+    pub(super) placed: Vec<(ServiceKey, Slot)>,
+    pub(super) changes: Vec<Changed>,
 }
 
-/// Puts updates into the writer; nothing is visible before its commit.
-pub(super) fn apply<'a>(
-    columns: &'a Columns,
-    facts: &'a FactsFile,
-    writer: &'a IndexWriter,
-    (searcher, times): (&'a Searcher, &Arc<View>),
-    next_row: u64,
-    updates: Vec<Update>,
-) -> Result<Applied, LakeError> {
-    let open = |reader| Rows::open(reader, columns, Arc::clone(times));
-    let rows = searcher.segment_readers().iter().map(open).collect::<tantivy::Result<_>>().map_err(index_error)?;
-    let (fresh, touches) = (HashMap::new(), Vec::new());
-    let mut applying = Applying { columns, facts, writer, searcher, rows, fresh, next_row, touches };
-    let mut by_service: BTreeMap<[u8; 19], Vec<Update>> = BTreeMap::new();
-    for update in updates {
-        by_service.entry(key_bytes(&update.key)).or_default().push(update);
-    }
-    for (key, updates) in by_service {
-        applying.service(&key, &updates)?;
-    }
-    Ok(Applied { next_row: applying.next_row, touches: applying.touches })
-}
-
-impl Applying<'_> {
-    /// Applies everything that is new about one service.
-    fn service(&mut self, key: &[u8], updates: &[Update]) -> Result<(), LakeError> {
-        let standing = self.standing(key)?;
-        let new = updates.iter().map(seen_of).fold(Seen::default(), Seen::merge);
-        let best = updates.iter().filter(|update| update.outcome != Outcome::Closed).max_by(|a, b| newer(a, b));
-        let Some(best) = best else { return self.closed(updates, standing, new) };
-        let Some(standing) = standing else { return self.put(best, state_of(best), new) };
-        let seen = standing.seen.merge(new);
-        if standing.is_replaced_by(best) {
-            self.writer.delete_term(Term::from_field_bytes(self.columns.key, key));
-            return self.put(best, state_of(best), seen);
+impl Doing<'_> {
+    /// Writes rows and records.
+    pub(super) fn carry_out(mut self, plan: Plan) -> Result<Done, LakeError> {
+        let mut done = Done { touches: plan.touches, ..Done::default() };
+        let mut replaced = Vec::new();
+        for put in &plan.puts {
+            replaced.extend(put.old.map(|slot| (put.best.key.address, slot.row)));
         }
-        self.touches.push((standing.row, new));
-        Ok(())
-    }
-
-    /// Nobody answered.
-    fn closed(&mut self, updates: &[Update], standing: Option<Standing>, new: Seen) -> Result<(), LakeError> {
-        match (standing, updates.first()) {
-            (Some(standing), _) => self.touches.push((standing.row, new)),
-            (None, Some(update)) => return self.put(update, State::Nothing, new),
-            (None, None) => {}
+        if !replaced.is_empty() {
+            self.writer.delete_query(self.stands.rows_of(replaced)).map_err(index_error)?;
         }
-        Ok(())
+        for turn in plan.turns.into_iter().filter(|_| self.heeded) {
+            self.tell_turn(&turn, &mut done)?;
+        }
+        for put in plan.puts {
+            self.put(&put, &mut done)?;
+        }
+        done.next_row = self.next_row;
+        Ok(done)
     }
 
-    /// Writes the row of a service. One that stands must have been deleted: looking for what never stood costs a look
-    /// into every segment.
-    fn put(&mut self, update: &Update, state: State, seen: Seen) -> Result<(), LakeError> {
-        let facts = if state == State::Nothing { None } else { Some(self.record(update)?) };
-        let place = Place { row: self.next_row, facts };
-        self.next_row += 1;
-        let row: TantivyDocument = document(self.columns, update, state, seen, &place);
+    fn put(&mut self, put: &Put, done: &mut Done) -> Result<(), LakeError> {
+        let Some(update) = self.source.update(put.best.at) else { return Ok(()) };
+        if self.next_row >= MAX_ROWS {
+            return Err(LakeError::Refused { detail: "the index has no row numbers left; rebuild it".to_owned() });
+        }
+        if self.heeded {
+            self.tell_put(put, &update, done)?;
+        }
+        let facts = if put.state == State::Nothing { None } else { Some(self.record(&update)?) };
+        let place = Place { row: self.next_row, facts, said: put.best.said };
+        let row = document(self.columns, &update, put.state, &place, self.templates);
         self.writer.add_document(row).map_err(index_error)?;
+        done.touches.push((self.next_row, put.seen));
+        done.placed.push((update.key, Slot { row: self.next_row, said: put.best.said }));
+        self.next_row += 1;
         Ok(())
+    }
+
+    fn tell_put(&self, put: &Put, update: &Update, done: &mut Done) -> Result<(), LakeError> {
+        let answered = put.old.filter(|slot| slot.said != Said::NOTHING);
+        let what = match (answered, put.before.is_closed(), put.seen.is_closed()) {
+            (None, _, true) | (Some(_), true, true) => return Ok(()),
+            _ if put.state == State::Nothing => return Ok(()),
+            (None, _, false) => What::Opened,
+            (Some(_), true, false) => What::Reopened,
+            (Some(_), false, true) => What::Closed,
+            (Some(_), false, false) => What::Content,
+        };
+        if let (What::Content, Some(slot)) = (what, answered)
+            && self.says_the_same(put, slot, update)?
+        {
+            return Ok(());
+        }
+        let before = answered.map(|slot| self.said_before(&put.best.key, slot)).transpose()?.flatten();
+        let pseudo = put.state == State::Pseudo;
+        done.changes.push(Changed { update: update.clone(), what, before, pseudo, version: self.version });
+        Ok(())
+    }
+
+    fn tell_turn(&self, turn: &Turn, done: &mut Done) -> Result<(), LakeError> {
+        let Some(update) = self.source.update(turn.newest.at) else { return Ok(()) };
+        let Some(standing) = self.stands.find(&turn.newest.key, turn.slot.row)? else { return Ok(()) };
+        let Some((told, text)) = standing.told()? else { return Ok(()) };
+        let facts = Arc::new(told.facts);
+        let before = Some(Arc::clone(&facts));
+        let update = Update { facts, evidence: told.evidence, text: text.into(), ..update };
+        let pseudo = !standing.is_open();
+        done.changes.push(Changed { update, what: turn.what, before, pseudo, version: self.version });
+        Ok(())
+    }
+
+    /// Whether content and state are those of the row: then only who says it, where it is, or the marking is another.
+    fn says_the_same(&self, put: &Put, slot: Slot, update: &Update) -> Result<bool, LakeError> {
+        let Some(standing) = self.stands.find(&put.best.key, slot.row)? else { return Ok(false) };
+        Ok(standing.is_open() == put.best.is_open() && standing.content()? == Some(update.content))
+    }
+
+    fn said_before(&self, key: &ServiceKey, slot: Slot) -> Result<Option<Arc<Facts>>, LakeError> {
+        let Some(standing) = self.stands.find(key, slot.row)? else { return Ok(None) };
+        Ok(standing.told()?.map(|(told, _)| Arc::new(told.facts)))
     }
 
     /// The record of this content: the one there is, or a new one.
     fn record(&mut self, update: &Update) -> Result<u64, LakeError> {
-        if let Some(offset) = self.fresh.get(&update.content) {
-            return Ok(*offset);
+        if let Some(offset) = self.remembered.get(&update.content) {
+            return Ok(offset);
         }
-        let offset = match self.known_record(&update.content)? {
+        let known = if update.fresh { None } else { self.stands.record_of(&update.content)? };
+        let offset = match known {
             Some(offset) => offset,
             None => {
                 let told = Told { facts: Facts::clone(&update.facts), evidence: update.evidence.clone() };
                 self.facts.append(update.content, &told, &searched_text(&update.text, &update.facts))?
             }
         };
-        self.fresh.insert(update.content, offset);
+        self.remembered.put(update.content, offset);
         Ok(offset)
     }
+}
 
-    /// A committed record of this content that some row still holds.
-    fn known_record(&self, content: &ContentHash) -> Result<Option<u64>, LakeError> {
-        let term = Term::from_field_u64(self.columns.content, content_number(content));
-        let Some((rows, doc)) = self.first_alive(&term)? else { return Ok(None) };
-        let Some(offset) = rows.facts(doc) else { return Ok(None) };
-        Ok((self.facts.content(offset)? == *content).then_some(offset))
+/// The most records remembered: some 60 MB.
+const MAX_RECORDS: usize = 1 << 20;
+
+/// Where records of contents are: two generations, the older one dropped when the younger one is full.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    young: HashMap<ContentHash, u64>,
+    old: HashMap<ContentHash, u64>,
+}
+
+impl Remembered {
+    fn get(&self, content: &ContentHash) -> Option<u64> {
+        self.young.get(content).or_else(|| self.old.get(content)).copied()
     }
 
-    fn standing(&self, key: &[u8]) -> Result<Option<Standing>, LakeError> {
-        let term = Term::from_field_bytes(self.columns.key, key);
-        let Some((rows, doc)) = self.first_alive(&term)? else { return Ok(None) };
-        let content = rows.facts(doc).map(|offset| self.facts.content(offset)).transpose()?;
-        let (life, around) = (&rows.life, rows.around(doc)?);
-        Ok(Some(Standing { row: life.row(doc), state: life.state(doc), seen: life.seen(doc), content, around }))
-    }
-
-    fn first_alive(&self, term: &Term) -> Result<Option<(&Rows, DocId)>, LakeError> {
-        for (reader, rows) in self.searcher.segment_readers().iter().zip(&self.rows) {
-            let inverted = reader.inverted_index(term.field()).map_err(index_error)?;
-            let postings = inverted.read_postings(term, IndexRecordOption::Basic);
-            let Some(mut postings) = postings.map_err(super::files::io("read the index"))? else { continue };
-            while postings.doc() != TERMINATED {
-                if !reader.is_deleted(postings.doc()) {
-                    return Ok(Some((rows, postings.doc())));
-                }
-                postings.advance();
-            }
+    fn put(&mut self, content: ContentHash, offset: u64) {
+        self.young.insert(content, offset);
+        if self.young.len() >= MAX_RECORDS / 2 {
+            self.old = std::mem::take(&mut self.young);
         }
-        Ok(None)
-    }
-}
-
-impl Standing {
-    /// Whether a sighting is newer than this row and says something else.
-    fn is_replaced_by(&self, update: &Update) -> bool {
-        if self.state == State::Nothing {
-            return true;
-        }
-        let same =
-            self.content == Some(update.content) && self.state == state_of(update) && self.around == around_of(update);
-        if same {
-            return false;
-        }
-        let mine = (self.seen.last, self.state == State::Open, self.content, self.around.sensor.as_deref());
-        mine < (Some(update.time.as_micros()), open(update), Some(update.content), Some(update.sensor.as_str()))
-    }
-}
-
-fn open(update: &Update) -> bool {
-    update.outcome == Outcome::Open
-}
-
-fn newer(a: &Update, b: &Update) -> Ordering {
-    let rank = |update: &Update| -> (Timestamp, bool, ContentHash) { (update.time, open(update), update.content) };
-    rank(a).cmp(&rank(b)).then_with(|| a.sensor.cmp(&b.sensor))
-}
-
-fn state_of(update: &Update) -> State {
-    if open(update) { State::Open } else { State::Pseudo }
-}
-
-fn seen_of(update: &Update) -> Seen {
-    let time = Some(update.time.as_micros());
-    match update.outcome {
-        Outcome::Closed => Seen { closed: time, ..Seen::default() },
-        _ => Seen { last: time, first: time, closed: None },
-    }
-}
-
-fn around_of(update: &Update) -> Around {
-    Around {
-        sensor: Some(update.sensor.as_str().to_owned()),
-        country: update.country.clone().filter(|country| !country.is_empty()),
-        tlp: Some(super::document::tlp_value(&update.marking)),
-        purpose: Some(update.marking.purpose.name().to_owned()),
-        asn: update.asn.map(u64::from),
     }
 }
 

@@ -6,6 +6,7 @@ use hinomi_model::Timestamp;
 use ipnet::IpNet;
 
 use super::field::Field;
+use super::raw::Expression;
 use super::words::fold;
 
 /// A whole query.
@@ -89,6 +90,10 @@ pub enum Test {
     Time(Range<Moment>),
     /// This property is known or true.
     Has(Trait),
+    /// These characters, folded, anywhere in the text of the evidence.
+    Contains(String),
+    /// This expression, anywhere in the text of the evidence.
+    Matches(Expression),
 }
 
 /// A comparison.

@@ -85,6 +85,10 @@ impl fmt::Display for Test {
             Self::Version(range) => write_range(f, range, &|version| Quoted(version).to_string()),
             Self::Time(range) => write_range(f, range, &Moment::to_string),
             Self::Has(wanted) => f.write_str(wanted.name()),
+            // A slash in front would begin an expression.
+            Self::Contains(text) if text.starts_with('/') && is_plain(text) => write!(f, "\"{text}\""),
+            Self::Contains(text) => write!(f, "{}", Quoted(text)),
+            Self::Matches(expression) => write!(f, "/{}/", expression.as_str().replace('/', "\\/")),
         }
     }
 }
@@ -166,7 +170,7 @@ pub fn exact(field: &str, value: &str) -> Option<String> {
     let info = Field::named(field)?;
     let plain = matches!(info.class, Class::Net | Class::Address | Class::Number(_) | Class::Has);
     match info.class {
-        Class::SortOnly | Class::Age | Class::Ahead => None,
+        Class::SortOnly | Class::Age | Class::Ahead | Class::Raw => None,
         Class::Text => Some(format!("{}:={}", info.name, Quoted(value))),
         _ if plain => Some(format!("{}:{value}", info.name)),
         _ => Some(format!("{}:{}", info.name, Quoted(value))),

@@ -9,6 +9,8 @@ pub use table::FIELDS;
 pub enum Field {
     /// Free text: what stands in no field.
     Text,
+    /// `text`: characters and expressions in the text.
+    Raw,
     /// `net`
     Net,
     /// `ip`
@@ -79,8 +81,12 @@ pub enum Field {
     First,
     /// `as`
     As,
+    /// `operator`
+    Operator,
     /// `country`
     Country,
+    /// `prefecture`
+    Prefecture,
     /// `sensor`
     Sensor,
     /// `tlp`
@@ -108,6 +114,8 @@ pub enum Class {
     Word,
     /// Running text, searched within.
     Text,
+    /// Characters anywhere, or a regular expression.
+    Raw,
     /// Versions: compared whole, or by order.
     Version,
     /// Times; a time span is an age.
@@ -187,8 +195,8 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("address", "ip"),
     ("addr", "ip"),
     ("asn", "as"),
-    ("banner", "free text in quotes"),
-    ("body", "free text in quotes"),
+    ("banner", "text"),
+    ("body", "text"),
     ("cidr", "net"),
     ("device", "kind"),
     ("cipher", "tls.cipher"),
@@ -212,7 +220,6 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     ("ssl", "tls"),
     ("subject", "cert.subject"),
     ("subnet", "net"),
-    ("text", "free text in quotes"),
     ("type", "kind"),
     ("ver", "version"),
 ];

@@ -4,6 +4,9 @@ use hinomi_model::address::parse_prefix;
 
 use super::{MAX_CHARS, QueryError};
 
+/// What stands before characters or an expression to find in text.
+const TEXT: &str = "text:";
+
 /// A character of a value, and whether quotes or a backslash make it stand for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Char {
@@ -100,6 +103,41 @@ impl Lexer {
         Ok(Some(Lexeme { at, len: self.at - at, kind: classify(word)? }))
     }
 
+    /// Reads a regular expression up to its closing slash. The opening one is its mark; everything else stands for
+    /// itself, and a slash within is written with a backslash.
+    fn expression(&mut self, chars: &mut Vec<Char>) -> Result<(), QueryError> {
+        let open = self.at - 1;
+        chars.push(Char { c: '/', quoted: false });
+        let mut escaped = false;
+        while let Some(c) = self.peek() {
+            self.at += 1;
+            match c {
+                '/' if !escaped => return self.expression_ends(open),
+                '/' => {
+                    chars.pop();
+                    escaped = false;
+                }
+                '\\' => escaped = !escaped,
+                _ => escaped = false,
+            }
+            chars.push(Char { c, quoted: true });
+        }
+        let error = QueryError::new(open, 1, "this regular expression is never closed; add / at its end");
+        Err(error.ja("この正規表現が閉じていません。終わりに / を付けてください"))
+    }
+
+    /// Refuses what would otherwise run on behind an expression: a path, or flags.
+    fn expression_ends(&self, open: usize) -> Result<(), QueryError> {
+        if self.peek().is_none_or(|c| c.is_whitespace() || matches!(c, ',' | ')')) {
+            return Ok(());
+        }
+        let message = "an expression ends with its second slash; for a path write text:\"/etc/passwd\"; \
+                       there are no flags after the slash, use (?-i)";
+        let ja = "正規表現は二つ目のスラッシュで終わります。パスなら text:\"/etc/passwd\" と書きます。\
+                  スラッシュのあとにフラグは書けません。(?-i) を使ってください";
+        Err(QueryError::new(open, self.at - open, message).ja(ja))
+    }
+
     /// Reads up to the next space or bracket outside quotes.
     fn word(&mut self) -> Result<Raw, QueryError> {
         let start = self.at;
@@ -110,6 +148,10 @@ impl Lexer {
                 break;
             }
             self.at += 1;
+            if c == '/' && quote.is_none() && begins_an_expression(&chars) {
+                self.expression(&mut chars)?;
+                continue;
+            }
             match c {
                 '"' => {
                     quote = if quote.is_some() { None } else { Some(self.at - 1) };
@@ -132,6 +174,14 @@ impl Lexer {
         }
         Ok(Raw { at: start, len: self.at - start, chars })
     }
+}
+
+/// Whether a slash after this begins a regular expression: right behind `text:` or a comma of it.
+fn begins_an_expression(chars: &[Char]) -> bool {
+    let named = chars.len() >= TEXT.len()
+        && TEXT.chars().zip(chars).all(|(wanted, each)| !each.quoted && each.c.eq_ignore_ascii_case(&wanted));
+    let last = chars.last().is_some_and(|each| !each.quoted && each.c == ',');
+    named && (chars.len() == TEXT.len() || last)
 }
 
 fn classify(word: Raw) -> Result<Kind, QueryError> {

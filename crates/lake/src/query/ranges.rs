@@ -14,6 +14,10 @@ impl AddressRanges {
     pub fn new(prefixes: impl IntoIterator<Item = IpNet>) -> Self {
         let mut ranges: Vec<(u128, u128)> = prefixes.into_iter().map(bounds).collect();
         ranges.sort_unstable();
+        Self::merged(ranges)
+    }
+
+    fn merged(ranges: Vec<(u128, u128)>) -> Self {
         let mut merged: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
         for (low, high) in ranges {
             match merged.last_mut() {
@@ -27,6 +31,52 @@ impl AddressRanges {
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.contains_number(to_u128(address))
+    }
+
+    /// Whether an address between these two numbers, ends included, is in it.
+    pub(crate) fn touches(&self, low: u128, high: u128) -> bool {
+        let after = self.0.partition_point(|(start, _)| *start <= high);
+        after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, end)| low <= *end)
+    }
+
+    /// The addresses that are in both.
+    pub(crate) fn both(&self, other: &Self) -> Self {
+        let mut ranges = Vec::new();
+        let (mut mine, mut others) = (self.0.iter().peekable(), other.0.iter().peekable());
+        while let (Some((a, b)), Some((c, d))) = (mine.peek(), others.peek()) {
+            let (low, high) = (*a.max(c), *b.min(d));
+            if low <= high {
+                ranges.push((low, high));
+            }
+            if b < d {
+                mine.next()
+            } else {
+                others.next()
+            };
+        }
+        Self(ranges)
+    }
+
+    /// The addresses that are in either.
+    pub(crate) fn either(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self.0.sort_unstable();
+        Self::merged(self.0)
+    }
+
+    /// The addresses from this number on.
+    pub(crate) fn from_number(low: u128) -> Self {
+        Self(vec![(low, u128::MAX)])
+    }
+
+    /// The addresses between these numbers, both included.
+    pub(crate) fn between(low: u128, high: u128) -> Self {
+        Self(vec![(low, high)])
+    }
+
+    /// First and last address of each range, ascending.
+    pub(crate) fn ranges(&self) -> impl ExactSizeIterator<Item = (u128, u128)> + '_ {
+        self.0.iter().copied()
     }
 
     pub(crate) fn contains_number(&self, number: u128) -> bool {

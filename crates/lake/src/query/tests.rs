@@ -37,6 +37,9 @@ fn queries_read_as_people_write_them() {
         ("cpe:cpe:2.3:a:openbsd:*", "cpe:\"cpe:2.3:a:openbsd:\"*"),
         ("title:\"a \\\"b\\\"\" title:=\"Login Page\"", "title:\"a \\\"b\\\"\" title:=\"login page\""),
         ("title:ログイン", "title:ログイン"),
+        ("TEXT:OpenSSH_8,\"a b\" x", "text:openssh_8,\"a b\" x"),
+        ("text:/a (b|c),\\/d\\.\"/,e (f)", "text:/a (b|c),\\/d\\.\"/,e f"),
+        ("text:\"/a/\" -text:/x/", "text:\"/a/\" NOT text:/x/"),
         ("and not", "and not"),
         ("\"AND\"", "and"),
         ("confidence:>=80 kind:camera", "confidence:80-100 kind:camera"),
@@ -264,12 +267,34 @@ fn tests_of(info: FieldInfo) -> BoxedStrategy<Vec<Test>> {
             select(&["tcp", "udp"][..]).prop_map(|t| Test::Like(Pattern::literal(t))).boxed()
         }
         (Class::Text, _) => words_test(true).boxed(),
+        (Class::Raw, _) => raw_test().boxed(),
         (Class::Version, _) => version_test().boxed(),
         (Class::Age | Class::Ahead, _) => time_test().boxed(),
         (Class::Has, _) => select(Trait::ALL).prop_map(|(wanted, _)| Test::Has(wanted)).boxed(),
         _ => pattern().prop_map(Test::Like).boxed(),
     };
     prop::collection::vec(one, 1..3).boxed()
+}
+
+fn raw_test() -> impl Strategy<Value = Test> {
+    const TEXTS: [&str; 12] =
+        ["nginx", "ssh_9.6", "gin", "n", "/1.1", "LOGIN", "イン画", "a,b(", "r: ng", "deadbeef01", "\"", "*"];
+    const EXPRESSIONS: [&str; 10] = [
+        "openssh_[5-9]",
+        "^server: \\S+$",
+        "(nginx|apache) ?h?",
+        "ログ.+そ",
+        ".",
+        "http/1\\.[01] 200",
+        "(?-i)Nginx",
+        "[0-9]{8}",
+        "a, b|c d",
+        "zz+",
+    ];
+    prop_oneof![
+        select(&TEXTS[..]).prop_map(|text| Test::Contains(words::fold(text))).boxed(),
+        select(&EXPRESSIONS[..]).prop_map(|text| Test::Matches(Expression::new(text).expect("one"))).boxed(),
+    ]
 }
 
 fn clause() -> impl Strategy<Value = Node> {
@@ -327,5 +352,17 @@ proptest! {
                 prop_assert!(!error.message.is_empty() && !error.message_ja.is_empty());
             }
         }
+    }
+}
+
+#[test]
+fn what_runs_on_behind_an_expression_is_refused() {
+    for query in ["text:/etc/passwd", "text:/abc/i", "text:/a/\"b\"", "text:x,/a/b"] {
+        let error = parse(query).expect_err(query);
+        assert!(error.message.contains("second slash"), "{query}: {error}");
+        assert_eq!(query.chars().nth(error.at), Some('/'), "{query}");
+    }
+    for query in ["text:/a/,/b/", "(text:/a/)", "text:/a/ text:/b/", "text:\"/etc/passwd\"", "text:/a\\/b/"] {
+        parse(query).expect(query);
     }
 }

@@ -6,6 +6,7 @@ use hinomi_model::{DeviceKind, Timestamp};
 use super::ast::{Clause, Moment, Pattern, Piece, Range, Test, Trait, Unit};
 use super::field::{Class, Field, FieldInfo};
 use super::lex::Raw;
+use super::raw::Expression;
 use super::suggest::{hint, hint_ja, nearest};
 use super::words::{fold, stands_alone, words};
 use super::{MAX_WILDCARDS, QueryError};
@@ -30,6 +31,7 @@ fn read_value(info: FieldInfo, raw: &Raw) -> Result<Test, QueryError> {
         Class::Number(greatest) => number(info, raw, greatest),
         Class::Word => word(info, raw),
         Class::Text => text(info, raw),
+        Class::Raw => characters(raw),
         Class::Version => version(info, raw),
         Class::Age | Class::Ahead => time(info, raw).map(Test::Time),
         Class::Has => has(raw),
@@ -54,6 +56,25 @@ fn bad_address(raw: &Raw, error: &AddressError) -> QueryError {
     };
     let example = "例: 192.0.2.7、192.0.2.0/24、2001:db8::/32";
     raw.error(format!("{error}{advice}")).ja(format!("{text:?} はアドレスとして読めません。{example}"))
+}
+
+/// Characters, or an expression between slashes as the lexer marks it.
+fn characters(raw: &Raw) -> Result<Test, QueryError> {
+    match raw.chars.split_first() {
+        Some((mark, rest)) if mark.c == '/' && !mark.quoted => {
+            let text: String = rest.iter().map(|each| each.c).collect();
+            let refuse = |reason: String| {
+                let error = raw.error(format!("this regular expression cannot be used: {reason}"));
+                error.ja(format!("この正規表現は使えません: {reason}"))
+            };
+            if text.is_empty() {
+                let error = raw.error("there is nothing between the slashes");
+                return Err(error.ja("スラッシュの間に何もありません"));
+            }
+            Expression::new(&text).map(Test::Matches).map_err(refuse)
+        }
+        _ => Ok(Test::Contains(fold(&raw.text()))),
+    }
 }
 
 fn address(raw: &Raw) -> Result<Test, QueryError> {

@@ -16,10 +16,20 @@ const MIN_NUMBER_CHARS: usize = 7;
 
 /// Folds case, character by character, so that the parts of a text fold like the whole.
 pub(crate) fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    // Mostly ASCII, in long runs: those go in one stroke.
+    while let Some(at) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        let (plain, other) = rest.split_at(at);
+        folded.push_str(plain);
+        let mut chars = other.chars();
+        folded.extend(chars.next().into_iter().flat_map(char::to_lowercase));
+        rest = chars.as_str();
     }
-    text.chars().flat_map(char::to_lowercase).collect()
+    folded.push_str(rest);
+    // Nothing beyond ASCII folds to an ASCII capital.
+    folded.make_ascii_lowercase();
+    folded
 }
 
 /// A word and its place.
@@ -201,6 +211,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn folding_is_what_it_says(text in "([a-zA-Z0-9 ]{0,9}|\\PC|[ァ-ヶ漢字İẞÀéK\u{212a}\u{fffd}]){0,24}") {
+            prop_assert_eq!(fold(&text), text.chars().flat_map(char::to_lowercase).collect::<String>());
+        }
+
         #[test]
         fn cutting_is_what_it_says(text in "([a-zA-Z0-9]{0,3}|[ \u{1f}./-]|\\PC|[ァ-ヶぁ-ん漢字İẞ]){0,24}") {
             prop_assert_eq!(words(&text), plainly(&text));

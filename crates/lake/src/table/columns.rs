@@ -11,11 +11,12 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, ListArray, PrimitiveArray, RecordBatch,
     StringArray, StructArray, TimestampMicrosecondArray,
 };
-use arrow_buffer::OffsetBuffer;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, SchemaRef};
+use data_encoding::HEXLOWER;
 use hinomi_model::{EvidenceRef, Timestamp};
 
-use super::definition::{reference_element, reference_fields, text_element};
+use super::definition::{reference_element, reference_fields, text_element, time_element};
 use crate::error::LakeError;
 
 /// Puts columns together; fails when they are not what the schema says.
@@ -31,18 +32,9 @@ pub(crate) fn texts<T: AsRef<str>>(values: impl Iterator<Item = T>) -> ArrayRef 
     Arc::new(builder.finish())
 }
 
-/// A column of hashes and names, as lower-case hexadecimal digits. Rows have three of them: worth writing by hand.
+/// A column of hashes and names, as lower-case hexadecimal digits.
 pub(crate) fn hexes<'a>(values: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
-    let (least, _) = values.size_hint();
-    let mut builder = StringBuilder::with_capacity(least, least * 64);
-    let mut text = String::with_capacity(64);
-    for value in values {
-        text.clear();
-        let digits = value.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        text.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
-        builder.append_value(&text);
-    }
-    Arc::new(builder.finish())
+    maybe_hexes(values.map(Some))
 }
 
 /// A column of texts that may be absent.
@@ -53,6 +45,26 @@ pub(crate) fn maybe_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> 
 /// A column of 32-bit numbers.
 pub(crate) fn ints(values: impl Iterator<Item = i32>) -> ArrayRef {
     Arc::new(Int32Array::from_iter_values(values))
+}
+
+/// A column of 32-bit numbers that may be absent.
+pub(crate) fn maybe_ints(values: impl Iterator<Item = Option<i32>>) -> ArrayRef {
+    Arc::new(values.collect::<Int32Array>())
+}
+
+/// A column of hashes and names that may be absent.
+pub(crate) fn maybe_hexes<'a>(values: impl Iterator<Item = Option<&'a [u8]>>) -> ArrayRef {
+    let (least, _) = values.size_hint();
+    let mut builder = StringBuilder::with_capacity(least, least * 64);
+    let mut text = String::with_capacity(64);
+    for value in values {
+        text.clear();
+        if let Some(bytes) = value {
+            HEXLOWER.encode_append(bytes, &mut text);
+        }
+        builder.append_option(value.map(|_| text.as_str()));
+    }
+    Arc::new(builder.finish())
 }
 
 /// A column of 64-bit numbers.
@@ -88,6 +100,26 @@ pub(crate) fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) 
     Ok(Arc::new(ListArray::try_new(text_element(), offsets, flat, None)?))
 }
 
+/// A column of lists of texts that may be absent.
+pub(crate) fn maybe_text_lists<'a, T: AsRef<str> + 'a>(
+    lists: impl Iterator<Item = Option<&'a [T]>> + Clone,
+) -> Result<ArrayRef, ArrowError> {
+    let flat = texts(lists.clone().flatten().flatten());
+    let offsets = OffsetBuffer::<i32>::from_lengths(lists.clone().map(|list| list.map_or(0, <[T]>::len)));
+    let present: NullBuffer = lists.map(|list| list.is_some()).collect::<Vec<_>>().into();
+    Ok(Arc::new(ListArray::try_new(text_element(), offsets, flat, Some(present))?))
+}
+
+/// A column of lists of times that may be absent.
+pub(crate) fn maybe_time_lists<'a>(
+    lists: impl Iterator<Item = Option<&'a [Timestamp]>> + Clone,
+) -> Result<ArrayRef, ArrowError> {
+    let flat = times(lists.clone().flatten().flatten().map(|time| Some(*time)));
+    let offsets = OffsetBuffer::<i32>::from_lengths(lists.clone().map(|list| list.map_or(0, <[Timestamp]>::len)));
+    let present: NullBuffer = lists.map(|list| list.is_some()).collect::<Vec<_>>().into();
+    Ok(Arc::new(ListArray::try_new(time_element(), offsets, flat, Some(present))?))
+}
+
 /// A column of lists of references.
 pub(crate) fn reference_lists<'a>(
     lists: impl Iterator<Item = &'a [EvidenceRef]> + Clone,
@@ -99,6 +131,9 @@ pub(crate) fn reference_lists<'a>(
     let offsets = OffsetBuffer::<i32>::from_lengths(lists.map(<[EvidenceRef]>::len));
     Ok(Arc::new(ListArray::try_new(reference_element(), offsets, Arc::new(pairs), None)?))
 }
+
+/// Times, and a text for each.
+pub(crate) type TimesAndTexts = (Vec<Timestamp>, Vec<String>);
 
 /// The columns of some rows that were read.
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +197,33 @@ impl<'a> Columns<'a> {
             values.into_iter().flatten().flatten().map(ToOwned::to_owned).collect()
         };
         Ok(lists.iter().map(own).collect())
+    }
+
+    /// Whether there is such a column: files of an older format have fewer.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.batch.column_by_name(name).is_some()
+    }
+
+    /// Lists of times and of texts that belong to them, one pair for each row; none where the row has no list.
+    pub(crate) fn time_lists(&self, times: &str, texts: &str) -> Result<Vec<Option<TimesAndTexts>>, LakeError> {
+        let (times, texts) = (self.lists(times)?, self.lists(texts)?);
+        times.iter().zip(texts.iter()).map(|(times, texts)| self.pair(times, texts.as_ref())).collect()
+    }
+
+    fn lists(&self, name: &str) -> Result<&'a ListArray, LakeError> {
+        self.get(name, |array| array.as_list_opt::<i32>())
+    }
+
+    fn pair(&self, times: Option<ArrayRef>, texts: Option<&ArrayRef>) -> Result<Option<TimesAndTexts>, LakeError> {
+        let Some(times) = times else { return Ok(None) };
+        let numbers = times.as_primitive_opt::<TimestampMicrosecondType>();
+        let numbers = numbers.ok_or_else(|| self.damaged("a list of times holds something else"))?;
+        let texts = texts.and_then(|texts| texts.as_string_opt::<i32>());
+        let texts: Vec<_> = texts.into_iter().flatten().map(|text| text.unwrap_or_default().to_owned()).collect();
+        if numbers.is_empty() || numbers.len() != texts.len() {
+            return Err(self.damaged("a list of times and the list beside it are not of one length"));
+        }
+        Ok(Some((numbers.values().iter().copied().map(Timestamp::from_micros).collect(), texts)))
     }
 
     /// Lists of references, one for each row.

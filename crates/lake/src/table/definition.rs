@@ -20,6 +20,8 @@ pub(crate) struct Definition {
     pub(crate) columns: &'static [&'static [Column]],
     /// The columns that rows of one file are sorted by.
     pub(crate) sorted_by: &'static [&'static str],
+    /// Version of our use of the table format, kept in the table's configuration; who knows less is refused.
+    pub(crate) format: u64,
 }
 
 /// What a column holds.
@@ -39,6 +41,8 @@ pub(crate) enum Kind {
     Bytes,
     /// A list of texts.
     Texts,
+    /// A list of times, ascending.
+    Times,
     /// A list of references to evidence: `kind` and `hash`.
     References,
 }
@@ -101,9 +105,10 @@ impl Kind {
             Self::Int => DataType::Int32,
             Self::Long => DataType::Int64,
             Self::Bool => DataType::Boolean,
-            Self::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Time => time_type(),
             Self::Bytes => DataType::Binary,
             Self::Texts => DataType::List(text_element()),
+            Self::Times => DataType::List(time_element()),
             Self::References => DataType::List(reference_element()),
         }
     }
@@ -117,6 +122,7 @@ impl Kind {
             Self::Time => json!("timestamp"),
             Self::Bytes => json!("binary"),
             Self::Texts => json!({ "type": "array", "elementType": "string", "containsNull": false }),
+            Self::Times => json!({ "type": "array", "elementType": "timestamp", "containsNull": false }),
             Self::References => {
                 let element = json!({ "type": "struct", "fields": [
                     { "name": "kind", "type": "string", "nullable": false, "metadata": {} },
@@ -131,6 +137,15 @@ impl Kind {
 /// The element of a list of texts; Parquet's own name for it is `element`.
 pub(crate) fn text_element() -> Arc<Field> {
     Arc::new(Field::new("element", DataType::Utf8, false))
+}
+
+fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The element of a list of times.
+pub(crate) fn time_element() -> Arc<Field> {
+    Arc::new(Field::new("element", time_type(), false))
 }
 
 /// The element of a list of references.

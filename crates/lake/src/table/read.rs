@@ -3,8 +3,8 @@
 //! At a hundred times the data: a file is read in batches of bounded size; rows by number cost the pages they lie in;
 //! rows of one address cost the row groups whose statistics admit it, and in those two columns.
 
-use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -12,19 +12,78 @@ use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
+    ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
+    RowSelection, RowSelector,
 };
 use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
+use parquet::file::reader::Length;
 use parquet::file::statistics::Statistics;
 
-use super::statistics::Extent;
+use super::statistics::{Extent, number_of};
+use super::store::{Input, Root};
+use super::sums::{Checked, Sums};
 use crate::error::LakeError;
+use crate::query::AddressRanges;
 
 /// Rows handed over at once.
 const BATCH_ROWS: usize = 8_192;
 
 /// Rows handed over at once when they carry long values: 128 times 256 KiB is bearable.
 const BULK_BATCH_ROWS: usize = 128;
+
+/// Rows handed over at once where many files are read side by side.
+const STREAM_ROWS: usize = 1_024;
+
+/// The same of long values: 16 times 256 KiB, times the files.
+const BULK_STREAM_ROWS: usize = 16;
+
+/// Observations handed over at once, about, where a row may stand for several.
+const BATCH_LOOKS: u64 = 1_000_000;
+
+/// The same where many files are read side by side.
+const STREAM_LOOKS: u64 = 65_536;
+
+/// Where a data file is, and what its bytes are checked against while they are read.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    root: Root,
+    name: String,
+    path: PathBuf,
+    sums: Option<Arc<Sums>>,
+    looks_a_row: u64,
+}
+
+impl Located {
+    /// The object of this name, with the sums over its blocks where its commit has them.
+    pub(crate) fn new(root: &Root, name: String, sums: Option<Arc<Sums>>) -> Self {
+        Self { root: root.clone(), path: root.place(&name), name, sums, looks_a_row: 1 }
+    }
+
+    /// The same, of a file whose rows stand for so many observations in the mean: fewer rows are read at once.
+    pub(crate) fn with_looks_a_row(self, looks_a_row: u64) -> Self {
+        Self { looks_a_row, ..self }
+    }
+
+    /// So many rows at once, and no more than hold so many observations.
+    fn rows_at_once(&self, rows: usize, looks: u64) -> usize {
+        let fitting = looks / self.looks_a_row.max(1);
+        usize::try_from(fitting).unwrap_or(rows).clamp(1, rows)
+    }
+}
+
+impl AsRef<Path> for Located {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl std::ops::Deref for Located {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// Which rows of a file are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -35,43 +94,130 @@ pub(crate) enum Rows<'a> {
     AllBulk,
     /// Those with these numbers, ascending, each once.
     Numbers(&'a [u32]),
+    /// So many from this one on; they carry long values.
+    Span {
+        /// The first, counted from 0.
+        from: usize,
+        /// How many.
+        count: usize,
+    },
     /// Those of the address with these halves.
     Address((i64, i64)),
+    /// Those of these addresses.
+    Within(&'a Arc<AddressRanges>),
+}
+
+/// What a file says of itself in its footer, and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// Rows in it.
+    pub(crate) rows: u64,
+    /// Its size.
+    pub(crate) bytes: u64,
+}
+
+/// Reads the footer of a file.
+pub(crate) fn outline(from: &Located) -> Result<Outline, LakeError> {
+    let path = from.as_ref();
+    let file = open(from)?;
+    let bytes = file.len();
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+    let rows = builder.map_err(LakeError::parquet("reading", path))?.metadata().file_metadata().num_rows();
+    Ok(Outline { rows: u64::try_from(rows).unwrap_or(0), bytes })
+}
+
+/// What the addresses of each row group lie between, and how many rows are in it.
+pub(crate) fn groups(from: &Located) -> Result<Vec<(Extent, u64)>, LakeError> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(open(from)?, options);
+    let builder = builder.map_err(LakeError::parquet("reading", from.as_ref()))?;
+    let group = |group: &RowGroupMetaData| (extent_of(group), u64::try_from(group.num_rows()).unwrap_or(0));
+    Ok(builder.metadata().row_groups().iter().map(group).collect())
+}
+
+/// Compares every block of a file with its sum, also those that no row lies in.
+pub(crate) fn compare_all(from: &Located) -> Result<(), LakeError> {
+    open(from)?.compare_all().map_err(LakeError::parquet("reading", from.as_ref()))
+}
+
+fn open(from: &Located) -> Result<Checked<Input>, LakeError> {
+    Ok(Checked::new(from.root.open(&from.name)?, from.sums.clone()))
 }
 
 /// Reads the wanted rows of some columns, in file order.
 pub(crate) fn read(
-    path: &Path,
+    from: &Located,
     columns: &[&str],
     rows: Rows<'_>,
     each: &mut dyn FnMut(&RecordBatch) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    let refuse = || LakeError::parquet("reading", path);
-    let file = File::open(path).map_err(LakeError::io("opening", path))?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(
-        if matches!(rows, Rows::All | Rows::AllBulk) { PageIndexPolicy::Skip } else { PageIndexPolicy::Optional },
-    );
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(refuse())?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    let builder = builder.with_projection(mask).with_batch_size(match rows {
-        Rows::All | Rows::Address(_) => BATCH_ROWS,
-        Rows::AllBulk | Rows::Numbers(_) => BULK_BATCH_ROWS,
-    });
-    for batch in narrow(builder, rows).build().map_err(refuse())? {
-        each(&batch.map_err(|error| LakeError::damaged(path.display().to_string(), &error))?)?;
+    for batch in batches(from, columns, rows, None)? {
+        each(&batch.map_err(|error| LakeError::damaged(from.display().to_string(), &error))?)?;
     }
     Ok(())
 }
 
-fn narrow(builder: ParquetRecordBatchReaderBuilder<File>, rows: Rows<'_>) -> ParquetRecordBatchReaderBuilder<File> {
+/// The wanted rows of some columns, in file order, a few at a time: for who reads many files side by side.
+pub(crate) fn stream(
+    from: &Located,
+    columns: &[&str],
+    rows: Rows<'_>,
+) -> Result<impl Iterator<Item = Result<RecordBatch, LakeError>> + use<>, LakeError> {
+    let fewer = if matches!(rows, Rows::AllBulk) { BULK_STREAM_ROWS } else { STREAM_ROWS };
+    let batches = batches(from, columns, rows, Some(fewer))?;
+    let path = from.to_path_buf();
+    let refuse = move |error| LakeError::damaged(path.display().to_string(), &error);
+    Ok(batches.map(move |batch| batch.map_err(&refuse)))
+}
+
+fn batches(
+    from: &Located,
+    columns: &[&str],
+    rows: Rows<'_>,
+    batch_rows: Option<usize>,
+) -> Result<ParquetRecordBatchReader, LakeError> {
+    let path = from.as_ref();
+    let refuse = || LakeError::parquet("reading", path);
+    let input = open(from)?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(
+        if matches!(rows, Rows::All | Rows::AllBulk) { PageIndexPolicy::Skip } else { PageIndexPolicy::Optional },
+    );
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(input, options).map_err(refuse())?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let builder = builder.with_projection(mask).with_batch_size(match (batch_rows, rows) {
+        (Some(fewer), _) => from.rows_at_once(fewer, STREAM_LOOKS),
+        (None, Rows::All | Rows::Address(_) | Rows::Within(_)) => from.rows_at_once(BATCH_ROWS, BATCH_LOOKS),
+        (None, Rows::AllBulk | Rows::Numbers(_) | Rows::Span { .. }) => BULK_BATCH_ROWS,
+    });
+    narrow(builder, rows).build().map_err(refuse())
+}
+
+type Builder = ParquetRecordBatchReaderBuilder<Checked<Input>>;
+
+fn narrow(builder: Builder, rows: Rows<'_>) -> Builder {
     match rows {
         Rows::All | Rows::AllBulk => builder,
         Rows::Numbers(numbers) => builder.with_row_selection(selection(numbers)),
+        Rows::Span { from, count } => {
+            let span = vec![RowSelector::skip(from), RowSelector::select(count)];
+            builder.with_row_selection(RowSelection::from(span))
+        }
         Rows::Address(halves) => {
             let groups = builder.metadata().row_groups().iter().enumerate();
             let wanted = groups.filter(|(_, group)| extent_of(group).may_hold(halves)).map(|(at, _)| at).collect();
             let mask = ProjectionMask::columns(builder.parquet_schema(), ["address_high", "address_low"]);
             let filter = ArrowPredicateFn::new(mask, move |batch| equal_halves(&batch, halves));
+            builder.with_row_groups(wanted).with_row_filter(RowFilter::new(vec![Box::new(filter)]))
+        }
+        Rows::Within(ranges) => {
+            let groups = builder.metadata().row_groups().iter().enumerate();
+            let wanted = groups.filter(|(_, group)| extent_of(group).may_touch(ranges)).map(|(at, _)| at).collect();
+            let mask = ProjectionMask::columns(builder.parquet_schema(), ["address_high", "address_low"]);
+            let ranges = Arc::clone(ranges);
+            let filter = ArrowPredicateFn::new(mask, move |batch| {
+                each_halves(&batch, |halves| ranges.contains_number(number_of(halves)))
+            });
             builder.with_row_groups(wanted).with_row_filter(RowFilter::new(vec![Box::new(filter)]))
         }
     }
@@ -100,7 +246,11 @@ fn extent_of(group: &RowGroupMetaData) -> Extent {
     Extent { high: half("address_high").unwrap_or(all.high), low: half("address_low").unwrap_or(all.low), ..all }
 }
 
-fn equal_halves(batch: &RecordBatch, (high, low): (i64, i64)) -> Result<BooleanArray, ArrowError> {
+fn equal_halves(batch: &RecordBatch, wanted: (i64, i64)) -> Result<BooleanArray, ArrowError> {
+    each_halves(batch, |halves| halves == wanted)
+}
+
+fn each_halves(batch: &RecordBatch, wanted: impl Fn((i64, i64)) -> bool) -> Result<BooleanArray, ArrowError> {
     let column = |name: &str| {
         let array = batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<Int64Type>());
         array.ok_or_else(|| ArrowError::SchemaError(format!("no 64-bit column {name}")))
@@ -108,5 +258,5 @@ fn equal_halves(batch: &RecordBatch, (high, low): (i64, i64)) -> Result<BooleanA
     let (highs, lows) = (column("address_high")?, column("address_low")?);
     debug_assert_eq!(highs.null_count(), 0, "addresses are always present");
     let pairs = highs.values().iter().zip(lows.values().iter());
-    Ok(BooleanArray::from_iter(pairs.map(|(a, b)| Some(*a == high && *b == low))))
+    Ok(BooleanArray::from_iter(pairs.map(|(high, low)| Some(wanted((*high, *low))))))
 }

@@ -1,7 +1,8 @@
 //! What the log says of a file's rows without opening it (Delta Lake protocol, "Per-file statistics").
 //!
 //! Written for every engine, used here to pass over files. Only whole values are stated: a column whose smallest or
-//! largest text is long has no bounds. At a hundred times the data this is what keeps an address cheap: files are passed
+//! largest text is long has no bounds, and of texts only those of [`STATED`] have. At a hundred times the data this is what keeps an address cheap: files are
+//! passed
 //! over by two comparisons each.
 
 use arrow_array::cast::AsArray;
@@ -11,9 +12,15 @@ use hinomi_model::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::definition::{Definition, Habit, Kind};
+use crate::query::AddressRanges;
 
 /// Longer texts are not stated as bounds.
 const MAX_TEXT_BYTES: usize = 64;
+
+/// The columns of text whose bounds are stated. Commits outlive the rows that are erased: what was seen, its names and
+/// hashes must not stand there.
+const STATED: &[&str] =
+    &["address", "transport", "sensor", "campaign", "outcome", "tlp", "purpose", "rules", "dimension"];
 
 /// Other writers cut times to milliseconds; a bound is widened by so much when read.
 const CUT_MICROS: i64 = 1_000;
@@ -44,11 +51,28 @@ impl Extent {
         self.time.0 <= micros && micros <= self.time.1
     }
 
+    /// Whether a row with one of these addresses may be inside.
+    pub(crate) fn may_touch(&self, ranges: &AddressRanges) -> bool {
+        let low = if self.high.0 == self.high.1 { (self.low.0, self.low.1) } else { (i64::MIN, i64::MAX) };
+        ranges.touches(number_of((self.high.0, low.0)), number_of((self.high.1, low.1)))
+    }
+
+    /// The least address that a row inside may have.
+    pub(crate) const fn least(&self) -> (i64, i64) {
+        (self.high.0, if self.high.0 == self.high.1 { self.low.0 } else { i64::MIN })
+    }
+
     /// Whether any row may be in both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let meet = |a: (i64, i64), b: (i64, i64)| a.0 <= b.1 && b.0 <= a.1;
         meet(self.high, other.high) && meet(self.low, other.low) && meet(self.time, other.time)
     }
+}
+
+/// The address with these halves, as a number.
+pub(crate) fn number_of((high, low): (i64, i64)) -> u128 {
+    let plain = |half: i64| u128::from(half.cast_unsigned() ^ (1 << 63));
+    (plain(high) << 64) | plain(low)
 }
 
 /// Gathers statistics while rows are written.
@@ -99,10 +123,13 @@ impl Gatherer {
     pub(crate) fn finish(self) -> String {
         let (mut least, mut most, mut nulls) = (Map::new(), Map::new(), Map::new());
         for (column, bounds) in self.definition.columns().zip(self.bounds) {
-            if matches!(column.kind, Kind::Texts | Kind::References) {
+            if matches!(column.kind, Kind::Texts | Kind::Times | Kind::References) {
                 continue;
             }
             nulls.insert(column.name.to_owned(), json!(bounds.nulls));
+            if column.kind == Kind::Text && !STATED.contains(&column.name) {
+                continue;
+            }
             let ends = bounds
                 .least
                 .and_then(|low| state(column.kind, &low))
@@ -133,7 +160,7 @@ fn range_of(kind: Kind, array: &dyn Array) -> (Option<Bound>, Option<Bound>) {
         Kind::Int => numbers(array.as_primitive_opt::<Int32Type>().into_iter().flatten().flatten().map(i64::from)),
         Kind::Long => numbers(array.as_primitive_opt::<Int64Type>().into_iter().flatten().flatten()),
         Kind::Time => numbers(array.as_primitive_opt::<TimestampMicrosecondType>().into_iter().flatten().flatten()),
-        Kind::Bool | Kind::Bytes | Kind::Texts | Kind::References => (None, None),
+        Kind::Bool | Kind::Bytes | Kind::Texts | Kind::Times | Kind::References => (None, None),
     }
 }
 
@@ -169,15 +196,18 @@ pub(crate) fn parse(text: Option<&str>) -> (u64, Extent) {
     let rows = stats.get("numRecords").and_then(Value::as_u64).unwrap_or(0);
     let end = |side: &str, column: &str| stats.get(side).and_then(|values| values.get(column)).cloned();
     let number = |side: &str, column: &str| end(side, column).as_ref().and_then(Value::as_i64);
-    let time = |side: &str| {
-        let text = end(side, "time")?;
+    let moment = |side: &str, column: &str| {
+        let text = end(side, column)?;
         text.as_str()?.parse::<Timestamp>().ok().map(Timestamp::as_micros)
     };
     let half = |column: &str| {
         let (least, most) = (number("minValues", column), number("maxValues", column));
         least.zip(most).unwrap_or((i64::MIN, i64::MAX))
     };
-    let times = time("minValues").zip(time("maxValues"));
+    // A run of observations begins at `time` and lasts to `until`, where it has more than one.
+    let latest =
+        moment("maxValues", "time").map(|begun| moment("maxValues", "until").map_or(begun, |until| until.max(begun)));
+    let times = moment("minValues", "time").zip(latest);
     let times = times.map_or((i64::MIN, i64::MAX), |(least, most)| {
         (least.saturating_sub(CUT_MICROS), most.saturating_add(CUT_MICROS))
     });

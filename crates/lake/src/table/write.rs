@@ -4,29 +4,25 @@
 //! one row can be read without its neighbours. A staged file that no commit kept removes itself.
 //! At a hundred times the data: memory stays at one row group, whatever the number of rows.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::definition::{Definition, Habit};
-use super::log;
+use super::definition::{Definition, Habit, Kind};
+use super::groups::{GROUP_BYTES, GROUP_ROWS, RowGroups};
+use super::origin::Origin;
 use super::statistics::Gatherer;
+use super::store::Root;
+use super::sums::{Summing, Sums};
 use crate::error::LakeError;
-
-/// Rows of one row group, at most.
-const ROW_GROUP_ROWS: usize = 65_536;
-
-/// Bytes of one row group, at most, so that large evidence does not fill the memory.
-const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// Rows of one page, at most: what is read and unpacked to get at one row.
 const PAGE_ROWS: usize = 4_096;
@@ -48,7 +44,12 @@ pub(crate) struct Staged {
     pub(crate) rows: u64,
     /// Its statistics, as the log states them.
     pub(crate) statistics: String,
-    path: PathBuf,
+    /// Where its rows come from, when it was made of other files.
+    pub(crate) origin: Option<Origin>,
+    /// Sums over its blocks.
+    pub(crate) sums: Sums,
+    root: Root,
+    object: String,
     kept: bool,
 }
 
@@ -63,27 +64,38 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.kept {
             // Should this fail, the next writer sweeps it.
-            let _ = fs::remove_file(&self.path);
+            let _ = self.root.delete(&self.object);
         }
     }
 }
 
-/// Writes rows, synced to disk, file and name.
+/// Writes rows, durably, file and name.
 pub(crate) fn stage(
-    dir: &Path,
+    root: &Root,
     name: String,
     definition: &'static Definition,
     schema: &SchemaRef,
     rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<Staged, LakeError> {
-    let path = dir.join(&name);
-    let mut staged = Staged { name, bytes: 0, rows: 0, statistics: String::new(), path, kept: false };
-    let file = File::create(&staged.path).map_err(LakeError::io("creating", &staged.path))?;
-    let gathered = write_rows(file, &staged.path, definition, schema, rows)?;
-    log::sync_folder(dir)?;
-    staged.bytes = fs::metadata(&staged.path).map_err(LakeError::io("looking at", &staged.path))?.len();
+    let object = format!("{}/{name}", definition.name);
+    let draft = root.draft(&object);
+    let mut staged = Staged {
+        name,
+        bytes: 0,
+        rows: 0,
+        statistics: String::new(),
+        origin: None,
+        sums: Sums::default(),
+        root: root.clone(),
+        object,
+        kept: false,
+    };
+    let file = File::create(&draft).map_err(LakeError::io("creating", &draft))?;
+    let (gathered, sums) = write_rows(file, &draft, definition, schema, rows)?;
+    staged.bytes = root.publish(&staged.object)?;
     staged.rows = gathered.rows();
     staged.statistics = gathered.finish();
+    staged.sums = sums;
     Ok(staged)
 }
 
@@ -93,21 +105,21 @@ fn write_rows(
     definition: &'static Definition,
     schema: &SchemaRef,
     rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
-) -> Result<Gatherer, LakeError> {
+) -> Result<(Gatherer, Sums), LakeError> {
     let refuse = || LakeError::parquet("writing", path);
-    let buffered = BufWriter::with_capacity(1 << 18, file);
-    let mut writer =
-        ArrowWriter::try_new_with_options(buffered, schema.clone(), options(definition)).map_err(refuse())?;
+    let buffered = BufWriter::with_capacity(1 << 18, Summing::new(file));
+    let mut groups = RowGroups::new(buffered, schema.clone(), options(definition)).map_err(refuse())?;
     let mut gathered = Gatherer::new(definition);
     for batch in rows {
         let batch = batch?;
         gathered.take(&batch);
-        writer.write(&batch).map_err(refuse())?;
+        groups.take(&batch).map_err(refuse())?;
     }
-    let buffered = writer.into_inner().map_err(refuse())?;
-    let file = buffered.into_inner().map_err(|error| LakeError::io("writing", path)(error.into_error()))?;
+    let buffered = groups.finish().map_err(refuse())?;
+    let summing = buffered.into_inner().map_err(|error| LakeError::io("writing", path)(error.into_error()))?;
+    let (file, sums) = summing.finish();
     file.sync_all().map_err(LakeError::io("syncing", path))?;
-    Ok(gathered)
+    Ok((gathered, sums))
 }
 
 /// How rows of this table are laid out.
@@ -120,12 +132,20 @@ fn properties(definition: &'static Definition) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("hinomi ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(CHECK_ROWS)
         .set_sorting_columns(Some(sorting(definition)));
     for column in definition.columns() {
+        if column.kind == Kind::Times {
+            // Ascending within a row: the differences are small numbers.
+            let path = ColumnPath::new([column.name, "list", "element"].map(ToOwned::to_owned).to_vec());
+            builder = builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+            continue;
+        }
         let path = ColumnPath::from(column.name);
         builder = match column.habit {
             Habit::Repeats => builder,
@@ -153,7 +173,7 @@ fn sorting(definition: &'static Definition) -> Vec<SortingColumn> {
 /// The names of the leaf columns in file order; a list of references has two leaves.
 fn leaves(definition: &Definition) -> impl Iterator<Item = &'static str> {
     definition.columns().flat_map(|column| {
-        let leaves = if column.kind == super::definition::Kind::References { 2 } else { 1 };
+        let leaves = if column.kind == Kind::References { 2 } else { 1 };
         std::iter::repeat_n(column.name, leaves)
     })
 }

@@ -5,11 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hinomi_lake::backup::restore;
+use hinomi_lake::check::{Shelf, ShelfName, check, check_state};
 use hinomi_lake::{Lake, LakeError, LakeOptions, Places};
 use hinomi_model::{Service, Sink};
 
 use crate::rebuild::copy_folder;
-use crate::support::{batch, options, services, sighting};
+use crate::support::{batch, clock, options, services, sighting};
 
 /// Every state folder with what it held.
 fn fixtures() -> Vec<(PathBuf, Vec<Service>)> {
@@ -63,6 +65,35 @@ fn state_folders_of_earlier_versions_live_on() {
         assert!(lake.identify_again(&mut |_, _| {}).unwrap().total > 0);
         assert_eq!(services(&lake).len(), now);
     }
+}
+
+#[test]
+fn backups_of_earlier_versions_come_back() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut count = 0;
+    for (state, held) in fixtures() {
+        let backup = folder.join(state.file_name().unwrap().to_str().unwrap().replace("state-", "backup-"));
+        if !backup.exists() {
+            continue;
+        }
+        count += 1;
+        let back = tempfile::tempdir().unwrap();
+        let restored = back.path().join("state");
+        let mut finish = |dir: &Path| open(dir, false).erase_again("test").map(drop);
+        restore(&backup, None, &restored, &clock(), &mut |_, _| {}, &mut finish).unwrap();
+        let lake = open(&restored, false);
+        assert_eq!(services(&lake), held, "{}", backup.display());
+        check_depth(&lake, &held);
+        // Events, holds, ledgers and lists of what was erased are those of their time.
+        assert!(!lake.watch_book().queries().unwrap().is_empty() && lake.watch_book().newest().unwrap() > 0);
+        let mut shelf = Shelf::new(ShelfName::State);
+        check_state(&restored, &mut shelf).unwrap();
+        assert!(shelf.is_whole() && shelf.files >= 4, "{shelf:?}");
+        drop(lake);
+        let told = check(&restored, true, &clock(), &mut |_, _| {}).unwrap();
+        assert!(told.iter().all(Shelf::is_whole), "{told:?}");
+    }
+    assert!(count > 0);
 }
 
 /// History, evidence and the campaign's position are all there.

@@ -126,12 +126,13 @@ fn what_a_newer_version_wrote_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
     let path = dir.path().join("tables/sightings/_delta_log/00000000000000000000.json");
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(r#""hinomi.format":"1""#));
-    std::fs::write(&path, text.replace(r#""hinomi.format":"1""#, r#""hinomi.format":"2""#)).unwrap();
+    // A newer version would seal its commit; one without a sum is read too.
+    let text = std::fs::read_to_string(&path).unwrap().replace("hinomiSum", "otherSum");
+    assert!(text.contains(r#""hinomi.format":"2""#));
+    std::fs::write(&path, text.replace(r#""hinomi.format":"2""#, r#""hinomi.format":"3""#)).unwrap();
     for read_only in [false, true] {
         let refused = Lake::open(options(dir.path(), read_only));
-        assert!(matches!(refused, Err(LakeError::TooNew { found: 2, known: 1, .. })));
+        assert!(matches!(refused, Err(LakeError::TooNew { found: 3, known: 2, .. })));
     }
     std::fs::write(&path, text.replace(r#""minReaderVersion":1"#, r#""minReaderVersion":3"#)).unwrap();
     assert!(matches!(Lake::open(options(dir.path(), true)), Err(LakeError::TooNew { found: 3, .. })));
@@ -151,4 +152,44 @@ fn a_batch_that_breaks_the_rules_is_refused_whole() {
     }
     let status = lake.status().unwrap();
     assert_eq!((status.sightings.rows, status.evidence.rows), (0, 0));
+}
+
+#[test]
+fn evidence_of_what_was_found_closed_is_stored_each_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = open(dir.path());
+    for (seconds, said) in [(1, "reset, ttl 64"), (2, "reset, ttl 63"), (3, "reset, ttl 63")] {
+        let (mut sighting, evidence) = sighting("192.0.2.7", 22, seconds, said);
+        sighting.outcome = Outcome::Closed;
+        lake.append(batch([(sighting, evidence.clone())])).unwrap();
+        assert_eq!(lake.evidence(&evidence.hash()).unwrap().unwrap().bytes, evidence.bytes, "{said}");
+    }
+    let (mut dangling, evidence) = sighting("192.0.2.7", 22, 4, "never told");
+    dangling.outcome = Outcome::Closed;
+    let refused = hinomi_model::Batch { sightings: vec![dangling], ..hinomi_model::Batch::default() };
+    assert!(matches!(lake.append(refused), Err(SinkError::Failed(_))), "{}", evidence.hash());
+}
+
+#[test]
+fn of_equal_looks_the_stricter_marking_counts_in_whatever_order_they_come() {
+    use hinomi_model::{Marking, Purpose, Tlp};
+    let looks = ["spring", "autumn"].map(|campaign| {
+        let (mut sighting, evidence) = sighting("192.0.2.7", 22, 1, "ssh OpenSSH 9.6");
+        sighting.campaign = Some(campaign.parse().unwrap());
+        let tlp = if campaign == "spring" { Tlp::Red } else { Tlp::Clear };
+        sighting.marking = Marking { tlp, ..Marking::own(Purpose::Exercise) };
+        (sighting, evidence)
+    });
+    let [red, clear] = looks;
+    for order in [[red.clone(), clear.clone()], [clear, red]] {
+        let dir = tempfile::tempdir().unwrap();
+        let lake = open(dir.path());
+        for look in order {
+            assert_eq!(lake.append(batch([look])).unwrap().sightings, 1);
+        }
+        let counted = |query: &str| lake.search(&request(query)).unwrap().total;
+        assert_eq!((counted("tlp:red"), counted("tlp:clear")), (1, 0));
+        lake.rebuild_index().unwrap();
+        assert_eq!((counted("tlp:red"), counted("tlp:clear")), (1, 0), "an index built anew");
+    }
 }

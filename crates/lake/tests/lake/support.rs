@@ -7,8 +7,8 @@ use std::sync::Arc;
 use hinomi_lake::{Lake, LakeError, LakeOptions, Places, SearchRequest};
 use hinomi_model::time::FixedClock;
 use hinomi_model::{
-    Batch, Checkpoint, Confidence, Evidence, EvidenceKind, Facts, Identifier, Marking, Outcome, Purpose, Service,
-    ServiceKey, Sighting, Timestamp, Transport,
+    Batch, Checkpoint, Clock, Confidence, Evidence, EvidenceKind, Facts, Identifier, Marking, Outcome, Purpose,
+    Service, ServiceKey, Sighting, Timestamp, Transport,
 };
 
 /// Small rules over banners of the form `protocol product version`. Revision 2 also knows a maker.
@@ -42,6 +42,11 @@ impl Identifier for BannerRules {
 
 pub(crate) fn now() -> Timestamp {
     at(1_000_000)
+}
+
+/// A clock that stands at [`now`].
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(FixedClock(now()))
 }
 
 /// So many seconds into the test's time.
@@ -91,7 +96,7 @@ pub(crate) fn with_state(mut batch: Batch, state: &str) -> Batch {
 }
 
 pub(crate) fn request(query: &str) -> SearchRequest {
-    SearchRequest { query: query.to_owned(), facets: Vec::new(), limit: 100, cursor: None, now: now(), within: None }
+    SearchRequest { query: query.to_owned(), limit: 100, now: now(), ..SearchRequest::default() }
 }
 
 /// Everything, closed and pretending services too: a query that says so of them leaves none out.

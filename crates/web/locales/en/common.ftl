@@ -112,6 +112,7 @@ fault-next = Start again from the overview, or search for what you are after.
 problem-query = The query cannot be understood
 problem-query-too-long = The query is too long
 problem-cursor = This continuation is no longer valid; search again from the first page
+problem-forgotten = What was known then is no longer kept
 problem-parameter = Something in the request is missing, unknown or malformed
 problem-address = Not an IPv4 or IPv6 address
 problem-hash = Not the name of a piece of evidence (64 hexadecimal digits)

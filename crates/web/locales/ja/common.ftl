@@ -55,6 +55,7 @@ fault-next = 見晴らしから見直すか、検索で探してみてくださ�
 problem-query = 検索式を読み取れませんでした
 problem-query-too-long = 検索式が長すぎます
 problem-cursor = この続きはもう使えません。最初のページから検索し直してください
+problem-forgotten = その時点で知っていたことは、もう保存されていません
 problem-parameter = 指定の仕方に誤りがあるか、足りないものがあります
 problem-address = IPv4 または IPv6 のアドレスではありません
 problem-hash = 証拠の名前（64 桁の 16 進数）ではありません

@@ -40,7 +40,8 @@ const FORMATS: [(&str, Format, &str); 3] = [
     ("parquet", Format::Parquet, "application/vnd.apache.parquet"),
 ];
 
-type Piece = Result<Bytes, ReadError>;
+/// A piece of a body, or why it breaks off.
+pub(super) type Piece = Result<Bytes, ReadError>;
 
 /// `GET /export`
 pub(super) async fn stream(State(app): State<App>, query: Result<Query<Parameters>, QueryRejection>) -> Response {
@@ -79,7 +80,7 @@ async fn start(app: &App, query: Result<Query<Parameters>, QueryRejection>) -> R
         (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{name}\"")),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((StatusCode::OK, headers, Body::new(Pieces { first, waiting })).into_response())
+    Ok((StatusCode::OK, headers, Body::new(Pieces::new(first, waiting))).into_response())
 }
 
 /// The writing end: gathers what the lake writes into pieces. Blocks while the client is slow.
@@ -108,9 +109,16 @@ impl Write for Pipe {
 }
 
 /// The reading end, as a body.
-struct Pieces {
+pub(super) struct Pieces {
     first: Option<Bytes>,
     waiting: Receiver<Piece>,
+}
+
+impl Pieces {
+    /// What is there already, and what comes.
+    pub(super) const fn new(first: Option<Bytes>, waiting: Receiver<Piece>) -> Self {
+        Self { first, waiting }
+    }
 }
 
 impl http_body::Body for Pieces {

@@ -4,12 +4,12 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use hinomi_share::{SearchRequest, read_facets};
+use hinomi_share::{CompactionStatus, SampleRequest, SearchRequest, read_facets, read_histograms};
 use serde::{Deserialize, Serialize};
 
 use super::{json, problem};
 use crate::app::App;
-use crate::limits::{DEFAULT_FACET_VALUES, DEFAULT_LIMIT, MAX_QUERY_BYTES};
+use crate::limits::{DEFAULT_FACET_VALUES, DEFAULT_LIMIT, MAX_QUERY_BYTES, SEARCH_BUDGET};
 use crate::page::fault::Fault;
 use crate::page::host::address_of;
 
@@ -20,6 +20,12 @@ pub(super) struct SearchParameters {
     q: String,
     #[serde(default)]
     facets: String,
+    distinct: Option<String>,
+    #[serde(default)]
+    histograms: String,
+    sample: Option<u64>,
+    seed: Option<u64>,
+    budget: Option<u64>,
     limit: Option<usize>,
     cursor: Option<String>,
 }
@@ -48,6 +54,10 @@ fn request(app: &App, asked: SearchParameters) -> Result<SearchRequest, Fault> {
     Ok(SearchRequest {
         query: asked.q,
         facets: read_facets(&asked.facets, DEFAULT_FACET_VALUES).map_err(|error| malformed(&error.to_string()))?,
+        distinct: asked.distinct,
+        histograms: read_histograms(&asked.histograms).map_err(|error| malformed(&error.to_string()))?,
+        sample: asked.sample.map(|size| SampleRequest { size, seed: asked.seed.unwrap_or(0) }),
+        budget: Some(asked.budget.unwrap_or(SEARCH_BUDGET).min(SEARCH_BUDGET)),
         limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
         cursor: asked.cursor,
         now: app.now(),
@@ -63,6 +73,25 @@ pub(super) async fn search(State(app): State<App>, query: Result<Query<SearchPar
     };
     match app.desk.ask(move |reader| reader.search(&request)).await {
         Ok(page) => json(&page),
+        Err(error) => problem::respond(&error.into()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanParameters {
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /plan`
+pub(super) async fn plan(State(app): State<App>, query: Result<Query<PlanParameters>, QueryRejection>) -> Response {
+    let asked = match parameters(query).and_then(|asked| bounded(&asked.q).map(|()| asked)) {
+        Ok(asked) => asked,
+        Err(fault) => return problem::respond(&fault),
+    };
+    match app.desk.ask(move |reader| reader.explain(&asked.q)).await {
+        Ok(plan) => json(&plan),
         Err(error) => problem::respond(&error.into()),
     }
 }
@@ -97,6 +126,7 @@ struct StatusAnswer {
     bytes: u64,
     behind: u64,
     rules: String,
+    compaction: CompactionStatus,
 }
 
 /// `GET /status`
@@ -111,6 +141,7 @@ pub(super) async fn status(State(app): State<App>) -> Response {
                 + status.index_bytes,
             behind: status.behind,
             rules: status.rules,
+            compaction: status.compaction,
         }),
         Err(error) => problem::respond(&error.into()),
     }

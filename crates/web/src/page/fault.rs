@@ -10,10 +10,12 @@ use hinomi_share::{QueryError, ReadError};
 use super::{Frame, render};
 use crate::api::problem;
 use crate::app::App;
+use crate::language::Language;
 use crate::limits::RETRY_AFTER_S;
 use crate::read::DeskError;
 use crate::seen::Seen;
 use crate::visit::Visit;
+use crate::words::Words;
 
 /// What went wrong, under a stable code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,12 @@ impl Fault {
         self
     }
 
+    /// What exactly, in the visitor's language where there is such a text.
+    pub(crate) fn in_words_of(&self, words: &Words) -> Option<String> {
+        let japanese = self.detail_ja.as_ref().filter(|_| words.language() == Language::Japanese);
+        japanese.or(self.detail.as_ref()).cloned()
+    }
+
     fn query(error: &QueryError) -> Self {
         let mut fault = Self::new(StatusCode::BAD_REQUEST, "query").because(&error.message);
         fault.detail_ja = Some(error.message_ja.clone()).filter(|text| !text.is_empty());
@@ -60,6 +68,8 @@ impl From<DeskError> for Fault {
                 tracing::error!(reason, "a look at findings could not be written down");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unwitnessed")
             }
+            DeskError::Read(ReadError::Forgotten(why)) => Self::new(StatusCode::GONE, "forgotten").because(&why),
+            DeskError::Read(ReadError::Unfit(why)) => Self::new(StatusCode::BAD_REQUEST, "watch").because(&why),
             DeskError::Read(ReadError::Cursor) => Self::new(StatusCode::BAD_REQUEST, "cursor"),
             other => {
                 tracing::error!(error = %other, "the lake could not be read");

@@ -25,7 +25,7 @@ pub(crate) struct Frame {
     pub(crate) w: Words,
     /// In the window's title, before the name of the program.
     pub(crate) title: Seen,
-    /// Which entry of the navigation is this page: `overview`, `search`, `surveys`, `flow`, `guide`, `about`, or empty.
+    /// Which entry of the navigation is this page: `overview`, `search`, `watch`, `surveys`, `flow`, `guide`, `about`, or empty.
     pub(crate) here: &'static str,
     pub(crate) choices: Vec<Choice>,
     /// Says that the devices are simulated, when they are.

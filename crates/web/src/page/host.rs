@@ -1,6 +1,7 @@
 //! One address: what it is, why we believe so, and what happened there.
 
 pub(super) mod crypto;
+mod presence;
 mod proof;
 
 use std::net::IpAddr;
@@ -11,14 +12,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::{CertificateFacts, EvidenceRef, Service, Timestamp, parse_address};
-use hinomi_share::{HistoryEntry, Host};
+use hinomi_share::{HistoryEntry, Host, HostPresence};
 
 use super::fault::{self, Fault};
 use super::service::ServiceView;
 use super::{Frame, render};
 use crate::app::App;
-use crate::chart::timeline::{self, Timeline};
-use crate::limits::MAX_HISTORY_ROWS;
+use crate::chart::presence::{Presence, WIDTH};
+use crate::limits::{MAX_HISTORY_ROWS, MAX_STRETCH_ROWS};
 use crate::link;
 use crate::moment;
 use crate::seen::Seen;
@@ -26,6 +27,7 @@ use crate::visit::Visit;
 use crate::words::Words;
 
 use crypto::CryptoView;
+use presence::StretchView;
 use proof::{Opened, ProofView};
 
 /// Services that one page shows in full.
@@ -45,9 +47,11 @@ struct HostPage {
     device: Device,
     services: Vec<Part>,
     more_services: Option<String>,
-    timeline: Timeline,
-    timeline_width: u32,
+    picture: Presence,
+    picture_width: u32,
     timeline_title: String,
+    stretches: Vec<StretchView>,
+    more_stretches: bool,
     history: Vec<Row>,
     more_history: bool,
     search_href: String,
@@ -112,7 +116,7 @@ struct Row {
 
 pub(super) async fn show(State(app): State<App>, visit: Visit, path: Result<Path<String>, PathRejection>) -> Response {
     match find(&app, path).await {
-        Ok((host, opened)) => render(&visit, StatusCode::OK, &compose(&app, &visit, &host, &opened)),
+        Ok(seen) => render(&visit, StatusCode::OK, &compose(&app, &visit, &seen)),
         Err(fault) => fault::page(&visit, &fault),
     }
 }
@@ -124,19 +128,29 @@ pub(crate) fn address_of(path: Result<Path<String>, PathRejection>) -> Result<Ip
     parse_address(&text).map_err(|error| refuse().because(&error))
 }
 
-async fn find(app: &App, path: Result<Path<String>, PathRejection>) -> Result<(Host, Opened), Fault> {
+/// What is read for a page.
+struct Read {
+    host: Host,
+    opened: Opened,
+    presence: Option<HostPresence>,
+}
+
+async fn find(app: &App, path: Result<Path<String>, PathRejection>) -> Result<Read, Fault> {
     let address = address_of(path)?;
+    let now = app.now();
     let found = app.desk.ask(move |reader| {
         let seen = |host: &Host| !host.services.is_empty() || !host.history.is_empty();
         let Some(host) = reader.host(address)?.filter(seen) else { return Ok(None) };
         let opened = Opened::for_services(reader, host.services.iter().take(MAX_SERVICES))?;
-        Ok(Some((host, opened)))
+        Ok(Some(Read { presence: reader.presence(address, now)?, host, opened }))
     });
     found.await?.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(&address))
 }
 
-fn compose(app: &App, visit: &Visit, host: &Host, opened: &Opened) -> HostPage {
-    let (w, now) = (&visit.words, app.now());
+fn compose(app: &App, visit: &Visit, seen: &Read) -> HostPage {
+    let (w, now, Read { host, opened, .. }) = (&visit.words, app.now(), seen);
+    let stretches = seen.presence.as_ref().map(|told| presence::rows(w, told)).unwrap_or_default();
+    let more_stretches = stretches.len() > MAX_STRETCH_ROWS || seen.presence.as_ref().is_some_and(presence::is_cut);
     let address = host.address.to_string();
     let more = host.services.len().saturating_sub(MAX_SERVICES);
     HostPage {
@@ -144,9 +158,11 @@ fn compose(app: &App, visit: &Visit, host: &Host, opened: &Opened) -> HostPage {
         device: device(w, now, host),
         services: host.services.iter().take(MAX_SERVICES).map(|service| part(w, now, service, opened)).collect(),
         more_services: (more > 0).then(|| w.count("more-services", u64::try_from(more).unwrap_or(u64::MAX))),
-        timeline: timeline::draw(&host.history),
-        timeline_width: timeline::WIDTH,
+        picture: seen.presence.as_ref().map(|told| presence::draw(w, told, now)).unwrap_or_default(),
+        picture_width: WIDTH,
         timeline_title: w.with("timeline-title", &address),
+        stretches: stretches.into_iter().take(MAX_STRETCH_ROWS).collect(),
+        more_stretches,
         history: host.history.iter().take(MAX_HISTORY_ROWS).map(|entry| row(w, host.address, entry)).collect(),
         more_history: host.history.len() > MAX_HISTORY_ROWS,
         search_href: link::search(&link::term("ip", &address)),

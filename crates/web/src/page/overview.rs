@@ -6,7 +6,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hinomi_model::DeviceKind;
+use hinomi_model::{DeviceKind, Timestamp};
+use hinomi_share::DayCount;
 
 use super::fault::{self, Fault};
 use super::service::TagView;
@@ -14,6 +15,7 @@ use super::surveys::SurveyView;
 use super::{Frame, render};
 use crate::app::App;
 use crate::chart::Family;
+use crate::chart::days;
 use crate::chart::map::{Panel, Spot};
 use crate::limits::MAX_MAP_ROWS;
 use crate::link;
@@ -25,6 +27,7 @@ use crate::visit::Visit;
 use crate::watch::Surveys;
 use crate::words::Words;
 
+use outlook::{DAY_MICROS, day_of};
 pub(crate) use outlook::{Outlook, Picture};
 
 /// Fields with a bar chart on the first page, and how many bars.
@@ -47,6 +50,19 @@ struct OverviewPage {
     more_rows: bool,
     standing: Vec<Standing>,
     charts: Vec<Chart>,
+    days: Vec<DayView>,
+    days_most: String,
+    days_width: u32,
+    days_height: u32,
+}
+
+/// One day of the picture over time, and its line in the table.
+struct DayView {
+    bar: days::Day,
+    date: String,
+    services: String,
+    /// Addresses, opened, closed; none of a day that was not looked at.
+    numbers: Option<[String; 3]>,
 }
 
 /// One number with its name.
@@ -120,8 +136,27 @@ fn compose(app: &App, visit: &Visit, picture: &Picture, surveys: &Surveys) -> Ov
         rows: picture.spots.iter().take(MAX_MAP_ROWS).map(|spot| map_row(w, spot)).collect(),
         more_rows: picture.spots.len() > MAX_MAP_ROWS,
         standing: standing(w, picture),
+        days_most: moment::grouped(picture.days.values().map(|count| count.services).max().unwrap_or(0)),
+        days: day_views(picture),
+        days_width: days::WIDTH,
+        days_height: days::HEIGHT,
         charts: CHARTS.iter().filter_map(|(field, size)| chart(w, picture, field, *size)).collect(),
     }
+}
+
+fn day_views(picture: &Picture) -> Vec<DayView> {
+    let services = picture.days.iter().map(|(day, count)| (*day, count.services)).collect();
+    let view = |bar: days::Day| {
+        let count = picture.days.get(&bar.day);
+        let number = |get: fn(&DayCount) -> u64| count.map_or_else(String::new, |count| moment::grouped(get(count)));
+        DayView {
+            bar,
+            date: moment::date(Timestamp::from_micros(bar.day * DAY_MICROS)),
+            services: number(|count| count.services),
+            numbers: count.map(|_| [number(|c| c.addresses), number(|c| c.opened), number(|c| c.closed)]),
+        }
+    };
+    days::draw(&services, day_of(picture.taken)).into_iter().map(view).collect()
 }
 
 fn headline(w: &Words, picture: &Picture) -> String {

@@ -1,4 +1,6 @@
-//! Search: a box, what was found, what to narrow it by.
+//! Search: a box, what was found, what to narrow it by; or the same as it stood at a past moment ([`past`]).
+
+mod past;
 
 use askama::Template;
 use axum::extract::State;
@@ -39,13 +41,26 @@ struct SearchView {
     query: String,
     total: Option<String>,
     fault: Option<Trouble>,
-    services: Vec<ServiceView>,
+    /// What the field for a past moment holds.
+    at: String,
+    /// The last day that it takes.
+    today: String,
+    /// When the services are those of a past moment.
+    then: Option<past::Then>,
+    hits: Vec<Hit>,
     facets: Vec<Facet>,
     next: Option<String>,
     first: Option<String>,
     exports: Vec<(&'static str, String)>,
     fields: Vec<FieldHelp>,
     examples: Vec<Example>,
+}
+
+/// A service that was found.
+struct Hit {
+    service: ServiceView,
+    /// What the last look before a past moment found, and its name.
+    state: Option<(&'static str, String)>,
 }
 
 /// A query that was not understood, with the place.
@@ -89,6 +104,9 @@ struct Example {
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
     let query = visit.parameter("q").unwrap_or_default().to_owned();
     let cursor = visit.parameter("cursor").map(str::to_owned);
+    if let Some(at) = visit.parameter("at") {
+        return past::show(&app, &visit, &query, at, cursor).await;
+    }
     let asked = SearchRequest {
         query: query.clone(),
         facets: FACETS.iter().map(|field| FacetRequest { field: (*field).to_owned(), size: FACET_VALUES }).collect(),
@@ -101,22 +119,27 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
         0..=MAX_QUERY_BYTES => app.desk.ask(move |reader| reader.search(&asked)).await.map_err(Fault::from),
         _ => Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long")),
     };
-    let mut page = bare(&visit, &query);
+    let mut page = bare(&app, &visit, &query);
     page.first = cursor.map(|_| link::search(&query));
     match found {
         Ok(found) => {
             fill(&mut page, &app, &visit.words, &found);
             render(&visit, StatusCode::OK, &page)
         }
-        Err(fault) if fault.status == StatusCode::BAD_REQUEST => {
-            page.fault = Some(trouble(&visit.words, &query, &fault));
-            render(&visit, fault.status, &page)
-        }
-        Err(fault) => super::fault::page(&visit, &fault),
+        Err(fault) => refused(page, &visit, &fault),
     }
 }
 
-fn bare(visit: &Visit, query: &str) -> SearchView {
+/// A mistake of the visitor's is shown beside the field; anything else is a page of its own.
+fn refused(mut page: SearchView, visit: &Visit, fault: &Fault) -> Response {
+    if !matches!(fault.status, StatusCode::BAD_REQUEST | StatusCode::GONE) {
+        return super::fault::page(visit, fault);
+    }
+    page.fault = Some(trouble(&visit.words, &page.query, fault));
+    render(visit, fault.status, &page)
+}
+
+fn bare(app: &App, visit: &Visit, query: &str) -> SearchView {
     let words = &visit.words;
     let title = if query.is_empty() { words.say("search-title") } else { query.to_owned() };
     let export = |format| link::with_parameters("/api/v1/export", [("q", query), ("format", format)]);
@@ -125,7 +148,10 @@ fn bare(visit: &Visit, query: &str) -> SearchView {
         query: query.to_owned(),
         total: None,
         fault: None,
-        services: Vec::new(),
+        at: String::new(),
+        today: moment::date(app.now()),
+        then: None,
+        hits: Vec::new(),
         facets: Vec::new(),
         next: None,
         first: None,
@@ -137,7 +163,8 @@ fn bare(visit: &Visit, query: &str) -> SearchView {
 
 fn fill(page: &mut SearchView, app: &App, words: &Words, found: &SearchPage) {
     page.total = Some(words.count("services-count", found.total));
-    page.services = found.matches.iter().map(|service| ServiceView::new(words, app.now(), service)).collect();
+    let hit = |service| Hit { service: ServiceView::new(words, app.now(), service), state: None };
+    page.hits = found.matches.iter().map(hit).collect();
     page.facets = FACETS.iter().filter_map(|field| facet(words, &page.query, field, found)).collect();
     let next = |cursor: &String| link::with_parameters("/search", [("q", page.query.as_str()), ("cursor", cursor)]);
     page.next = found.next.as_ref().map(next);

@@ -17,7 +17,9 @@ fn composed() -> BTreeSet<String> {
     keys.extend(crate::page::FACETS.iter().map(|facet| format!("facet-{facet}")));
     keys.extend(crate::page::CHANGES.iter().map(|change| format!("change-{change}")));
     keys.extend(hinomi_model::remark::ALL.iter().map(|(name, _)| format!("remark-{name}")));
+    keys.extend(crate::page::WHATS.iter().map(|what| format!("watch-what-{what}")));
     keys.extend(["open", "closed", "pseudo"].map(|outcome| format!("outcome-{outcome}")));
+    keys.extend(["open", "pseudo", "closed", "not-looked-at"].map(|was| format!("was-{was}")));
     keys.extend(
         ["second", "minute", "hour", "day", "year"]
             .iter()

@@ -28,6 +28,7 @@ pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) looks: Arc<Looks>,
+    pub(crate) lake: Arc<Lake>,
     stop: Option<oneshot::Sender<()>>,
     runtime: Option<Runtime>,
     pub(crate) folder: TempDir,
@@ -95,7 +96,8 @@ impl World {
             crate::flow::write(folder.path());
         }
         let looks = Arc::new(Looks::default());
-        let reader = Reader::new(Arc::new(lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
+        let lake = Arc::new(lake);
+        let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         let bound = runtime.block_on(Server { reader, progress, clock, bind, simulated }.bind()).expect("a free port");
@@ -104,7 +106,7 @@ impl World {
         runtime.spawn(bound.run(async {
             let _ = stopped.await;
         }));
-        Self { address, looks, stop: Some(stop), runtime: Some(runtime), folder }
+        Self { address, looks, lake, stop: Some(stop), runtime: Some(runtime), folder }
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {
@@ -275,6 +277,7 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/search?q=protocol:ssh",
         "/search?q=ip:192.0.2.50",
         "/search?q=ip:203.0.113.1",
+        "/search?q=protocol:ssh&at=2026-11-05",
         "/hosts/192.0.2.10",
         "/hosts/192.0.2.20",
         "/hosts/192.0.2.40",
@@ -282,6 +285,7 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/crypto",
+        "/watch",
         "/surveys",
         "/flow",
         "/flow/203.0.113.9:1337-tcp",

@@ -111,7 +111,7 @@ pub(crate) fn book(shelf: &Shelf) -> Result<Book> {
 /// What each campaign stored of itself last. Nothing where nothing was ever stored.
 pub(crate) fn stored(state: &State) -> Result<BTreeMap<CampaignId, Told>> {
     let mut stored = BTreeMap::new();
-    if !state.dir().join("tables").exists() {
+    if !hinomi_lake::has_tables(state.dir()) {
         return Ok(stored);
     }
     let reader = state.reader()?;

@@ -243,6 +243,62 @@ fn an_entitlement_hides_everything_else() {
 }
 
 #[test]
+fn a_wide_entitlement_hides_by_bits_what_a_narrow_one_hides_by_looking() {
+    let (_folder, index) = fresh();
+    let all = (0..30_000_u32).map(|n| {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + n * 7 % 65_536 * 3);
+        update(&address.to_string(), 22, -5, if n % 3 == 0 { "a" } else { "b" })
+    });
+    let all: Vec<Update> = all.collect();
+    index.apply(1, all.clone()).expect("applied");
+    let nets = (0..1_000_u32).map(|n| {
+        let address = std::net::Ipv4Addr::from(0x0a00_0000 + n * 197);
+        ipnet::IpNet::new(address.into(), 25 + (n % 8) as u8).expect("a prefix").trunc()
+    });
+    let within = Arc::new(AddressRanges::new(nets));
+    for (query, word) in [("", None), ("a", Some("a")), ("b sort:-seen", Some("b"))] {
+        let request =
+            SearchRequest { query: query.into(), within: Some(Arc::clone(&within)), ..SearchRequest::default() };
+        let fits =
+            |update: &&Update| within.contains(update.key.address) && word.is_none_or(|word| &*update.text == word);
+        let wanted: HashSet<_> = all.iter().filter(fits).map(|update| update.key).collect();
+        assert_eq!(index.search(&request).expect("an answer").total, wanted.len() as u64, "{query}");
+    }
+}
+
+#[test]
+fn characters_and_expressions_are_found_in_what_was_said_since_too() {
+    let (_folder, index) = fresh();
+    let texts = |from: u32, count: u32| -> Vec<Update> {
+        let text = |n: u32| format!("unit {n} of {} {}", n % 10, "filling ".repeat(40));
+        (from..from + count).map(|n| update("192.0.2.1", u16::try_from(n).expect("a port"), -5, &text(n))).collect()
+    };
+    index.apply(1, texts(0, 2_000)).expect("applied");
+    let total = |query: &str| ask(&index, query).total;
+    // The first question notes what is there, the next ones use the notes.
+    for _ in 0..3 {
+        assert_eq!(
+            (total("text:\"nit 77 o\""), total("text:/unit 77[0-4] of/"), total("text:/^unit .+/")),
+            (1, 5, 2_000)
+        );
+    }
+    index.apply(2, texts(5_000, 1_000)).expect("applied");
+    assert_eq!(
+        (total("text:\"nit 5077 o\""), total("text:/unit 77[0-4] of/ OR text:5001"), total("text:ng")),
+        (1, 6, 3_000)
+    );
+    assert_eq!(total("port:77 text:/UNIT 7+/"), 1, "few candidates are read one by one");
+    assert_eq!(total("-text:/unit 77[0-4] of/"), 2_995);
+    let error = ask_error(&index, "text:/(/");
+    assert!(error.contains("regular expression"), "{error}");
+}
+
+fn ask_error(index: &Index, query: &str) -> String {
+    let request = SearchRequest { query: query.to_owned(), ..SearchRequest::default() };
+    index.search(&request).expect_err("refused").to_string()
+}
+
+#[test]
 fn a_scan_hands_over_everything_in_order() {
     let (_folder, index) = fresh();
     let all = (0..200).rev().map(|n| update(&format!("192.0.2.{}", n % 20), n, -5, &format!("b{}", n % 3))).collect();

@@ -8,6 +8,7 @@ use hinomi_model::{Outcome, Service, ServiceKey, Timestamp, Transport};
 use ipnet::IpNet;
 
 use super::super::Update;
+use crate::query::eval::Subject;
 use crate::query::words::{fold, words};
 use crate::query::{AddressRanges, Class, Clause, Field, Moment, Node, Pattern, Query, Range, Test, Trait};
 
@@ -53,7 +54,24 @@ impl Plain {
         self.newest.outcome == Outcome::Pseudo
     }
 
-    /// Whether a query shows this service.
+    /// The service as the evaluator of the product sees it.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            key: self.service.key,
+            facts: &self.service.facts,
+            text: &self.newest.text,
+            first_seen: self.service.first_seen,
+            last_seen: self.service.last_seen,
+            closed: self.closed,
+            pseudo: self.pseudo(),
+            around: self.newest.around(),
+            sensor: &self.service.sensor,
+            marking: &self.newest.marking,
+            searched: std::cell::OnceCell::new(),
+        }
+    }
+
+    /// Whether a query shows this service, worked out here once more, as plainly as can be.
     pub(super) fn answers(&self, query: &Query, within: Option<&AddressRanges>, now: Timestamp) -> bool {
         (!self.closed || query.mentions(Trait::Closed))
             && (!self.pseudo() || query.mentions(Trait::Pseudo))
@@ -78,15 +96,18 @@ impl Plain {
             Test::Address(address) => *address == self.service.key.address,
             Test::Span { low, high } => self.number(field).is_some_and(|number| (*low..=*high).contains(&number)),
             Test::Whole(text) => values.iter().any(|value| fold(value) == *text),
-            Test::Like(pattern) if field == Field::Text => {
-                let mut parts = self.searched();
-                parts.push(self.newest.text.to_string());
-                parts.iter().any(|part| has_words(part, pattern))
-            }
+            Test::Like(pattern) if field == Field::Text => self.parts().iter().any(|part| has_words(part, pattern)),
             Test::Like(pattern) if field.info().class == Class::Text => values.iter().any(|v| has_words(v, pattern)),
             Test::Like(pattern) => values.iter().any(|value| like(&fold(value), pattern, field)),
             Test::Version(range) => values.iter().any(|value| version_in(value, range)),
             Test::Time(range) => self.time(field).is_some_and(|time| time_in(time, range, field, now)),
+            Test::Contains(wanted) => self.parts().iter().any(|part| fold(part).contains(wanted.as_str())),
+            Test::Matches(expression) => {
+                let mut builder = regex::RegexBuilder::new(expression.as_str());
+                let regex = builder.case_insensitive(true).multi_line(true).crlf(true).build();
+                let regex = regex.expect("an expression");
+                self.parts().iter().any(|part| regex.is_match(part))
+            }
             Test::Has(Trait::Closed) => self.closed,
             Test::Has(Trait::Pseudo) => self.pseudo(),
             Test::Has(Trait::Tls) => self.service.facts.tls || self.service.facts.tls_version.is_some(),
@@ -94,6 +115,15 @@ impl Plain {
             Test::Has(Trait::As) => self.service.asn.is_some(),
             Test::Has(known) => !self.values(Field::named(known.name()).expect("a field").field).is_empty(),
         }
+    }
+
+    /// The texts that free text searches.
+    fn parts(&self) -> Vec<String> {
+        let mut parts = self.searched();
+        parts.push(self.newest.text.to_string());
+        // What is not there is no part.
+        parts.retain(|part| !part.is_empty());
+        parts
     }
 
     /// The texts that free text searches besides the evidence.
@@ -141,6 +171,8 @@ impl Plain {
             Field::Hassh => list(facts.hassh.clone()),
             Field::HostKey => list(facts.host_key.clone()),
             Field::Country => list(self.service.country.clone()),
+            Field::Operator => list(self.newest.operator.clone()),
+            Field::Prefecture => list(self.newest.prefecture.clone()),
             Field::Sensor => vec![self.service.sensor.clone()],
             Field::Tlp => vec![self.newest.marking.tlp.label()[4..].to_lowercase()],
             Field::Purpose => vec![self.newest.marking.purpose.to_string()],

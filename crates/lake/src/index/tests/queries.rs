@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::plain::{Plain, state_of};
 use super::*;
+use crate::error::LakeError;
+use crate::query::eval::matches;
 use crate::query::tests::any_query;
 use crate::query::{AddressRanges, FIELDS, Field, Query, parse};
-use crate::search::{FacetCount, FacetRequest, SearchRequest};
+use crate::search::{Distinct, FacetCount, FacetRequest, HistogramRequest, SampleRequest, SearchRequest, Step};
 
 fn request(query: &Query, limit: usize) -> SearchRequest {
     SearchRequest { query: query.to_string(), limit, now: Timestamp::from_micros(NOW), ..SearchRequest::default() }
@@ -28,8 +30,14 @@ fn paged(index: &Index, mut request: SearchRequest) -> (Vec<hinomi_model::Servic
 
 /// The matches a plain reading gives, in order.
 fn expected<'a>(state: &'a [Plain], query: &Query, within: Option<&AddressRanges>) -> Vec<&'a Plain> {
-    let mut found: Vec<&Plain> =
-        state.iter().filter(|plain| plain.answers(query, within, Timestamp::from_micros(NOW))).collect();
+    let now = Timestamp::from_micros(NOW);
+    let shows = |plain: &&Plain| {
+        let shown =
+            matches(query, &plain.subject(), now) && within.is_none_or(|w| w.contains(plain.service.key.address));
+        assert_eq!(shown, plain.answers(query, within, now), "{query} of {:?}", plain.service);
+        shown
+    };
+    let mut found: Vec<&Plain> = state.iter().filter(shows).collect();
     if let Some(sort) = query.sort {
         // The state is by service, and this sort keeps that order among equals.
         found.sort_by(|a, b| {
@@ -53,7 +61,7 @@ fn plain_facet(found: &[&Plain], field: Field) -> Vec<FacetCount> {
         .map(|spellings| {
             let most = spellings.values().max().copied();
             let value = spellings.iter().find(|(_, count)| Some(**count) == most).map(|(shown, _)| shown.clone());
-            FacetCount { value: value.expect("a value"), count: spellings.values().sum() }
+            FacetCount { value: value.expect("a value"), count: spellings.values().sum(), distinct: None }
         })
         .collect();
     all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
@@ -128,12 +136,117 @@ proptest! {
             let facets = vec![FacetRequest { field: info.name.to_owned(), size: 1_000 }];
             let request = SearchRequest { facets, ..request(&Query::default(), 0) };
             let page = index.search(&request).expect("an answer");
-            for FacetCount { value, count } in &page.facets[info.name] {
+            for FacetCount { value, count, .. } in &page.facets[info.name] {
                 let query = crate::query::exact(info.name, value).expect("a clause");
                 let request = SearchRequest { query: query.clone(), ..SearchRequest::default() };
                 let page = index.search(&request).expect("an answer");
                 prop_assert_eq!(page.total, *count, "{}", query);
             }
+        }
+    }
+
+    #[test]
+    fn counts_of_different_things_equal_a_plain_reading(updates in updates(), query in any_query(), versions in 1usize..5) {
+        let state = state_of(&updates);
+        let (_folder, index) = applied(&updates, versions);
+        let found = expected(&state, &query, None);
+        let facets = |names: &[&str]| {
+            names.iter().map(|name| FacetRequest { field: (*name).to_owned(), size: 1_000 }).collect::<Vec<_>>()
+        };
+        let names = ["port", "as", "net", "product", "tag"];
+        for thing in [Field::Ip, Field::Net, Field::Port, Field::As, Field::Product, Field::Tag] {
+            let things = |plain: &Plain| match thing {
+                Field::Ip => vec![plain.service.key.address.to_string()],
+                _ => plain.facet_values(thing).into_keys().collect(),
+            };
+            let distinct = Some(thing.name().to_owned());
+            let asked = SearchRequest { distinct: distinct.clone(), ..request(&query, 0) };
+            let page = index.search(&asked).expect("an answer");
+            let all: BTreeSet<String> = found.iter().flat_map(|plain| things(plain)).collect();
+            prop_assert_eq!(page.distinct, Some(Distinct { count: all.len() as u64, margin: 0 }), "{:?} of {}", thing, query);
+            let asked = SearchRequest { distinct, facets: facets(&names), ..request(&query, 0) };
+            let page = index.search(&asked).expect("an answer");
+            for name in names {
+                let field = Field::named(name).expect("a field").field;
+                let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+                for plain in &found {
+                    for value in plain.facet_values(field).into_keys() {
+                        wanted.entry(value).or_default().extend(things(plain));
+                    }
+                }
+                let fold = crate::query::words::fold;
+                let told = |count: &FacetCount| (fold(&count.value), count.distinct.map_or(0, |each| each.count));
+                let shown: Vec<u64> = page.facets[name].iter().map(|count| told(count).1).collect();
+                prop_assert!(shown.is_sorted_by(|a, b| a >= b));
+                let found: BTreeMap<_, _> = page.facets[name].iter().map(told).collect();
+                let wanted: BTreeMap<_, _> = wanted.into_iter().map(|(value, all)| (value, all.len() as u64)).collect();
+                prop_assert_eq!(found, wanted, "{:?} by {} of {}", thing, name, query);
+            }
+        }
+    }
+
+    #[test]
+    fn histograms_equal_a_plain_reading(updates in updates(), query in any_query(), versions in 1usize..5) {
+        const DAY: i64 = 24 * HOUR;
+        let state = state_of(&updates);
+        let (_folder, index) = applied(&updates, versions);
+        let found = expected(&state, &query, None);
+        for (field, step) in [
+            (Field::Seen, Step::Day), (Field::First, Step::Day), (Field::CertExpires, Step::Day),
+            (Field::Port, Step::Width(10)), (Field::Confidence, Step::Width(7)),
+        ] {
+            let histograms = vec![HistogramRequest { field: field.name().to_owned(), step }];
+            let page = index.search(&SearchRequest { histograms, ..request(&query, 0) }).expect("an answer");
+            let width = match step { Step::Width(width) => i64::from(width), _ => DAY };
+            let mut wanted: BTreeMap<i64, u64> = BTreeMap::new();
+            for plain in &found {
+                if let Some((value, _)) = plain.sort_value(field) {
+                    *wanted.entry(value.div_euclid(width) * width).or_default() += 1;
+                }
+            }
+            let columns = &page.histograms[field.name()];
+            let start = |text: &str| match step {
+                Step::Width(_) => text.parse::<i64>().expect("a number"),
+                _ => text.parse::<Timestamp>().expect("a time").as_micros(),
+            };
+            let starts: Vec<i64> = columns.iter().map(|column| start(&column.from)).collect();
+            prop_assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == width), "none is left out");
+            let told = columns.iter().filter(|column| column.count > 0);
+            let told: BTreeMap<i64, u64> = told.map(|column| (start(&column.from), column.count)).collect();
+            prop_assert_eq!(told, wanted, "{:?} of {}", field, query);
+        }
+    }
+
+    #[test]
+    fn a_sample_is_of_the_matches(updates in updates(), query in any_query(), seed: u64) {
+        let (_folder, index) = applied(&updates, 1);
+        let (_other_folder, other) = applied(&updates, 4);
+        let whole = index.search(&request(&query, 1_000)).expect("an answer");
+        let everything = SearchRequest { sample: Some(SampleRequest { size: 1 << 20, seed }), ..request(&query, 1_000) };
+        let page = index.search(&everything).expect("an answer");
+        prop_assert_eq!(&page.matches, &whole.matches);
+        prop_assert_eq!(page.sampled.map(|told| (told.total, told.at_least, told.at_most)), Some((whole.total, whole.total, whole.total)));
+        let some = SearchRequest { sample: Some(SampleRequest { size: 5, seed }), ..request(&query, 1_000) };
+        let page = index.search(&some).expect("an answer");
+        prop_assert!(page.matches.iter().all(|service| whole.matches.contains(service)));
+        // Both indexes hold the same services; how many a query matches at most is known better of one than of the other.
+        let all = SearchRequest { query: "has:closed OR NOT has:closed OR has:pseudo".into(), ..some };
+        let mut pages = [&index, &other].map(|index| index.search(&all).expect("an answer").matches);
+        pages.sort_by_key(Vec::len);
+        prop_assert!(pages[0].iter().all(|service| pages[1].contains(service)));
+    }
+
+    #[test]
+    fn nothing_matches_more_than_its_plan_says(updates in updates(), query in any_query(), versions in 1usize..5) {
+        let (_folder, index) = applied(&updates, versions);
+        let plan = index.explain(&query.to_string()).expect("a plan");
+        let page = index.search(&request(&query, 0)).expect("an answer");
+        prop_assert!(page.total <= plan.matches, "{}: {:?}", query, plan);
+        let spend = |budget| index.search(&SearchRequest { budget: Some(budget), ..request(&query, 0) });
+        prop_assert_eq!(spend(plan.rows).expect("it is enough").total, page.total);
+        if let Some(less) = plan.rows.checked_sub(1) {
+            let refused = matches!(spend(less), Err(LakeError::TooCostly { rows, budget }) if (rows, budget) == (plan.rows, less));
+            prop_assert!(refused);
         }
     }
 

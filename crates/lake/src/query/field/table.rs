@@ -19,6 +19,15 @@ pub const FIELDS: &[FieldInfo] = &[
         NO,
     )),
     info((
+        Field::Raw,
+        "text",
+        Class::Raw,
+        "text:/openssh_[5-7]\\./",
+        "証拠の文字列のどこかにある文字の並び、または /正規表現/",
+        "characters anywhere in the evidence, or a /regular expression/",
+        NO,
+    )),
+    info((
         Field::Net,
         "net",
         Class::Net,
@@ -245,7 +254,17 @@ pub const FIELDS: &[FieldInfo] = &[
     info((Field::Seen, "seen", Class::Age, "seen:<7d", "最後に応答した時", "when it last answered", SORT)),
     info((Field::First, "first", Class::Age, "first:>2026-11-01", "最初に応答した時", "when it first answered", SORT)),
     info((Field::As, "as", Class::Number(u32::MAX as u64), "as:AS64500", "AS 番号", "AS number", BOTH)),
+    info((
+        Field::Operator,
+        "operator",
+        Class::Word,
+        "operator:example*",
+        "網の運用者",
+        "who operates the network",
+        BOTH,
+    )),
     info((Field::Country, "country", Class::Word, "country:jp", "国", "country", BOTH)),
+    info((Field::Prefecture, "prefecture", Class::Word, "prefecture:tokyo", "都道府県", "prefecture or region", BOTH)),
     info((
         Field::Sensor,
         "sensor",

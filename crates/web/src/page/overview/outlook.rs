@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hinomi_model::{DeviceKind, Service, Timestamp};
-use hinomi_share::{FacetCount, FacetRequest, MAX_LIMIT, ReadError, Reader, SearchRequest};
+use hinomi_share::{DayCount, FacetCount, FacetRequest, MAX_LIMIT, ReadError, Reader, SearchRequest};
 use tokio::sync::Mutex;
 
 use crate::app::App;
+use crate::chart::days::MAX_DAYS;
 use crate::chart::map::{self, Panel, Spot};
 use crate::limits::{MAP_PAGES, OVERVIEW_AGE};
 use crate::read::DeskError;
@@ -29,6 +30,8 @@ pub(crate) struct Picture {
     pub(super) sightings: u64,
     pub(super) evidence: u64,
     pub(super) expired: u64,
+    /// All services, by day since 1970-01-01, as far as counted.
+    pub(super) days: BTreeMap<i64, DayCount>,
     pub(super) facets: BTreeMap<String, Vec<FacetCount>>,
     pub(super) spots: Vec<Spot>,
     pub(super) panels: Vec<Panel>,
@@ -42,6 +45,8 @@ impl Picture {
         self.facets.get(field).map_or(&[], Vec::as_slice)
     }
 }
+
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Values of each facet: enough that no tag of [`tags::KNOWN_TAGS`] is crowded out by those that only describe.
 const FACET_VALUES: usize = 64;
@@ -95,12 +100,25 @@ fn draw(reader: &Reader, now: Timestamp) -> Result<Picture, ReadError> {
             break;
         }
     }
+    picture.days = days(reader, now)?;
     picture.expired = reader.search(&request("cert.expires:<0d", now, 0))?.total;
     picture.drawn = gathered.services;
     picture.hosts = u64::try_from(gathered.hosts.len()).unwrap_or(u64::MAX);
     picture.spots = gathered.spots();
     picture.panels = map::panels(&picture.spots);
     Ok(picture)
+}
+
+/// The counts of the days that are drawn.
+fn days(reader: &Reader, now: Timestamp) -> Result<BTreeMap<i64, DayCount>, ReadError> {
+    let from = Timestamp::from_micros((day_of(now) - MAX_DAYS) * DAY_MICROS);
+    let counts = reader.rollups("all", from, now)?.counts;
+    Ok(counts.into_iter().map(|count| (day_of(count.day), count)).collect())
+}
+
+/// Which day a time lies on.
+pub(super) const fn day_of(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(DAY_MICROS)
 }
 
 /// Hosts, put together from their services.

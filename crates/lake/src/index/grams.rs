@@ -1,0 +1,241 @@
+//! Which distinct contents hold some characters or match an expression: over `facts.bin`, not over rows.
+//!
+//! ```text
+//!   three bytes -> blocks of facts.bin that have them -> each text of those blocks is looked at -> offsets
+//! ```
+//!
+//! Equal content is looked at once, however many services have it. The first question reads the file and notes, block
+//! by block ([`BLOCK_BYTES`]), which three bytes occur in it; later ones read only the blocks that can match, and what was
+//! appended since. The notes are bounded ([`MAX_NOTES`], 4 bytes each): what lies behind the bound is read every time,
+//! with the same answer. They live in memory and are made again after a restart. Checksums are verified when a block is
+//! read for the first time.
+//!
+//! At a hundred times the data: a question with three certain characters reads what can match; one without reads
+//! everything, up to [`MAX_READ_BYTES`], and is refused beyond.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasherDefault;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::document::content_number;
+use super::facts::{FactsFile, Walked};
+use super::mix::{Scatter, mix};
+use super::run::side_by_side;
+use crate::error::LakeError;
+use crate::query::QueryError;
+use crate::query::raw::{Gram, Needle, grams_of, is_odd};
+use crate::query::words::fold;
+
+/// About how much of the file is noted together.
+const BLOCK_BYTES: u64 = 128 * 1024;
+/// The most notes.
+const MAX_NOTES: usize = 24 << 20;
+/// The most bytes that a question without a certain part may read.
+const MAX_READ_BYTES: u64 = 8 << 30;
+/// From so many blocks on several threads look.
+const THREADS_FROM_BLOCKS: usize = 8;
+const MAX_THREADS: usize = 8;
+
+type ByGram = HashMap<u64, Vec<u32>, BuildHasherDefault<Scatter>>;
+
+/// What is known of a generation's texts.
+pub(super) struct Grams {
+    file: Arc<FactsFile>,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Default)]
+struct Notes {
+    blocks: Vec<(u64, u64)>,
+    by_gram: ByGram,
+    /// Blocks that may match without having the three bytes.
+    odd: Vec<u32>,
+    count: usize,
+    /// Up to here the file is noted.
+    until: u64,
+}
+
+/// A content that matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hit {
+    pub(super) offset: u64,
+    /// What finds rows of this content.
+    pub(super) content: u64,
+}
+
+impl Grams {
+    pub(super) fn new(file: Arc<FactsFile>) -> Self {
+        Self { file, notes: Mutex::default() }
+    }
+
+    /// The contents that match, of those before `length`.
+    pub(super) fn find(&self, needle: &Needle, length: u64) -> Result<Vec<Hit>, LakeError> {
+        let ways = needle.grams();
+        if ways.is_none() && length > MAX_READ_BYTES {
+            return Err(too_vague().into());
+        }
+        let (candidates, mut hits) = self.note(needle, ways.as_deref(), length)?;
+        let threads = if candidates.len() < THREADS_FROM_BLOCKS { 1 } else { threads() };
+        let look = |at: usize| {
+            let mut hits = Vec::new();
+            let Some((from, until)) = candidates.get(at).copied() else { return Ok(hits) };
+            self.file.walk(from, until, false, &mut |walked: &Walked<'_>| {
+                hits.extend(hit(needle, walked));
+            })?;
+            Ok(hits)
+        };
+        for found in side_by_side(candidates.len(), threads, look) {
+            let found: Result<Vec<Hit>, LakeError> = found;
+            hits.extend(found?);
+        }
+        hits.sort_unstable();
+        hits.dedup();
+        Ok(hits)
+    }
+
+    /// Notes what is not noted yet, looking at it by the way; gives the noted blocks that can match, and what was
+    /// found.
+    fn note(
+        &self,
+        needle: &Needle,
+        ways: Option<&[BTreeSet<Gram>]>,
+        length: u64,
+    ) -> Result<(Blocks, Vec<Hit>), LakeError> {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let candidates = notes.candidates(ways);
+        let mut hits = Vec::new();
+        let mut from = notes.until.max(FactsFile::START);
+        let mut seen = Seen::new();
+        while from < length {
+            let end = self.file.walk(from, (from + BLOCK_BYTES).min(length), true, &mut |walked| {
+                seen.take(&fold(walked.text));
+                hits.extend(hit(needle, walked));
+            })?;
+            // What will still grow is looked at and not noted.
+            if end - from >= BLOCK_BYTES {
+                notes.add(from, end, &seen);
+            }
+            seen.clear();
+            from = end;
+        }
+        Ok((candidates, hits))
+    }
+}
+
+/// Parts of the file, each beginning and ending with a record.
+type Blocks = Vec<(u64, u64)>;
+
+impl Notes {
+    fn add(&mut self, from: u64, until: u64, seen: &Seen) {
+        let block = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+        self.blocks.push((from, until));
+        self.until = until;
+        if seen.odd || self.count + seen.all.len() > MAX_NOTES {
+            self.odd.push(block);
+            return;
+        }
+        self.count += seen.all.len();
+        seen.all.iter().for_each(|gram| self.by_gram.entry(u64::from(*gram)).or_default().push(block));
+    }
+
+    /// The blocks in which this can be.
+    fn candidates(&self, ways: Option<&[BTreeSet<Gram>]>) -> Blocks {
+        let Some(ways) = ways else { return self.blocks.clone() };
+        let mut numbers: Vec<u32> = ways.iter().flat_map(|way| self.having(way)).chain(self.odd.clone()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.iter().filter_map(|block| self.blocks.get(usize::try_from(*block).ok()?).copied()).collect()
+    }
+
+    /// The blocks that have all of these.
+    fn having(&self, way: &BTreeSet<Gram>) -> Vec<u32> {
+        let lists: Option<Vec<&Vec<u32>>> = way.iter().map(|gram| self.by_gram.get(&u64::from(*gram))).collect();
+        let Some(mut lists) = lists else { return Vec::new() };
+        lists.sort_unstable_by_key(|list| list.len());
+        let mut lists = lists.into_iter();
+        let mut kept = lists.next().cloned().unwrap_or_default();
+        lists.for_each(|list| kept.retain(|block| list.binary_search(block).is_ok()));
+        kept
+    }
+}
+
+/// Which three bytes occur in a block.
+struct Seen {
+    /// One bit for each.
+    bits: Vec<u64>,
+    all: Vec<Gram>,
+    odd: bool,
+}
+
+impl Seen {
+    fn new() -> Self {
+        Self { bits: vec![0; (1 << 24) / 64], all: Vec::new(), odd: false }
+    }
+
+    fn take(&mut self, folded: &str) {
+        self.odd |= is_odd(folded);
+        for gram in grams_of(folded.as_bytes()) {
+            let Some(word) = self.bits.get_mut(gram as usize / 64) else { continue };
+            let bit = 1 << (gram % 64);
+            if *word & bit == 0 {
+                *word |= bit;
+                self.all.push(gram);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        for gram in self.all.drain(..) {
+            if let Some(word) = self.bits.get_mut(gram as usize / 64) {
+                *word = 0;
+            }
+        }
+        self.odd = false;
+    }
+}
+
+fn hit(needle: &Needle, walked: &Walked<'_>) -> Option<Hit> {
+    let hit = || Hit { offset: walked.offset, content: content_number(&walked.content) };
+    needle.holds(walked.text).then(hit)
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(MAX_THREADS)
+}
+
+fn too_vague() -> QueryError {
+    let message =
+        "text: without three characters in a row that must occur would read everything that was ever said; add some";
+    let ja = "text: には必ず現れる連続した 3 文字が要ります。文字を足してください";
+    QueryError::new(0, 0, message).ja(ja)
+}
+
+/// Contents that match, ready to be asked for each row.
+#[derive(Clone)]
+pub(super) struct Hits {
+    offsets: Arc<[u64]>,
+    /// One bit for each of many scattered offsets: most that do not match are told at once.
+    bits: Arc<[u64]>,
+}
+
+impl Hits {
+    pub(super) fn new(hits: &[Hit]) -> Self {
+        let words = (hits.len() / 4 + 1).next_power_of_two();
+        let mut bits = vec![0_u64; words];
+        for hit in hits {
+            if let Some(word) = bits.get_mut(slot(hit.offset, words)) {
+                *word |= 1 << (mix(hit.offset) >> 58);
+            }
+        }
+        Self { offsets: hits.iter().map(|hit| hit.offset).collect(), bits: bits.into() }
+    }
+
+    pub(super) fn contains(&self, offset: u64) -> bool {
+        let word = self.bits.get(slot(offset, self.bits.len()));
+        word.is_some_and(|word| word >> (mix(offset) >> 58) & 1 == 1) && self.offsets.binary_search(&offset).is_ok()
+    }
+}
+
+fn slot(offset: u64, words: usize) -> usize {
+    usize::try_from(mix(offset) & (words as u64 - 1)).unwrap_or(0)
+}

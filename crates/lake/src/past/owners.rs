@@ -1,0 +1,178 @@
+//! Whose an address was, by the tables of places that were in use: `<state>/places/`.
+//!
+//! ```text
+//!   places/01790000000000000-3f1c....csv     places.csv as it was when a process that writes first found it so
+//! ```
+//!
+//! A process that opens the state folder for writing keeps a copy of `places.csv` when it is another than the last one
+//! kept. Of a time before the first copy nothing is known, and nothing is told. At a hundred times the data: the
+//! [`MAX_KEPT`] newest copies are kept, and held in memory once changes were asked for, where there is more than one.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use hinomi_model::Timestamp;
+
+use crate::durable;
+use crate::error::LakeError;
+use crate::place::{Place, Places};
+
+/// The folder in the state folder.
+const FOLDER: &str = "places";
+
+/// The most copies that are kept.
+const MAX_KEPT: usize = 8;
+
+/// Digits of the content's hash in a name.
+const HASH_DIGITS: usize = 16;
+
+/// Tables of places with the moments from which they were in use, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Owners(Vec<(Timestamp, Places)>);
+
+/// A copy as it was when it was read: another one has another mark.
+type Mark = (PathBuf, Option<(u64, SystemTime)>);
+
+/// The owners that were read last, and out of what.
+#[derive(Debug, Default)]
+pub(crate) struct OwnersAtHand(Mutex<(Vec<Mark>, Arc<Owners>)>);
+
+impl OwnersAtHand {
+    /// Those of a state folder; none when there is nothing to compare. Copies are read again when there are others.
+    pub(super) fn of_state(&self, state: &Path) -> Result<Arc<Owners>, LakeError> {
+        let kept = kept(state)?;
+        if kept.len() < 2 {
+            return Ok(Arc::default());
+        }
+        let marks: Vec<Mark> = kept.iter().map(|(_, path)| mark(path)).collect();
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 != marks {
+            *held = (marks, Arc::new(Owners::read(&kept)));
+        }
+        Ok(Arc::clone(&held.1))
+    }
+}
+
+fn mark(path: &Path) -> Mark {
+    let now = fs::metadata(path).and_then(|is| Ok((is.len(), is.modified()?)));
+    (path.to_owned(), now.ok())
+}
+
+impl Owners {
+    /// What these copies say. One that cannot be read is passed over: whoever asks what happened is told the rest.
+    fn read(kept: &[(Timestamp, PathBuf)]) -> Self {
+        let mut owners = Vec::new();
+        for (time, path) in kept {
+            match File::open(path).and_then(|file| Places::read(BufReader::new(file))) {
+                Ok(places) => owners.push((*time, places)),
+                // Removed since the folder was read.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    let file = path.display();
+                    tracing::warn!(%file, %error, "a kept table of places cannot be read; its owners are not told");
+                }
+            }
+        }
+        Self(owners)
+    }
+
+    /// When the owner of an address was another than before: the moment, and who before and after.
+    pub(super) fn turns(&self, address: IpAddr) -> Vec<(Timestamp, String, String)> {
+        let mut told = self.0.iter().map(|(time, places)| (*time, owner(places.find(address))));
+        let mut before = told.next().map(|(_, owner)| owner).unwrap_or_default();
+        let mut turns = Vec::new();
+        for (time, after) in told {
+            if before != after {
+                turns.push((time, std::mem::replace(&mut before, after.clone()), after));
+            }
+        }
+        turns
+    }
+}
+
+/// AS number and name; empty when neither is known.
+fn owner(place: Option<&Place>) -> String {
+    let Some(place) = place else { return String::new() };
+    let asn = place.asn.map(|asn| format!("AS{asn}"));
+    [asn, place.name.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Keeps a copy of the table of places, if it is another than the last one kept. Failing here keeps nobody from writing.
+pub(crate) fn keep(state: &Path, now: Timestamp) {
+    if let Err(error) = try_to_keep(state, now) {
+        tracing::warn!(%error, "the table of places was not kept; changes of owners until the next start are not told");
+    }
+}
+
+fn try_to_keep(state: &Path, now: Timestamp) -> Result<(), LakeError> {
+    let places = state.join("places.csv");
+    if !places.exists() {
+        return Ok(());
+    }
+    let (hash, _) = durable::hash(&places)?;
+    let hash: String = hash.to_string().chars().take(HASH_DIGITS).collect();
+    let mut kept = kept(state)?;
+    let last = kept.last().and_then(|(_, path)| path.file_stem()?.to_str());
+    if last.is_some_and(|last| last.ends_with(&hash)) {
+        return Ok(());
+    }
+    let folder = state.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(LakeError::io("creating", &folder))?;
+    let path = folder.join(format!("{:020}-{hash}.csv", now.as_micros().max(0)));
+    durable::replace(&places, &path)?;
+    durable::sync_folder(&folder)?;
+    kept.push((now, path));
+    for (_, path) in kept.iter().take(kept.len().saturating_sub(MAX_KEPT)) {
+        fs::remove_file(path).map_err(LakeError::io("removing", path))?;
+    }
+    Ok(())
+}
+
+/// The copies with the moments from which they count, the oldest first.
+fn kept(state: &Path) -> Result<Vec<(Timestamp, PathBuf)>, LakeError> {
+    let moment = |path: &Path| {
+        let name = path.file_name()?.to_str()?.strip_suffix(".csv")?;
+        Some(Timestamp::from_micros(name.split_once('-')?.0.parse().ok()?))
+    };
+    let entries = durable::entries(&state.join(FOLDER))?;
+    let mut kept: Vec<_> = entries.into_iter().filter_map(|path| Some((moment(&path)?, path))).collect();
+    kept.sort();
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_another_is_kept_and_the_oldest_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        let put = |second: i64, text: &str| {
+            fs::write(dir.path().join("places.csv"), text).unwrap();
+            keep(dir.path(), at(second));
+        };
+        put(1, "192.0.2.0/24,64500,One\n");
+        put(2, "192.0.2.0/24,64500,One\n");
+        assert_eq!(kept(dir.path()).unwrap().len(), 1);
+        let held = OwnersAtHand::default();
+        let owners = || held.of_state(dir.path()).unwrap();
+        assert!(owners().turns([192, 0, 2, 1].into()).is_empty(), "nothing to compare");
+        put(3, "192.0.2.0/24,64501,Two,JP\n");
+        put(4, "192.0.2.0/24,64501,Two,US\n");
+        let turns = |last: u8| owners().turns([192, 0, 2, last].into());
+        assert_eq!(turns(1), [(at(3), "AS64500 One".to_owned(), "AS64501 Two".to_owned())], "a country is no owner");
+        assert!(Arc::ptr_eq(&owners(), &owners()), "read once");
+        (5..30).for_each(|second| put(second, &format!("192.0.2.0/25,64500,One {second}\n")));
+        assert_eq!(kept(dir.path()).unwrap().len(), MAX_KEPT);
+        assert_eq!((turns(1).len(), turns(200).len()), (MAX_KEPT - 1, 0));
+        let one = kept(dir.path()).unwrap()[3].1.clone();
+        fs::remove_file(&one).unwrap();
+        fs::create_dir(&one).unwrap();
+        assert_eq!(turns(1).len(), MAX_KEPT - 2, "what cannot be read is passed over");
+    }
+}

@@ -1,0 +1,135 @@
+//! Saved queries with their events, and counts by day, as one viewer may know them.
+//!
+//! Today the operator sees and changes all of them. What an owner may see is kept with each query
+//! ([`Saved::within`]), so that organisations change this module and no page.
+
+use std::path::Path;
+
+use hinomi_lake::query::QueryError;
+use hinomi_lake::rollup::Rollups;
+use hinomi_lake::watch::{Events, NewWatch, Saved, WatchBook};
+use hinomi_model::Timestamp;
+use serde::Serialize;
+
+use crate::policy::{ReadError, Reader, Viewer};
+
+/// The saved queries of a state folder before one viewer. Needs no open lake.
+#[derive(Clone, Debug)]
+pub struct WatchDesk {
+    book: WatchBook,
+    viewer: Viewer,
+}
+
+/// How saved queries stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// How many are saved.
+    pub queries: u64,
+    /// How many of them name nothing that must be there, and are asked for every change.
+    pub always: u64,
+    /// The number of the newest event.
+    pub newest: u64,
+    /// Why their file cannot be read, when that is so: a process that writes goes on asking those that it read last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+}
+
+impl WatchDesk {
+    /// Of this state folder.
+    pub fn of_state(state: &Path, viewer: Viewer) -> Self {
+        Self { book: WatchBook::of_state(state), viewer }
+    }
+
+    /// Who is looking.
+    pub const fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// Every saved query, by number.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn queries(&self) -> Result<Vec<Saved>, ReadError> {
+        Ok(self.book.queries()?)
+    }
+
+    /// How saved queries stand. Each is read as a query, so this is not for every look at a page.
+    ///
+    /// # Errors
+    /// When the events cannot be read.
+    pub fn standing(&self) -> Result<Standing, ReadError> {
+        let (saved, unread) = match self.book.queries() {
+            Ok(saved) => (saved, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let always = saved.iter().filter(|one| matches!(hinomi_lake::watch::is_filed(&one.query), Ok(false))).count();
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(Standing { queries: number(saved.len()), always: number(always), newest: self.book.newest()?, unread })
+    }
+
+    /// Saves a query.
+    ///
+    /// # Errors
+    /// When the query is not understood, the name is taken, a bound is reached, or it cannot be written.
+    pub fn add(&self, new: &NewWatch, now: Timestamp) -> Result<Saved, ReadError> {
+        Ok(self.book.add(new, now)?)
+    }
+
+    /// Removes a saved query by its name; tells whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn remove(&self, name: &str) -> Result<bool, ReadError> {
+        Ok(self.book.remove(name)?)
+    }
+
+    /// The first events after a number, of one saved query if it is named.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn events(&self, after: u64, limit: usize, of: Option<u64>) -> Result<Events, ReadError> {
+        Ok(self.book.events(after, limit, of)?)
+    }
+
+    /// The last events, the newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn last_events(&self, limit: usize) -> Result<Events, ReadError> {
+        let before = self.book.newest()?.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
+        let mut events = self.book.events(before, limit, None)?;
+        events.events.reverse();
+        Ok(events)
+    }
+}
+
+impl Reader {
+    /// Services at the end of each day that was looked at, by one dimension; both ends belong to it.
+    ///
+    /// # Errors
+    /// When there is no such dimension, or the table cannot be read.
+    pub fn rollups(&self, dimension: &str, from: Timestamp, until: Timestamp) -> Result<Rollups, ReadError> {
+        Ok(self.lake().rollups(dimension, from, until)?)
+    }
+
+    /// Saved queries and their events.
+    pub fn watches(&self) -> WatchDesk {
+        WatchDesk { book: self.lake().watch_book(), viewer: self.viewer().clone() }
+    }
+}
+
+/// Whether a query names something that must be there; one that does not is asked for every change.
+///
+/// # Errors
+/// When it is not understood.
+pub fn is_filed(query: &str) -> Result<bool, ReadError> {
+    Ok(hinomi_lake::watch::is_filed(query)?)
+}
+
+/// What is wrong with the query, where that is what is wrong.
+pub const fn is_query_error(error: &ReadError) -> Option<&QueryError> {
+    match error {
+        ReadError::Query(problem) => Some(problem),
+        _ => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! The third shelf: what people decide, and which server may write what.
+//!
+//! ```text
+//!   state.toml -> Settings -> Database -> transact(|transaction| SQL) -> SQLite | PostgreSQL
+//!                                |
+//!                                +-> servers: who is there    +-> ranges: who may write which addresses
+//!                                           Member (a thread: heartbeat, renewal) -> leases with epochs
+//! ```
+//!
+//! - [`Database`] is one small blocking interface over both engines: one text of SQL, values of three kinds, transactions
+//!   that behave as if they ran one after another. Whatever else people decide is a migration and a module here.
+//! - [`Member`] is this process as one server of several. A [`Lease`] names a range of addresses and an epoch that no
+//!   other lease has; leases end by the database's clock. What a lease may not do after it was lost is seen to by the
+//!   lake, which writes the epoch into its log: `docs/decisions/0016-state-and-servers.md`.
+//! - Passwords are in no message, no log and no `Debug`.
+//!
+//! At a hundred times the data nothing changes here: rows are counted in servers, ranges and people, not in sightings.
+
+mod database;
+mod dialect;
+pub mod error;
+mod leases;
+mod member;
+mod migrate;
+mod postgres;
+mod ranges;
+mod servers;
+mod settings;
+mod sqlite;
+mod tls;
+mod value;
+
+pub use database::{Database, Transaction};
+pub use error::StateError;
+pub use leases::{KEEPER, Lease};
+pub use member::{Identity, Member};
+pub use ranges::{Cut, Range, RangeState};
+pub use servers::{Progress, ServerState, Work};
+pub use settings::{FILE, ServerSettings, Settings, Target};
+pub use value::{Row, Value};

@@ -1,0 +1,189 @@
+//! Saved queries and what they were told of last. The forms are the only ones of this server that change something; they
+//! are taken from its own pages only ([`crate::guard`]).
+
+use askama::Template;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use hinomi_share::{Event, Events, NewWatch, Saved};
+
+use super::fault::{self, Fault};
+use super::{Frame, render};
+use crate::app::App;
+use crate::guard::FORMS;
+use crate::limits::{MAX_FORM_BYTES, MAX_PARAMETERS, PAGE_EVENTS, PAGE_WATCHES};
+use crate::link;
+use crate::moment;
+use crate::read::DeskError;
+use crate::seen::Seen;
+use crate::visit::Visit;
+use crate::words::Words;
+
+/// What a change may be called, as in keys of the catalogues.
+pub(crate) const WHATS: [&str; 4] = ["opened", "changed", "closed", "reopened"];
+
+#[derive(Template)]
+#[template(path = "watch.html")]
+struct WatchPage {
+    frame: Frame,
+    trouble: Option<Trouble>,
+    /// What the form had, when it could not be taken.
+    name: String,
+    query: String,
+    owner: String,
+    watches: Vec<WatchView>,
+    more: Option<String>,
+    events: Vec<EventView>,
+    damaged: bool,
+    /// Saved queries cannot be read.
+    unread: bool,
+}
+
+struct Trouble {
+    title: String,
+    detail: Option<Seen>,
+}
+
+struct WatchView {
+    name: String,
+    shown: Seen,
+    query: Seen,
+    href: String,
+    owner: Seen,
+    created: String,
+    within: Option<String>,
+}
+
+struct EventView {
+    number: String,
+    seen: String,
+    what: String,
+    service: Seen,
+    href: String,
+    watches: Vec<Seen>,
+}
+
+pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
+    let form = Form { query: visit.parameter("q").unwrap_or_default().to_owned(), ..Form::default() };
+    answer(&app, &visit, &form, None).await
+}
+
+/// The fields of the form.
+#[derive(Default)]
+struct Form {
+    remove: Option<String>,
+    name: String,
+    query: String,
+    owner: String,
+}
+
+/// `POST`: saves a query, or removes the one of a name, and shows the page again.
+pub(super) async fn change(State(app): State<App>, visit: Visit, body: Body) -> Response {
+    let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else {
+        return fault::page(&visit, &Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"));
+    };
+    let form = read(&String::from_utf8_lossy(&body));
+    match take(&app, &form).await {
+        Ok(()) => Redirect::to(FORMS).into_response(),
+        Err(error) => answer(&app, &visit, &form, Some(Fault::from(error))).await,
+    }
+}
+
+fn read(body: &str) -> Form {
+    let uri: Result<Uri, _> = format!("/?{body}").parse();
+    let all: Vec<(String, String)> =
+        uri.ok().and_then(|uri| Query::try_from_uri(&uri).ok()).map_or_else(Vec::new, |Query(all)| all);
+    let mut form = Form::default();
+    for (name, value) in all.into_iter().take(MAX_PARAMETERS) {
+        match name.as_str() {
+            "remove" => form.remove = Some(value),
+            "name" => form.name = value.trim().to_owned(),
+            "query" => form.query = value.trim().to_owned(),
+            "owner" => form.owner = value.trim().to_owned(),
+            _ => {}
+        }
+    }
+    form
+}
+
+async fn take(app: &App, form: &Form) -> Result<(), DeskError> {
+    if let Some(name) = form.remove.clone() {
+        return app.desk.ask(move |reader| reader.watches().remove(&name).map(|_| ())).await;
+    }
+    let (name, query, owner) = (form.name.clone(), form.query.clone(), form.owner.clone());
+    let (new, now) = (NewWatch { name, query, owner, within: None }, app.now());
+    app.desk.ask(move |reader| reader.watches().add(&new, now).map(|_| ())).await
+}
+
+async fn answer(app: &App, visit: &Visit, form: &Form, trouble: Option<Fault>) -> Response {
+    let looked = app.desk.ask(|reader| {
+        let desk = reader.watches();
+        let events = desk.last_events(PAGE_EVENTS)?;
+        // What is saved may be unreadable; what was told is shown all the same.
+        Ok((desk.queries(), events))
+    });
+    let status = trouble.as_ref().map_or(StatusCode::OK, |fault| fault.status);
+    match looked.await {
+        Ok((saved, events)) => {
+            if let Err(error) = &saved {
+                tracing::error!(%error, "saved queries cannot be read");
+            }
+            let unread = saved.is_err();
+            let mut page = compose(visit, form, trouble, &saved.unwrap_or_default(), &events);
+            page.unread = unread;
+            render(visit, status, &page)
+        }
+        Err(error) => fault::page(visit, &Fault::from(error)),
+    }
+}
+
+fn compose(visit: &Visit, form: &Form, trouble: Option<Fault>, saved: &[Saved], events: &Events) -> WatchPage {
+    let w = &visit.words;
+    let left = u64::try_from(saved.len().saturating_sub(PAGE_WATCHES)).unwrap_or(u64::MAX);
+    let trouble = trouble.map(|fault| Trouble {
+        title: w.say(&format!("problem-{}", fault.code)),
+        detail: fault.in_words_of(w).map(|detail| Seen::line(&detail)),
+    });
+    WatchPage {
+        frame: Frame::new(visit, &w.say("watch-title"), "watch"),
+        trouble,
+        name: form.name.clone(),
+        query: form.query.clone(),
+        owner: form.owner.clone(),
+        watches: saved.iter().take(PAGE_WATCHES).map(|one| watch_view(w, one)).collect(),
+        more: (left > 0).then(|| w.count("watch-more", left)),
+        events: events.events.iter().map(|event| event_view(w, event, saved)).collect(),
+        damaged: events.damaged > 0,
+        unread: false,
+    }
+}
+
+fn watch_view(w: &Words, saved: &Saved) -> WatchView {
+    let prefixes = saved.within.as_ref().map(|nets| u64::try_from(nets.len()).unwrap_or(u64::MAX));
+    WatchView {
+        name: saved.name.clone(),
+        shown: Seen::line(&saved.name),
+        query: Seen::line(&saved.query),
+        href: link::search(&saved.query),
+        owner: Seen::word(&saved.owner),
+        created: moment::minute(saved.created),
+        within: prefixes.map(|count| w.count("watch-within", count)),
+    }
+}
+
+fn event_view(w: &Words, event: &Event, saved: &[Saved]) -> EventView {
+    let name = |id: &u64| {
+        let known = saved.binary_search_by_key(id, |one| one.id).ok().and_then(|at| saved.get(at));
+        known.map_or_else(|| Seen::word(&format!("#{id}")), |one| Seen::word(&one.name))
+    };
+    let what = WHATS.iter().find(|what| **what == event.what);
+    EventView {
+        number: moment::grouped(event.number),
+        seen: moment::minute(event.seen),
+        what: what.map_or_else(|| event.what.clone(), |what| w.say(&format!("watch-what-{what}"))),
+        service: Seen::word(&event.service.to_string()),
+        href: link::host(event.service.address),
+        watches: event.watches.iter().take(20).map(name).collect(),
+    }
+}
