@@ -18,8 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("hinomi-flow", &["hinomi-model", "hinomi-wire"]),
     ("hinomi-lake", &["hinomi-model"]),
     ("hinomi-state", &["hinomi-model"]),
-    ("hinomi-share", &["hinomi-model", "hinomi-lake"]),
-    ("hinomi-web", &["hinomi-model", "hinomi-share"]),
+    ("hinomi-share", &["hinomi-model", "hinomi-lake", "hinomi-state"]),
+    ("hinomi-web", &["hinomi-model", "hinomi-share", "hinomi-state"]),
     (
         "hinomi",
         &[

@@ -5,12 +5,15 @@
 //! servers are shown only before a [`Witness`].
 
 pub mod ask;
+pub mod door;
 pub mod inventory;
 pub mod policy;
+pub mod register;
 pub mod watch;
 pub mod witness;
 
 pub use ask::{AskError, MAX_FACETS, MAX_SAMPLE, read_facets, read_histograms, read_known, read_side, term};
+pub use door::Door;
 pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw};
 pub use hinomi_lake::export::Format;
 pub use hinomi_lake::past::arrivals::{Arrived, ArrivedPage, ArrivedRequest};
@@ -27,7 +30,7 @@ pub use hinomi_lake::search::{
 pub use hinomi_lake::watch::{Event, Events, NewWatch, Saved};
 pub use hinomi_lake::{CompactionStatus, Known, LakeError, Status};
 pub use inventory::{Inventory, inventory};
-pub use policy::{CncFindings, CncList, ReadError, Reader, Viewer};
+pub use policy::{CncFindings, CncList, Member, ReadError, Reader, Viewer};
 pub use watch::{Standing, WatchDesk, is_filed, is_query_error};
 pub use witness::{Sight, Witness};
 

@@ -5,7 +5,7 @@
 //! here, so that organisations, audiences and purposes change one module and not every page. Findings of C&C servers
 //! need a [`Witness`] besides: whoever looks at them is written down first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use hinomi_lake::search::{Host, Plan, SearchPage, SearchRequest, StoredEvidence}
 use hinomi_lake::{Lake, LakeError, Status};
 use hinomi_model::cnc::status::CollectorStatus;
 use hinomi_model::cnc::{Endpoint, ExportVerdict, Finding};
-use hinomi_model::{CampaignId, Checkpoint, ContentHash, Service, Timestamp};
+use hinomi_model::{CampaignId, Checkpoint, ContentHash, Purpose, Service, Timestamp};
 use serde::Serialize;
 
 use crate::ask::{self, AskError};
@@ -35,6 +35,19 @@ use crate::witness::{Sight, Witness};
 pub enum Viewer {
     /// The operator of this installation, at the machine itself. May read every record of the local lake.
     Operator,
+    /// A person or program that acts for organisations of the register.
+    Member(Member),
+}
+
+/// A person or program that acts for organisations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The name of the account, or of the key and its account; for the ledger.
+    pub name: String,
+    /// Ids of the organisations that are acted for.
+    pub organisations: BTreeSet<String>,
+    /// What is read for.
+    pub purpose: Purpose,
 }
 
 /// Why a question was not answered. Says no more about records than the viewer may know.
@@ -59,6 +72,9 @@ pub enum ReadError {
     /// A look at findings could not be written down.
     #[error("this look could not be written into the ledger, so nothing is shown: {0}")]
     Unwitnessed(String),
+    /// Nothing is shown to this viewer.
+    #[error("{0}")]
+    Refused(String),
     /// The lake failed; the text is for the operator's log.
     #[error("{0}")]
     Failed(String),

@@ -10,7 +10,12 @@ use crate::error::StateError;
 use crate::ranges::{self, Cut};
 
 /// Every step, the first first.
-const STEPS: &[&str] = &[include_str!("../migrations/0001-servers.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/0001-servers.sql"),
+    include_str!("../migrations/0002-organisations.sql"),
+    include_str!("../migrations/0003-people.sql"),
+    include_str!("../migrations/0004-ledger.sql"),
+];
 
 /// Brings the schema to what this program knows.
 pub(crate) fn bring_up(database: &Database) -> Result<(), StateError> {

@@ -3,7 +3,6 @@
 //! it. `.ci/install` brings a Node.js with OpenSSL 3.5; Debian 12's own OpenSSL has no ML-KEM.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -11,6 +10,7 @@ use std::sync::mpsc;
 use serde_json::Value;
 
 use crate::daemons;
+use crate::ports;
 use crate::program::{Installation, alone, stand_aside};
 
 /// Serves HTTPS with the groups of its second argument and says `c` for each connection.
@@ -93,10 +93,6 @@ fn make_certificates(folder: &Path) {
     openssl(folder, &[&common[..], &weak, &["-keyout", "rsa.key", "-out", "rsa.pem"]].concat());
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
-}
-
 fn at(services: &[Value], port: u16) -> &Value {
     services.iter().find(|service| service["port"] == port).unwrap_or_else(|| panic!("nothing at {port}"))
 }
@@ -125,7 +121,7 @@ fn the_inventory_of_real_servers_is_theirs() {
     if sshd.is_none() {
         stand_aside("no sshd (OpenSSH)");
     }
-    let sshd = sshd.map(|daemon| daemons::start(daemon, &room, free_port()).expect("sshd"));
+    let sshd = sshd.map(|daemon| daemons::start(daemon, &room, ports::fresh()).expect("sshd"));
     ports.extend(sshd.iter().map(|server| server.address().port()));
     let list = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
     let scope = here.scope("crypto", &["127.0.0.1/32"], &list, "");

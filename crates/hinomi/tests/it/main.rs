@@ -47,6 +47,7 @@ mod own;
 mod packets;
 mod passes;
 mod plant;
+mod ports;
 mod program;
 mod real_servers;
 mod refusals;

@@ -3,12 +3,13 @@
 //! the test stands aside.
 
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::ports;
 use crate::program::{Installation, alone, stand_aside};
 
 /// Starts one server: `python peers.py NAME PORT`; it says `up` when it listens, or is about to.
@@ -102,17 +103,8 @@ fn python() -> Option<std::path::PathBuf> {
     python.exists().then_some(python)
 }
 
-fn free_port(peer: &Peer) -> u16 {
-    match peer.hello {
-        None => TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()),
-        Some(_) => UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()),
-    }
-    .expect("a free port")
-    .port()
-}
-
 fn start(python: &std::path::Path, peer: &Peer) -> Running {
-    let port = free_port(peer);
+    let port = ports::fresh();
     let mut command = Command::new(python);
     command.args(["-c", PEERS, peer.name, &port.to_string()]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("Python starts");

@@ -1,11 +1,10 @@
 //! Real servers from Debian packages, on odd ports: the survey names product and version right or says that it does not
 //! know. What it says with confidence is never wrong.
 
-use std::net::{TcpListener, UdpSocket};
-
 use serde_json::Value;
 
 use crate::daemons::{self, Daemon, Running, Transport};
+use crate::ports;
 use crate::program::{Installation, alone, stand_aside};
 
 /// So many real servers have to be named right where standing aside is a failure.
@@ -25,16 +24,6 @@ const UDP_PROTOCOLS: [&str; 12] =
 
 /// What is asked at its usual port, and at another only where the scope names it: protocols that are probes' names.
 const NAMED_BY_SCOPE: [&str; 9] = ["modbus", "knx", "ipmi", "l2tp", "mdns", "pptp", "rdp", "ike", "ws-discovery"];
-
-/// A port that nobody has, in the middle of nowhere.
-fn free_port(transport: Transport) -> u16 {
-    match transport {
-        Transport::Tcp => TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()),
-        Transport::Udp => UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()),
-    }
-    .expect("a free port")
-    .port()
-}
 
 fn start_all(folder: &std::path::Path) -> Vec<Running> {
     let mut running = Vec::new();
@@ -59,7 +48,7 @@ fn start_patiently(daemon: &'static Daemon, room: &std::path::Path) -> Result<Ru
     for attempt in 0..3 {
         let own = room.join(attempt.to_string());
         std::fs::create_dir_all(&own).map_err(|error| error.to_string())?;
-        match daemons::start(daemon, &own, free_port(daemon.transport)) {
+        match daemons::start(daemon, &own, ports::fresh()) {
             Ok(server) => return Ok(server),
             Err(reason) => last = reason,
         }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::path::Path;
 
+use crate::ports;
+
 use super::{Certificate, Daemon, Running, Transport, all, find, hello, missing, package, start};
 
 /// The script that installs the packages, beside the workspace.
@@ -59,7 +61,7 @@ fn an_absent_program_is_missing() {
 fn a_dropped_daemon_is_gone_with_its_port() -> Result<(), String> {
     let daemon = find("micro-httpd").ok_or("not in the table")?;
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let running: Running = start(daemon, directory.path(), free_port()?)?;
+    let running: Running = start(daemon, directory.path(), ports::fresh())?;
     assert!(running.banner().starts_with(b"HTTP/1."), "{:?}", running.banner());
     assert_eq!(running.daemon().name, "micro-httpd");
     let (address, process) = (running.address(), running.process());
@@ -72,7 +74,7 @@ fn a_dropped_daemon_is_gone_with_its_port() -> Result<(), String> {
 fn the_version_of_the_package_is_the_one_announced() -> Result<(), String> {
     let daemon = find("webfs").ok_or("not in the table")?;
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let running = start(daemon, directory.path(), free_port()?)?;
+    let running = start(daemon, directory.path(), ports::fresh())?;
     let version = running.version().ok_or("no version in its truth")?;
     let banner = String::from_utf8_lossy(running.banner()).into_owned();
     assert!(banner.contains(&format!("Server: webfs/{version}\r\n")), "{banner}");
@@ -88,9 +90,4 @@ fn a_taken_port_is_not_mistaken_for_the_daemon() -> Result<(), String> {
     let error = start(daemon, directory.path(), port).err().ok_or("it started on a taken port")?;
     assert!(error.contains("is taken"), "{error}");
     Ok(())
-}
-
-fn free_port() -> Result<u16, String> {
-    let any = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    any.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }

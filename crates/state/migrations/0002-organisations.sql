@@ -1,0 +1,1 @@
+CREATE TABLE organisations_todo (only_one BIGINT PRIMARY KEY);

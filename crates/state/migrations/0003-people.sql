@@ -1,0 +1,1 @@
+CREATE TABLE people_todo (only_one BIGINT PRIMARY KEY);

@@ -1,0 +1,1 @@
+CREATE TABLE ledger_todo (only_one BIGINT PRIMARY KEY);
