@@ -8,6 +8,8 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod claims;
 mod cluster;
+mod organisations;
 mod postgres;
 mod suite;
