@@ -8,6 +8,7 @@ pub mod ask;
 pub mod door;
 pub mod inventory;
 pub mod policy;
+pub mod proof;
 pub mod register;
 pub mod watch;
 pub mod witness;
