@@ -11,6 +11,7 @@ mod identify;
 mod import;
 mod lake;
 mod optout;
+mod organisation;
 pub(crate) mod outward;
 mod past;
 mod predict;
@@ -93,6 +94,18 @@ enum Command {
     /// Those who asked not to be surveyed.
     #[command(subcommand)]
     Optout(optout::Verb),
+    /// Organisations: who is there, whom each acts for, what it may read for.
+    #[command(subcommand)]
+    Organisation(organisation::Verb),
+    /// Whom to reach at an organisation.
+    #[command(subcommand)]
+    Contact(organisation::contact::Verb),
+    /// Named circles that records are marked for.
+    #[command(subcommand)]
+    Audience(organisation::audience::Verb),
+    /// Who holds which prefix, AS number or domain: ask, prove, decide, look up.
+    #[command(subcommand)]
+    Claim(organisation::claim::Verb),
     /// Search services.
     Search(search::Options),
     /// Services as they stood at a past moment.
@@ -152,6 +165,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
+        Some(Command::Organisation(verb)) => organisation::run(&common, &verb),
+        Some(Command::Contact(verb)) => organisation::contact::run(&common, &verb),
+        Some(Command::Audience(verb)) => organisation::audience::run(&common, &verb),
+        Some(Command::Claim(verb)) => organisation::claim::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
         Some(Command::AsOf(options)) => past::as_of(&common, &options),
         Some(Command::Diff(options)) => past::diff(&common, &options),
