@@ -7,6 +7,7 @@
 pub mod ask;
 pub mod door;
 pub mod inventory;
+pub mod ledger;
 pub mod policy;
 pub mod register;
 pub mod watch;

@@ -20,6 +20,7 @@ mod database;
 mod dialect;
 pub mod error;
 mod leases;
+pub mod ledger;
 mod member;
 mod migrate;
 mod postgres;

@@ -9,5 +9,6 @@
 )]
 
 mod cluster;
+mod ledger;
 mod postgres;
 mod suite;
