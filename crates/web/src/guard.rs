@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::limits::{MAX_FORM_BYTES, MAX_TARGET_BYTES, REQUEST_TIME};
 use crate::page::fault::{Fault, answer};
 
@@ -39,7 +40,8 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The middleware around everything.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Caller::Operator);
     let uri = request.uri().clone();
     let headers = request.headers().clone();
     let mut response = match objection(request.method(), &uri, &headers) {

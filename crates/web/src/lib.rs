@@ -19,6 +19,7 @@
 pub mod api;
 mod app;
 pub mod asset;
+mod auth;
 pub mod chart;
 pub mod error;
 pub mod guard;

@@ -7,22 +7,21 @@ use std::sync::Arc;
 
 use axum::Router;
 use hinomi_model::Clock;
-use hinomi_share::Reader;
+use hinomi_share::Door;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::limits::SHUTDOWN_TIME;
 use crate::page::Outlook;
-use crate::read::Desk;
 use crate::watch::Progress;
 use crate::words::Catalogues;
 use crate::{WebError, api, asset, guard, page};
 
 /// What a server needs.
 pub struct Server {
-    /// The lake as the operator may see it.
-    pub reader: Reader,
+    /// Through which the lake is read, by whoever is let in.
+    pub door: Door,
     /// How running surveys are doing.
     pub progress: Arc<dyn Progress>,
     /// What "now" is on the pages.
@@ -56,7 +55,8 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(|source| WebError::Bind { address, source })?;
         let app = App {
-            desk: Desk::new(self.reader),
+            door: self.door,
+            seats: Arc::default(),
             progress: self.progress,
             clock: self.clock,
             catalogues: Catalogues::load()?,

@@ -23,7 +23,7 @@ use super::records::{bounded, malformed, parameters};
 use crate::app::App;
 use crate::limits::{EXPORT_PIECE_BYTES, EXPORT_PIECES_WAITING};
 use crate::page::fault::Fault;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,20 +44,24 @@ const FORMATS: [(&str, Format, &str); 3] = [
 pub(super) type Piece = Result<Bytes, ReadError>;
 
 /// `GET /export`
-pub(super) async fn stream(State(app): State<App>, query: Result<Query<Parameters>, QueryRejection>) -> Response {
-    match start(&app, query).await {
+pub(super) async fn stream(
+    State(app): State<App>,
+    desk: Desk,
+    query: Result<Query<Parameters>, QueryRejection>,
+) -> Response {
+    match start(&app, &desk, query).await {
         Ok(response) => response,
         Err(fault) => problem::respond(&fault),
     }
 }
 
-async fn start(app: &App, query: Result<Query<Parameters>, QueryRejection>) -> Result<Response, Fault> {
+async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRejection>) -> Result<Response, Fault> {
     let asked = parameters(query)?;
     bounded(&asked.q)?;
     let name = asked.format.as_deref().unwrap_or("jsonl");
     let known = FORMATS.into_iter().find(|(each, ..)| *each == name);
     let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl or parquet"))?;
-    let (reader, seat) = app.desk.export().await?;
+    let (reader, seat) = desk.export().await?;
     let (pieces, mut waiting) = channel(EXPORT_PIECES_WAITING);
     let now = app.now();
     tokio::task::spawn_blocking(move || {

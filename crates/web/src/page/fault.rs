@@ -70,6 +70,7 @@ impl From<DeskError> for Fault {
             }
             DeskError::Read(ReadError::Forgotten(why)) => Self::new(StatusCode::GONE, "forgotten").because(&why),
             DeskError::Read(ReadError::Unfit(why)) => Self::new(StatusCode::BAD_REQUEST, "watch").because(&why),
+            DeskError::Read(ReadError::Refused(why)) => Self::new(StatusCode::FORBIDDEN, "not-entitled").because(&why),
             DeskError::Read(ReadError::Cursor) => Self::new(StatusCode::BAD_REQUEST, "cursor"),
             other => {
                 tracing::error!(error = %other, "the lake could not be read");

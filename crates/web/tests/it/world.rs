@@ -10,7 +10,7 @@ use hinomi_model::time::FixedClock;
 use hinomi_model::{
     Batch, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::{ReadError, Reader, Sight, Viewer, Witness};
+use hinomi_share::{Door, ReadError, Reader, Sight, Viewer, Witness};
 use hinomi_web::{NoSurveys, Progress, Server, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -98,9 +98,10 @@ impl World {
         let looks = Arc::new(Looks::default());
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
+        let door = Door::new(reader);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let bound = runtime.block_on(Server { reader, progress, clock, bind, simulated }.bind()).expect("a free port");
+        let bound = runtime.block_on(Server { door, progress, clock, bind, simulated }.bind()).expect("a free port");
         let address = bound.address();
         let (stop, stopped) = oneshot::channel();
         runtime.spawn(bound.run(async {
