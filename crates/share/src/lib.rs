@@ -7,9 +7,12 @@
 pub mod ask;
 pub mod door;
 pub mod inventory;
+pub mod ledger;
 pub mod policy;
 pub mod proof;
 pub mod register;
+pub mod stix;
+pub mod taxii;
 pub mod watch;
 pub mod witness;
 

@@ -25,6 +25,7 @@ mod database;
 mod dialect;
 pub mod error;
 mod leases;
+pub mod ledger;
 mod member;
 mod migrate;
 pub mod organisations;

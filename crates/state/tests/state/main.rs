@@ -10,6 +10,7 @@
 
 mod claims;
 mod cluster;
+mod ledger;
 mod organisations;
 mod postgres;
 mod suite;
