@@ -6,9 +6,11 @@
 
 pub mod ask;
 pub mod door;
+pub mod entitle;
 pub mod inventory;
 pub mod policy;
 pub mod register;
+pub mod rules;
 pub mod watch;
 pub mod witness;
 
