@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use hinomi_lake::Lake;
 use hinomi_model::scope::{Authority, Contact, Hours, Rate};
 use hinomi_model::{Clock, SystemClock, Timestamp};
-use hinomi_share::{Reader, Viewer};
+use hinomi_share::{Door, Reader, Viewer};
 use hinomi_survey::Told;
 use hinomi_survey::scope::document::{Document, FORMAT, Targets};
 use hinomi_survey::scope::{sign, verify};
@@ -90,10 +90,11 @@ fn config(day: u32) -> TownConfig {
 /// The usual port, or any free one.
 async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
     let server = |port| Server {
-        reader: Reader::new(Arc::clone(lake), Viewer::Operator).before(state.witness("pages")),
+        door: Door::new(Reader::new(Arc::clone(lake), Viewer::Operator).before(state.witness("pages"))),
         progress: Arc::clone(&progress),
         clock: Arc::new(SystemClock),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        installation: state.installation(),
         simulated: Some(Simulated { devices: u64::from(TOWN_SIZE) }),
     };
     match server(USUAL_PORT).bind().await {

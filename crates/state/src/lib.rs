@@ -3,6 +3,8 @@
 //! ```text
 //!   state.toml -> Settings -> Database -> transact(|transaction| SQL) -> SQLite | PostgreSQL
 //!                                |
+//!                                +-> organisations, contacts, audiences, claims: who is who, who holds what
+//!                                |
 //!                                +-> servers: who is there    +-> ranges: who may write which addresses
 //!                                           Member (a thread: heartbeat, renewal) -> leases with epochs
 //! ```
@@ -16,12 +18,17 @@
 //!
 //! At a hundred times the data nothing changes here: rows are counted in servers, ranges and people, not in sightings.
 
+pub mod audiences;
+pub mod claims;
+pub mod contacts;
 mod database;
 mod dialect;
 pub mod error;
 mod leases;
+pub mod ledger;
 mod member;
 mod migrate;
+pub mod organisations;
 mod postgres;
 mod ranges;
 mod servers;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use hinomi_model::{Clock, Timestamp};
+use hinomi_share::{Door, Viewer};
 
 use crate::page::Outlook;
-use crate::read::{Desk, DeskError};
+use crate::read::{Desk, DeskError, Seats};
 use crate::server::Simulated;
 use crate::watch::{Progress, Surveys};
 use crate::words::Catalogues;
@@ -13,11 +14,13 @@ use crate::words::Catalogues;
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App {
-    pub(crate) desk: Desk,
+    pub(crate) door: Door,
+    pub(crate) seats: Arc<Seats>,
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogues: Catalogues,
     pub(crate) outlook: Arc<Outlook>,
+    pub(crate) installation: Arc<str>,
     pub(crate) simulated: Option<Simulated>,
 }
 
@@ -26,9 +29,12 @@ impl App {
         self.clock.now()
     }
 
-    /// Every campaign, running ones first.
-    pub(crate) async fn surveys(&self) -> Result<Surveys, DeskError> {
+    /// Every campaign, running ones first. They are the operator's: their scopes name others.
+    pub(crate) async fn surveys(&self, desk: &Desk) -> Result<Surveys, DeskError> {
+        if *desk.viewer() != Viewer::Operator {
+            return Ok(Surveys::default());
+        }
         let (progress, now) = (Arc::clone(&self.progress), self.now());
-        self.desk.ask(move |reader| progress.surveys(reader, now)).await
+        desk.ask(move |reader| progress.surveys(reader, now)).await
     }
 }

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::limits::{MAX_FORM_BYTES, MAX_TARGET_BYTES, REQUEST_TIME};
 use crate::page::fault::{Fault, answer};
 
@@ -39,7 +40,8 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The middleware around everything.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Caller::Operator);
     let uri = request.uri().clone();
     let headers = request.headers().clone();
     let mut response = match objection(request.method(), &uri, &headers) {
@@ -75,7 +77,8 @@ fn objection(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
     if !reads && is_of_another_origin(headers) {
         return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
     }
-    let is_form = *method == Method::POST && uri.path() == FORMS && has_short_body(headers);
+    let takes_body = uri.path() == FORMS || uri.path().starts_with(crate::shodan::BODIES);
+    let is_form = *method == Method::POST && takes_body && has_short_body(headers);
     (has_body(headers) && !is_form).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
 }
 

@@ -19,6 +19,7 @@
 pub mod api;
 mod app;
 pub mod asset;
+mod auth;
 pub mod chart;
 pub mod error;
 pub mod guard;
@@ -31,7 +32,9 @@ mod read;
 pub mod scan;
 pub mod seen;
 pub mod server;
+mod shodan;
 pub mod tags;
+mod taxii;
 mod visit;
 pub mod watch;
 pub mod words;

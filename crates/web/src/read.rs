@@ -3,10 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hinomi_share::{ReadError, Reader};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+use hinomi_share::{Door, ReadError, Reader, Viewer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::app::App;
+use crate::auth;
 use crate::limits::{MAX_EXPORTS, MAX_PASTS, MAX_READS, MAX_STREAMS, TURN_WAIT};
+use crate::page::fault::answer;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +28,8 @@ pub(crate) enum DeskError {
     Interrupted,
 }
 
-/// Where questions to the lake queue.
-#[derive(Clone)]
-pub(crate) struct Desk {
-    reader: Reader,
+/// Turns at reading, shared by everybody who asks.
+pub(crate) struct Seats {
     reads: Arc<Semaphore>,
     pasts: Arc<Semaphore>,
     exports: Arc<Semaphore>,
@@ -33,12 +37,42 @@ pub(crate) struct Desk {
     patience: Duration,
 }
 
-impl Desk {
-    pub(crate) fn new(reader: Reader) -> Self {
+impl Default for Seats {
+    fn default() -> Self {
         let seats = |number| Arc::new(Semaphore::new(number));
         let (reads, pasts) = (seats(MAX_READS), seats(MAX_PASTS));
         let (exports, streams) = (seats(MAX_EXPORTS), seats(MAX_STREAMS));
-        Self { reader, reads, pasts, exports, streams, patience: TURN_WAIT }
+        Self { reads, pasts, exports, streams, patience: TURN_WAIT }
+    }
+}
+
+/// Where one caller's questions to the lake queue. Each is asked of a reader of its own, so that what the caller may see
+/// is what holds at that moment. A handler has one only for a request that was let in.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    door: Door,
+    viewer: Viewer,
+    seats: Arc<Seats>,
+}
+
+impl FromRequestParts<App> for Desk {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let refuse = |fault| answer(app, &parts.uri, &parts.headers, &fault);
+        let caller = auth::caller(parts).map_err(refuse)?;
+        Ok(Self::new(app.door.clone(), caller.viewer(), Arc::clone(&app.seats)))
+    }
+}
+
+impl Desk {
+    pub(crate) const fn new(door: Door, viewer: Viewer, seats: Arc<Seats>) -> Self {
+        Self { door, viewer, seats }
+    }
+
+    /// Who asks.
+    pub(crate) const fn viewer(&self) -> &Viewer {
+        &self.viewer
     }
 
     /// Asks the lake. The seat is kept until the read has really ended, also when the visitor has gone.
@@ -47,7 +81,7 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     {
-        self.ask_at(&self.reads, question).await
+        self.ask_at(&self.seats.reads, question).await
     }
 
     /// Asks what was, or what happened: passes over the tables, which leave the seats of short reads to these.
@@ -56,7 +90,7 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     {
-        self.ask_at(&self.pasts, question).await
+        self.ask_at(&self.seats.pasts, question).await
     }
 
     async fn ask_at<T, F>(&self, seats: &Arc<Semaphore>, question: F) -> Result<T, DeskError>
@@ -65,9 +99,9 @@ impl Desk {
         F: FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     {
         let seat = self.seat(seats).await?;
-        let reader = self.reader.clone();
+        let (door, viewer) = (self.door.clone(), self.viewer.clone());
         let answer = tokio::task::spawn_blocking(move || {
-            let answer = question(&reader);
+            let answer = door.reader(&viewer).and_then(|reader| question(&reader));
             drop(seat);
             answer
         });
@@ -76,17 +110,19 @@ impl Desk {
 
     /// A seat for an export and the reader to do it with.
     pub(crate) async fn export(&self) -> Result<(Reader, OwnedSemaphorePermit), DeskError> {
-        let seat = self.seat(&self.exports).await?;
-        Ok((self.reader.clone(), seat))
+        let seat = self.seat(&self.seats.exports).await?;
+        let (door, viewer) = (self.door.clone(), self.viewer.clone());
+        let reader = tokio::task::spawn_blocking(move || door.reader(&viewer));
+        Ok((reader.await.map_err(|_| DeskError::Interrupted)??, seat))
     }
 
     /// A seat for a stream; nobody waits for one, for they are long.
     pub(crate) fn stream(&self) -> Result<OwnedSemaphorePermit, DeskError> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DeskError::Busy)
+        Arc::clone(&self.seats.streams).try_acquire_owned().map_err(|_| DeskError::Busy)
     }
 
     async fn seat(&self, seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DeskError> {
-        let turn = tokio::time::timeout(self.patience, Arc::clone(seats).acquire_owned()).await;
+        let turn = tokio::time::timeout(self.seats.patience, Arc::clone(seats).acquire_owned()).await;
         turn.map_err(|_| DeskError::Busy)?.map_err(|_| DeskError::Busy)
     }
 }
@@ -100,26 +136,26 @@ mod tests {
     use hinomi_identify::Engine;
     use hinomi_lake::{Lake, LakeOptions, Places};
     use hinomi_model::SystemClock;
-    use hinomi_share::Viewer;
 
     use super::*;
     use crate::api::problem;
 
-    fn desk(folder: &std::path::Path) -> Desk {
+    const SHORT: Duration = Duration::from_millis(50);
+
+    fn desk(folder: &std::path::Path, patience: Duration) -> Desk {
         let identifier = Arc::new(Engine::builtin().expect("rules"));
         let (dir, clock) = (folder.to_owned(), Arc::new(SystemClock));
         let lake = Lake::open(LakeOptions { dir, read_only: false, identifier, places: Places::default(), clock });
-        let mut desk = Desk::new(Reader::new(Arc::new(lake.expect("a lake")), Viewer::Operator));
-        desk.patience = Duration::from_millis(50);
-        desk
+        let door = Door::new(Reader::new(Arc::new(lake.expect("a lake")), Viewer::Operator));
+        Desk::new(door, Viewer::Operator, Arc::new(Seats { patience, ..Seats::default() }))
     }
 
     #[tokio::test]
     async fn questions_about_the_past_leave_the_other_seats_free() {
         let folder = tempfile::TempDir::new().expect("a folder");
-        let desk = desk(folder.path());
+        let desk = desk(folder.path(), SHORT);
         let all = u32::try_from(MAX_PASTS).expect("few");
-        let taken = Arc::clone(&desk.pasts).acquire_many_owned(all).await.expect("free");
+        let taken = Arc::clone(&desk.seats.pasts).acquire_many_owned(all).await.expect("free");
         let refused = desk.ask_past(|reader| reader.status()).await;
         assert!(matches!(refused, Err(DeskError::Busy)), "no seat");
         assert!(desk.ask(|reader| reader.status()).await.is_ok(), "another queue");
@@ -130,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn who_finds_every_seat_taken_is_told_to_come_back() {
         let folder = tempfile::TempDir::new().expect("a folder");
-        let mut desk = desk(folder.path());
+        let desk = desk(folder.path(), SHORT);
         let (finish, finished): (Vec<_>, Vec<_>) = (0..MAX_READS).map(|_| mpsc::channel::<()>()).unzip();
         let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
         for wait in finished {
@@ -152,7 +188,9 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key(RETRY_AFTER));
         drop(finish);
-        desk.patience = Duration::from_secs(30);
+        let seats =
+            Seats { patience: Duration::from_secs(30), reads: Arc::clone(&desk.seats.reads), ..Seats::default() };
+        let desk = Desk { seats: Arc::new(seats), ..desk };
         assert!(desk.ask(|reader| reader.status()).await.is_ok(), "seats are given back");
     }
 }

@@ -7,28 +7,29 @@ use std::sync::Arc;
 
 use axum::Router;
 use hinomi_model::Clock;
-use hinomi_share::Reader;
+use hinomi_share::Door;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::limits::SHUTDOWN_TIME;
 use crate::page::Outlook;
-use crate::read::Desk;
 use crate::watch::Progress;
 use crate::words::Catalogues;
-use crate::{WebError, api, asset, guard, page};
+use crate::{WebError, api, asset, guard, page, shodan, taxii};
 
 /// What a server needs.
 pub struct Server {
-    /// The lake as the operator may see it.
-    pub reader: Reader,
+    /// Through which the lake is read, by whoever is let in.
+    pub door: Door,
     /// How running surveys are doing.
     pub progress: Arc<dyn Progress>,
     /// What "now" is on the pages.
     pub clock: Arc<dyn Clock>,
     /// Where to listen; loopback. Port 0 takes any free port.
     pub bind: SocketAddr,
+    /// Which installation this is: what leaves is said to be of it.
+    pub installation: String,
     /// Set when the devices are simulated: every page says so.
     pub simulated: Option<Simulated>,
 }
@@ -56,11 +57,13 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(|source| WebError::Bind { address, source })?;
         let app = App {
-            desk: Desk::new(self.reader),
+            door: self.door,
+            seats: Arc::default(),
             progress: self.progress,
             clock: self.clock,
             catalogues: Catalogues::load()?,
             outlook: Arc::new(Outlook::default()),
+            installation: self.installation.into(),
             simulated: self.simulated,
         };
         Ok(Bound { listener, address, router: router(app) })
@@ -107,6 +110,7 @@ impl Bound {
 
 fn router(app: App) -> Router {
     let router = Router::new().merge(page::routes()).merge(api::routes()).merge(asset::routes());
+    let router = router.merge(taxii::routes()).merge(shodan::routes());
     let router = router.fallback(page::fault::not_found).method_not_allowed_fallback(page::fault::wrong_method);
     router.layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard)).with_state(app)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use hinomi_model::SystemClock;
+use hinomi_share::Door;
 use hinomi_web::{Progress, Server};
 use serde_json::json;
 
@@ -42,7 +43,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     };
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
-    let server = Server { reader, progress, clock: Arc::new(SystemClock), bind, simulated: None };
+    let installation = state.installation();
+    let server =
+        Server { door: Door::new(reader), progress, clock: Arc::new(SystemClock), bind, installation, simulated: None };
     let bound = server.bind().await?;
     let stop = until_told_to_stop();
     let url = format!("http://{}", bound.address());

@@ -8,6 +8,9 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod claims;
 mod cluster;
+mod ledger;
+mod organisations;
 mod postgres;
 mod suite;

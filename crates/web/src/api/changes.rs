@@ -9,8 +9,8 @@
 use std::fmt::Write;
 
 use axum::body::{Body, Bytes};
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse, Response};
@@ -22,14 +22,13 @@ use super::export::{Piece, Pieces};
 use super::past::{at_least_one, fault, moment};
 use super::records::{bounded, malformed, parameters};
 use super::{json, problem};
-use crate::app::App;
 #[cfg(doc)]
 use crate::limits::MAX_STREAMS;
 use crate::limits::{
     EXPORT_PIECES_WAITING, STREAM_EVENTS, STREAM_LOOK_EVERY, STREAM_LOOKS, STREAM_QUIET, STREAM_SEND_TIME,
 };
 use crate::page::fault::Fault;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const EVENT_STREAM: &str = "text/event-stream";
@@ -49,24 +48,20 @@ pub(super) struct Parameters {
 }
 
 /// `GET /changes`
-pub(super) async fn show(
-    State(app): State<App>,
-    headers: HeaderMap,
-    query: Result<Query<Parameters>, QueryRejection>,
-) -> Response {
+pub(super) async fn show(desk: Desk, headers: HeaderMap, query: Result<Query<Parameters>, QueryRejection>) -> Response {
     let asked = match parameters(query).and_then(|asked| bounded(&asked.q).map(|()| asked)) {
         Ok(asked) => asked,
         Err(fault) => return problem::respond(&fault),
     };
     let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let answer = match accepts.flat_map(|value| value.split(',')).any(|one| one.trim().starts_with(EVENT_STREAM)) {
-        true => stream(app, asked, &headers).await,
-        false => page(&app, asked).await,
+        true => stream(desk, asked, &headers).await,
+        false => page(&desk, asked).await,
     };
     answer.unwrap_or_else(|fault| problem::respond(&fault))
 }
 
-async fn page(app: &App, asked: Parameters) -> Result<Response, Fault> {
+async fn page(desk: &Desk, asked: Parameters) -> Result<Response, Fault> {
     let request = ChangesRequest {
         from: asked.from.map(|text| moment("from", &text)).transpose()?,
         until: asked.until.map(|text| moment("until", &text)).transpose()?,
@@ -74,26 +69,26 @@ async fn page(app: &App, asked: Parameters) -> Result<Response, Fault> {
         cursor: asked.cursor,
         ..ChangesRequest::new(asked.q)
     };
-    let found = app.desk.ask_past(move |reader| reader.changes(&request)).await.map_err(fault)?;
+    let found = desk.ask_past(move |reader| reader.changes(&request)).await.map_err(fault)?;
     Ok(json(&found))
 }
 
-async fn stream(app: App, asked: Parameters, headers: &HeaderMap) -> Result<Response, Fault> {
+async fn stream(desk: Desk, asked: Parameters, headers: &HeaderMap) -> Result<Response, Fault> {
     if asked.from.is_some() || asked.until.is_some() || asked.limit.is_some() || asked.cursor.is_some() {
         return Err(malformed(
             "a stream takes q alone: it tells what becomes known from now on, or after Last-Event-ID",
         ));
     }
-    let seat = app.desk.stream()?;
+    let seat = desk.stream()?;
     let after = match headers.get(LAST_EVENT_ID) {
         Some(id) => id.to_str().map_err(|_| malformed("Last-Event-ID is not one of this stream"))?.to_owned(),
-        None => app.desk.ask(|reader| reader.arrivals_begin()).await?.1,
+        None => desk.ask(|reader| reader.arrivals_begin()).await?.1,
     };
     let request = ArrivedRequest { query: asked.q, after, limit: STREAM_EVENTS, within: None };
-    let first = ask(&app, &request).await.map_err(fault)?;
+    let first = ask(&desk, &request).await.map_err(fault)?;
     let (pieces, waiting) = channel(EXPORT_PIECES_WAITING);
     tokio::spawn(async move {
-        tell(&app, request, first, &pieces).await;
+        tell(&desk, request, first, &pieces).await;
         drop(seat);
     });
     let headers = [(CONTENT_TYPE, EVENT_STREAM), (CACHE_CONTROL, "no-store")];
@@ -101,13 +96,13 @@ async fn stream(app: App, asked: Parameters, headers: &HeaderMap) -> Result<Resp
     Ok((headers, Body::new(Pieces::new(Some(begin), waiting))).into_response())
 }
 
-async fn ask(app: &App, request: &ArrivedRequest) -> Result<ArrivedPage, DeskError> {
+async fn ask(desk: &Desk, request: &ArrivedRequest) -> Result<ArrivedPage, DeskError> {
     let request = request.clone();
-    app.desk.ask_past(move |reader| reader.arrived(&request)).await
+    desk.ask_past(move |reader| reader.arrived(&request)).await
 }
 
 /// Tells what arrives until the client goes, the lake refuses, or it is enough.
-async fn tell(app: &App, mut request: ArrivedRequest, mut page: ArrivedPage, pieces: &Sender<Piece>) {
+async fn tell(desk: &Desk, mut request: ArrivedRequest, mut page: ArrivedPage, pieces: &Sender<Piece>) {
     let mut tick = tokio::time::interval(STREAM_LOOK_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for look in 1..=STREAM_LOOKS {
@@ -122,7 +117,7 @@ async fn tell(app: &App, mut request: ArrivedRequest, mut page: ArrivedPage, pie
                 _ = tick.tick() => {}
             }
         }
-        page = match ask(app, &request).await {
+        page = match ask(desk, &request).await {
             Ok(page) => page,
             // Asked again at the next look.
             Err(DeskError::Busy) => ArrivedPage { next: request.after.clone(), ..ArrivedPage::default() },

@@ -1,7 +1,7 @@
 //! One piece of evidence as JSON, or its very bytes.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hinomi_model::{ContentHash, EvidenceKind, Timestamp};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::records::parameters;
 use super::{json, problem};
-use crate::app::App;
 use crate::page::evidence::find;
+use crate::read::Desk;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +35,7 @@ struct Answer<'a> {
 
 /// `GET /evidence/{hash}`
 pub(super) async fn show(
-    State(app): State<App>,
+    desk: Desk,
     path: Result<Path<String>, PathRejection>,
     query: Result<Query<Parameters>, QueryRejection>,
 ) -> Response {
@@ -43,7 +43,7 @@ pub(super) async fn show(
         Ok(asked) => asked,
         Err(fault) => return problem::respond(&fault),
     };
-    match find(&app, path).await {
+    match find(&desk, path).await {
         Ok((hash, evidence)) if asked.raw.is_some() => raw(&hash, evidence),
         Ok((hash, evidence)) => describe(hash, &evidence),
         Err(fault) => problem::respond(&fault),

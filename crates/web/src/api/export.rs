@@ -23,7 +23,7 @@ use super::records::{bounded, malformed, parameters};
 use crate::app::App;
 use crate::limits::{EXPORT_PIECE_BYTES, EXPORT_PIECES_WAITING};
 use crate::page::fault::Fault;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,23 +41,27 @@ const FORMATS: [(&str, Format, &str); 3] = [
 ];
 
 /// A piece of a body, or why it breaks off.
-pub(super) type Piece = Result<Bytes, ReadError>;
+pub(crate) type Piece = Result<Bytes, ReadError>;
 
 /// `GET /export`
-pub(super) async fn stream(State(app): State<App>, query: Result<Query<Parameters>, QueryRejection>) -> Response {
-    match start(&app, query).await {
+pub(super) async fn stream(
+    State(app): State<App>,
+    desk: Desk,
+    query: Result<Query<Parameters>, QueryRejection>,
+) -> Response {
+    match start(&app, &desk, query).await {
         Ok(response) => response,
         Err(fault) => problem::respond(&fault),
     }
 }
 
-async fn start(app: &App, query: Result<Query<Parameters>, QueryRejection>) -> Result<Response, Fault> {
+async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRejection>) -> Result<Response, Fault> {
     let asked = parameters(query)?;
     bounded(&asked.q)?;
     let name = asked.format.as_deref().unwrap_or("jsonl");
     let known = FORMATS.into_iter().find(|(each, ..)| *each == name);
     let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl or parquet"))?;
-    let (reader, seat) = app.desk.export().await?;
+    let (reader, seat) = desk.export().await?;
     let (pieces, mut waiting) = channel(EXPORT_PIECES_WAITING);
     let now = app.now();
     tokio::task::spawn_blocking(move || {
@@ -109,14 +113,14 @@ impl Write for Pipe {
 }
 
 /// The reading end, as a body.
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     first: Option<Bytes>,
     waiting: Receiver<Piece>,
 }
 
 impl Pieces {
     /// What is there already, and what comes.
-    pub(super) const fn new(first: Option<Bytes>, waiting: Receiver<Piece>) -> Self {
+    pub(crate) const fn new(first: Option<Bytes>, waiting: Receiver<Piece>) -> Self {
         Self { first, waiting }
     }
 }

@@ -11,6 +11,7 @@ use super::{json, problem};
 use crate::app::App;
 use crate::page::fault::Fault;
 use crate::page::flow::endpoint::find;
+use crate::read::Desk;
 
 /// The collector's account, where there is one.
 #[derive(Serialize)]
@@ -19,23 +20,23 @@ struct Status {
     collector: Option<CollectorStatus>,
 }
 
-pub(super) async fn findings(State(app): State<App>) -> Response {
+pub(super) async fn findings(State(app): State<App>, desk: Desk) -> Response {
     let now = app.now();
-    match app.desk.ask(move |reader| reader.cnc_findings(now)).await {
+    match desk.ask(move |reader| reader.cnc_findings(now)).await {
         Ok(findings) => json(&findings),
         Err(error) => problem::respond(&Fault::from(error)),
     }
 }
 
-pub(super) async fn finding(State(app): State<App>, path: Result<Path<String>, PathRejection>) -> Response {
-    match find(&app, path).await {
+pub(super) async fn finding(State(app): State<App>, desk: Desk, path: Result<Path<String>, PathRejection>) -> Response {
+    match find(&app, &desk, path).await {
         Ok(story) => json(&story),
         Err(fault) => problem::respond(&fault),
     }
 }
 
-pub(super) async fn status(State(app): State<App>) -> Response {
-    match app.desk.ask(|reader| Ok(reader.collector_status())).await {
+pub(super) async fn status(desk: Desk) -> Response {
+    match desk.ask(|reader| Ok(reader.collector_status())).await {
         Ok(Ok(collector)) => json(&Status { collector }),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the collector's account could not be read");

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::limits::DEFAULT_LIMIT;
 use crate::page::fault::Fault;
 use crate::page::host::address_of;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,12 +28,12 @@ pub(super) struct AsOf {
 }
 
 /// `GET /as-of`
-pub(super) async fn as_of(State(app): State<App>, query: Result<Query<AsOf>, QueryRejection>) -> Response {
+pub(super) async fn as_of(desk: Desk, query: Result<Query<AsOf>, QueryRejection>) -> Response {
     let request = match parameters(query).and_then(past) {
         Ok(request) => request,
         Err(fault) => return problem::respond(&fault),
     };
-    match app.desk.ask_past(move |reader| reader.as_of(&request)).await {
+    match desk.ask_past(move |reader| reader.as_of(&request)).await {
         Ok(page) => json(&page),
         Err(error) => problem::respond(&fault(error)),
     }
@@ -60,13 +60,13 @@ pub(super) struct Diff {
 }
 
 /// `GET /diff`
-pub(super) async fn diff(State(app): State<App>, query: Result<Query<Diff>, QueryRejection>) -> Response {
+pub(super) async fn diff(State(app): State<App>, desk: Desk, query: Result<Query<Diff>, QueryRejection>) -> Response {
     let now = app.now();
     let request = match parameters(query).and_then(|asked| comparison(asked, now)) {
         Ok(request) => request,
         Err(fault) => return problem::respond(&fault),
     };
-    match app.desk.ask_past(move |reader| reader.diff(&request)).await {
+    match desk.ask_past(move |reader| reader.diff(&request)).await {
         Ok(page) => json(&page),
         Err(error) => problem::respond(&fault(error)),
     }
@@ -81,13 +81,17 @@ fn comparison(asked: Diff, now: Timestamp) -> Result<DiffRequest, Fault> {
 }
 
 /// `GET /hosts/{address}/presence`
-pub(super) async fn presence(State(app): State<App>, path: Result<Path<String>, PathRejection>) -> Response {
+pub(super) async fn presence(
+    State(app): State<App>,
+    desk: Desk,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
     let address = match address_of(path) {
         Ok(address) => address,
         Err(fault) => return problem::respond(&fault),
     };
     let now = app.now();
-    match app.desk.ask(move |reader| reader.presence(address, now)).await {
+    match desk.ask(move |reader| reader.presence(address, now)).await {
         Ok(Some(host)) => json(&host),
         Ok(None) => problem::respond(&Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(&address)),
         Err(error) => problem::respond(&error.into()),

@@ -26,6 +26,8 @@ const TITLES: &[(&str, &str)] = &[
     ("unwitnessed", "The look could not be written into the ledger; nothing is shown without that"),
     ("watch", "The saved query cannot be kept"),
     ("watch-not-saved", "No saved query has this name"),
+    ("sign-in", "Sign in first, or send an API key"),
+    ("not-entitled", "This is not for you to see"),
     ("not-found", "There is nothing here"),
     ("method", "This can only be read (GET, HEAD)"),
     ("wrong-host", "This server answers to localhost, 127.0.0.1 and [::1] only"),

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::limits::{DEFAULT_FACET_VALUES, DEFAULT_LIMIT, MAX_QUERY_BYTES, SEARCH_BUDGET};
 use crate::page::fault::Fault;
 use crate::page::host::address_of;
+use crate::read::Desk;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,12 +67,16 @@ fn request(app: &App, asked: SearchParameters) -> Result<SearchRequest, Fault> {
 }
 
 /// `GET /search`
-pub(super) async fn search(State(app): State<App>, query: Result<Query<SearchParameters>, QueryRejection>) -> Response {
+pub(super) async fn search(
+    State(app): State<App>,
+    desk: Desk,
+    query: Result<Query<SearchParameters>, QueryRejection>,
+) -> Response {
     let request = match parameters(query).and_then(|asked| request(&app, asked)) {
         Ok(request) => request,
         Err(fault) => return problem::respond(&fault),
     };
-    match app.desk.ask(move |reader| reader.search(&request)).await {
+    match desk.ask(move |reader| reader.search(&request)).await {
         Ok(page) => json(&page),
         Err(error) => problem::respond(&error.into()),
     }
@@ -85,24 +90,24 @@ pub(super) struct PlanParameters {
 }
 
 /// `GET /plan`
-pub(super) async fn plan(State(app): State<App>, query: Result<Query<PlanParameters>, QueryRejection>) -> Response {
+pub(super) async fn plan(desk: Desk, query: Result<Query<PlanParameters>, QueryRejection>) -> Response {
     let asked = match parameters(query).and_then(|asked| bounded(&asked.q).map(|()| asked)) {
         Ok(asked) => asked,
         Err(fault) => return problem::respond(&fault),
     };
-    match app.desk.ask(move |reader| reader.explain(&asked.q)).await {
+    match desk.ask(move |reader| reader.explain(&asked.q)).await {
         Ok(plan) => json(&plan),
         Err(error) => problem::respond(&error.into()),
     }
 }
 
 /// `GET /hosts/{address}`
-pub(super) async fn host(State(app): State<App>, path: Result<Path<String>, PathRejection>) -> Response {
+pub(super) async fn host(desk: Desk, path: Result<Path<String>, PathRejection>) -> Response {
     let address = match address_of(path) {
         Ok(address) => address,
         Err(fault) => return problem::respond(&fault),
     };
-    match app.desk.ask(move |reader| reader.host(address)).await {
+    match desk.ask(move |reader| reader.host(address)).await {
         Ok(Some(host)) if !host.history.is_empty() || !host.services.is_empty() => json(&host),
         Ok(_) => problem::respond(&Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(&address)),
         Err(error) => problem::respond(&error.into()),
@@ -110,8 +115,8 @@ pub(super) async fn host(State(app): State<App>, path: Result<Path<String>, Path
 }
 
 /// `GET /surveys`
-pub(super) async fn surveys(State(app): State<App>) -> Response {
-    match app.surveys().await {
+pub(super) async fn surveys(State(app): State<App>, desk: Desk) -> Response {
+    match app.surveys(&desk).await {
         Ok(surveys) => json(&surveys),
         Err(error) => problem::respond(&error.into()),
     }
@@ -130,8 +135,8 @@ struct StatusAnswer {
 }
 
 /// `GET /status`
-pub(super) async fn status(State(app): State<App>) -> Response {
-    match app.desk.ask(|reader| reader.status()).await {
+pub(super) async fn status(desk: Desk) -> Response {
+    match desk.ask(|reader| reader.status()).await {
         Ok(status) => json(&StatusAnswer {
             version: env!("CARGO_PKG_VERSION"),
             services: status.services,

@@ -1,7 +1,7 @@
 //! Counts by day as JSON.
 
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::response::Response;
 use hinomi_model::Timestamp;
 use hinomi_share::{DIMENSIONS, DayCount};
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::records::{malformed, parameters};
 use super::{json, problem};
-use crate::app::App;
 use crate::page::fault::Fault;
+use crate::read::Desk;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,13 +31,13 @@ struct Answer {
 }
 
 /// `GET /rollups`
-pub(super) async fn show(State(app): State<App>, query: Result<Query<Asked>, QueryRejection>) -> Response {
+pub(super) async fn show(desk: Desk, query: Result<Query<Asked>, QueryRejection>) -> Response {
     let (by, from, until) = match parameters(query).and_then(read) {
         Ok(read) => read,
         Err(fault) => return problem::respond(&fault),
     };
     let dimension = by.clone();
-    match app.desk.ask(move |reader| reader.rollups(&dimension, from, until)).await {
+    match desk.ask(move |reader| reader.rollups(&dimension, from, until)).await {
         Ok(found) => json(&Answer { by, counts: found.counts, behind: found.behind }),
         Err(error) => problem::respond(&error.into()),
     }

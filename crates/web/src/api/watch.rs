@@ -12,6 +12,7 @@ use super::{json, problem};
 use crate::app::App;
 use crate::limits::{DEFAULT_EVENTS, MAX_EVENTS};
 use crate::page::fault::Fault;
+use crate::read::Desk;
 
 #[derive(Serialize)]
 struct List {
@@ -19,8 +20,8 @@ struct List {
 }
 
 /// `GET /watches`
-pub(super) async fn list(State(app): State<App>) -> Response {
-    match app.desk.ask(|reader| reader.watches().queries()).await {
+pub(super) async fn list(desk: Desk) -> Response {
+    match desk.ask(|reader| reader.watches().queries()).await {
         Ok(watches) => json(&List { watches }),
         Err(error) => problem::respond(&error.into()),
     }
@@ -35,13 +36,13 @@ pub(super) struct New {
 }
 
 /// `POST /watches`
-pub(super) async fn add(State(app): State<App>, query: Result<Query<New>, QueryRejection>) -> Response {
+pub(super) async fn add(State(app): State<App>, desk: Desk, query: Result<Query<New>, QueryRejection>) -> Response {
     let new = match parameters(query).and_then(|new| bounded(&new.query).map(|()| new)) {
         Ok(New { name, query, owner }) => NewWatch { name, query, owner, within: None },
         Err(fault) => return problem::respond(&fault),
     };
     let now = app.now();
-    match app.desk.ask(move |reader| reader.watches().add(&new, now)).await {
+    match desk.ask(move |reader| reader.watches().add(&new, now)).await {
         Ok(saved) => json(&saved),
         Err(error) => problem::respond(&error.into()),
     }
@@ -59,12 +60,12 @@ struct Removed {
 }
 
 /// `DELETE /watches`
-pub(super) async fn remove(State(app): State<App>, query: Result<Query<Named>, QueryRejection>) -> Response {
+pub(super) async fn remove(desk: Desk, query: Result<Query<Named>, QueryRejection>) -> Response {
     let name = match parameters(query) {
         Ok(Named { name }) => name,
         Err(fault) => return problem::respond(&fault),
     };
-    match app.desk.ask(move |reader| reader.watches().remove(&name)).await {
+    match desk.ask(move |reader| reader.watches().remove(&name)).await {
         Ok(true) => json(&Removed { removed: true }),
         Ok(false) => problem::respond(&Fault::new(StatusCode::NOT_FOUND, "watch-not-saved")),
         Err(error) => problem::respond(&error.into()),
@@ -81,7 +82,7 @@ pub(super) struct EventParameters {
 }
 
 /// `GET /watches/events`
-pub(super) async fn events(State(app): State<App>, query: Result<Query<EventParameters>, QueryRejection>) -> Response {
+pub(super) async fn events(desk: Desk, query: Result<Query<EventParameters>, QueryRejection>) -> Response {
     let EventParameters { after, limit, watch } = match parameters(query) {
         Ok(asked) => asked,
         Err(fault) => return problem::respond(&fault),
@@ -91,7 +92,7 @@ pub(super) async fn events(State(app): State<App>, query: Result<Query<EventPara
         let detail = format!("limit {limit}: one answer holds 1 to {MAX_EVENTS} events; go on after its `next`");
         return problem::respond(&malformed(&detail));
     }
-    match app.desk.ask(move |reader| reader.watches().events(after, limit, watch)).await {
+    match desk.ask(move |reader| reader.watches().events(after, limit, watch)).await {
         Ok(events) => json(&events),
         Err(error) => problem::respond(&error.into()),
     }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::chart::shares::{self, Shares};
 use crate::link;
 use crate::moment;
+use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -55,9 +56,9 @@ struct Line {
     class: String,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
+pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Response {
     let now = app.now();
-    match app.desk.ask(move |reader| inventory::inventory(reader, now)).await {
+    match desk.ask(move |reader| inventory::inventory(reader, now)).await {
         Ok(found) => render(&visit, StatusCode::OK, &compose(&visit, &found)),
         Err(error) => fault::page(&visit, &Fault::from(error)),
     }

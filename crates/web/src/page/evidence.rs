@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use askama::Template;
+use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::{ContentHash, parse_address};
@@ -14,10 +14,10 @@ use hinomi_share::StoredEvidence;
 use super::fault::{self, Fault};
 use super::hex::{self, Line};
 use super::{Frame, render};
-use crate::app::App;
 use crate::limits::HEX_PAGE_BYTES;
 use crate::link;
 use crate::moment;
+use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
 
@@ -46,8 +46,8 @@ struct EvidencePage {
     later: Option<String>,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit, path: Result<Path<String>, PathRejection>) -> Response {
-    match find(&app, path).await {
+pub(super) async fn show(desk: Desk, visit: Visit, path: Result<Path<String>, PathRejection>) -> Response {
+    match find(&desk, path).await {
         Ok((hash, evidence)) => render(&visit, StatusCode::OK, &compose(&visit, &hash, &evidence)),
         Err(fault) => fault::page(&visit, &fault),
     }
@@ -55,13 +55,13 @@ pub(super) async fn show(State(app): State<App>, visit: Visit, path: Result<Path
 
 /// The evidence that a path names.
 pub(crate) async fn find(
-    app: &App,
+    desk: &Desk,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<(ContentHash, StoredEvidence), Fault> {
     let refuse = || Fault::new(StatusCode::BAD_REQUEST, "hash");
     let Path(text) = path.map_err(|_| refuse())?;
     let hash: ContentHash = text.parse().map_err(|error| refuse().because(&error))?;
-    let found = app.desk.ask(move |reader| reader.evidence(&hash)).await?;
+    let found = desk.ask(move |reader| reader.evidence(&hash)).await?;
     let evidence = found.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "evidence-not-stored").because(&hash))?;
     Ok((hash, evidence))
 }

@@ -70,6 +70,7 @@ impl From<DeskError> for Fault {
             }
             DeskError::Read(ReadError::Forgotten(why)) => Self::new(StatusCode::GONE, "forgotten").because(&why),
             DeskError::Read(ReadError::Unfit(why)) => Self::new(StatusCode::BAD_REQUEST, "watch").because(&why),
+            DeskError::Read(ReadError::Refused(why)) => Self::new(StatusCode::FORBIDDEN, "not-entitled").because(&why),
             DeskError::Read(ReadError::Cursor) => Self::new(StatusCode::BAD_REQUEST, "cursor"),
             other => {
                 tracing::error!(error = %other, "the lake could not be read");
@@ -92,6 +93,12 @@ struct FaultPage {
 pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -> Response {
     if uri.path().starts_with("/api/") {
         return problem::respond(fault);
+    }
+    if uri.path().starts_with(crate::taxii::BASE) {
+        return crate::taxii::fault(fault);
+    }
+    if uri.path().starts_with(crate::shodan::BASE) {
+        return crate::shodan::fault(fault);
     }
     page(&Visit::new(app, uri, headers), fault)
 }

@@ -21,7 +21,7 @@ use crate::chart::balance::{self, Balance};
 use crate::language::Language;
 use crate::link;
 use crate::moment;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -75,8 +75,8 @@ pub(super) struct WithdrawnRow {
     pub(super) why: String,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    match find(&app).await {
+pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Response {
+    match find(&app, &desk).await {
         Ok((findings, account)) => render(&visit, StatusCode::OK, &compose(&visit, app.now(), &findings, account)),
         Err(error) => fault::page(&visit, &Fault::from(error)),
     }
@@ -85,9 +85,9 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
 /// The collector's account: none, one, or one that cannot be read, which takes no finding away.
 type Account = Result<Option<CollectorStatus>, ReadError>;
 
-async fn find(app: &App) -> Result<(CncFindings, Account), DeskError> {
+async fn find(app: &App, desk: &Desk) -> Result<(CncFindings, Account), DeskError> {
     let now = app.now();
-    app.desk.ask(move |reader| Ok((reader.cnc_findings(now)?, reader.collector_status()))).await
+    desk.ask(move |reader| Ok((reader.cnc_findings(now)?, reader.collector_status()))).await
 }
 
 fn compose(visit: &Visit, now: Timestamp, findings: &CncFindings, account: Account) -> FlowPage {

@@ -22,6 +22,7 @@ use crate::chart::presence::{Presence, WIDTH};
 use crate::limits::{MAX_HISTORY_ROWS, MAX_STRETCH_ROWS};
 use crate::link;
 use crate::moment;
+use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -114,8 +115,13 @@ struct Row {
     evidence: Vec<EvidenceLink>,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit, path: Result<Path<String>, PathRejection>) -> Response {
-    match find(&app, path).await {
+pub(super) async fn show(
+    State(app): State<App>,
+    desk: Desk,
+    visit: Visit,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    match find(&app, &desk, path).await {
         Ok(seen) => render(&visit, StatusCode::OK, &compose(&app, &visit, &seen)),
         Err(fault) => fault::page(&visit, &fault),
     }
@@ -135,10 +141,10 @@ struct Read {
     presence: Option<HostPresence>,
 }
 
-async fn find(app: &App, path: Result<Path<String>, PathRejection>) -> Result<Read, Fault> {
+async fn find(app: &App, desk: &Desk, path: Result<Path<String>, PathRejection>) -> Result<Read, Fault> {
     let address = address_of(path)?;
     let now = app.now();
-    let found = app.desk.ask(move |reader| {
+    let found = desk.ask(move |reader| {
         let seen = |host: &Host| !host.services.is_empty() || !host.history.is_empty();
         let Some(host) = reader.host(address)?.filter(seen) else { return Ok(None) };
         let opened = Opened::for_services(reader, host.services.iter().take(MAX_SERVICES))?;

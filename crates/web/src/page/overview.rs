@@ -20,7 +20,7 @@ use crate::chart::map::{Panel, Spot};
 use crate::limits::MAX_MAP_ROWS;
 use crate::link;
 use crate::moment;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 use crate::seen::Seen;
 use crate::tags;
 use crate::visit::Visit;
@@ -113,8 +113,8 @@ struct Bar {
     family: &'static str,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    let looked = async { Ok::<_, DeskError>((app.outlook.look(&app).await?, app.surveys().await?)) };
+pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Response {
+    let looked = async { Ok::<_, DeskError>((app.outlook.look(&app, &desk).await?, app.surveys(&desk).await?)) };
     match looked.await {
         Ok((picture, surveys)) => render(&visit, StatusCode::OK, &compose(&app, &visit, &picture, &surveys)),
         Err(error) => fault::page(&visit, &Fault::from(error)),

@@ -17,6 +17,7 @@ use crate::language::Language;
 use crate::limits::{MAX_QUERY_BYTES, PAGE_LIMIT};
 use crate::link;
 use crate::moment;
+use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -101,11 +102,11 @@ struct Example {
     meaning: String,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
+pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Response {
     let query = visit.parameter("q").unwrap_or_default().to_owned();
     let cursor = visit.parameter("cursor").map(str::to_owned);
     if let Some(at) = visit.parameter("at") {
-        return past::show(&app, &visit, &query, at, cursor).await;
+        return past::show(&app, &desk, &visit, &query, at, cursor).await;
     }
     let asked = SearchRequest {
         query: query.clone(),
@@ -116,7 +117,7 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
         ..SearchRequest::default()
     };
     let found = match query.len() {
-        0..=MAX_QUERY_BYTES => app.desk.ask(move |reader| reader.search(&asked)).await.map_err(Fault::from),
+        0..=MAX_QUERY_BYTES => desk.ask(move |reader| reader.search(&asked)).await.map_err(Fault::from),
         _ => Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long")),
     };
     let mut page = bare(&app, &visit, &query);

@@ -10,6 +10,7 @@ use super::fault::{self, Fault};
 use super::{Frame, render};
 use crate::app::App;
 use crate::moment;
+use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::watch::{SurveyState, SurveyStatus, Surveys};
@@ -96,8 +97,8 @@ fn rate(per_second: f64) -> String {
     if per_second < 10.0 { format!("{per_second:.1}") } else { moment::grouped(per_second.round() as u64) }
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
-    match app.surveys().await {
+pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Response {
+    match app.surveys(&desk).await {
         Ok(surveys) => render(&visit, StatusCode::OK, &compose(&visit, app.now(), &surveys)),
         Err(error) => fault::page(&visit, &Fault::from(error)),
     }

@@ -15,7 +15,7 @@ use crate::guard::FORMS;
 use crate::limits::{MAX_FORM_BYTES, MAX_PARAMETERS, PAGE_EVENTS, PAGE_WATCHES};
 use crate::link;
 use crate::moment;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -64,9 +64,9 @@ struct EventView {
     watches: Vec<Seen>,
 }
 
-pub(super) async fn show(State(app): State<App>, visit: Visit) -> Response {
+pub(super) async fn show(desk: Desk, visit: Visit) -> Response {
     let form = Form { query: visit.parameter("q").unwrap_or_default().to_owned(), ..Form::default() };
-    answer(&app, &visit, &form, None).await
+    answer(&desk, &visit, &form, None).await
 }
 
 /// The fields of the form.
@@ -79,14 +79,14 @@ struct Form {
 }
 
 /// `POST`: saves a query, or removes the one of a name, and shows the page again.
-pub(super) async fn change(State(app): State<App>, visit: Visit, body: Body) -> Response {
+pub(super) async fn change(State(app): State<App>, desk: Desk, visit: Visit, body: Body) -> Response {
     let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else {
         return fault::page(&visit, &Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"));
     };
     let form = read(&String::from_utf8_lossy(&body));
-    match take(&app, &form).await {
+    match take(&app, &desk, &form).await {
         Ok(()) => Redirect::to(FORMS).into_response(),
-        Err(error) => answer(&app, &visit, &form, Some(Fault::from(error))).await,
+        Err(error) => answer(&desk, &visit, &form, Some(Fault::from(error))).await,
     }
 }
 
@@ -107,17 +107,17 @@ fn read(body: &str) -> Form {
     form
 }
 
-async fn take(app: &App, form: &Form) -> Result<(), DeskError> {
+async fn take(app: &App, desk: &Desk, form: &Form) -> Result<(), DeskError> {
     if let Some(name) = form.remove.clone() {
-        return app.desk.ask(move |reader| reader.watches().remove(&name).map(|_| ())).await;
+        return desk.ask(move |reader| reader.watches().remove(&name).map(|_| ())).await;
     }
     let (name, query, owner) = (form.name.clone(), form.query.clone(), form.owner.clone());
     let (new, now) = (NewWatch { name, query, owner, within: None }, app.now());
-    app.desk.ask(move |reader| reader.watches().add(&new, now).map(|_| ())).await
+    desk.ask(move |reader| reader.watches().add(&new, now).map(|_| ())).await
 }
 
-async fn answer(app: &App, visit: &Visit, form: &Form, trouble: Option<Fault>) -> Response {
-    let looked = app.desk.ask(|reader| {
+async fn answer(desk: &Desk, visit: &Visit, form: &Form, trouble: Option<Fault>) -> Response {
+    let looked = desk.ask(|reader| {
         let desk = reader.watches();
         let events = desk.last_events(PAGE_EVENTS)?;
         // What is saved may be unreadable; what was told is shown all the same.

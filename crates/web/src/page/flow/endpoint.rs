@@ -17,6 +17,7 @@ use crate::chart::classes::{self, Classes};
 use crate::chart::waterfall::{self, Waterfall};
 use crate::link;
 use crate::moment;
+use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
@@ -78,20 +79,25 @@ struct Scoring {
     reasons: Vec<Reason>,
 }
 
-pub(crate) async fn show(State(app): State<App>, visit: Visit, path: Result<Path<String>, PathRejection>) -> Response {
-    match find(&app, path).await {
+pub(crate) async fn show(
+    State(app): State<App>,
+    desk: Desk,
+    visit: Visit,
+    path: Result<Path<String>, PathRejection>,
+) -> Response {
+    match find(&app, &desk, path).await {
         Ok(story) => render(&visit, StatusCode::OK, &compose(&visit, app.now(), &story)),
         Err(fault) => fault::page(&visit, &fault),
     }
 }
 
 /// The story of the endpoint of a path.
-pub(crate) async fn find(app: &App, path: Result<Path<String>, PathRejection>) -> Result<Story, Fault> {
+pub(crate) async fn find(app: &App, desk: &Desk, path: Result<Path<String>, PathRejection>) -> Result<Story, Fault> {
     let refuse = || Fault::new(StatusCode::BAD_REQUEST, "endpoint");
     let Path(text) = path.map_err(|_| refuse())?;
     let endpoint: Endpoint = text.parse().map_err(|error| refuse().because(&error))?;
     let now = app.now();
-    let story = app.desk.ask(move |reader| reader.cnc_finding(&endpoint, now)).await?;
+    let story = desk.ask(move |reader| reader.cnc_finding(&endpoint, now)).await?;
     story.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "endpoint-not-told").because(&endpoint))
 }
 

@@ -5,18 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hinomi_model::{DeviceKind, Service, Timestamp};
-use hinomi_share::{DayCount, FacetCount, FacetRequest, MAX_LIMIT, ReadError, Reader, SearchRequest};
+use hinomi_share::{DayCount, FacetCount, FacetRequest, MAX_LIMIT, ReadError, Reader, SearchRequest, Viewer};
 use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::chart::days::MAX_DAYS;
 use crate::chart::map::{self, Panel, Spot};
 use crate::limits::{MAP_PAGES, OVERVIEW_AGE};
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 use crate::tags;
 
 /// The lake as the first page shows it.
@@ -51,25 +51,45 @@ pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Values of each facet: enough that no tag of [`tags::KNOWN_TAGS`] is crowded out by those that only describe.
 const FACET_VALUES: usize = 64;
 
-/// Keeps the newest picture.
+/// Viewers whose pictures are kept; of more, those who asked longest ago wait for a new one.
+const MAX_PICTURES: usize = 64;
+
+/// Keeps the newest picture of each viewer: nobody is shown what was drawn for another.
 #[derive(Default)]
 pub(crate) struct Outlook {
-    newest: Mutex<Option<Arc<Picture>>>,
+    pictures: std::sync::Mutex<Vec<(Viewer, Arc<Newest>)>>,
 }
+
+/// Asked for by several at once, it is drawn once.
+type Newest = Mutex<Option<Arc<Picture>>>;
 
 impl Outlook {
     /// The picture, drawn anew when it is old.
-    pub(crate) async fn look(&self, app: &App) -> Result<Arc<Picture>, DeskError> {
+    pub(crate) async fn look(&self, app: &App, desk: &Desk) -> Result<Arc<Picture>, DeskError> {
         let now = app.now();
-        let mut newest = self.newest.lock().await;
+        let place = self.place(desk.viewer());
+        let mut newest = place.lock().await;
         if let Some(picture) = newest.as_ref().filter(|picture| now.since(picture.taken) < picture.keep) {
             return Ok(Arc::clone(picture));
         }
-        let mut picture = app.desk.ask(move |reader| draw(reader, now)).await?;
+        let mut picture = desk.ask(move |reader| draw(reader, now)).await?;
         picture.keep = OVERVIEW_AGE.max(app.now().since(now) * 9);
         let picture = Arc::new(picture);
         *newest = Some(Arc::clone(&picture));
         Ok(picture)
+    }
+
+    /// Where the picture of this viewer is kept.
+    fn place(&self, viewer: &Viewer) -> Arc<Newest> {
+        let mut pictures = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pictures.iter().position(|(whose, _)| whose == viewer);
+        let (viewer, place) = match known {
+            Some(at) => pictures.remove(at),
+            None => (viewer.clone(), Arc::default()),
+        };
+        pictures.truncate(MAX_PICTURES - 1);
+        pictures.insert(0, (viewer, Arc::clone(&place)));
+        place
     }
 }
 

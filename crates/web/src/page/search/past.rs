@@ -18,7 +18,7 @@ use crate::moment;
 use crate::page::fault::Fault;
 use crate::page::render;
 use crate::page::service::ServiceView;
-use crate::read::DeskError;
+use crate::read::{Desk, DeskError};
 use crate::visit::Visit;
 use crate::words::Words;
 
@@ -41,11 +41,18 @@ pub(super) struct Then {
     pub(super) json_href: String,
 }
 
-pub(super) async fn show(app: &App, visit: &Visit, query: &str, at: &str, cursor: Option<String>) -> Response {
+pub(super) async fn show(
+    app: &App,
+    desk: &Desk,
+    visit: &Visit,
+    query: &str,
+    at: &str,
+    cursor: Option<String>,
+) -> Response {
     let mut page = bare(app, visit, query);
     page.at = at.chars().take(DATE_CHARS).collect();
     let first = cursor.is_some();
-    let (moment, found) = match ask(app, query, at, cursor).await {
+    let (moment, found) = match ask(app, desk, query, at, cursor).await {
         Ok(found) => found,
         Err(fault) => return refused(page, visit, &fault),
     };
@@ -56,14 +63,20 @@ pub(super) async fn show(app: &App, visit: &Visit, query: &str, at: &str, cursor
     render(visit, StatusCode::OK, &page)
 }
 
-async fn ask(app: &App, query: &str, at: &str, cursor: Option<String>) -> Result<(Timestamp, PastPage), Fault> {
+async fn ask(
+    app: &App,
+    desk: &Desk,
+    query: &str,
+    at: &str,
+    cursor: Option<String>,
+) -> Result<(Timestamp, PastPage), Fault> {
     if query.len() > MAX_QUERY_BYTES {
         return Err(Fault::new(StatusCode::BAD_REQUEST, "query-too-long"));
     }
     let moment = moment_of(at, app.now())?;
     let mut request = PastRequest::new(query, moment);
     (request.limit, request.cursor) = (PAGE_LIMIT, cursor);
-    let found = app.desk.ask_past(move |reader| reader.as_of(&request)).await;
+    let found = desk.ask_past(move |reader| reader.as_of(&request)).await;
     let found = found.map_err(|error| match error {
         DeskError::Read(ReadError::Unfit(why)) => Fault::new(StatusCode::BAD_REQUEST, "parameter").because(&why),
         other => other.into(),
