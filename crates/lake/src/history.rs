@@ -51,6 +51,24 @@ impl Lake {
         Ok(Host { address, services, history: entries.collect() })
     }
 
+    /// The newest sighting of a service that answered and may be seen, with the AS number of its address; `None` when there is none
+    /// among the newest of that address.
+    ///
+    /// # Errors
+    /// When tables cannot be read.
+    pub fn newest_sighting(
+        &self,
+        service: &ServiceKey,
+        may: Option<&Entitlement>,
+    ) -> Result<Option<(Sighting, Option<u32>)>, LakeError> {
+        self.see_others()?;
+        let address = service.address.to_canonical();
+        let wanted = ServiceKey { address, ..*service };
+        let (rows, _) = self.sightings_of(address, may)?;
+        let newest = rows.into_iter().find(|row| row.sighting.subject == wanted && row.sighting.outcome != Outcome::Closed);
+        Ok(newest.map(|row| (row.sighting, self.places.find(address).and_then(|place| place.asn))))
+    }
+
     /// The newest sightings of an address that may be seen, newest first, and whether that is all of them.
     fn sightings_of(&self, address: IpAddr, may: Option<&Entitlement>) -> Result<(Vec<Row>, bool), LakeError> {
         let (wanted, asn) = (halves(address), self.places.find(address).and_then(|place| place.asn));
