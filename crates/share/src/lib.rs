@@ -6,11 +6,13 @@
 
 pub mod ask;
 pub mod door;
+pub mod entitle;
 pub mod inventory;
 pub mod ledger;
 pub mod policy;
 pub mod proof;
 pub mod register;
+pub mod rules;
 pub mod stix;
 pub mod taxii;
 pub mod watch;
