@@ -9,5 +9,6 @@
 )]
 
 mod cluster;
+mod people;
 mod postgres;
 mod suite;

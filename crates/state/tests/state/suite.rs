@@ -11,7 +11,7 @@ use hinomi_state::{Cut, Database, Identity, Member, Progress, StateError, Target
 use crate::cluster::Cluster;
 
 /// Does the same on a file and on a server.
-fn on_both(work: impl Fn(&Target)) {
+pub(crate) fn on_both(work: impl Fn(&Target)) {
     let folder = tempfile::tempdir().unwrap();
     work(&Target::Sqlite(folder.path().join("state.sqlite")));
     let Some(cluster) = Cluster::start() else { return };

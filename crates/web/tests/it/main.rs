@@ -18,6 +18,8 @@ mod pages;
 mod past;
 mod pictures;
 mod schema;
+mod sign_in;
 mod style;
+mod tls;
 mod watch;
 mod world;
