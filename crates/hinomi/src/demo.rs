@@ -96,6 +96,7 @@ async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> R
         progress: Arc::clone(&progress),
         clock: Arc::new(SystemClock),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        installation: state.installation(),
         simulated: Some(Simulated { devices: u64::from(TOWN_SIZE) }),
         accounts: accounts.clone(),
         settings: Settings::default(),

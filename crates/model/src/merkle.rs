@@ -2,7 +2,11 @@
 //!
 //! The hash is a parameter ([`TreeHash`]), so that this crate needs none. A [`Tree`] keeps the hashes of complete
 //! subtrees; roots and proofs take a logarithm of work. [`verify_inclusion`] and [`verify_consistency`] need no tree.
+//!
+//! A log that is stored elsewhere is asked through [`Subtrees`]: its roots and proofs need some of the hashes of complete
+//! subtrees, and [`wanted`] tells which before one is read. An [`Edge`] is what such a log needs to grow.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 
 /// A hash of 32 bytes.
@@ -78,63 +82,163 @@ impl<H: TreeHash> Tree<H> {
 
     /// Root over the first `size` entries; `None` when there are not so many.
     pub fn root_at(&self, size: u64) -> Option<Digest> {
-        if size == 0 {
-            return Some(H::hash(&[]));
-        }
-        (size <= self.size()).then(|| self.subtree(0, size)).flatten()
+        root_of::<H>(self, size)
     }
 
     /// Audit path of the entry at `place` in the tree of the first `size` entries (RFC 9162, 2.1.3.1).
     pub fn inclusion(&self, place: u64, size: u64) -> Option<Vec<Digest>> {
-        if place >= size || size > self.size() {
-            return None;
-        }
-        let (mut start, mut width, mut path) = (0, size, Vec::new());
-        while width > 1 {
-            let cut = split(width);
-            if place - start < cut {
-                path.push(self.subtree(start + cut, width - cut)?);
-                width = cut;
-            } else {
-                path.push(self.subtree(start, cut)?);
-                (start, width) = (start + cut, width - cut);
-            }
-        }
-        path.reverse();
-        Some(path)
+        inclusion_of::<H>(self, place, size)
     }
 
     /// Proof that the tree of the first `old` entries is a beginning of that of the first `new` (RFC 9162, 2.1.4.1).
     pub fn consistency(&self, old: u64, new: u64) -> Option<Vec<Digest>> {
-        if old == 0 || old > new || new > self.size() {
-            return None;
+        consistency_of::<H>(self, old, new)
+    }
+}
+
+/// Where hashes of complete subtrees come from.
+pub trait Subtrees {
+    /// Root of the complete subtree over the leaves from `index << level` to `(index + 1) << level`; `None` where there
+    /// is none.
+    fn root(&self, level: u32, index: u64) -> Option<Digest>;
+}
+
+impl<H> Subtrees for Tree<H> {
+    fn root(&self, level: u32, index: u64) -> Option<Digest> {
+        self.levels.get(level as usize)?.get(usize::try_from(index).ok()?).copied()
+    }
+}
+
+impl<S: std::hash::BuildHasher> Subtrees for std::collections::HashMap<(u32, u64), Digest, S> {
+    fn root(&self, level: u32, index: u64) -> Option<Digest> {
+        self.get(&(level, index)).copied()
+    }
+}
+
+/// Notes down what is asked for.
+#[derive(Default)]
+struct Recorder(RefCell<Vec<(u32, u64)>>);
+
+impl Subtrees for Recorder {
+    fn root(&self, level: u32, index: u64) -> Option<Digest> {
+        self.0.borrow_mut().push((level, index));
+        Some([0; 32])
+    }
+}
+
+/// Which complete subtrees a question needs, as (level, index): it is asked once of nothing, and then of them.
+pub fn wanted<T>(question: impl FnOnce(&dyn Subtrees) -> T) -> Vec<(u32, u64)> {
+    let recorder = Recorder::default();
+    question(&recorder);
+    recorder.0.into_inner()
+}
+
+/// Root over the first `size` entries.
+pub fn root_of<H: TreeHash>(subtrees: &dyn Subtrees, size: u64) -> Option<Digest> {
+    if size == 0 { Some(H::hash(&[])) } else { over::<H>(subtrees, 0, size) }
+}
+
+/// Audit path of the entry at `place` in the tree of the first `size` entries (RFC 9162, 2.1.3.1).
+pub fn inclusion_of<H: TreeHash>(subtrees: &dyn Subtrees, place: u64, size: u64) -> Option<Vec<Digest>> {
+    if place >= size {
+        return None;
+    }
+    let (mut start, mut width, mut path) = (0, size, Vec::new());
+    while width > 1 {
+        let cut = split(width);
+        if place - start < cut {
+            path.push(over::<H>(subtrees, start + cut, width - cut)?);
+            width = cut;
+        } else {
+            path.push(over::<H>(subtrees, start, cut)?);
+            (start, width) = (start + cut, width - cut);
         }
-        let (mut start, mut width, mut wanted, mut whole, mut proof) = (0, new, old, true, Vec::new());
-        while wanted != width {
-            let cut = split(width);
-            if wanted <= cut {
-                proof.push(self.subtree(start + cut, width - cut)?);
-                width = cut;
-            } else {
-                proof.push(self.subtree(start, cut)?);
-                (start, width, wanted, whole) = (start + cut, width - cut, wanted - cut, false);
-            }
+    }
+    path.reverse();
+    // That there are so many entries is asked of the last one.
+    subtrees.root(0, size - 1).map(|_| path)
+}
+
+/// Proof that the tree of the first `old` entries is a beginning of that of the first `new` (RFC 9162, 2.1.4.1).
+pub fn consistency_of<H: TreeHash>(subtrees: &dyn Subtrees, old: u64, new: u64) -> Option<Vec<Digest>> {
+    if old == 0 || old > new {
+        return None;
+    }
+    let (mut start, mut width, mut wanted, mut whole, mut proof) = (0, new, old, true, Vec::new());
+    while wanted != width {
+        let cut = split(width);
+        if wanted <= cut {
+            proof.push(over::<H>(subtrees, start + cut, width - cut)?);
+            width = cut;
+        } else {
+            proof.push(over::<H>(subtrees, start, cut)?);
+            (start, width, wanted, whole) = (start + cut, width - cut, wanted - cut, false);
         }
-        if !whole {
-            proof.push(self.subtree(start, width)?);
-        }
-        proof.reverse();
-        Some(proof)
+    }
+    if !whole {
+        proof.push(over::<H>(subtrees, start, width)?);
+    }
+    proof.reverse();
+    subtrees.root(0, new - 1).map(|_| proof)
+}
+
+/// Root over `width` leaves from `start`, which is a multiple of the power of two at or above the width.
+fn over<H: TreeHash>(subtrees: &dyn Subtrees, start: u64, width: u64) -> Option<Digest> {
+    if width.is_power_of_two() {
+        let level = width.trailing_zeros();
+        return subtrees.root(level, start >> level);
+    }
+    let cut = split(width);
+    Some(node::<H>(&over::<H>(subtrees, start, cut)?, &over::<H>(subtrees, start + cut, width - cut)?))
+}
+
+/// The right edge of a log: all that it needs to grow.
+#[derive(Clone, Debug)]
+pub struct Edge<H> {
+    size: u64,
+    /// The complete subtrees that the log consists of, the largest first.
+    subtrees: Vec<Digest>,
+    hash: PhantomData<H>,
+}
+
+impl<H: TreeHash> Default for Edge<H> {
+    fn default() -> Self {
+        Self { size: 0, subtrees: Vec::new(), hash: PhantomData }
+    }
+}
+
+impl<H: TreeHash> Edge<H> {
+    /// The edge of a log of so many entries; `None` when a subtree of it is missing.
+    pub fn of(size: u64, subtrees: &dyn Subtrees) -> Option<Self> {
+        let levels = (0..u64::BITS).rev().filter(|level| size >> level & 1 == 1);
+        // The subtree of a bit comes after those of the higher bits, which are wider.
+        let found: Option<Vec<Digest>> = levels.map(|level| subtrees.root(level, (size >> level) - 1)).collect();
+        Some(Self { size, subtrees: found?, hash: PhantomData })
     }
 
-    /// Root over `width` leaves from `start`, which is a multiple of the power of two at or above the width.
-    fn subtree(&self, start: u64, width: u64) -> Option<Digest> {
-        if width.is_power_of_two() {
-            let level = width.trailing_zeros();
-            return self.levels.get(level as usize)?.get(usize::try_from(start >> level).ok()?).copied();
+    /// How many entries the log has.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds the hash of an entry; tells the roots of all complete subtrees that end with it, its own first.
+    pub fn push(&mut self, leaf: Digest) -> Vec<Digest> {
+        let (mut carried, mut ended) = (leaf, vec![leaf]);
+        for _ in 0..self.size.trailing_ones() {
+            let Some(left) = self.subtrees.pop() else { break };
+            carried = node::<H>(&left, &carried);
+            ended.push(carried);
         }
-        let cut = split(width);
-        Some(node::<H>(&self.subtree(start, cut)?, &self.subtree(start + cut, width - cut)?))
+        self.subtrees.push(carried);
+        self.size += 1;
+        ended
+    }
+
+    /// Root over all entries.
+    pub fn root(&self) -> Digest {
+        let mut right_first = self.subtrees.iter().rev();
+        let last = right_first.next().copied().unwrap_or_else(|| H::hash(&[]));
+        right_first.fold(last, |right, left| node::<H>(left, &right))
     }
 }
 
@@ -273,6 +377,26 @@ mod tests {
             }
         }
         assert_eq!((tree.inclusion(5, 5), tree.consistency(0, 5), tree.consistency(6, 5)), (None, None, None));
+    }
+
+    #[test]
+    fn an_edge_grows_to_the_same_roots_from_wherever_it_begins() {
+        let (tree, leaves) = tree(70);
+        for begin in [0, 1, 2, 3, 7, 8, 33, 64] {
+            let mut stored = std::collections::HashMap::new();
+            for (level, index) in wanted(|subtrees| Edge::<Blake>::of(begin, subtrees)) {
+                stored.insert((level, index), tree.levels[level as usize][index as usize]);
+            }
+            let mut edge = Edge::<Blake>::of(begin, &stored).expect("all are there");
+            for place in begin..70 {
+                assert_eq!(edge.root(), tree.root_at(place).expect("a root"), "{begin} {place}");
+                let ended = edge.push(leaves[place as usize]);
+                for (level, root) in ended.iter().enumerate() {
+                    assert_eq!(*root, tree.levels[level][(place >> level) as usize], "{place} {level}");
+                }
+                assert_eq!(ended.len() as u32, (place + 1).trailing_zeros() + 1);
+            }
+        }
     }
 
     proptest! {

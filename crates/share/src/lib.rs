@@ -7,8 +7,11 @@
 pub mod ask;
 pub mod door;
 pub mod inventory;
+pub mod ledger;
 pub mod policy;
 pub mod register;
+pub mod stix;
+pub mod taxii;
 pub mod watch;
 pub mod witness;
 

@@ -3,6 +3,8 @@
 //! ```text
 //!   state.toml -> Settings -> Database -> transact(|transaction| SQL) -> SQLite | PostgreSQL
 //!                                |
+//!                                +-> organisations, contacts, audiences, claims: who is who, who holds what
+//!                                |
 //!                                +-> servers: who is there    +-> ranges: who may write which addresses
 //!                                           Member (a thread: heartbeat, renewal) -> leases with epochs
 //! ```
@@ -18,13 +20,18 @@
 
 mod accounts;
 pub mod attempts;
+pub mod audiences;
+pub mod claims;
+pub mod contacts;
 mod database;
 mod dialect;
 pub mod error;
 pub mod keys;
 mod leases;
+pub mod ledger;
 mod member;
 mod migrate;
+pub mod organisations;
 pub mod passkeys;
 pub mod password;
 mod people;

@@ -94,6 +94,11 @@ impl Row {
         }
     }
 
+    /// Whether nothing stands in this column.
+    pub fn is_null(&self, at: usize) -> bool {
+        matches!(self.0.get(at), Some(Value::Null))
+    }
+
     /// The bytes in this column.
     ///
     /// # Errors

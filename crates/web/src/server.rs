@@ -21,7 +21,7 @@ use crate::page::Outlook;
 use crate::settings::Settings;
 use crate::watch::Progress;
 use crate::words::Catalogues;
-use crate::{WebError, api, asset, guard, link, page, tls};
+use crate::{WebError, api, asset, guard, link, page, shodan, taxii, tls};
 
 /// What a server needs.
 pub struct Server {
@@ -37,6 +37,8 @@ pub struct Server {
     pub accounts: Accounts,
     /// How the server is reached.
     pub settings: Settings,
+    /// Which installation this is: what leaves is said to be of it.
+    pub installation: String,
     /// Set when the devices are simulated: every page says so.
     pub simulated: Option<Simulated>,
 }
@@ -77,6 +79,7 @@ impl Server {
             clock: self.clock,
             catalogues: Catalogues::load()?,
             outlook: Arc::new(Outlook::default()),
+            installation: self.installation.into(),
             simulated: self.simulated,
         };
         let listener = Connections::new(listener, address, tls);
@@ -152,6 +155,7 @@ fn may_listen(address: SocketAddr, people: bool, settings: &Settings) -> Result<
 
 fn router(app: App) -> Router {
     let router = Router::new().merge(page::routes()).merge(api::routes()).merge(asset::routes());
+    let router = router.merge(taxii::routes()).merge(shodan::routes());
     let router = router.fallback(page::fault::not_found).method_not_allowed_fallback(page::fault::wrong_method);
     router.layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard)).with_state(app)
 }

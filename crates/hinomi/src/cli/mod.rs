@@ -11,6 +11,7 @@ mod host;
 mod identify;
 mod import;
 mod lake;
+mod ledger;
 mod optout;
 pub(crate) mod outward;
 mod past;
@@ -118,6 +119,9 @@ enum Command {
     /// Keep, check, back up and delete what was seen.
     #[command(subcommand)]
     Lake(lake::Verb),
+    /// Who looked at what, what left, what was decided; checkpoints and proofs.
+    #[command(subcommand)]
+    Ledger(ledger::Verb),
     /// Derive facts from stored evidence.
     Identify(identify::Options),
     /// Check identification rules.
@@ -167,6 +171,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
+        Some(Command::Ledger(verb)) => ledger::run(&common, &verb),
         Some(Command::Identify(options)) => identify::run(&common, &options),
         Some(Command::Rules(verb)) => rules::run(&common, &verb),
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),

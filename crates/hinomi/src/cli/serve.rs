@@ -44,11 +44,13 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     };
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
+    let installation = state.installation();
     let server = Server {
         door: Door::new(reader),
         progress,
         clock: Arc::new(SystemClock),
         bind,
+        installation,
         simulated: None,
         accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
         settings: Settings::of_state(state.dir())?,

@@ -16,6 +16,7 @@
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `keep`: checked, backed up, held, erased, restored.
+//! - `ledger`: who looked at what; two processes, one log, proofs from files alone.
 //! - `servers`: several servers on one bucket and one PostgreSQL; killed, stopped, taken over.
 //! - `passes`: jobs over everything, on a Spark cluster that loses a worker, equal what threads give.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
@@ -37,6 +38,7 @@ mod flow;
 mod imports;
 mod interface;
 mod keep;
+mod ledger;
 mod line;
 mod newcomer;
 mod next;

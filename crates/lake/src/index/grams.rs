@@ -1,7 +1,7 @@
 //! Which distinct contents hold some characters or match an expression: over `facts.bin`, not over rows.
 //!
 //! ```text
-//!   three bytes -> blocks of facts.bin that have them -> each text of those blocks is looked at -> offsets
+//!   three bytes -> blocks of facts.bin that have them -> each text of those blocks is looked at -> records
 //! ```
 //!
 //! Equal content is looked at once, however many services have it. The first question reads the file and notes, block
@@ -15,19 +15,22 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use memchr::memmem;
+
 use super::document::content_number;
-use super::facts::{FactsFile, Walked};
+use super::facts::{FactsFile, Passed, Walked};
 use super::mix::{Scatter, mix};
 use super::run::side_by_side;
 use crate::error::LakeError;
 use crate::query::QueryError;
 use crate::query::raw::{Gram, Needle, grams_of, is_odd};
-use crate::query::words::fold;
+use crate::query::words::{GAP, fold};
 
 /// About how much of the file is noted together.
-const BLOCK_BYTES: u64 = 128 * 1024;
+const BLOCK_BYTES: u64 = 64 * 1024;
 /// The most notes.
 const MAX_NOTES: usize = 24 << 20;
 /// The most bytes that a question without a certain part may read.
@@ -58,7 +61,7 @@ struct Notes {
 /// A content that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Hit {
-    pub(super) offset: u64,
+    pub(super) record: u64,
     /// What finds rows of this content.
     pub(super) content: u64,
 }
@@ -79,9 +82,7 @@ impl Grams {
         let look = |at: usize| {
             let mut hits = Vec::new();
             let Some((from, until)) = candidates.get(at).copied() else { return Ok(hits) };
-            self.file.walk(from, until, false, &mut |walked: &Walked<'_>| {
-                hits.extend(hit(needle, walked));
-            })?;
+            self.file.walk(from, until, false, &mut |walked: &Walked<'_>| look_at(needle, walked, &mut hits))?;
             Ok(hits)
         };
         for found in side_by_side(candidates.len(), threads, look) {
@@ -108,8 +109,8 @@ impl Grams {
         let mut seen = Seen::new();
         while from < length {
             let end = self.file.walk(from, (from + BLOCK_BYTES).min(length), true, &mut |walked| {
-                seen.take(&fold(walked.text));
-                hits.extend(hit(needle, walked));
+                walked.records().for_each(|record| seen.take(&fold(record.text)));
+                look_at(needle, walked, &mut hits);
             })?;
             // What will still grow is looked at and not noted.
             if end - from >= BLOCK_BYTES {
@@ -194,9 +195,22 @@ impl Seen {
     }
 }
 
-fn hit(needle: &Needle, walked: &Walked<'_>) -> Option<Hit> {
-    let hit = || Hit { offset: walked.offset, content: content_number(&walked.content) };
-    needle.holds(walked.text).then(hit)
+/// Holds the needle against the texts of a group: characters against all at once, where folding moves none of them.
+fn look_at(needle: &Needle, walked: &Walked<'_>, hits: &mut Vec<Hit>) {
+    let hit = |record: Passed<'_>| Hit { record: record.name, content: content_number(&record.content) };
+    match needle.wanted().filter(|wanted| walked.text.is_ascii() && !wanted.contains(GAP)) {
+        Some(wanted) => {
+            let folded = walked.text.to_ascii_lowercase();
+            let finder = memmem::Finder::new(wanted);
+            let find = |within: Range<usize>| {
+                let begin = within.start;
+                let at = begin + finder.find(folded.as_bytes().get(within)?)?;
+                Some(at..at + wanted.len())
+            };
+            hits.extend(walked.holders(find).into_iter().map(hit));
+        }
+        None => hits.extend(walked.records().filter(|record| needle.holds(record.text)).map(hit)),
+    }
 }
 
 fn threads() -> usize {
@@ -213,8 +227,8 @@ fn too_vague() -> QueryError {
 /// Contents that match, ready to be asked for each row.
 #[derive(Clone)]
 pub(super) struct Hits {
-    offsets: Arc<[u64]>,
-    /// One bit for each of many scattered offsets: most that do not match are told at once.
+    records: Arc<[u64]>,
+    /// One bit for each of many scattered records: most that do not match are told at once.
     bits: Arc<[u64]>,
 }
 
@@ -223,19 +237,58 @@ impl Hits {
         let words = (hits.len() / 4 + 1).next_power_of_two();
         let mut bits = vec![0_u64; words];
         for hit in hits {
-            if let Some(word) = bits.get_mut(slot(hit.offset, words)) {
-                *word |= 1 << (mix(hit.offset) >> 58);
+            if let Some(word) = bits.get_mut(slot(hit.record, words)) {
+                *word |= 1 << (mix(hit.record) >> 58);
             }
         }
-        Self { offsets: hits.iter().map(|hit| hit.offset).collect(), bits: bits.into() }
+        Self { records: hits.iter().map(|hit| hit.record).collect(), bits: bits.into() }
     }
 
-    pub(super) fn contains(&self, offset: u64) -> bool {
-        let word = self.bits.get(slot(offset, self.bits.len()));
-        word.is_some_and(|word| word >> (mix(offset) >> 58) & 1 == 1) && self.offsets.binary_search(&offset).is_ok()
+    pub(super) fn contains(&self, record: u64) -> bool {
+        let word = self.bits.get(slot(record, self.bits.len()));
+        word.is_some_and(|word| word >> (mix(record) >> 58) & 1 == 1) && self.records.binary_search(&record).is_ok()
     }
 }
 
-fn slot(offset: u64, words: usize) -> usize {
-    usize::try_from(mix(offset) & (words as u64 - 1)).unwrap_or(0)
+fn slot(record: u64, words: usize) -> usize {
+    usize::try_from(mix(record) & (words as u64 - 1)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use hinomi_model::{ContentHash, Facts};
+    use proptest::prelude::*;
+
+    use super::super::facts::Told;
+    use super::*;
+
+    proptest! {
+        /// Also where what is looked for would reach from one text into the next.
+        #[test]
+        fn what_is_found_is_what_holds(
+            texts in proptest::collection::vec("[aAb]{0,5}|[aé]{0,3}", 1..200),
+            wanted in "[ab]{1,3}",
+            several in 1_usize..4,
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = Arc::new(FactsFile::open(&folder.path().join("facts.bin"), true, None).expect("new"));
+            let grams = Grams::new(Arc::clone(&file));
+            let needle = Needle::text(&wanted);
+            let told = Told { facts: Facts::default(), evidence: Vec::new() };
+            let (mut expected, mut length) = (Vec::new(), FactsFile::START);
+            for part in texts.chunks(texts.len().div_ceil(several)) {
+                for text in part {
+                    let record = file.append(ContentHash::of(text.as_bytes()), &told, text).expect("appended");
+                    if needle.holds(text) {
+                        expected.push(record);
+                    }
+                }
+                length = file.sync().expect("written");
+            }
+            for _ in 0..2 {
+                let found = grams.find(&needle, length).expect("found");
+                prop_assert_eq!(found.iter().map(|hit| hit.record).collect::<Vec<_>>(), expected.clone());
+            }
+        }
+    }
 }

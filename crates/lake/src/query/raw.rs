@@ -105,6 +105,14 @@ impl Needle {
         }
     }
 
+    /// The characters that are looked for, folded, where it is those and no expression.
+    pub(crate) fn wanted(&self) -> Option<&str> {
+        match self {
+            Self::Text(wanted) => Some(wanted),
+            Self::Expression(..) => None,
+        }
+    }
+
     /// Ways in which it can hold: of one of them all grams occur. None when nothing is known.
     pub(crate) fn grams(&self) -> Option<Vec<BTreeSet<Gram>>> {
         let ways = match self {

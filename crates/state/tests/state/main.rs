@@ -8,7 +8,10 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod claims;
 mod cluster;
+mod ledger;
+mod organisations;
 mod people;
 mod postgres;
 mod suite;

@@ -71,7 +71,9 @@ impl FromRequest<App> for Form {
         // Who signs in again in another window is asked for nothing that the page before did not have.
         let signs_in = parts.uri.path() == SIGN_IN || parts.uri.path() == FIRST;
         match token_of(parts.extensions.get()) {
-            Some(token) if !signs_in && !secret::same(form.get(TOKEN), token) => Err(refuse(StatusCode::FORBIDDEN, "form-token")),
+            Some(token) if !signs_in && !secret::same(form.get(TOKEN), token) => {
+                Err(refuse(StatusCode::FORBIDDEN, "form-token"))
+            }
             _ => Ok(form),
         }
     }

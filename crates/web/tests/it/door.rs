@@ -112,7 +112,16 @@ fn addresses_that_others_can_reach_are_refused_and_a_taken_port_is_named() {
         let (door, clock) = (hinomi_share::Door::new(reader), Arc::new(hinomi_model::SystemClock));
         let accounts = hinomi_state::Accounts::of(hinomi_state::Target::Sqlite(folder.path().join("state.sqlite")));
         let (progress, settings) = (Arc::new(hinomi_web::NoSurveys), hinomi_web::Settings::default());
-        let server = hinomi_web::Server { door, progress, clock, bind, simulated: None, accounts, settings };
+        let server = hinomi_web::Server {
+            door,
+            progress,
+            clock,
+            bind,
+            installation: String::new(),
+            simulated: None,
+            accounts,
+            settings,
+        };
         runtime.block_on(server.bind()).err().expect("refused")
     };
     for open in ["0.0.0.0:0", "192.0.2.1:0", "[::]:0", "[::ffff:10.0.0.1]:0"] {

@@ -30,7 +30,7 @@ pub(crate) struct Options {
 
 /// Something is damaged: an exit code of its own.
 #[derive(Debug)]
-pub(crate) struct Damaged(usize);
+pub(crate) struct Damaged(pub(crate) usize);
 
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,228 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use hinomi_model::{SystemClock, Timestamp};
+use hinomi_state::{Database, Target};
+use proptest::prelude::*;
+
+use super::proof::{Shown, agree, verify_file};
+use super::*;
+
+fn database(folder: &Path) -> Database {
+    Database::open(&Target::Sqlite(folder.join("state.sqlite"))).unwrap()
+}
+
+fn log(folder: &Path) -> Log {
+    Log::open(&database(folder), folder, Arc::new(SystemClock)).unwrap()
+}
+
+fn look(number: u64) -> Event {
+    let by = Actor { name: format!("somebody {number}"), ..Actor::default() };
+    Event::Look { by, what: "search".to_owned(), question: Some(sha256_hex(&number.to_be_bytes())) }
+}
+
+/// A log with its first entry, which tells of the key, and so many more.
+fn filled(folder: &Path, more: u64) -> Log {
+    let log = log(folder);
+    (0..more).for_each(|number| assert_eq!(log.append(look(number)).unwrap(), number + 1));
+    log
+}
+
+fn sql(folder: &Path, statement: &str) -> u64 {
+    database(folder).transact(|transaction| transaction.execute(statement, &[])).unwrap()
+}
+
+#[test]
+fn every_entry_is_proved_from_its_file_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = filled(folder.path(), 20);
+    let keys = [log.verifier()];
+    let mut earlier = vec![log.checkpoint().unwrap()];
+    for place in 0..21 {
+        let file = serde_json::to_vec(&log.prove_inclusion(place).unwrap()).unwrap();
+        let Shown::Included { entry: Some(text), checkpoint, .. } = verify_file(&file, &keys).unwrap() else {
+            panic!("no inclusion");
+        };
+        let entry = Entry::read(text.as_bytes()).unwrap();
+        let expected = if place == 0 { Event::KeyMade { vkey: keys[0].to_string() } } else { look(place - 1) };
+        assert_eq!((entry.event, checkpoint.size), (expected, 21));
+    }
+    assert!(matches!(log.prove_inclusion(21), Err(LedgerError::Missing(_))));
+    for number in 0..9 {
+        log.append(look(number)).unwrap();
+        for old in &earlier {
+            let file = serde_json::to_vec(&log.prove_consistency(old).unwrap()).unwrap();
+            assert!(matches!(verify_file(&file, &keys).unwrap(), Shown::Grew { new, .. } if new.size == 22 + number));
+        }
+        earlier.push(log.checkpoint().unwrap());
+    }
+    let checked = log.check(&earlier).unwrap();
+    assert_eq!((checked.entries, checked.deleted), (30, 0));
+}
+
+#[test]
+fn what_is_deleted_leaves_its_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = filled(folder.path(), 12);
+    let before = log.checkpoint().unwrap();
+    let told = verify_file(&serde_json::to_vec(&log.prove_inclusion(5).unwrap()).unwrap(), &[log.verifier()]).unwrap();
+    let end = Timestamp::from_micros(i64::MAX / 2);
+    assert!(log.retain(Actor::default(), end, &["looks"], "r").is_err(), "no such kind");
+    assert_eq!(log.retain(Actor::default(), end, &["look"], "their time is over").unwrap(), 12);
+    let checked = log.check(std::slice::from_ref(&before)).unwrap();
+    assert_eq!((checked.entries, checked.deleted), (14, 12), "and an entry tells of it");
+    let proof = log.prove_inclusion(5).unwrap();
+    let Shown::Included { entry, .. } = proof.verify(&[log.verifier()]).unwrap() else { panic!("no inclusion") };
+    assert_eq!(entry, None);
+    // Who kept the entry proves it against the log of today all the same.
+    let (Shown::Included { entry: Some(kept), .. }, Proof::Inclusion { place, leaf, path, checkpoint, .. }) =
+        (told, proof)
+    else {
+        panic!("no inclusion")
+    };
+    let again = Proof::Inclusion { place, entry: Some(kept), leaf, path, checkpoint };
+    assert!(again.verify(&[log.verifier()]).is_ok());
+    assert!(log.prove_consistency(&before).is_ok());
+}
+
+#[test]
+fn a_log_that_was_cut_or_put_back_is_not_signed_and_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = filled(folder.path(), 9);
+    log.checkpoint().unwrap();
+    sql(folder.path(), "DELETE FROM ledger_entries WHERE place >= 6");
+    sql(folder.path(), "DELETE FROM ledger_checkpoints");
+    sql(folder.path(), "UPDATE ledger_head SET size = 6");
+    assert!(log.checkpoint().is_err());
+    let opened = Log::open(&database(folder.path()), folder.path(), Arc::new(SystemClock)).unwrap_err();
+    assert!(opened.to_string().contains("fewer than the checkpoint of 10 entries"), "{opened}");
+    // Filled up again it is another log.
+    log.append(look(50)).unwrap();
+    (0..8).for_each(|number| drop(log.append(look(number))));
+    assert!(log.checkpoint().unwrap_err().to_string().contains("it does not continue"));
+}
+
+#[test]
+fn two_servers_with_keys_of_their_own_write_one_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let database = database(folder.path());
+    let open = |folder: &Path| Log::open(&database, folder, Arc::new(SystemClock)).unwrap();
+    let (a, b) = (open(folder.path()), open(other.path()));
+    let first = a.checkpoint().unwrap();
+    std::thread::scope(|scope| {
+        for log in [&a, &b] {
+            (0..4).for_each(|thread| {
+                scope.spawn(move || (0..25).for_each(|number| drop(log.append(look(thread * 100 + number)).unwrap())));
+            });
+        }
+    });
+    assert_eq!(a.size().unwrap(), 202, "two keys and 200 looks");
+    let grew = b.prove_consistency(&first).unwrap();
+    let keys = [a.verifier(), b.verifier()];
+    assert!(grew.verify(&keys).is_ok());
+    assert!(grew.verify(&keys[..1]).is_err(), "who believes one key does not believe the other");
+    assert_eq!(a.check(&[first, b.checkpoint().unwrap()]).unwrap().entries, 202);
+}
+
+#[test]
+fn two_checkpoints_that_contradict_each_other_are_a_fork() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = filled(folder.path(), 5);
+    let note = log.checkpoint().unwrap();
+    let mut other = note::open(&note, &[log.verifier()]).unwrap();
+    other.root = [7; 32];
+    let forged = log.signer.sign(&other);
+    let shown = |note: &str| verify_file(note.as_bytes(), &[log.verifier()]).unwrap();
+    agree(&[shown(&note), shown(&note)]).unwrap();
+    let told = agree(&[shown(&note), shown(&forged)]).unwrap_err();
+    assert!(told.to_string().contains("forked"), "{told}");
+    assert!(log.check(&[forged.clone()]).is_err());
+    assert!(log.prove_consistency(&forged).is_err());
+}
+
+/// What somebody with the database in hand may do.
+#[derive(Clone, Debug)]
+enum Tampering {
+    Edit { place: u64, byte: usize },
+    EditAndHash { place: u64 },
+    Swap { one: u64, other: u64 },
+    Cut { keep: u64 },
+    Remove { place: u64 },
+    Row { place: u64 },
+}
+
+fn tampering() -> impl Strategy<Value = Tampering> {
+    prop_oneof![
+        (0..13_u64, 0..60_usize).prop_map(|(place, byte)| Tampering::Edit { place, byte }),
+        (0..13_u64).prop_map(|place| Tampering::EditAndHash { place }),
+        (0..13_u64, 1..13_u64).prop_map(|(one, step)| Tampering::Swap { one, other: (one + step) % 13 }),
+        (0..13_u64).prop_map(|keep| Tampering::Cut { keep }),
+        (0..13_u64).prop_map(|place| Tampering::Remove { place }),
+        (0..13_u64).prop_map(|place| Tampering::Row { place }),
+    ]
+}
+
+fn tamper(folder: &Path, log: &Log, how: &Tampering) {
+    let change = |place: u64, data: &[u8], hashes: &[Digest]| {
+        let place = i64::try_from(place).unwrap();
+        let values = [data.into(), hashes.concat().as_slice().into(), place.into()];
+        let set = "UPDATE ledger_entries SET data = $1, hashes = $2 WHERE place = $3";
+        assert_eq!(database(folder).transact(|transaction| transaction.execute(set, &values)).unwrap(), 1);
+    };
+    let row = |place: u64| log.entries(place, 1).unwrap().remove(0);
+    match how {
+        Tampering::Edit { place, byte } => {
+            let mut entry = row(*place);
+            let mut data = entry.data.take().unwrap();
+            data[*byte] ^= 1;
+            change(*place, &data, &entry.hashes);
+        }
+        Tampering::EditAndHash { place } => {
+            let mut entry = row(*place);
+            let data = Entry::new(look(999), entry.time, [1; 16]).to_bytes().unwrap();
+            entry.hashes[0] = hinomi_model::merkle::leaf::<Sha256>(&data);
+            change(*place, &data, &entry.hashes);
+        }
+        Tampering::Swap { one, other } => {
+            let (first, second) = (row(*one), row(*other));
+            change(*one, &second.data.unwrap(), &first.hashes);
+            change(*other, &first.data.unwrap(), &second.hashes);
+        }
+        Tampering::Cut { keep } => {
+            sql(folder, &format!("DELETE FROM ledger_entries WHERE place >= {keep}"));
+            sql(folder, &format!("UPDATE ledger_head SET size = {keep}"));
+        }
+        Tampering::Remove { place } => drop(sql(folder, &format!("DELETE FROM ledger_entries WHERE place = {place}"))),
+        Tampering::Row { place } => {
+            drop(sql(folder, &format!("UPDATE ledger_entries SET time = time + 1 WHERE place = {place}")));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_done_to_the_rows_is_noticed(how in tampering()) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = filled(folder.path(), 12);
+        let noted = log.checkpoint().unwrap();
+        log.check(std::slice::from_ref(&noted)).unwrap();
+        tamper(folder.path(), &log, &how);
+        prop_assert!(log.check(&[noted]).is_err(), "{how:?}");
+    }
+
+    #[test]
+    fn whatever_is_done_to_a_proof_is_noticed(place in 0..13_u64, byte in any::<prop::sample::Index>(), bit in 0..8_u32) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = filled(folder.path(), 12);
+        let keys = [log.verifier()];
+        let good = serde_json::to_vec(&log.prove_inclusion(place).unwrap()).unwrap();
+        let shown = verify_file(&good, &keys).unwrap();
+        let mut bad = good.clone();
+        bad[byte.index(good.len())] ^= 1 << bit;
+        // A change that leaves what is shown as it was is none.
+        prop_assert!(verify_file(&bad, &keys).map_or(true, |other| other == shown));
+    }
+}
