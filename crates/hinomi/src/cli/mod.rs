@@ -1,5 +1,6 @@
 //! The command line: noun, then verb. One file a command.
 
+pub(crate) mod account;
 mod campaign;
 mod candidates;
 mod changes;
@@ -145,6 +146,9 @@ enum Command {
     /// C&C servers from flow records.
     #[command(subcommand)]
     Flow(flow::Verb),
+    /// Who may sign in: people, their rights and keys.
+    #[command(subcommand)]
+    Account(account::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
@@ -189,6 +193,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rules(verb)) => rules::run(&common, &verb),
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
+        Some(Command::Account(verb)) => account::run(&common, verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }

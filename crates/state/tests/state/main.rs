@@ -12,5 +12,6 @@ mod claims;
 mod cluster;
 mod ledger;
 mod organisations;
+mod people;
 mod postgres;
 mod suite;
