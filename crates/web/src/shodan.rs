@@ -26,9 +26,9 @@ use crate::page::fault::{Fault, add_retry};
 use crate::read::{Desk, DeskError};
 
 /// Where it is.
-pub const BASE: &str = "/compat/shodan";
+pub(crate) const BASE: &str = "/compat/shodan";
 /// Below it some requests have a body: alerts, and scans that are refused.
-pub const BODIES: &str = "/compat/shodan/shodan/";
+pub(crate) const BODIES: &str = "/compat/shodan/shodan/";
 /// The most parameters of a request.
 const MAX_PARAMETERS: usize = 32;
 

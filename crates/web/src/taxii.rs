@@ -23,7 +23,7 @@ use crate::read::Desk;
 use answer::{Refusal, envelope, ok, refuse};
 
 /// Where the server is.
-pub const BASE: &str = "/taxii2/";
+pub(crate) const BASE: &str = "/taxii2/";
 /// Its one API root.
 const ROOT: &str = "/taxii2/default/";
 /// The most bytes of a request that adds objects; none is accepted, but a client wants to know.

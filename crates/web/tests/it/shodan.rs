@@ -51,7 +51,7 @@ fn their_command_line_searches_counts_and_downloads() {
     assert!(said(&["init", "KEY"]).contains("Successfully initialized"));
     assert!(said(&["info"]).contains("Query credits available: 1000000"));
     assert_eq!(said(&["count", "port:80"]).trim(), "12");
-    assert_eq!(said(&["count", "port:80", "-net:198.51.100.0/24"]).trim(), "1");
+    assert_eq!(said(&["count", "--", "port:80", "-net:198.51.100.0/24"]).trim(), "1");
     assert_eq!(said(&["count", "product:nginx", "port:80,8080"]).trim(), "12");
     let stats = said(&["stats", "--facets", "port,product", "net:198.51.100.0/24"]);
     assert!(stats.contains("8080") && stats.to_lowercase().contains("lighttpd"), "{stats}");
