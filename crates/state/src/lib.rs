@@ -18,6 +18,7 @@
 //!
 //! At a hundred times the data nothing changes here: rows are counted in servers, ranges and people, not in sightings.
 
+pub mod alerts;
 pub mod audiences;
 pub mod claims;
 pub mod contacts;
