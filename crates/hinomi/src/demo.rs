@@ -94,6 +94,7 @@ async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> R
         progress: Arc::clone(&progress),
         clock: Arc::new(SystemClock),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        installation: state.installation(),
         simulated: Some(Simulated { devices: u64::from(TOWN_SIZE) }),
     };
     match server(USUAL_PORT).bind().await {

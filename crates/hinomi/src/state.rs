@@ -31,7 +31,7 @@ use anyhow::{Context, Result};
 use hinomi_lake::{Compactor, Lake, LakeError, LakeOptions, Places};
 use hinomi_model::{Identifier, SystemClock};
 use hinomi_share::{Reader, Viewer};
-use hinomi_state::Work;
+use hinomi_state::{Database, Settings, Work};
 use hinomi_survey::{OptOut, PrivateKey};
 
 use crate::identifier;
@@ -147,6 +147,18 @@ impl State {
     #[cfg(not(unix))]
     fn is_ours(&self) -> bool {
         true
+    }
+
+    /// Which installation this is, for what leaves it; without a name where the state cannot be read.
+    pub(crate) fn installation(&self) -> String {
+        let asked = self.make().and_then(|folder| {
+            let database = Database::open(&Settings::of_state(folder)?.target)?;
+            Ok(database.installation()?)
+        });
+        asked.unwrap_or_else(|error| {
+            talk(&format!("what leaves bears no name of this installation: {error:#}"));
+            String::new()
+        })
     }
 
     /// Who writes down that somebody looked at findings.

@@ -11,6 +11,8 @@ pub mod inventory;
 pub mod ledger;
 pub mod policy;
 pub mod register;
+pub mod stix;
+pub mod taxii;
 pub mod watch;
 pub mod witness;
 

@@ -2,7 +2,7 @@
 
 mod changes;
 mod evidence;
-mod export;
+pub(crate) mod export;
 mod flow;
 mod past;
 pub(crate) mod problem;

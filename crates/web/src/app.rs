@@ -20,6 +20,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogues: Catalogues,
     pub(crate) outlook: Arc<Outlook>,
+    pub(crate) installation: Arc<str>,
     pub(crate) simulated: Option<Simulated>,
 }
 

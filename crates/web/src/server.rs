@@ -16,7 +16,7 @@ use crate::limits::SHUTDOWN_TIME;
 use crate::page::Outlook;
 use crate::watch::Progress;
 use crate::words::Catalogues;
-use crate::{WebError, api, asset, guard, page};
+use crate::{WebError, api, asset, guard, page, shodan, taxii};
 
 /// What a server needs.
 pub struct Server {
@@ -28,6 +28,8 @@ pub struct Server {
     pub clock: Arc<dyn Clock>,
     /// Where to listen; loopback. Port 0 takes any free port.
     pub bind: SocketAddr,
+    /// Which installation this is: what leaves is said to be of it.
+    pub installation: String,
     /// Set when the devices are simulated: every page says so.
     pub simulated: Option<Simulated>,
 }
@@ -61,6 +63,7 @@ impl Server {
             clock: self.clock,
             catalogues: Catalogues::load()?,
             outlook: Arc::new(Outlook::default()),
+            installation: self.installation.into(),
             simulated: self.simulated,
         };
         Ok(Bound { listener, address, router: router(app) })
@@ -107,6 +110,7 @@ impl Bound {
 
 fn router(app: App) -> Router {
     let router = Router::new().merge(page::routes()).merge(api::routes()).merge(asset::routes());
+    let router = router.merge(taxii::routes()).merge(shodan::routes());
     let router = router.fallback(page::fault::not_found).method_not_allowed_fallback(page::fault::wrong_method);
     router.layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard)).with_state(app)
 }

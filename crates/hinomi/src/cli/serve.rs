@@ -43,7 +43,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     };
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
-    let server = Server { door: Door::new(reader), progress, clock: Arc::new(SystemClock), bind, simulated: None };
+    let installation = state.installation();
+    let server =
+        Server { door: Door::new(reader), progress, clock: Arc::new(SystemClock), bind, installation, simulated: None };
     let bound = server.bind().await?;
     let stop = until_told_to_stop();
     let url = format!("http://{}", bound.address());

@@ -41,7 +41,7 @@ const FORMATS: [(&str, Format, &str); 3] = [
 ];
 
 /// A piece of a body, or why it breaks off.
-pub(super) type Piece = Result<Bytes, ReadError>;
+pub(crate) type Piece = Result<Bytes, ReadError>;
 
 /// `GET /export`
 pub(super) async fn stream(
@@ -113,14 +113,14 @@ impl Write for Pipe {
 }
 
 /// The reading end, as a body.
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     first: Option<Bytes>,
     waiting: Receiver<Piece>,
 }
 
 impl Pieces {
     /// What is there already, and what comes.
-    pub(super) const fn new(first: Option<Bytes>, waiting: Receiver<Piece>) -> Self {
+    pub(crate) const fn new(first: Option<Bytes>, waiting: Receiver<Piece>) -> Self {
         Self { first, waiting }
     }
 }

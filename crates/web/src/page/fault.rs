@@ -94,6 +94,12 @@ pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -
     if uri.path().starts_with("/api/") {
         return problem::respond(fault);
     }
+    if uri.path().starts_with(crate::taxii::BASE) {
+        return crate::taxii::fault(fault);
+    }
+    if uri.path().starts_with(crate::shodan::BASE) {
+        return crate::shodan::fault(fault);
+    }
     page(&Visit::new(app, uri, headers), fault)
 }
 

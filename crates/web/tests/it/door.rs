@@ -110,8 +110,14 @@ fn addresses_that_others_can_reach_are_refused_and_a_taken_port_is_named() {
         let lake = hinomi_lake::Lake::open(options).expect("a lake");
         let reader = hinomi_share::Reader::new(Arc::new(lake), hinomi_share::Viewer::Operator);
         let (door, clock) = (hinomi_share::Door::new(reader), Arc::new(hinomi_model::SystemClock));
-        let server =
-            hinomi_web::Server { door, progress: Arc::new(hinomi_web::NoSurveys), clock, bind, simulated: None };
+        let server = hinomi_web::Server {
+            door,
+            progress: Arc::new(hinomi_web::NoSurveys),
+            clock,
+            bind,
+            installation: String::new(),
+            simulated: None,
+        };
         runtime.block_on(server.bind()).err().expect("refused")
     };
     for open in ["0.0.0.0:0", "192.0.2.1:0", "[::]:0", "[::ffff:10.0.0.1]:0"] {

@@ -18,6 +18,8 @@ mod pages;
 mod past;
 mod pictures;
 mod schema;
+mod shodan;
 mod style;
+mod taxii;
 mod watch;
 mod world;

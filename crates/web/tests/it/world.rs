@@ -101,7 +101,10 @@ impl World {
         let door = Door::new(reader);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let bound = runtime.block_on(Server { door, progress, clock, bind, simulated }.bind()).expect("a free port");
+        let installation = "town".to_owned();
+        let bound = runtime
+            .block_on(Server { door, progress, clock, bind, installation, simulated }.bind())
+            .expect("a free port");
         let address = bound.address();
         let (stop, stopped) = oneshot::channel();
         runtime.spawn(bound.run(async {
@@ -178,6 +181,12 @@ fn running() -> SurveyStatus {
     }
 }
 
+/// Says why a test stands aside; fails where standing aside is a failure.
+pub(crate) fn stand_aside(reason: &str) {
+    println!("stands aside: {reason}");
+    assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "may not stand aside here: {reason}");
+}
+
 pub(crate) fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
@@ -217,7 +226,7 @@ pub(crate) fn banner(text: &str) -> Evidence {
     Evidence::new(EvidenceKind::Banner, text.as_bytes())
 }
 
-fn http(server: &str, title: &str) -> Evidence {
+pub(crate) fn web(server: &str, title: &str) -> Evidence {
     let body = format!("<html><head><title>{title}</title></head><body>{title}</body></html>");
     let length = body.len();
     let head =
@@ -225,7 +234,7 @@ fn http(server: &str, title: &str) -> Evidence {
     Evidence::new(EvidenceKind::Http, head + &body)
 }
 
-fn open<'a>(address: &'a str, port: u16, time: &'a str, evidence: Vec<Evidence>) -> Look<'a> {
+pub(crate) fn open<'a>(address: &'a str, port: u16, time: &'a str, evidence: Vec<Evidence>) -> Look<'a> {
     Look { address, port, time, outcome: Outcome::Open, evidence }
 }
 
@@ -233,7 +242,7 @@ fn batches() -> Vec<Batch> {
     let certificate = Evidence::new(EvidenceKind::Certificate, include_bytes!("data/expired.der").as_slice());
     let first = vec![
         open("192.0.2.10", 22, "2026-11-01T09:00:00Z", vec![banner("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")]),
-        open("192.0.2.10", 80, "2026-11-01T09:00:01Z", vec![http("nginx/1.22.1", "Welcome to nginx!")]),
+        open("192.0.2.10", 80, "2026-11-01T09:00:01Z", vec![web("nginx/1.22.1", "Welcome to nginx!")]),
         open("192.0.2.60", 22, "2026-11-01T09:10:00Z", vec![banner("SSH-2.0-OpenSSH_8.4p1 Debian-5\r\n")]),
         open("192.0.2.60", 2222, "2026-11-01T09:11:00Z", vec![banner("SSH-2.0-dropbear_2019.78\r\n")]),
     ];
@@ -246,7 +255,7 @@ fn batches() -> Vec<Batch> {
             outcome: Outcome::Closed,
             evidence: vec![],
         },
-        open("192.0.2.20", 80, "2026-11-22T11:00:00Z", vec![http("HoshimiCam httpd", "PD-500 dome")]),
+        open("192.0.2.20", 80, "2026-11-22T11:00:00Z", vec![web("HoshimiCam httpd", "PD-500 dome")]),
         open("192.0.2.20", 23, "2026-11-22T11:00:05Z", vec![banner("\u{ff}\u{fd}\u{1}\r\nlogin: ")]),
         open(
             "192.0.2.30",
@@ -254,8 +263,8 @@ fn batches() -> Vec<Batch> {
             "2026-11-22T11:01:00Z",
             vec![Evidence::new(EvidenceKind::Mqtt, b"\x20\x02\x00\x00".as_slice())],
         ),
-        open("192.0.2.40", 8443, "2026-11-22T11:02:00Z", vec![http("lighttpd/1.4.69", "カメラ"), certificate]),
-        open("192.0.2.50", 80, "2026-11-22T11:03:00Z", vec![http(HOSTILE, HOSTILE)]),
+        open("192.0.2.40", 8443, "2026-11-22T11:02:00Z", vec![web("lighttpd/1.4.69", "カメラ"), certificate]),
+        open("192.0.2.50", 80, "2026-11-22T11:03:00Z", vec![web(HOSTILE, HOSTILE)]),
         open("192.0.2.50", 21, "2026-11-22T11:03:00Z", vec![banner(&format!("220 {HOSTILE}\r\n"))]),
         Look {
             address: "192.0.2.50",
