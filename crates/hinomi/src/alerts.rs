@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hinomi_model::scope::reserved::is_public;
+use hinomi_model::scope::is_public;
 use hinomi_model::{Clock, SystemClock};
 use hinomi_share::alert::{self, Letter, Post, Refused, SIGNATURE_HEADER};
 use hinomi_share::{Viewer, WatchDesk};

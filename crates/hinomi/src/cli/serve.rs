@@ -47,6 +47,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let server =
         Server { door: Door::new(reader), progress, clock: Arc::new(SystemClock), bind, installation, simulated: None };
     let bound = server.bind().await?;
+    let _alerts = state.alerts()?;
     let stop = until_told_to_stop();
     let url = format!("http://{}", bound.address());
     match common.json {
