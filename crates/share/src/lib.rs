@@ -4,6 +4,7 @@
 //! line as over HTTP. A [`Reader`] is the lake seen by one viewer; without a viewer there is no reader. Findings of C&C
 //! servers are shown only before a [`Witness`].
 
+pub mod alert;
 pub mod ask;
 pub mod door;
 pub mod entitle;

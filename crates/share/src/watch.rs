@@ -113,6 +113,14 @@ impl WatchDesk {
         Ok(self.book.events(after, limit, of)?)
     }
 
+    /// The number of the newest event; 0 when there is none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn newest(&self) -> Result<u64, ReadError> {
+        Ok(self.book.newest()?)
+    }
+
     /// The last events, the newest first.
     ///
     /// # Errors

@@ -20,6 +20,7 @@
 
 mod accounts;
 pub mod attempts;
+pub mod alerts;
 pub mod audiences;
 pub mod claims;
 pub mod contacts;

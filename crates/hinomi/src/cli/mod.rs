@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. One file a command.
 
 pub(crate) mod account;
+mod alert;
 mod campaign;
 mod candidates;
 mod changes;
@@ -127,6 +128,9 @@ enum Command {
     /// Saved queries that are told of every change.
     #[command(subcommand)]
     Watch(watch::Verb),
+    /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
+    #[command(subcommand)]
+    Alert(alert::Verb),
     /// Write services to a file or to stdout.
     Export(export::Options),
     /// Keep, check, back up and delete what was seen.
@@ -186,6 +190,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Import(options)) => import::run(&common, &options),
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
+        Some(Command::Alert(verb)) => alert::run(&common, &verb),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Ledger(verb)) => ledger::run(&common, &verb),

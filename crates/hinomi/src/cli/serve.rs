@@ -56,6 +56,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         settings: Settings::of_state(state.dir())?,
     };
     let bound = server.bind().await?;
+    let _alerts = state.alerts()?;
     let stop = until_told_to_stop();
     let url = bound.url();
     if let Some(first) = bound.first_start() {

@@ -8,6 +8,7 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod alerts;
 mod claims;
 mod cluster;
 mod ledger;
