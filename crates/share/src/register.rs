@@ -11,6 +11,7 @@
 mod desk;
 mod holders;
 mod read;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 
 pub use desk::{Current, Desk};
 pub use holders::Holders;
+pub use told::{Told, tell_ledger};
 
 /// Organisations and what they hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

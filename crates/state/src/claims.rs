@@ -274,13 +274,13 @@ impl Database {
                     let sql = "INSERT INTO claims (number, organisation, subject, standing, asked, asked_by, checks, \
                          first_check) VALUES ($1, $2, $3, 'asked', $4, $5, 0, 0)";
                     let values = [number.into(), organisation.into(), (&text).into(), deed.now.as_micros().into()];
-                    transaction.execute(sql, &[&values[..], &[deed.by.into()]].concat())?;
+                    transaction.execute(sql, &[&values[..], &[deed.actor()]].concat())?;
                     ("claim asked", number)
                 }
             };
             let sql = "UPDATE claims SET token = $1, token_until = $2, asked = $3, asked_by = $4 WHERE number = $5";
-            let (now, by) = (deed.now.as_micros(), deed.by);
-            transaction.execute(sql, &[(&token).into(), until.into(), now.into(), by.into(), number.into()])?;
+            let (now, by) = (deed.now.as_micros(), deed.actor());
+            transaction.execute(sql, &[(&token).into(), until.into(), now.into(), by, number.into()])?;
             note(transaction, deed, &Entry { claim: Some(number), ..Entry::of(organisation, action, &text) })?;
             find(transaction, number)
         })

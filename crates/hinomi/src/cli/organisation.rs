@@ -7,11 +7,14 @@ mod exchange;
 mod way;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hinomi_model::{Clock, Purpose, SystemClock, Timestamp};
+use hinomi_share::ledger::Log;
+use hinomi_share::register::tell_ledger;
 use hinomi_state::claims::{Claim, ClaimsOf};
 use hinomi_state::contacts::FRESH_DAYS;
 use hinomi_state::organisations::{Deed, Event, EventsOf, Kind, MAX_EVENTS, Organisation, Profile, Related, Relation};
@@ -117,10 +120,29 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn open(common: &Common) -> Result<Self> {
+    fn open(common: &Common) -> Result<Self> {
         let state = common.state()?;
         let Settings { target, .. } = Settings::of_state(state.make()?)?;
         Ok(Self { database: Database::open(&target)?, by: witness::user(), now: SystemClock.now() })
+    }
+
+    /// Does something, and tells the ledger of what it changed. A change stands also where the ledger could not be told;
+    /// then it is told with the next one.
+    pub(super) fn done(common: &Common, work: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let desk = Self::open(common)?;
+        let done = work(&desk);
+        if let Err(error) = desk.tell(common) {
+            output::talk(&format!("the ledger is not told yet: {}", output::clean(&format!("{error:#}"))));
+        }
+        done
+    }
+
+    fn tell(&self, common: &Common) -> Result<()> {
+        if self.database.register_told()? < self.database.register_number()? {
+            let log = Log::open(&self.database, common.state()?.make()?, Arc::new(SystemClock))?;
+            tell_ledger(&self.database, &log)?;
+        }
+        Ok(())
     }
 
     pub(super) fn deed(&self) -> Deed<'_> {
@@ -145,16 +167,19 @@ pub(super) fn list<T: Serialize>(common: &Common, name: &str, all: &[T], line: i
 }
 
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
-    let desk = Desk::open(common)?;
+    Desk::done(common, |desk| act(common, desk, verb))
+}
+
+fn act(common: &Common, desk: &Desk, verb: &Verb) -> Result<()> {
     match verb {
-        Verb::Add(told) => add(common, &desk, told),
-        Verb::Change(told) => change(common, &desk, told),
+        Verb::Add(told) => add(common, desk, told),
+        Verb::Change(told) => change(common, desk, told),
         Verb::List { all } => {
             let mut organisations = desk.database.organisations()?;
             organisations.retain(|one| *all || one.closed.is_none());
             list(common, "organisations", &organisations, line)
         }
-        Verb::Show { id } => show(common, &desk, id),
+        Verb::Show { id } => show(common, desk, id),
         Verb::Close { id } => {
             let closed = desk.database.close_organisation(desk.deed(), id)?;
             say(common, &closed, &format!("{id} is closed; what it held before stays its own"))
@@ -163,9 +188,9 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
             let of = EventsOf { organisation: id.as_deref(), claim: None, after: *after, limit: MAX_EVENTS };
             events(common, &desk.database.register_events(&of)?)
         }
-        Verb::Check { days, fresh } => check(common, &desk, *days, *fresh),
-        Verb::Import { file } => exchange::import(common, &desk, file),
-        Verb::Export => exchange::export(common, &desk),
+        Verb::Check { days, fresh } => check(common, desk, *days, *fresh),
+        Verb::Import { file } => exchange::import(common, desk, file),
+        Verb::Export => exchange::export(common, desk),
     }
 }
 

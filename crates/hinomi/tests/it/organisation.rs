@@ -221,6 +221,10 @@ fn people_decide_and_the_past_stays() {
     assert_eq!(holder("2026-06-01"), "city-b", "its past stays its own");
     let now = here.json(&["claim", "who", "192.0.2.9"])["holder"].clone();
     assert!(now.is_null(), "{now}");
+    // The ledger was told of every change, and holds.
+    let entries = here.json(&["ledger", "show", "--last", "1000"]).to_string();
+    assert!(entries.contains("claim proved") && entries.contains("organisation closed"), "{entries}");
+    here.succeed(&["ledger", "check"]);
     let history = here.succeed(&["organisation", "history", "city-b"]);
     for what in ["organisation added", "claim asked", "claim proved", "relation begun", "organisation closed"] {
         assert!(history.contains(what), "{what}: {history}");

@@ -1,11 +1,26 @@
 //! From the state to the register, on a real database.
 
-use hinomi_model::{Purpose, Timestamp};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hinomi_model::{Clock, FixedClock, Purpose, SystemClock, Timestamp};
 use hinomi_state::claims::Decision;
 use hinomi_state::organisations::{Bulk, Deed, Relation};
 use hinomi_state::{Database, Target};
 
-use super::{Desk, Register};
+use super::{Current, Desk, Register, Told};
+use crate::door::Registers;
+use crate::ledger::{Entry, Event, Log};
+
+/// A clock that is set.
+#[derive(Default)]
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -54,8 +69,8 @@ fn a_record_of_then_belongs_to_who_held_the_address_then() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).unwrap();
     database.import_register(deed("2026-02-01"), &Bulk::from_toml(DOCUMENT).unwrap()).unwrap();
-    let desk = Desk::new(database.clone());
-    let current = desk.current(at("2026-07-01")).unwrap();
+    let desk = Desk::new(database.clone(), Arc::new(FixedClock(at("2026-07-01"))));
+    let current = desk.now().unwrap();
     let address = "192.0.2.7".parse().unwrap();
     let holder = |time: &str| current.holders.holder(address, at(time)).map(|claim| claim.organisation.as_str());
     assert_eq!(
@@ -85,10 +100,14 @@ fn it_is_read_again_when_something_changed_or_its_time_came() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).unwrap();
     database.import_register(deed("2026-02-01"), &Bulk::from_toml(DOCUMENT).unwrap()).unwrap();
-    let desk = Desk::new(database.clone());
-    let current = |time: &str| desk.current(at(time)).unwrap();
+    let clock = Arc::new(Hands::default());
+    let desk = Desk::new(database.clone(), clock.clone());
+    let current = |time: &str| {
+        clock.0.store(at(time).as_micros(), Ordering::Relaxed);
+        desk.now().unwrap()
+    };
     let first = current("2026-03-01");
-    let same = |left: &std::sync::Arc<_>, right: &std::sync::Arc<_>| std::sync::Arc::ptr_eq(left, right);
+    let same = |left: &Arc<Current>, right: &Arc<Current>| Arc::ptr_eq(left, right);
     assert!(same(&first, &current("2026-04-01")), "nothing changed");
     let purpose = (Relation::Purpose, "research");
     database.relate(deed("2026-04-01"), "city-b", purpose, Some(at("2026-05-01"))).unwrap();
@@ -98,6 +117,8 @@ fn it_is_read_again_when_something_changed_or_its_time_came() {
     let third = current("2026-05-01");
     assert!(third.register.organisations["city-b"].purposes.is_empty(), "its time was over, though nobody changed it");
     assert_eq!(third.number, second.number);
+    assert_eq!(third.edition, second.edition + 1, "the door asks anew what may be seen");
+    assert_eq!(Registers::current(&desk).unwrap().0, third.edition);
     // A right that was taken away is gone at the next question.
     let claim = database.ask_claim(deed("2026-05-01"), "city-a", &"2001:db8::/32".parse().unwrap()).unwrap();
     database.approve_claim(deed("2026-05-01"), claim.number, &Decision::default()).unwrap();
@@ -105,4 +126,58 @@ fn it_is_read_again_when_something_changed_or_its_time_came() {
     assert!(current("2026-05-02").holders.holder(address, at("2026-05-02")).is_some());
     database.refuse_claim(deed("2026-05-03"), claim.number, "forged").unwrap();
     assert!(current("2026-05-03").holders.holder(address, at("2026-05-02")).is_none());
+}
+
+#[test]
+fn the_ledger_is_told_of_every_change_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).unwrap();
+    let log = Log::open(&database, folder.path(), Arc::new(SystemClock)).unwrap();
+    let ownership = || -> Vec<Event> {
+        let entries = log.entries(0, 1_000).unwrap();
+        let events = entries.iter().filter_map(|entry| Some(Entry::read(entry.data.as_deref()?)?.event));
+        events.filter(|event| matches!(event, Event::Ownership { .. })).collect()
+    };
+    database.import_register(deed("2026-02-01"), &Bulk::from_toml(DOCUMENT).unwrap()).unwrap();
+    let claim = database.ask_claim(deed("2026-05-01"), "city-a", &"2001:db8::/32".parse().unwrap()).unwrap();
+    database.approve_claim(deed("2026-05-01"), claim.number, &Decision::default()).unwrap();
+    let told = super::tell_ledger(&database, &log).unwrap();
+    assert_eq!(told, Told { events: 9, entries: 9 });
+    let events = ownership();
+    let proved = |event: &&Event| {
+        matches!(event, Event::Ownership { change, subject, organisation, by, .. }
+        if change == "claim proved" && subject == "2001:db8::/32" && organisation == "city-a" && by.name == "a tester")
+    };
+    assert_eq!((events.len(), events.iter().filter(proved).count()), (9, 1), "{events:?}");
+    assert_eq!(super::tell_ledger(&database, &log).unwrap(), Told::default(), "nothing is told twice");
+    // Many at once are one entry, with the sum of what they say.
+    let mut text = "format = 1\n".to_owned();
+    for number in 0..500 {
+        text += &format!("[[organisation]]\nid = 'shop-{number}'\nname_en = 'S'\nkind = 'company'\n");
+    }
+    database.import_register(deed("2026-06-01"), &Bulk::from_toml(&text).unwrap()).unwrap();
+    assert_eq!(super::tell_ledger(&database, &log).unwrap(), Told { events: 500, entries: 1 });
+    let last = ownership().pop().unwrap();
+    assert!(
+        matches!(&last, Event::Ownership { change, reason: Some(reason), .. }
+        if change == "500 changes" && reason.contains("SHA-256")),
+        "{last:?}"
+    );
+    // Two that tell at once leave out nothing.
+    for number in 0..20 {
+        database.add_contact(deed("2026-06-02"), &format!("shop-{number}"), &contact()).unwrap();
+    }
+    let all = Mutex::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| *all.lock().unwrap() += super::tell_ledger(&database, &log).unwrap().events);
+        }
+    });
+    assert!(*all.lock().unwrap() >= 20 && ownership().len() >= 30);
+    assert_eq!(super::tell_ledger(&database, &log).unwrap(), Told::default());
+}
+
+fn contact() -> hinomi_state::contacts::NewContact {
+    let (role, mail) = ("security".to_owned(), "a@example.org".to_owned());
+    hinomi_state::contacts::NewContact { role, mail, ..Default::default() }
 }

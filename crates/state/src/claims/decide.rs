@@ -92,7 +92,7 @@ pub(super) fn settle(
          contested_by = NULL, decided = $2, decided_by = $3, valid_from = $4, valid_until = $5 WHERE number = $6";
     let times = [deed.now, from, how.until].map(|time| Value::from(time.as_micros()));
     let [now, from_value, until] = times;
-    let values = [how.method.name().into(), now, deed.by.into(), from_value, until, claim.number.into()];
+    let values = [how.method.name().into(), now, deed.actor(), from_value, until, claim.number.into()];
     transaction.execute(sql, &values)?;
     let detail = format!("{}, {}, from {from} until {}; {}", claim.subject, how.method, how.until, how.detail);
     let action = if renewed.is_some() { "claim renewed" } else { "claim proved" };
@@ -123,7 +123,8 @@ fn contest(
 ) -> Result<Settled, StateError> {
     let sql = "UPDATE claims SET contested_by = $1, method = $2, token = NULL, token_until = NULL WHERE number = $3";
     transaction.execute(sql, &[other.number.into(), how.method.name().into(), claim.number.into()])?;
-    let detail = format!("{}, {}; {} holds it by claim {}", how.method, how.detail, other.organisation, other.number);
+    let (holder, number) = (&other.organisation, other.number);
+    let detail = format!("{}, {}, {}; {holder} holds it by claim {number}", claim.subject, how.method, how.detail);
     note(transaction, deed, &entry(claim, "claim contested", detail))?;
     Ok(Settled::Contested { claim: find(transaction, claim.number)?, by: other.clone() })
 }
@@ -134,7 +135,8 @@ fn give_way(transaction: &mut Transaction<'_>, deed: Deed<'_>, other: &Claim, at
     let sql = "UPDATE claims SET valid_until = $1, token = NULL, token_until = NULL WHERE number = $2";
     transaction.execute(sql, &[ends.as_micros().into(), other.number.into()])?;
     let before = other.until.unwrap_or_default();
-    note(transaction, deed, &entry(other, "claim ended for another's", format!("ends {ends}, before: {before}")))
+    let detail = format!("{}: ends {ends}, before: {before}", other.subject);
+    note(transaction, deed, &entry(other, "claim ended for another's", detail))
 }
 
 pub(super) fn entry<'a>(claim: &'a Claim, action: &'a str, detail: impl Into<String>) -> Entry<'a> {
@@ -239,7 +241,7 @@ impl Database {
             let values = [
                 standing.name().into(),
                 deed.now.as_micros().into(),
-                deed.by.into(),
+                deed.actor(),
                 time(from),
                 time(until),
                 number.into(),

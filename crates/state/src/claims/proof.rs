@@ -62,7 +62,7 @@ impl Database {
     pub fn proof_missing(&self, deed: Deed<'_>, number: i64, why: &str) -> Result<(), StateError> {
         self.transact(|transaction| {
             let claim = find(transaction, number)?;
-            note(transaction, deed, &entry(&claim, "proof not found", why))
+            note(transaction, deed, &entry(&claim, "proof not found", format!("{}: {why}", claim.subject)))
         })
     }
 

@@ -27,6 +27,13 @@ pub struct Deed<'a> {
     pub now: Timestamp,
 }
 
+impl Deed<'_> {
+    /// Who, as it is stored.
+    pub(crate) fn actor(&self) -> Value {
+        Value::from(&cut(self.by, MAX_ACTOR_CHARS))
+    }
+}
+
 /// One entry of the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
@@ -96,12 +103,12 @@ pub(crate) fn note_all(
         return Ok(());
     }
     let first = take_numbers(transaction, entries.len())?;
-    let by = cut(deed.by, MAX_ACTOR_CHARS);
+    let by = deed.actor();
     let rows = (first..).zip(entries).map(|(number, entry)| {
         vec![
             number.into(),
             deed.now.as_micros().into(),
-            Value::from(&by),
+            by.clone(),
             entry.organisation.into(),
             entry.claim.into(),
             entry.action.into(),
@@ -173,6 +180,23 @@ impl Database {
     /// When the database cannot be asked.
     pub fn register_number(&self) -> Result<i64, StateError> {
         self.transact(|transaction| transaction.one("SELECT last_number FROM register", &[])?.integer(0))
+    }
+
+    /// Until which number the ledger was told of the history.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub fn register_told(&self) -> Result<i64, StateError> {
+        self.transact(|transaction| transaction.one("SELECT told FROM register", &[])?.integer(0))
+    }
+
+    /// Says that the ledger was told of the history until this number.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub fn set_register_told(&self, number: i64) -> Result<(), StateError> {
+        let sql = "UPDATE register SET told = $1 WHERE told < $1";
+        self.transact(|transaction| transaction.execute(sql, &[number.into()]).map(drop))
     }
 
     /// What was done to the register, the oldest first.

@@ -264,7 +264,7 @@ fn insert_claims(
         let times = [claim.from, claim.until].map(|time| Value::from(time.as_micros()));
         let mut row = vec![number.into()];
         row.extend(texts);
-        row.extend([now.clone(), deed.by.into(), now.clone(), deed.by.into()]);
+        row.extend([now.clone(), deed.actor(), now.clone(), deed.actor()]);
         row.extend(times);
         row.extend([0.into(), 0.into()]);
         rows.push(row);

@@ -66,7 +66,10 @@ pub(crate) enum Verb {
 }
 
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
-    let desk = Desk::open(common)?;
+    Desk::done(common, |desk| act(common, desk, verb))
+}
+
+fn act(common: &Common, desk: &Desk, verb: &Verb) -> Result<()> {
     match verb {
         Verb::Add { id, name_ja, name_en, hidden } => {
             let (id, name_ja, name_en) = (id.clone(), name_ja.clone(), name_en.clone());
@@ -79,7 +82,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
             let members = desk.database.members_seen_by(id, viewer, desk.now)?;
             say(common, &json!({ "audience": id, "members": members }), &members.join("\n"))
         }
-        Verb::Show { id, seen_by: None } => show(common, &desk, id),
+        Verb::Show { id, seen_by: None } => show(common, desk, id),
         Verb::Join { id, organisation, until } => {
             let new = desk.database.relate(desk.deed(), organisation, (Relation::Audience, id), *until)?;
             let told = json!({ "audience": id, "organisation": organisation, "joined": new });

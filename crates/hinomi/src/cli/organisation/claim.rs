@@ -123,12 +123,15 @@ pub(crate) enum Verb {
 }
 
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
-    let desk = Desk::open(common)?;
+    Desk::done(common, |desk| act(common, desk, verb))
+}
+
+fn act(common: &Common, desk: &Desk, verb: &Verb) -> Result<()> {
     let database = &desk.database;
     let tell = |claim: &Claim| say(common, &with_word(claim, desk.now), &format!("claim {}", line(claim, desk.now)));
     match verb {
         Verb::Ask { organisation, subject } => {
-            ask(common, &desk, &database.ask_claim(desk.deed(), organisation, subject)?)
+            ask(common, desk, &database.ask_claim(desk.deed(), organisation, subject)?)
         }
         Verb::Prove { number, dns, address, way, .. } => {
             let method = if *dns { Method::Dns } else { Method::Http };
@@ -166,7 +169,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
             let of = EventsOf { claim: Some(*number), limit: MAX_EVENTS, ..EventsOf::default() };
             events(common, &database.register_events(&of)?)
         }
-        Verb::Who { subject, at } => who(common, &desk, subject, at.unwrap_or(desk.now)),
+        Verb::Who { subject, at } => who(common, desk, subject, at.unwrap_or(desk.now)),
     }
 }
 
@@ -240,7 +243,8 @@ fn ask(common: &Common, desk: &Desk, claim: &Claim) -> Result<()> {
     for file in file.iter() {
         text += &format!("\n  {file} with the token as its content");
     }
-    text += &format!("\nthen: hinomi claim prove {} --dns   or --http", claim.number);
+    let or = if file.is_some() { ", or --http" } else { "" };
+    text += &format!("\nthen: hinomi claim prove {} --dns{or}", claim.number);
     output::line(&text)
 }
 

@@ -66,7 +66,10 @@ pub(crate) enum Verb {
 }
 
 pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
-    let desk = Desk::open(common)?;
+    Desk::done(common, |desk| act(common, desk, verb))
+}
+
+fn act(common: &Common, desk: &Desk, verb: &Verb) -> Result<()> {
     let each = |contact: &Contact| line(contact, desk.now, FRESH_DAYS);
     match verb {
         Verb::Add { organisation, role, name, mail, phone, language } => {
