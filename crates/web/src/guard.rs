@@ -77,7 +77,9 @@ fn objection(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
     if !reads && is_of_another_origin(headers) {
         return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
     }
-    let takes_body = uri.path() == FORMS || uri.path().starts_with(crate::shodan::BODIES);
+    let takes_body = uri.path() == FORMS
+        || uri.path().starts_with(crate::shodan::BODIES)
+        || uri.path().starts_with(crate::misp::BASE);
     let is_form = *method == Method::POST && takes_body && has_short_body(headers);
     (has_body(headers) && !is_form).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
 }

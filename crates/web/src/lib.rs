@@ -26,6 +26,7 @@ pub mod guard;
 pub mod language;
 pub mod limits;
 pub mod link;
+mod misp;
 pub mod moment;
 mod page;
 mod read;

@@ -16,7 +16,7 @@ use crate::limits::SHUTDOWN_TIME;
 use crate::page::Outlook;
 use crate::watch::Progress;
 use crate::words::Catalogues;
-use crate::{WebError, api, asset, guard, page, shodan, taxii};
+use crate::{WebError, api, asset, guard, misp, page, shodan, taxii};
 
 /// What a server needs.
 pub struct Server {
@@ -110,7 +110,7 @@ impl Bound {
 
 fn router(app: App) -> Router {
     let router = Router::new().merge(page::routes()).merge(api::routes()).merge(asset::routes());
-    let router = router.merge(taxii::routes()).merge(shodan::routes());
+    let router = router.merge(taxii::routes()).merge(shodan::routes()).merge(misp::routes());
     let router = router.fallback(page::fault::not_found).method_not_allowed_fallback(page::fault::wrong_method);
     router.layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard)).with_state(app)
 }
