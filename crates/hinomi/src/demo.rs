@@ -16,11 +16,12 @@ use hinomi_lake::Lake;
 use hinomi_model::scope::{Authority, Contact, Hours, Rate};
 use hinomi_model::{Clock, SystemClock, Timestamp};
 use hinomi_share::{Door, Reader, Viewer};
+use hinomi_state::Accounts;
 use hinomi_survey::Told;
 use hinomi_survey::scope::document::{Document, FORMAT, Targets};
 use hinomi_survey::scope::{sign, verify};
 use hinomi_town::{Plan as TownPlan, TownConfig};
-use hinomi_web::{Bound, Progress, Server, Simulated, WebError};
+use hinomi_web::{Bound, Progress, Server, Settings, Simulated, WebError};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -89,6 +90,7 @@ fn config(day: u32) -> TownConfig {
 
 /// The usual port, or any free one.
 async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
+    let accounts = Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target);
     let server = |port| Server {
         door: Door::new(Reader::new(Arc::clone(lake), Viewer::Operator).before(state.witness("pages"))),
         progress: Arc::clone(&progress),
@@ -96,6 +98,8 @@ async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> R
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         installation: state.installation(),
         simulated: Some(Simulated { devices: u64::from(TOWN_SIZE) }),
+        accounts: accounts.clone(),
+        settings: Settings::default(),
     };
     match server(USUAL_PORT).bind().await {
         Err(WebError::InUse { .. }) => Ok(server(0).bind().await?),

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it could not be done (the reason is on stderr), 2 the command line was wrong, 3 a scope bears
 //! a good signature and is not valid yet, 4 something that is kept is damaged.
 
+mod alerts;
 mod books;
 mod campaigns;
 mod cli;

@@ -34,6 +34,7 @@ use hinomi_share::{Reader, Viewer};
 use hinomi_state::{Database, Settings, Work};
 use hinomi_survey::{OptOut, PrivateKey};
 
+use crate::alerts::Worker;
 use crate::identifier;
 use crate::output::talk;
 use crate::servers::{self, Follower, FromState};
@@ -159,6 +160,15 @@ impl State {
             talk(&format!("what leaves bears no name of this installation: {error:#}"));
             String::new()
         })
+    }
+
+    /// Makes and sends alerts of saved queries, for as long as it is kept.
+    ///
+    /// # Errors
+    /// When the state cannot be opened, or the settings of alerts do not do.
+    pub(crate) fn alerts(&self) -> Result<Worker> {
+        let folder = self.make()?;
+        Worker::start(folder, Database::open(&Settings::of_state(folder)?.target)?)
     }
 
     /// Who writes down that somebody looked at findings.

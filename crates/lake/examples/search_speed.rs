@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hinomi_lake::entitlement::Entitlement;
 use hinomi_lake::query::AddressRanges;
 use hinomi_lake::search::{HistogramRequest, SampleRequest, Step};
 use hinomi_lake::{FacetRequest, Lake, LakeOptions, Place, Places, SearchRequest};
@@ -159,7 +160,7 @@ fn main() {
     measure(&lake, "products of a sample of 10000", &sampled);
     let nets = (0..5_000_u32).map(|n| Ipv4Addr::from((10 << 24) + scattered(n) % services));
     let within = AddressRanges::new(nets.map(|at| ipnet::IpNet::new(at.into(), 26).expect("a prefix").trunc()));
-    let fenced = SearchRequest { within: Some(Arc::new(within)), ..none };
+    let fenced = SearchRequest { within: Some(Arc::new(Entitlement::of_addresses(&within))), ..none };
     measure(&lake, "counted, within 5000 prefixes", &fenced);
     let fenced = SearchRequest { limit: 100, query: "server7 port:443 sort:-seen".into(), ..fenced };
     measure(&lake, "word and port, within the same", &fenced);

@@ -10,9 +10,11 @@ mod parquet;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use hinomi_model::{Service, Timestamp};
 
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -74,15 +76,30 @@ impl Lake {
         format: Format,
         out: &mut (dyn Write + Send),
     ) -> Result<u64, LakeError> {
+        self.export_within((query, now), None, format, out)
+    }
+
+    /// The same of a query at a moment for who may not see all; none is all.
+    ///
+    /// # Errors
+    /// As [`Self::export`].
+    pub fn export_within(
+        &self,
+        (query, now): (&str, Timestamp),
+        may: Option<&Arc<Entitlement>>,
+        format: Format,
+        out: &mut (dyn Write + Send),
+    ) -> Result<u64, LakeError> {
         match format {
-            Format::Jsonl => self.scan(query, now, &mut |service| write_json(out, &service)),
+            Format::Jsonl => self.scan_within(query, now, may, &mut |service| write_json(out, &service)),
             Format::Csv => {
                 csv::write_heading(out).map_err(refused)?;
-                self.scan(query, now, &mut |service| csv::write_service(out, &service).map_err(refused))
+                let mut write = |service| csv::write_service(out, &service).map_err(refused);
+                self.scan_within(query, now, may, &mut write)
             }
             Format::Parquet => {
                 let mut writer = parquet::Writer::new(out)?;
-                let count = self.scan(query, now, &mut |service| writer.take(service))?;
+                let count = self.scan_within(query, now, may, &mut |service| writer.take(service))?;
                 writer.finish()?;
                 Ok(count)
             }

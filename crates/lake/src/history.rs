@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use hinomi_model::{Facts, Outcome, ServiceKey};
+use hinomi_model::{Facts, Outcome, ServiceKey, Sighting};
 
+use crate::entitlement::{Entitlement, Seen};
 use crate::error::LakeError;
 use crate::identify::{AtHand, Contents, Known};
 use crate::lake::Lake;
@@ -24,10 +26,18 @@ impl Lake {
     /// # Errors
     /// When index or tables cannot be read.
     pub fn host(&self, address: IpAddr) -> Result<Host, LakeError> {
+        self.host_within(address, None)
+    }
+
+    /// The same for who may not see all; none is all.
+    ///
+    /// # Errors
+    /// When index or tables cannot be read.
+    pub fn host_within(&self, address: IpAddr, may: Option<&Arc<Entitlement>>) -> Result<Host, LakeError> {
         self.see_others()?;
         let address = address.to_canonical();
-        let services = self.index.services_of(address)?;
-        let (rows, complete) = self.sightings_of(address)?;
+        let services = self.index.services_of(address, may)?;
+        let (rows, complete) = self.sightings_of(address, may.map(Arc::as_ref))?;
         let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
         let Known { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::new())?;
         if self.reads_only() {
@@ -41,14 +51,36 @@ impl Lake {
         Ok(Host { address, services, history: entries.collect() })
     }
 
-    /// The newest sightings of an address, newest first, and whether that is all of them.
-    fn sightings_of(&self, address: IpAddr) -> Result<(Vec<Row>, bool), LakeError> {
-        let wanted = halves(address);
+    /// The newest sighting of a service that answered and may be seen, with the AS number of its address; `None` when there is none
+    /// among the newest of that address.
+    ///
+    /// # Errors
+    /// When tables cannot be read.
+    pub fn newest_sighting(
+        &self,
+        service: &ServiceKey,
+        may: Option<&Entitlement>,
+    ) -> Result<Option<(Sighting, Option<u32>)>, LakeError> {
+        self.see_others()?;
+        let address = service.address.to_canonical();
+        let wanted = ServiceKey { address, ..*service };
+        let (rows, _) = self.sightings_of(address, may)?;
+        let newest = rows.into_iter().find(|row| row.sighting.subject == wanted && row.sighting.outcome != Outcome::Closed);
+        Ok(newest.map(|row| (row.sighting, self.places.find(address).and_then(|place| place.asn))))
+    }
+
+    /// The newest sightings of an address that may be seen, newest first, and whether that is all of them.
+    fn sightings_of(&self, address: IpAddr, may: Option<&Entitlement>) -> Result<(Vec<Row>, bool), LakeError> {
+        let (wanted, asn) = (halves(address), self.places.find(address).and_then(|place| place.asn));
+        let visible = |row: &Row| {
+            let Sighting { time, marking, .. } = &row.sighting;
+            may.is_none_or(|may| may.admits(&Seen { address, asn, time: *time, marking }))
+        };
         let mut rows: Vec<Row> = Vec::new();
         let mut complete = true;
         for file in self.sightings.files(|file| file.extent.may_hold(wanted)) {
             read::read(&self.sightings.path(&file), sightings::STORED, Rows::Address(wanted), &mut |batch| {
-                rows.extend(sightings::decode(batch)?);
+                rows.extend(sightings::decode(batch)?.into_iter().filter(visible));
                 if rows.len() > 2 * MAX_LIMIT {
                     complete &= keep_newest(&mut rows);
                 }

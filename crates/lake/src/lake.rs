@@ -21,12 +21,14 @@ use hinomi_model::{CampaignId, Checkpoint, Clock, ContentHash, Identifier, Servi
 
 use crate::cnc::Journal;
 use crate::compact::background::Bell;
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::evidence::{EVIDENCE, Pieces};
 use crate::facts::FACTS;
 use crate::identify::Knowledge;
 use crate::index::Index;
 use crate::lock::WriteLock;
+use crate::looks::Looks;
 use crate::past::owners::OwnersAtHand;
 use crate::place::Places;
 use crate::recent::Recent;
@@ -37,6 +39,9 @@ use crate::table::Table;
 use crate::table::definition::Definition;
 use crate::table::store::Root;
 use crate::watch::Watching;
+
+/// Of so many observations of an asker's own is looked whether they rest on a piece of evidence.
+const MAX_PROVING_LOOKS: usize = 1 << 20;
 
 /// How to open a lake.
 pub struct LakeOptions {
@@ -155,7 +160,15 @@ impl Lake {
     /// # Errors
     /// When the query cannot be understood or the index cannot be read.
     pub fn explain(&self, query: &str) -> Result<Plan, LakeError> {
-        self.index.explain(query)
+        self.index.explain(query, None)
+    }
+
+    /// The same for who may not see all: it knows of nothing else.
+    ///
+    /// # Errors
+    /// When the query cannot be understood or the index cannot be read.
+    pub fn explain_within(&self, query: &str, may: &Arc<Entitlement>) -> Result<Plan, LakeError> {
+        self.index.explain(query, Some(may))
     }
 
     /// Every service that matches, by address and port, one at a time; the number of them.
@@ -168,7 +181,21 @@ impl Lake {
         now: Timestamp,
         each: &mut dyn FnMut(Service) -> Result<(), LakeError>,
     ) -> Result<u64, LakeError> {
-        self.index.scan(query, now, each)
+        self.index.scan(query, now, None, each)
+    }
+
+    /// The same for who may not see all; none is all.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn scan_within(
+        &self,
+        query: &str,
+        now: Timestamp,
+        may: Option<&Arc<Entitlement>>,
+        each: &mut dyn FnMut(Service) -> Result<(), LakeError>,
+    ) -> Result<u64, LakeError> {
+        self.index.scan(query, now, may, each)
     }
 
     /// The services of one address as last seen, by port.
@@ -176,7 +203,7 @@ impl Lake {
     /// # Errors
     /// When the index cannot be read.
     pub fn services_of(&self, address: IpAddr) -> Result<Vec<Service>, LakeError> {
-        self.index.services_of(address.to_canonical())
+        self.index.services_of(address.to_canonical(), None)
     }
 
     /// One piece of evidence, as it was stored.
@@ -186,6 +213,37 @@ impl Lake {
     pub fn evidence(&self, hash: &ContentHash) -> Result<Option<StoredEvidence>, LakeError> {
         self.see_others()?;
         self.pieces.get(hash)
+    }
+
+    /// The same for who may not see all: a piece that something rests on that he may see. What a service shows now is
+    /// looked up; what it showed before is looked for among the asker's own addresses, as far as [`MAX_PROVING_LOOKS`]
+    /// observations reach. So an old piece that is known anywhere is not given.
+    ///
+    /// # Errors
+    /// As [`Self::evidence`].
+    pub fn evidence_within(
+        &self,
+        hash: &ContentHash,
+        may: &Arc<Entitlement>,
+    ) -> Result<Option<StoredEvidence>, LakeError> {
+        self.see_others()?;
+        if !self.index.shows_evidence(hash, may)? && !self.showed_evidence(hash, may)? {
+            return Ok(None);
+        }
+        self.pieces.get(hash)
+    }
+
+    /// Whether something that the asker held rested on this piece.
+    fn showed_evidence(&self, hash: &ContentHash, may: &Entitlement) -> Result<bool, LakeError> {
+        let Some(own) = may.own_ranges() else { return Ok(false) };
+        let files = self.sightings.files(|_| true);
+        let looks = Looks::new(&self.sightings, &files, Some(Arc::new(own)));
+        for look in self.visible(looks, Some(may)).take(MAX_PROVING_LOOKS) {
+            if look?.run.first.evidence.iter().any(|piece| piece.hash == *hash) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The newest checkpoint of a campaign.

@@ -27,6 +27,7 @@ pub mod check;
 pub mod cnc;
 mod compact;
 mod durable;
+pub mod entitlement;
 pub mod erase;
 pub mod error;
 mod evidence;

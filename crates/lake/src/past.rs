@@ -32,6 +32,7 @@ use std::time::Duration;
 use hinomi_model::{Service, ServiceKey, Timestamp, Transport};
 use serde::Serialize;
 
+use crate::entitlement::{Entitlement, Seen};
 use crate::error::LakeError;
 use crate::facts::Derived;
 use crate::identify::{AtHand, Contents, Known as KnownFacts};
@@ -69,8 +70,8 @@ pub struct PastRequest {
     pub limit: usize,
     /// Where the previous page ended.
     pub cursor: Option<String>,
-    /// Addresses that the asker is entitled to; none is all.
-    pub within: Option<Arc<AddressRanges>>,
+    /// What the asker is entitled to; none is all.
+    pub within: Option<Arc<Entitlement>>,
 }
 
 impl PastRequest {
@@ -157,23 +158,44 @@ impl Lake {
         Ok(PastPage { total, matches, next })
     }
 
-    /// The observations that a query may be about.
-    fn looks(
-        &self,
+    /// The observations that a query may be about, and the asker may see.
+    fn looks<'a>(
+        &'a self,
         query: &Query,
         known: Option<Known>,
         cursor: Option<&Cursor>,
-        within: Option<&AddressRanges>,
-    ) -> Result<Looks, LakeError> {
+        may: Option<&'a Entitlement>,
+    ) -> Result<impl Iterator<Item = Result<OneLook, LakeError>> + 'a, LakeError> {
         self.see_others()?;
         let files = match known {
             Some(known) => self.sightings.files_known(known)?,
             None => self.sightings.files(|_| true),
         };
         let rest = cursor.map(|cursor| AddressRanges::from_number(cursor.address()));
-        let parts = [query.filter.as_ref().and_then(reach), rest, within.cloned()];
+        let parts = [query.filter.as_ref().and_then(reach), rest, may.and_then(Entitlement::ranges)];
         let ranges = parts.into_iter().flatten().reduce(|one, other| one.both(&other));
-        Ok(Looks::new(&self.sightings, &files, ranges.map(Arc::new)))
+        Ok(self.visible(Looks::new(&self.sightings, &files, ranges.map(Arc::new)), may))
+    }
+
+    /// Those that the asker may see; none is all.
+    pub(crate) fn visible<'a>(
+        &'a self,
+        looks: Looks,
+        may: Option<&'a Entitlement>,
+    ) -> impl Iterator<Item = Result<OneLook, LakeError>> + 'a {
+        looks.filter(move |look| match (may, look) {
+            (may, Ok(look)) => self.may_see(may, look, look.time),
+            (_, Err(_)) => true,
+        })
+    }
+
+    /// Whether the asker may see what was observed like this, had it been at this moment.
+    pub(crate) fn may_see(&self, may: Option<&Entitlement>, look: &OneLook, time: Timestamp) -> bool {
+        let Some(may) = may else { return true };
+        let seen = &look.run.first;
+        let address = seen.subject.address;
+        let asn = self.places.find(address).and_then(|place| place.asn);
+        may.admits(&Seen { address, asn, time, marking: &seen.marking })
     }
 
     /// What the newest evidence of each says.
@@ -240,7 +262,7 @@ impl Settle for Standing {
 /// has
 /// had enough.
 fn each_service<S: Default + Settle>(
-    looks: Looks,
+    looks: impl Iterator<Item = Result<OneLook, LakeError>>,
     take: impl Fn(&mut S, &OneLook),
     each: &mut Each<'_, S>,
 ) -> Result<(), LakeError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hinomi_model::{EvidenceKind, EvidenceRef, Outcome, Service, Timestamp};
 use serde::Serialize;
 
-use crate::query::AddressRanges;
+use crate::entitlement::Entitlement;
 
 /// The most services one page may hold.
 pub const MAX_LIMIT: usize = 1_000;
@@ -113,8 +113,8 @@ pub struct SearchRequest {
     pub cursor: Option<String>,
     /// What "now" is in relative times such as `seen:<7d`.
     pub now: Timestamp,
-    /// Addresses that the asker is entitled to; everything else does not exist for this search. None is all.
-    pub within: Option<Arc<AddressRanges>>,
+    /// What the asker is entitled to; everything else does not exist for this search. None is all.
+    pub within: Option<Arc<Entitlement>>,
 }
 
 impl Default for SearchRequest {

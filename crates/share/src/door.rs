@@ -1,27 +1,144 @@
 //! From who asks to what is read: the one place where readers for others than the operator are made.
+//!
+//! ```text
+//!   Viewer::Member -> facts (register) -> residual of the rules -> Entitlement -> Reader -> every question
+//! ```
+//!
+//! What a member may see is worked out once for each set of facts, register and rules, and kept: [`MAX_KEPT`] of them. A
+//! register with another number, or other rules, is asked for at every reader, so that a claim that ended, an audience
+//! that was left and a rule that was added count at once.
 
-use crate::policy::{ReadError, Reader, Viewer};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hinomi_lake::entitlement::Entitlement;
+use hinomi_model::ContentHash;
+
+use crate::entitle::{entitlement, facts_of};
+use crate::policy::{Ground, Member, ReadError, Reader, Viewer};
+use crate::register::Register;
+use crate::rules::{MemberFacts, Rules};
+use crate::witness::Witness;
+
+/// The most entitlements kept; of one register and one set of rules.
+const MAX_KEPT: usize = 4_096;
+
+/// The register as it stands.
+pub trait Registers: Send + Sync {
+    /// Its number, which another register does not have, and itself.
+    ///
+    /// # Errors
+    /// Why it cannot be read; then no member is let in.
+    fn current(&self) -> Result<(u64, Arc<Register>), String>;
+}
+
+impl Registers for Register {
+    fn current(&self) -> Result<(u64, Arc<Register>), String> {
+        Ok((0, Arc::new(self.clone())))
+    }
+}
+
+/// Names who writes down the looks of a member.
+pub trait Witnesses: Send + Sync {
+    /// The witness of this member.
+    fn of(&self, member: &Member) -> Arc<dyn Witness>;
+}
 
 /// Makes readers. Cheap to clone.
 #[derive(Clone)]
 pub struct Door {
     operator: Reader,
+    members: Option<Arc<Members>>,
 }
 
+/// What readers of members are made with.
+struct Members {
+    registers: Box<dyn Registers>,
+    rules: Arc<Rules>,
+    witnesses: Box<dyn Witnesses>,
+    kept: Mutex<Kept>,
+}
+
+/// Entitlements of one register and one set of rules.
+#[derive(Default)]
+struct Kept {
+    of: Option<(u64, ContentHash)>,
+    entitlements: HashMap<MemberKey, Arc<Entitlement>>,
+}
+
+/// Facts, as a key.
+type MemberKey = String;
+
 impl Door {
-    /// The door of an installation, from the operator's own reader.
+    /// The door of an installation, from the operator's own reader. Members are not let in.
     pub const fn new(operator: Reader) -> Self {
-        Self { operator }
+        Self { operator, members: None }
     }
 
-    /// The lake as this viewer may see it, as the register and the policies stand now.
+    /// The same for members too: who they are the register says, what they may see the rules, and their looks are
+    /// written down.
+    #[must_use]
+    pub fn for_members(
+        self,
+        registers: impl Registers + 'static,
+        rules: Arc<Rules>,
+        witnesses: impl Witnesses + 'static,
+    ) -> Self {
+        let (registers, witnesses) = (Box::new(registers), Box::new(witnesses));
+        let members = Members { registers, rules, witnesses, kept: Mutex::default() };
+        Self { members: Some(Arc::new(members)), ..self }
+    }
+
+    /// The lake as this viewer may see it, as the register and the rules stand now.
     ///
     /// # Errors
-    /// When this viewer may read nothing here.
+    /// When members are not let in here, or it cannot be found out what this one may see.
     pub fn reader(&self, viewer: &Viewer) -> Result<Reader, ReadError> {
-        match viewer {
-            Viewer::Operator => Ok(self.operator.clone()),
-            Viewer::Member(_) => Err(ReadError::Refused("members are not let in yet".to_owned())),
+        let member = match viewer {
+            Viewer::Operator => return Ok(self.operator.clone()),
+            Viewer::Member(member) => member,
+        };
+        let refuse = || ReadError::Refused("members are not let in here".to_owned());
+        let members = self.members.as_ref().ok_or_else(refuse)?;
+        let sight = members.sight(member)?;
+        Ok(self.operator.of_member(member.clone(), sight).before(members.witnesses.of(member)))
+    }
+}
+
+impl Members {
+    fn sight(&self, member: &Member) -> Result<(Arc<Entitlement>, Arc<Ground>), ReadError> {
+        let (number, register) = self.registers.current().map_err(ReadError::Failed)?;
+        let facts = facts_of(member, &register);
+        let may = self.entitlement(number, &facts, &register)?;
+        Ok((may, Arc::new(Ground { rules: Arc::clone(&self.rules), register, facts })))
+    }
+
+    fn entitlement(
+        &self,
+        number: u64,
+        facts: &MemberFacts,
+        register: &Arc<Register>,
+    ) -> Result<Arc<Entitlement>, ReadError> {
+        let (of, key) = (Some((number, *self.rules.sum())), format!("{facts:?}"));
+        if let Some(known) = self.kept(of).entitlements.get(&key) {
+            return Ok(Arc::clone(known));
         }
+        let made = entitlement(&self.rules, facts, register).map_err(|error| ReadError::Failed(error.to_string()))?;
+        let made = Arc::new(made);
+        let mut kept = self.kept(of);
+        if kept.entitlements.len() >= MAX_KEPT {
+            kept.entitlements.clear();
+        }
+        kept.entitlements.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// What is kept of this register and these rules; that of others is let go.
+    fn kept(&self, of: Option<(u64, ContentHash)>) -> std::sync::MutexGuard<'_, Kept> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.of != of {
+            *kept = Kept { of, entitlements: HashMap::new() };
+        }
+        kept
     }
 }

@@ -4,12 +4,16 @@
 //! line as over HTTP. A [`Reader`] is the lake seen by one viewer; without a viewer there is no reader. Findings of C&C
 //! servers are shown only before a [`Witness`].
 
+pub mod alert;
 pub mod ask;
 pub mod door;
+pub mod entitle;
 pub mod inventory;
 pub mod ledger;
 pub mod policy;
+pub mod proof;
 pub mod register;
+pub mod rules;
 pub mod stix;
 pub mod taxii;
 pub mod watch;

@@ -1,16 +1,19 @@
 //! The door: no entitlement, no record.
 //!
-//! Today there is one kind of viewer, the operator of this installation, who sits at its own machine: the server
-//! answers on loopback only and the command line reads the operator's own files. Everything he asks still passes
-//! here, so that organisations, audiences and purposes change one module and not every page. Findings of C&C servers
-//! need a [`Witness`] besides: whoever looks at them is written down first.
+//! The operator of this installation sees everything. A [`Member`] acts for organisations and sees what the rules give
+//! ([`crate::rules`]): the lake ands his [`Entitlement`] into every question, so that what he may not see is not counted,
+//! not listed, not paged, and answers as if it did not exist. [`crate::door::Door`] makes his readers; one made otherwise
+//! shows nothing.
+//!
+//! A [`Witness`] writes looks down before anything is shown: every look of a member, and every look at findings of C&C
+//! servers ([`cnc`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_lake::cnc::{Book, HeldFinding, Journal, LeftOut, Story, Taken, ToWithdraw};
+use hinomi_lake::entitlement::Entitlement;
 use hinomi_lake::export::Format;
 use hinomi_lake::pass::{Engine, Order, Passed};
 use hinomi_lake::past::arrivals::{ArrivedPage, ArrivedRequest};
@@ -21,13 +24,17 @@ use hinomi_lake::past::{PastPage, PastRequest};
 use hinomi_lake::query::QueryError;
 use hinomi_lake::search::{Host, Plan, SearchPage, SearchRequest, StoredEvidence};
 use hinomi_lake::{Lake, LakeError, Status};
-use hinomi_model::cnc::status::CollectorStatus;
-use hinomi_model::cnc::{Endpoint, ExportVerdict, Finding};
 use hinomi_model::{CampaignId, Checkpoint, ContentHash, Purpose, Service, Timestamp};
-use serde::Serialize;
 
 use crate::ask::{self, AskError};
-use crate::witness::{Sight, Witness};
+use crate::witness::{Look, Sight, Witness};
+
+mod cnc;
+mod why;
+
+pub use cnc::{CncFindings, CncList};
+pub(crate) use why::Ground;
+pub use why::{MayLabel, MaySee, Reason, Why};
 
 /// Who is looking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,38 +118,26 @@ pub struct Reader {
     lake: Arc<Lake>,
     viewer: Viewer,
     witness: Option<Arc<dyn Witness>>,
-}
-
-/// Findings of C&C servers at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct CncFindings {
-    /// What is held, the surest first.
-    pub held: Vec<HeldFinding>,
-    /// What was taken back or has faded, the newest first.
-    pub withdrawn: Vec<Taken>,
-    /// What of the journal could not be read.
-    pub left_out: LeftOut,
-}
-
-/// What a list that leaves may be made of.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CncList {
-    /// Held findings with what the export gate said of them, the surest first.
-    pub held: Vec<(Finding, ExportVerdict)>,
-    /// Endpoints that an earlier list named and that are not held any more.
-    pub to_withdraw: Vec<ToWithdraw>,
-    /// How often lists took an endpoint back before; those never taken back are missing.
-    pub listed_again: BTreeMap<Endpoint, u32>,
-    /// Lists of any form that were shared on the day of the moment asked for.
-    pub lists_today: u64,
-    /// What of the journal could not be read.
-    pub left_out: LeftOut,
+    /// What is seen; none is everything, which only the operator has.
+    may: Option<Arc<Entitlement>>,
+    /// What that rests on.
+    ground: Option<Arc<Ground>>,
 }
 
 impl Reader {
-    /// The lake through the eyes of this viewer.
-    pub const fn new(lake: Arc<Lake>, viewer: Viewer) -> Self {
-        Self { lake, viewer, witness: None }
+    /// The lake through the eyes of this viewer: the operator's, or nothing.
+    pub fn new(lake: Arc<Lake>, viewer: Viewer) -> Self {
+        let may = match viewer {
+            Viewer::Operator => None,
+            Viewer::Member(_) => Some(Arc::new(Entitlement::nothing())),
+        };
+        Self { lake, viewer, witness: None, may, ground: None }
+    }
+
+    /// The same lake for a member, who sees what rests on this.
+    pub(crate) fn of_member(&self, member: Member, (may, ground): (Arc<Entitlement>, Arc<Ground>)) -> Self {
+        let lake = Arc::clone(&self.lake);
+        Self { lake, viewer: Viewer::Member(member), witness: None, may: Some(may), ground: Some(ground) }
     }
 
     /// The same with one who writes down what is looked at; without, findings of C&C servers are not shown.
@@ -161,13 +156,36 @@ impl Reader {
         &self.lake
     }
 
+    /// What is seen; none is everything.
+    pub(crate) const fn may(&self) -> Option<&Arc<Entitlement>> {
+        self.may.as_ref()
+    }
+
+    pub(crate) const fn ground(&self) -> Option<&Arc<Ground>> {
+        self.ground.as_ref()
+    }
+
+    pub(crate) const fn witness(&self) -> Option<&Arc<dyn Witness>> {
+        self.witness.as_ref()
+    }
+
+    /// Has a member's look written down, before it is answered; what to keep the answer within.
+    pub(crate) fn look(&self, what: &'static str, asked: &str) -> Result<Option<Arc<Entitlement>>, ReadError> {
+        let Viewer::Member(member) = &self.viewer else { return Ok(self.may.clone()) };
+        let refuse = || ReadError::Unwitnessed("nobody was named to write it down".to_owned());
+        let look = Look::new(member, what, asked);
+        self.witness.as_ref().ok_or_else(refuse)?.looked(Sight::Records(look)).map_err(ReadError::Unwitnessed)?;
+        Ok(self.may.clone())
+    }
+
     /// A page of services with counts.
     ///
     /// # Errors
     /// When more is asked for than one answer holds, the query or cursor is not understood, or the lake cannot be read.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, ReadError> {
         ask::check(request)?;
-        Ok(self.lake.search(request)?)
+        let Some(may) = self.look("search", &request.query)? else { return Ok(self.lake.search(request)?) };
+        Ok(self.lake.search(&SearchRequest { within: Some(may), ..request.clone() })?)
     }
 
     /// A page of services as they stood at a past moment.
@@ -178,7 +196,8 @@ impl Reader {
     /// knowledge asked for is no longer kept.
     pub fn as_of(&self, request: &PastRequest) -> Result<PastPage, ReadError> {
         ask::check_limit(request.limit)?;
-        Ok(self.lake.as_of(request)?)
+        let Some(may) = self.look("as-of", &request.query)? else { return Ok(self.lake.as_of(request)?) };
+        Ok(self.lake.as_of(&PastRequest { within: Some(may), ..request.clone() })?)
     }
 
     /// What is different between two moments or campaigns.
@@ -187,7 +206,8 @@ impl Reader {
     /// When more is asked for than one answer holds, the query or cursor is not understood, or the lake cannot be read.
     pub fn diff(&self, request: &DiffRequest) -> Result<DiffPage, ReadError> {
         ask::check_limit(request.limit)?;
-        Ok(self.lake.diff(request)?)
+        let Some(may) = self.look("diff", &request.query)? else { return Ok(self.lake.diff(request)?) };
+        Ok(self.lake.diff(&DiffRequest { within: Some(may), ..request.clone() })?)
     }
 
     /// What happened to services that a query shows, by time.
@@ -197,7 +217,8 @@ impl Reader {
     /// the knowledge asked for is no longer kept.
     pub fn changes(&self, request: &ChangesRequest) -> Result<ChangesPage, ReadError> {
         ask::check_limit(request.limit)?;
-        Ok(self.lake.changes(request)?)
+        let Some(may) = self.look("changes", &request.query)? else { return Ok(self.lake.changes(request)?) };
+        Ok(self.lake.changes(&ChangesRequest { within: Some(may), ..request.clone() })?)
     }
 
     /// What happened to services that a query shows, as it becomes known: what arrived after a place.
@@ -206,7 +227,8 @@ impl Reader {
     /// As for [`Self::changes`].
     pub fn arrived(&self, request: &ArrivedRequest) -> Result<ArrivedPage, ReadError> {
         ask::check_limit(request.limit)?;
-        Ok(self.lake.arrived(request)?)
+        let Some(may) = self.look("arrivals", &request.query)? else { return Ok(self.lake.arrived(request)?) };
+        Ok(self.lake.arrived(&ArrivedRequest { within: Some(may), ..request.clone() })?)
     }
 
     /// The version of the sightings that is known now, and the place where what arrives after it begins.
@@ -222,7 +244,8 @@ impl Reader {
     /// # Errors
     /// When the lake cannot be read.
     pub fn presence(&self, address: IpAddr, now: Timestamp) -> Result<Option<HostPresence>, ReadError> {
-        let host = self.lake.presence(address, now)?;
+        let may = self.look("presence", &address.to_string())?;
+        let host = self.lake.presence_within(address, now, may.as_deref())?;
         Ok((!host.services.is_empty()).then_some(host))
     }
 
@@ -231,7 +254,10 @@ impl Reader {
     /// # Errors
     /// When the query is not understood, or the lake cannot be read.
     pub fn explain(&self, query: &str) -> Result<Plan, ReadError> {
-        Ok(self.lake.explain(query)?)
+        match self.look("explain", query)? {
+            None => Ok(self.lake.explain(query)?),
+            Some(may) => Ok(self.lake.explain_within(query, &may)?),
+        }
     }
 
     /// Services and history of one address; `None` when nothing was ever seen there.
@@ -239,7 +265,8 @@ impl Reader {
     /// # Errors
     /// When the lake cannot be read.
     pub fn host(&self, address: IpAddr) -> Result<Option<Host>, ReadError> {
-        let host = self.lake.host(address)?;
+        let may = self.look("host", &address.to_string())?;
+        let host = self.lake.host_within(address, may.as_ref())?;
         Ok((!host.services.is_empty() || !host.history.is_empty()).then_some(host))
     }
 
@@ -248,7 +275,10 @@ impl Reader {
     /// # Errors
     /// When the lake cannot be read.
     pub fn evidence(&self, hash: &ContentHash) -> Result<Option<StoredEvidence>, ReadError> {
-        Ok(self.lake.evidence(hash)?)
+        match self.look("evidence", &hash.to_string())? {
+            None => Ok(self.lake.evidence(hash)?),
+            Some(may) => Ok(self.lake.evidence_within(hash, &may)?),
+        }
     }
 
     /// Writes every match to `out` and tells how many.
@@ -262,7 +292,8 @@ impl Reader {
         now: Timestamp,
         out: &mut (dyn Write + Send),
     ) -> Result<u64, ReadError> {
-        Ok(self.lake.export(query, now, format, out)?)
+        let may = self.look("export", query)?;
+        Ok(self.lake.export_within((query, now), may.as_ref(), format, out)?)
     }
 
     /// Runs a pass over the whole lake and writes its result to `out`; the ledger of the lake says who asked for it.
@@ -276,6 +307,9 @@ impl Reader {
         by: &str,
         (format, out): (Format, &mut (dyn Write + Send)),
     ) -> Result<Passed, ReadError> {
+        if self.may.is_some() {
+            return Err(ReadError::Refused("passes over the whole lake are the operator's".to_owned()));
+        }
         Ok(self.lake.pass_into(order, engine, by, (format, out))?)
     }
 
@@ -288,132 +322,41 @@ impl Reader {
             each(service);
             Ok(())
         };
-        Ok(self.lake.scan(query, now, &mut hand_out)?)
+        let may = self.look("services", query)?;
+        Ok(self.lake.scan_within(query, now, may.as_ref(), &mut hand_out)?)
     }
 
-    /// Every campaign that left a checkpoint and when it last did, the last to do so first.
+    /// Every campaign that left a checkpoint and when it last did, the last to do so first. The operator's alone.
     ///
     /// # Errors
     /// When the lake cannot be read.
     pub fn campaigns(&self) -> Result<Vec<(CampaignId, Option<Timestamp>)>, ReadError> {
+        if self.may.is_some() {
+            return Ok(Vec::new());
+        }
         let mut campaigns = self.lake.campaigns()?;
         campaigns.sort_by(|(left_id, left), (right_id, right)| right.cmp(left).then_with(|| right_id.cmp(left_id)));
         Ok(campaigns)
     }
 
-    /// The newest checkpoint of a campaign: the sensor's own account of how far it is.
+    /// The newest checkpoint of a campaign: the sensor's own account of how far it is. The operator's alone.
     ///
     /// # Errors
     /// When the lake cannot be read.
     pub fn checkpoint(&self, campaign: &CampaignId) -> Result<Option<Checkpoint>, ReadError> {
+        if self.may.is_some() {
+            return Ok(None);
+        }
         Ok(self.lake.checkpoint(campaign)?)
     }
 
-    /// How much there is.
+    /// How much there is; to a member, how many services he may see, and nothing else.
     ///
     /// # Errors
     /// When the lake cannot be read.
     pub fn status(&self) -> Result<Status, ReadError> {
-        Ok(self.lake.status()?)
-    }
-
-    /// Findings of C&C servers as they stood, or will have faded, at this moment: what is held, what was taken back.
-    ///
-    /// # Errors
-    /// When the look cannot be written down, or the journal cannot be read.
-    pub fn cnc_findings(&self, now: Timestamp) -> Result<CncFindings, ReadError> {
-        let Some(book) = self.cnc_book(Sight::Findings, |journal| journal.read_until(now))? else {
-            return Ok(CncFindings::default());
-        };
-        Ok(CncFindings { held: book.held(now), withdrawn: book.taken(now), left_out: book.left_out })
-    }
-
-    /// Everything told of one endpoint until this moment; `None` when nothing was.
-    ///
-    /// # Errors
-    /// When the look cannot be written down, or the journal cannot be read.
-    pub fn cnc_finding(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Option<Story>, ReadError> {
-        let book = self.cnc_book(Sight::Finding, |journal| journal.read_until(now))?;
-        Ok(book.and_then(|book| book.story(endpoint, now)))
-    }
-
-    /// What a list that leaves may be made of; who lets it leave asks the export gate for each.
-    ///
-    /// # Errors
-    /// When the look cannot be written down, or the journal cannot be read.
-    pub fn cnc_list(&self, now: Timestamp) -> Result<CncList, ReadError> {
-        let Some(book) = self.cnc_book(Sight::List, Journal::read)? else { return Ok(CncList::default()) };
-        let held = book.held(now).into_iter().map(|held| (held.finding, held.export)).collect();
-        let (to_withdraw, lists_today) = (book.to_withdraw(now), book.lists_on(now));
-        let listed_again = book.listed_again();
-        Ok(CncList { held, to_withdraw, listed_again, lists_today, left_out: book.left_out })
-    }
-
-    /// What the collector of flows last said of itself: sums and exporters, no finding; `None` when none ever ran.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn collector_status(&self) -> Result<Option<CollectorStatus>, ReadError> {
-        Ok(self.lake.collector_status()?)
-    }
-
-    /// The journal, after the look was written down; `None` where there is none, and so nothing to look at.
-    fn cnc_book(
-        &self,
-        sight: Sight,
-        read: impl FnOnce(&Journal) -> Result<Book, LakeError>,
-    ) -> Result<Option<Book>, ReadError> {
-        let journal = self.lake.cnc();
-        if !journal.exists() {
-            return Ok(None);
-        }
-        let refuse = || ReadError::Unwitnessed("nobody was named to write it down".to_owned());
-        self.witness.as_ref().ok_or_else(refuse)?.looked(sight).map_err(ReadError::Unwitnessed)?;
-        Ok(Some(read(&journal)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use hinomi_identify::Engine;
-    use hinomi_lake::{LakeOptions, Places};
-    use hinomi_model::SystemClock;
-    use hinomi_model::cnc::{Listing, Message};
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Counting(AtomicUsize);
-
-    impl Witness for Counting {
-        fn looked(&self, _sight: Sight) -> Result<(), String> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn findings_are_shown_before_a_witness_only() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let identifier = Arc::new(Engine::builtin().expect("rules"));
-        let (dir, clock) = (folder.path().to_owned(), Arc::new(SystemClock));
-        let options = LakeOptions { dir, read_only: false, identifier, places: Places::default(), clock };
-        let lake = Arc::new(Lake::open(options).expect("a lake"));
-        let alone = Reader::new(Arc::clone(&lake), Viewer::Operator);
-        let now = Timestamp::default();
-        assert!(alone.cnc_findings(now).is_ok_and(|findings| findings == CncFindings::default()), "nothing is there");
-        lake.cnc().append(&[Message::Listed(Listing::default())], now).expect("written");
-        let endpoint = "203.0.113.9:1/tcp".parse().expect("an endpoint");
-        assert!(matches!(alone.cnc_findings(now), Err(ReadError::Unwitnessed(_))));
-        assert!(matches!(alone.cnc_finding(&endpoint, now), Err(ReadError::Unwitnessed(_))));
-        assert!(matches!(alone.cnc_list(now), Err(ReadError::Unwitnessed(_))));
-        let witness = Arc::new(Counting::default());
-        let seen = alone.before(Arc::clone(&witness) as Arc<dyn Witness>);
-        assert!(
-            seen.cnc_findings(now).is_ok() && seen.cnc_finding(&endpoint, now).is_ok() && seen.cnc_list(now).is_ok()
-        );
-        assert_eq!(witness.0.load(Ordering::Relaxed), 3);
+        let Some(may) = self.look("status", "")? else { return Ok(self.lake.status()?) };
+        let all = SearchRequest { within: Some(may), limit: 0, ..SearchRequest::default() };
+        Ok(Status { services: self.lake.search(&all)?.total, ..Status::default() })
     }
 }

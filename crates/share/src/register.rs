@@ -1,12 +1,24 @@
 //! What is decided about organisations, as of one reading of the state.
 //!
+//! ```text
+//!   state --Register::read--> Register --Holders::of--> who held this address then
+//!                  ^ Desk: again only when something changed or a dated thing began or ended
+//! ```
+//!
 //! A record belongs to who held its longest claimed prefix when it was seen. At a hundred times the data: a few hundred
-//! thousand claims in sorted lists, read again when the state has changed.
+//! thousand claims in memory, read again when the state has changed.
+
+mod desk;
+mod holders;
+mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hinomi_model::{Purpose, Timestamp};
 use ipnet::IpNet;
+
+pub use desk::{Current, Desk};
+pub use holders::Holders;
 
 /// Organisations and what they hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,3 +67,6 @@ pub enum Held {
     /// A domain and what is below it; in lower case, without a dot at the end.
     Domain(String),
 }
+
+#[cfg(test)]
+mod tests;

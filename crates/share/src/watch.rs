@@ -1,7 +1,7 @@
 //! Saved queries with their events, and counts by day, as one viewer may know them.
 //!
-//! Today the operator sees and changes all of them. What an owner may see is kept with each query
-//! ([`Saved::within`]), so that organisations change this module and no page.
+//! They are the operator's: a change fires them before anybody is asked what he may see. To a member there are none, and
+//! he is refused when he saves one.
 
 use std::path::Path;
 
@@ -35,6 +35,15 @@ pub struct Standing {
 }
 
 impl WatchDesk {
+    /// Whether there are any for this viewer.
+    const fn is_open(&self) -> bool {
+        matches!(self.viewer, Viewer::Operator)
+    }
+
+    fn refuse(&self) -> Result<(), ReadError> {
+        if self.is_open() { Ok(()) } else { Err(ReadError::Refused("saved queries are the operator's".to_owned())) }
+    }
+
     /// Of this state folder.
     pub fn of_state(state: &Path, viewer: Viewer) -> Self {
         Self { book: WatchBook::of_state(state), viewer }
@@ -50,6 +59,9 @@ impl WatchDesk {
     /// # Errors
     /// When they cannot be read.
     pub fn queries(&self) -> Result<Vec<Saved>, ReadError> {
+        if !self.is_open() {
+            return Ok(Vec::new());
+        }
         Ok(self.book.queries()?)
     }
 
@@ -58,6 +70,9 @@ impl WatchDesk {
     /// # Errors
     /// When the events cannot be read.
     pub fn standing(&self) -> Result<Standing, ReadError> {
+        if !self.is_open() {
+            return Ok(Standing::default());
+        }
         let (saved, unread) = match self.book.queries() {
             Ok(saved) => (saved, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
@@ -72,6 +87,7 @@ impl WatchDesk {
     /// # Errors
     /// When the query is not understood, the name is taken, a bound is reached, or it cannot be written.
     pub fn add(&self, new: &NewWatch, now: Timestamp) -> Result<Saved, ReadError> {
+        self.refuse()?;
         Ok(self.book.add(new, now)?)
     }
 
@@ -80,6 +96,9 @@ impl WatchDesk {
     /// # Errors
     /// When it cannot be written.
     pub fn remove(&self, name: &str) -> Result<bool, ReadError> {
+        if !self.is_open() {
+            return Ok(false);
+        }
         Ok(self.book.remove(name)?)
     }
 
@@ -88,7 +107,18 @@ impl WatchDesk {
     /// # Errors
     /// When they cannot be read.
     pub fn events(&self, after: u64, limit: usize, of: Option<u64>) -> Result<Events, ReadError> {
+        if !self.is_open() {
+            return Ok(Events { next: after, ..Events::default() });
+        }
         Ok(self.book.events(after, limit, of)?)
+    }
+
+    /// The number of the newest event; 0 when there is none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn newest(&self) -> Result<u64, ReadError> {
+        Ok(self.book.newest()?)
     }
 
     /// The last events, the newest first.
@@ -96,6 +126,9 @@ impl WatchDesk {
     /// # Errors
     /// When they cannot be read.
     pub fn last_events(&self, limit: usize) -> Result<Events, ReadError> {
+        if !self.is_open() {
+            return Ok(Events::default());
+        }
         let before = self.book.newest()?.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
         let mut events = self.book.events(before, limit, None)?;
         events.events.reverse();
@@ -104,11 +137,17 @@ impl WatchDesk {
 }
 
 impl Reader {
-    /// Services at the end of each day that was looked at, by one dimension; both ends belong to it.
+    /// Services at the end of each day that was looked at, by one dimension; both ends belong to it. They are counted
+    /// over everything, so they are the operator's alone.
     ///
     /// # Errors
     /// When there is no such dimension, or the table cannot be read.
     pub fn rollups(&self, dimension: &str, from: Timestamp, until: Timestamp) -> Result<Rollups, ReadError> {
+        if self.may().is_some() {
+            // A dimension that is none is refused alike.
+            let end = Timestamp::from_micros(i64::MIN);
+            return Ok(Rollups { counts: Vec::new(), behind: false, ..self.lake().rollups(dimension, end, end)? });
+        }
         Ok(self.lake().rollups(dimension, from, until)?)
     }
 

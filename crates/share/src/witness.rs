@@ -1,11 +1,18 @@
 //! Who writes down that somebody looked.
 //!
-//! Findings of C&C servers rest on what subscribers did, however little of it is left in them. So every look at them is
-//! an entry of a ledger, on the command line as on pages; a [`Witness`] makes it, and without one there is nothing to
-//! see. The entry says who looked at what kind of thing and why, never at which address.
+//! Findings of C&C servers rest on what subscribers did, however little of it is left in them; and records of
+//! organisations are shown to members by rules that somebody must be able to look into afterwards. So every look at
+//! findings, and every look of a member, is an entry of a ledger, on the command line as on pages; a [`Witness`] makes it,
+//! and without one there is nothing to see. The entry says who looked at what kind of thing and why; what was asked is
+//! kept as the witness decides, as a sum or not at all.
+
+use crate::policy::Member;
+
+/// The most characters of a question that are handed to a witness.
+pub const MAX_ASKED_CHARS: usize = 4_096;
 
 /// What kind of thing is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sight {
     /// The list of held findings.
@@ -14,16 +21,37 @@ pub enum Sight {
     Finding,
     /// What a list that leaves would name.
     List,
+    /// Records, by a member.
+    Records(Look),
 }
 
 impl Sight {
     /// As the ledger says it.
-    pub const fn words(self) -> &'static str {
+    pub const fn words(&self) -> &'static str {
         match self {
             Self::Findings => "held findings",
             Self::Finding => "one finding",
             Self::List => "the list to be shared",
+            Self::Records(look) => look.what,
         }
+    }
+}
+
+/// A look of a member at records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Look {
+    /// Who looks.
+    pub member: Member,
+    /// At what kind of thing: `search`, `host`, `export`, ...
+    pub what: &'static str,
+    /// What was asked: a query, an address, a hash; cut after [`MAX_ASKED_CHARS`].
+    pub asked: String,
+}
+
+impl Look {
+    pub(crate) fn new(member: &Member, what: &'static str, asked: &str) -> Self {
+        Self { member: member.clone(), what, asked: asked.chars().take(MAX_ASKED_CHARS).collect() }
     }
 }
 

@@ -18,30 +18,45 @@
 //!
 //! At a hundred times the data nothing changes here: rows are counted in servers, ranges and people, not in sightings.
 
+mod accounts;
+pub mod attempts;
+pub mod alerts;
 pub mod audiences;
 pub mod claims;
 pub mod contacts;
 mod database;
 mod dialect;
 pub mod error;
+pub mod keys;
 mod leases;
 pub mod ledger;
 mod member;
 mod migrate;
 pub mod organisations;
+pub mod passkeys;
+pub mod password;
+mod people;
 mod postgres;
 mod ranges;
+pub mod secret;
 mod servers;
+pub mod sessions;
 mod settings;
 mod sqlite;
 mod tls;
 mod value;
 
+pub use accounts::Accounts;
 pub use database::{Database, Transaction};
 pub use error::StateError;
+pub use keys::{ApiKey, KeyText, NewKey};
 pub use leases::{KEEPER, Lease};
 pub use member::{Identity, Member};
+pub use passkeys::{Ceremony, Credential, Passkey};
+pub use password::PasswordHash;
+pub use people::{Membership, NewPerson, Person, Role, account_name};
 pub use ranges::{Cut, Range, RangeState};
 pub use servers::{Progress, ServerState, Work};
+pub use sessions::{Entry, Session};
 pub use settings::{FILE, ServerSettings, Settings, Target};
 pub use value::{Row, Value};

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0002-organisations.sql"),
     include_str!("../migrations/0003-people.sql"),
     include_str!("../migrations/0004-ledger.sql"),
+    include_str!("../migrations/0005-alerts.sql"),
 ];
 
 /// Brings the schema to what this program knows.

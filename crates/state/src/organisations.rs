@@ -23,7 +23,7 @@ pub use book::{Deed, Event, EventsOf, MAX_EVENTS};
 pub use bulk::{Bulk, BulkAudience, BulkClaim, BulkContact, BulkOrganisation, Imported, MAX_BULK_BYTES};
 pub use relations::{Related, Relation};
 
-use crate::claims;
+use crate::claims::{self, Claim};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::value::{Row, Value};
@@ -308,5 +308,35 @@ impl Database {
     /// When the database cannot be asked.
     pub fn organisations(&self) -> Result<Vec<Organisation>, StateError> {
         self.transact(all)
+    }
+}
+
+/// Everything that decides who may see what, as of one moment of the database.
+#[derive(Clone, Debug, Default)]
+pub struct Everything {
+    /// The register's number at that moment.
+    pub number: i64,
+    /// Every organisation, closed ones too.
+    pub organisations: Vec<Organisation>,
+    /// Every relation, ended ones too.
+    pub relations: Vec<Related>,
+    /// Every claim, whatever became of it.
+    pub claims: Vec<Claim>,
+}
+
+impl Database {
+    /// Reads all of it in one step.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub fn register(&self) -> Result<Everything, StateError> {
+        self.transact(|transaction| {
+            Ok(Everything {
+                number: transaction.one("SELECT last_number FROM register", &[])?.integer(0)?,
+                organisations: all(transaction)?,
+                relations: relations::all(transaction)?,
+                claims: claims::all(transaction)?,
+            })
+        })
     }
 }

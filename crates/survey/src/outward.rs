@@ -10,6 +10,7 @@
 //! too cannot be seen from here.
 
 mod sockets;
+pub mod token;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

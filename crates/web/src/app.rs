@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use hinomi_model::{Clock, Timestamp};
 use hinomi_share::{Door, Viewer};
+use hinomi_state::Accounts;
 
+use crate::auth::Turns;
 use crate::page::Outlook;
 use crate::read::{Desk, DeskError, Seats};
 use crate::server::Simulated;
+use crate::settings::Settings;
 use crate::watch::{Progress, Surveys};
 use crate::words::Catalogues;
 
@@ -16,6 +19,11 @@ use crate::words::Catalogues;
 pub(crate) struct App {
     pub(crate) door: Door,
     pub(crate) seats: Arc<Seats>,
+    pub(crate) accounts: Accounts,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) settings: Arc<Settings>,
+    /// What the link to the first start carries.
+    pub(crate) first: Arc<str>,
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogues: Catalogues,

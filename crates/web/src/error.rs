@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 pub enum WebError {
     /// The address can be reached from other machines.
     #[error(
-        "{address} can be reached from other machines, and this server cannot tell visitors apart yet: whoever reaches it \
-         reads everything. Use 127.0.0.1 or [::1]; to reach it from elsewhere, use an SSH tunnel \
-         (ssh -L {port}:127.0.0.1:{port} this-machine)"
+        "{address} can be reached from other machines, and without TLS whoever is on the way reads everything. Name a \
+         certificate under [tls] in web.toml, or the proxy that speaks TLS under [proxy]; or use 127.0.0.1 or [::1], from \
+         elsewhere by an SSH tunnel (ssh -L {port}:127.0.0.1:{port} this-machine)"
     )]
     NotLoopback {
         /// What was asked for.
@@ -18,6 +18,21 @@ pub enum WebError {
         /// Its port.
         port: u16,
     },
+    /// The address can be reached from other machines, and nobody has an account: everybody would see everything.
+    #[error(
+        "{address} is for others as well, and nobody has an account yet: whoever reaches it would see everything. Make an \
+         administrator first: hinomi account add NAME --administrator"
+    )]
+    NobodySignsIn {
+        /// What was asked for.
+        address: SocketAddr,
+    },
+    /// The certificate cannot be used.
+    #[error("the certificate cannot be used: {0}")]
+    Tls(String),
+    /// The state cannot be asked who may sign in.
+    #[error(transparent)]
+    State(#[from] hinomi_state::StateError),
     /// Something else listens there.
     #[error(
         "port {port} is in use by another program; stop that program, or choose another port (0 takes any free one)"

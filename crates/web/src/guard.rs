@@ -1,23 +1,30 @@
 //! What every request passes and every answer carries.
 //!
-//! The server knows no visitors, so it must not be spoken to by pages of other origins: a name other than this
-//! machine's own is refused (DNS rebinding gives a foreign page a name that leads here), nothing allows reading across
-//! origins, and pages may load only from here. Pages of other sites may open a page of ours and fetch nothing else: a
-//! look at findings is written down, and only a person's look may be.
+//! A browser brings its cookies, and on loopback its place, to whoever asks it to; so the server must not be spoken to by
+//! pages of other origins: a name other than its own is refused (DNS rebinding gives a foreign page a name that leads
+//! here), nothing allows reading across origins, and pages may load only from here. Pages of other sites may open a page
+//! of ours and fetch nothing else: a look at findings is written down, and only a person's look may be.
+//!
+//! Then it is found who asks ([`crate::auth::admit`]).
 
-use axum::extract::{Request, State};
+use std::net::IpAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::auth::Caller;
-use crate::limits::{MAX_FORM_BYTES, MAX_TARGET_BYTES, REQUEST_TIME};
+use crate::auth::admit::admit;
+use crate::limits::{MAX_FORM_BYTES, MAX_PASSKEY_BYTES, MAX_TARGET_BYTES, REQUEST_TIME};
+use crate::listener::Peer;
 use crate::page::fault::{Fault, answer};
+use crate::scan::{Proxy, visitor_address};
+use crate::settings::Settings;
 
 /// What pages may do: load style, script, pictures and data from this origin, send forms to it, and nothing else.
 pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -32,27 +39,70 @@ const FIXED: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// The only page whose forms are sent in a body.
+/// The page of saved queries.
 pub(crate) const FORMS: &str = "/watch";
 
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Where a body may be sent, with all below it, and of how many bytes.
+const BODIES: [(&str, usize); 8] = [
+    (FORMS, MAX_FORM_BYTES),
+    ("/sign-in/passkey", MAX_PASSKEY_BYTES),
+    ("/account/passkeys", MAX_PASSKEY_BYTES),
+    ("/sign-in", MAX_FORM_BYTES),
+    ("/account", MAX_FORM_BYTES),
+    ("/first-start", MAX_FORM_BYTES),
+    (crate::shodan::BODIES, MAX_FORM_BYTES),
+    (crate::misp::BASE, MAX_FORM_BYTES),
+];
+
+/// For a year (RFC 6797): a browser that was here once comes by TLS alone.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// The header in which a proxy says who asked.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+pub(crate) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
+/// From where a request comes: the address of who asks, told by the proxy where there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source(pub(crate) IpAddr);
+
 /// The middleware around everything.
-pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(Caller::Operator);
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     let headers = request.headers().clone();
-    let mut response = match objection(request.method(), &uri, &headers) {
+    let mut response = match objection(&app.settings, request.method(), &uri, &headers) {
         Some(fault) => answer(&app, &uri, &headers, &fault),
-        None => match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
+        None => match tokio::time::timeout(REQUEST_TIME, let_in(&app, request, next)).await {
             Ok(response) => response,
             Err(_) => answer(&app, &uri, &headers, &Fault::new(StatusCode::GATEWAY_TIMEOUT, "timeout")),
         },
     };
     harden(&mut response);
+    if app.settings.is_secure() {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     response
+}
+
+async fn let_in(app: &App, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(peer))| peer.ip());
+    let source = peer.and_then(|peer| source(&app.settings, peer, request.headers()));
+    let Some(source) = source else {
+        return answer(app, request.uri(), request.headers(), &Fault::new(StatusCode::FORBIDDEN, "past-proxy"));
+    };
+    request.extensions_mut().insert(Source(source));
+    match admit(app, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(response) => response,
+    }
+}
+
+/// Who asks; nobody is answered past the proxy where there is one, for only it speaks TLS.
+fn source(settings: &Settings, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+    let proxy = settings.proxy.map(|address| Proxy { address, header: FORWARDED_FOR.to_owned() });
+    visitor_address(peer, headers, proxy.as_ref())
 }
 
 /// What every answer carries.
@@ -62,56 +112,60 @@ pub(crate) fn harden(response: &mut Response) {
     }
 }
 
-fn objection(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
+fn objection(settings: &Settings, method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<Fault> {
     let target_bytes = uri.path().len() + uri.query().map_or(0, str::len);
     if target_bytes > MAX_TARGET_BYTES {
         return Some(Fault::new(StatusCode::URI_TOO_LONG, "target-too-long"));
     }
-    if !is_for_us(uri, headers) {
+    if !is_for_us(&settings.names, uri, headers) {
         return Some(Fault::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host"));
     }
     if is_fetched_by_another_site(headers) {
         return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
     }
     let reads = matches!(*method, Method::GET | Method::HEAD);
-    if !reads && is_of_another_origin(headers) {
+    if !reads && is_of_another_origin(settings.is_secure(), headers) {
         return Some(Fault::new(StatusCode::FORBIDDEN, "other-site"));
     }
-    let takes_body = uri.path() == FORMS
-        || uri.path().starts_with(crate::shodan::BODIES)
-        || uri.path().starts_with(crate::misp::BASE);
-    let is_form = *method == Method::POST && takes_body && has_short_body(headers);
-    (has_body(headers) && !is_form).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
+    let is_taken = *method == Method::POST && has_short_body(headers, uri.path());
+    (has_body(headers) && !is_taken).then(|| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"))
 }
 
 /// Whether a request that changes something comes from a page that is not ours: the browser says so in either of two
 /// ways. Programs that are no browsers say nothing.
-fn is_of_another_origin(headers: &HeaderMap) -> bool {
+fn is_of_another_origin(secure: bool, headers: &HeaderMap) -> bool {
+    let scheme: &[u8] = if secure { b"https://" } else { b"http://" };
     let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
-    let own = |origin: &HeaderValue| origin.as_bytes().strip_prefix(b"http://") == Some(host);
+    let own = |origin: &HeaderValue| origin.as_bytes().strip_prefix(scheme) == Some(host);
     is_led_here(headers) || !headers.get_all(ORIGIN).iter().all(own)
 }
 
-/// Whether the body has a length, and one that a form has.
-fn has_short_body(headers: &HeaderMap) -> bool {
+/// Whether the body has a length, and one that may be sent there.
+fn has_short_body(headers: &HeaderMap, path: &str) -> bool {
+    let below = |page: &str| {
+        path.strip_prefix(page).is_some_and(|rest| page.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
+    };
+    let most = BODIES.iter().find(|(page, _)| below(page)).map_or(0, |(_, most)| *most);
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    !headers.contains_key(TRANSFER_ENCODING) && length.is_some_and(|length| length <= MAX_FORM_BYTES)
+    !headers.contains_key(TRANSFER_ENCODING) && length.is_some_and(|length| length <= most)
 }
 
-/// Whether every name by which the request calls this server is a name of this machine.
-fn is_for_us(uri: &Uri, headers: &HeaderMap) -> bool {
+/// Whether every name by which the request calls this server is one of its own.
+fn is_for_us(names: &[String], uri: &Uri, headers: &HeaderMap) -> bool {
     let mut named = headers.get_all(HOST).iter();
     let (Some(host), None) = (named.next(), named.next()) else { return false };
-    host.to_str().is_ok_and(is_own_name) && uri.authority().is_none_or(|authority| is_own_name(authority.as_str()))
+    let own = |authority: &str| is_own_name(names, authority);
+    host.to_str().is_ok_and(own) && uri.authority().is_none_or(|authority| own(authority.as_str()))
 }
 
-/// `localhost`, `127.0.0.1` or `[::1]`, with or without a port.
-fn is_own_name(authority: &str) -> bool {
+/// `localhost`, `127.0.0.1`, `[::1]` or a name that was given, with or without a port.
+fn is_own_name(names: &[String], authority: &str) -> bool {
     let name = match authority.rsplit_once(':') {
         Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
         _ => authority,
     };
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
+    let own = ["localhost", "127.0.0.1", "[::1]"].into_iter().chain(names.iter().map(String::as_str));
+    own.into_iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// Whether a browser says that a page of another site asks, and not to open a page (Fetch Metadata Request Headers, W3C).
@@ -138,14 +192,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_machine_are_ours() {
+    fn only_names_of_this_server_are_ours() {
+        let names = ["tower.example".to_owned()];
+        assert!(is_own_name(&names, "Tower.example:8443") && !is_own_name(&[], "tower.example"));
         for own in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:8080", "[::1]"] {
-            assert!(is_own_name(own), "{own}");
+            assert!(is_own_name(&[], own), "{own}");
         }
         for foreign in
             ["", "evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "evil@localhost", "[::2]:1", "::1"]
         {
-            assert!(!is_own_name(foreign), "{foreign}");
+            assert!(!is_own_name(&names, foreign), "{foreign}");
         }
     }
 
@@ -186,7 +242,7 @@ mod tests {
     fn what_changes_something_comes_from_own_pages() {
         let other = |pairs: &[(HeaderName, &'static str)]| {
             let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-            is_of_another_origin(&pairs.collect())
+            is_of_another_origin(false, &pairs.collect())
         };
         let host = (HOST, "localhost:8420");
         assert!(!other(std::slice::from_ref(&host)), "the command line");
@@ -201,11 +257,11 @@ mod tests {
     fn a_request_without_a_name_or_with_two_is_refused() {
         let uri = Uri::from_static("/");
         let mut headers = HeaderMap::new();
-        assert!(!is_for_us(&uri, &headers));
+        assert!(!is_for_us(&[], &uri, &headers));
         headers.append(HOST, HeaderValue::from_static("localhost"));
-        assert!(is_for_us(&uri, &headers));
-        assert!(!is_for_us(&Uri::from_static("http://evil.example/"), &headers));
+        assert!(is_for_us(&[], &uri, &headers));
+        assert!(!is_for_us(&[], &Uri::from_static("http://evil.example/"), &headers));
         headers.append(HOST, HeaderValue::from_static("evil.example"));
-        assert!(!is_for_us(&uri, &headers));
+        assert!(!is_for_us(&[], &uri, &headers));
     }
 }

@@ -1,15 +1,16 @@
 //! What people and programs see over HTTP.
 //!
 //! ```text
-//!   request -> guard (loopback names only, no body, time limit, headers) -> page::* or api::*
+//!   request -> listener (TLS) -> guard (names, origins, bodies, time, headers) -> auth (who asks) -> page::* or api::*
 //!                                                                             |        |
 //!                                       read::Desk (bounded, off the async threads) <--+
 //!                                             |
 //!                                       share::Reader, the only door to records
 //! ```
 //!
-//! - [`Server`] binds a loopback address and nothing else: there is no authentication yet, so being at the machine is
-//!   the entitlement. [`Bound`] serves until told to stop.
+//! - [`Server`] binds a loopback address and nothing else while nobody has an account: being at the machine is the
+//!   entitlement then. With the first account everybody signs in, and with TLS it may be reached from elsewhere
+//!   ([`settings`]). [`Bound`] serves until told to stop.
 //! - Pages are rendered here, complete without JavaScript, in Japanese or English. Nothing is fetched from elsewhere.
 //! - What a scanned host said reaches a page only as [`seen::Seen`].
 //! - The API under `/api/v1/` is described by `openapi.json`, which a test holds against the real answers.
@@ -26,6 +27,7 @@ pub mod guard;
 pub mod language;
 pub mod limits;
 pub mod link;
+mod listener;
 mod misp;
 pub mod moment;
 mod page;
@@ -33,9 +35,11 @@ mod read;
 pub mod scan;
 pub mod seen;
 pub mod server;
+pub mod settings;
 mod shodan;
 pub mod tags;
 mod taxii;
+mod tls;
 mod visit;
 pub mod watch;
 pub mod words;
@@ -43,4 +47,5 @@ pub mod words;
 pub use error::WebError;
 pub use scan::{ScanDesk, ScanServer};
 pub use server::{Bound, Server, Simulated};
+pub use settings::Settings;
 pub use watch::{NoSurveys, Progress, SurveyState, SurveyStatus, Surveys};

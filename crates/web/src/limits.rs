@@ -112,3 +112,30 @@ pub const MAX_STRETCH_ROWS: usize = 200;
 
 /// Rows of the table beside the map.
 pub const MAX_MAP_ROWS: usize = 256;
+
+/// Connections that stand at one time.
+pub const MAX_CONNECTIONS: usize = 1_024;
+
+/// Connections of one source: an address, or the network of one customer in IPv6.
+pub const MAX_OF_SOURCE: usize = 128;
+
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection may stand on which nothing moves.
+pub const QUIET_TIME: Duration = Duration::from_secs(75);
+
+/// Passwords that are hashed at one time: each takes 19 MiB.
+pub const MAX_HASHES: usize = 2;
+
+/// Questions to the state that run at one time.
+pub const MAX_STATE_ASKS: usize = 8;
+
+/// The longest path to go to after signing in, in bytes.
+pub const MAX_RETURN_BYTES: usize = 2 * 1024;
+
+/// The longest body of a passkey's answer, in bytes.
+pub const MAX_PASSKEY_BYTES: usize = 64 * 1024;
+
+/// People on one page of their administration.
+pub const PAGE_PEOPLE: usize = 500;

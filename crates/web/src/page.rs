@@ -1,6 +1,7 @@
 //! The pages: complete without JavaScript, in the visitor's language.
 
 pub(crate) mod about;
+pub(crate) mod account;
 mod crypto;
 pub(crate) mod evidence;
 pub(crate) mod fault;
@@ -16,9 +17,10 @@ pub(crate) mod surveys;
 mod watch;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::auth::admit;
 
 pub(crate) use frame::{Frame, render};
 pub(crate) use overview::Outlook;
@@ -66,6 +68,12 @@ pub(crate) fn routes() -> Router<App> {
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
         .route("/flow/{endpoint}", get(flow::endpoint::show))
+        .route(admit::SIGN_IN, get(account::sign_in::show).post(account::sign_in::sign_in))
+        .route("/sign-in/invited", get(account::sign_in::invited).post(account::sign_in::accept))
+        .route(admit::FIRST, get(account::sign_in::first).post(account::sign_in::begin))
+        .route(account::ACCOUNT, get(account::show).post(account::change))
+        .route("/account/sign-out", post(account::sign_out))
+        .route(account::people::PEOPLE, get(account::people::show).post(account::people::change))
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))
 }

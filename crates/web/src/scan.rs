@@ -36,6 +36,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 pub use visitor::Proxy;
+pub(crate) use visitor::address as visitor_address;
 
 use crate::limits::{REQUEST_TIME, SHUTDOWN_TIME};
 use crate::words::Catalogues;

@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::Response;
 
 use crate::app::App;
+use crate::auth::Caller;
+use crate::auth::form::token_of;
 use crate::language::{COOKIE_NAME, Language};
 use crate::limits::MAX_PARAMETERS;
 use crate::link;
@@ -21,6 +23,8 @@ pub(crate) struct Visit {
     pub(crate) words: Words,
     /// What is shown is a demonstration.
     pub(crate) simulated: Option<Simulated>,
+    /// Who it is, where that is known.
+    pub(crate) caller: Option<Caller>,
     path: String,
     parameters: Vec<(String, String)>,
     chosen: Option<Language>,
@@ -34,13 +38,18 @@ impl Visit {
         let chosen = asked.and_then(Language::from_tag);
         let language = chosen.unwrap_or_else(|| Language::from_headers(headers));
         let words = app.catalogues.words(language);
-        Self { words, simulated: app.simulated, path: uri.path().to_owned(), parameters, chosen }
+        Self { words, simulated: app.simulated, caller: None, path: uri.path().to_owned(), parameters, chosen }
     }
 
     /// The first value of a parameter; empty counts as absent.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|(each, _)| each == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// What the forms of this visitor carry; empty where nobody signed in.
+    pub(crate) fn form_token(&self) -> String {
+        token_of(self.caller.as_ref()).unwrap_or_default().to_owned()
     }
 
     /// This page in another language, the rest of the address kept.
@@ -64,6 +73,6 @@ impl FromRequestParts<App> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self::new(app, &parts.uri, &parts.headers))
+        Ok(Self { caller: parts.extensions.get().cloned(), ..Self::new(app, &parts.uri, &parts.headers) })
     }
 }

@@ -5,7 +5,7 @@
 
 mod names;
 
-pub use names::{KIND_A, KIND_AAAA, KIND_PTR, question, reverse_name};
+pub use names::{KIND_A, KIND_AAAA, KIND_PTR, KIND_TXT, question, reverse_name};
 
 use crate::{Field, Malformed, Reader};
 

@@ -1,5 +1,7 @@
 //! The command line: noun, then verb. One file a command.
 
+pub(crate) mod account;
+mod alert;
 mod campaign;
 mod candidates;
 mod changes;
@@ -12,6 +14,7 @@ mod import;
 mod lake;
 mod ledger;
 mod optout;
+mod organisation;
 pub(crate) mod outward;
 mod past;
 mod predict;
@@ -94,6 +97,18 @@ enum Command {
     /// Those who asked not to be surveyed.
     #[command(subcommand)]
     Optout(optout::Verb),
+    /// Organisations: who is there, whom each acts for, what it may read for.
+    #[command(subcommand)]
+    Organisation(organisation::Verb),
+    /// Whom to reach at an organisation.
+    #[command(subcommand)]
+    Contact(organisation::contact::Verb),
+    /// Named circles that records are marked for.
+    #[command(subcommand)]
+    Audience(organisation::audience::Verb),
+    /// Who holds which prefix, AS number or domain: ask, prove, decide, look up.
+    #[command(subcommand)]
+    Claim(organisation::claim::Verb),
     /// Search services.
     Search(search::Options),
     /// Services as they stood at a past moment.
@@ -113,6 +128,9 @@ enum Command {
     /// Saved queries that are told of every change.
     #[command(subcommand)]
     Watch(watch::Verb),
+    /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
+    #[command(subcommand)]
+    Alert(alert::Verb),
     /// Write services to a file or to stdout.
     Export(export::Options),
     /// Keep, check, back up and delete what was seen.
@@ -132,6 +150,9 @@ enum Command {
     /// C&C servers from flow records.
     #[command(subcommand)]
     Flow(flow::Verb),
+    /// Who may sign in: people, their rights and keys.
+    #[command(subcommand)]
+    Account(account::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
@@ -156,6 +177,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Campaign(verb)) => block_on(campaign::run(&common, verb)),
         Some(Command::Predict(options)) => predict::run(&common, &options),
         Some(Command::Optout(verb)) => optout::run(&common, &verb),
+        Some(Command::Organisation(verb)) => organisation::run(&common, &verb),
+        Some(Command::Contact(verb)) => organisation::contact::run(&common, &verb),
+        Some(Command::Audience(verb)) => organisation::audience::run(&common, &verb),
+        Some(Command::Claim(verb)) => organisation::claim::run(&common, &verb),
         Some(Command::Search(options)) => search::run(&common, &options),
         Some(Command::AsOf(options)) => past::as_of(&common, &options),
         Some(Command::Diff(options)) => past::diff(&common, &options),
@@ -165,6 +190,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Import(options)) => import::run(&common, &options),
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
+        Some(Command::Alert(verb)) => alert::run(&common, &verb),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Ledger(verb)) => ledger::run(&common, &verb),
@@ -172,6 +198,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rules(verb)) => rules::run(&common, &verb),
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
+        Some(Command::Account(verb)) => account::run(&common, verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }

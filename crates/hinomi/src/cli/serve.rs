@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::Args;
 use hinomi_model::SystemClock;
 use hinomi_share::Door;
-use hinomi_web::{Progress, Server};
+use hinomi_state::Accounts;
+use hinomi_web::{Progress, Server, Settings};
 use serde_json::json;
 
 use super::Common;
@@ -20,7 +21,7 @@ pub(crate) const USUAL_PORT: u16 = 8420;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Address to serve on; loopback only.
+    /// Address to serve on; other than loopback only with accounts, and TLS by web.toml.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     address: IpAddr,
     /// Port to serve on.
@@ -44,11 +45,24 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
     let installation = state.installation();
-    let server =
-        Server { door: Door::new(reader), progress, clock: Arc::new(SystemClock), bind, installation, simulated: None };
+    let server = Server {
+        door: Door::new(reader),
+        progress,
+        clock: Arc::new(SystemClock),
+        bind,
+        installation,
+        simulated: None,
+        accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
+        settings: Settings::of_state(state.dir())?,
+    };
     let bound = server.bind().await?;
+    let _alerts = state.alerts()?;
     let stop = until_told_to_stop();
-    let url = format!("http://{}", bound.address());
+    let url = bound.url();
+    if let Some(first) = bound.first_start() {
+        output::talk("nobody has an account yet: whoever is at this machine sees everything");
+        output::talk(&format!("the first administrator is made here, once: {first}"));
+    }
     match common.json {
         true => output::json(&json!({ "url": url }))?,
         false => output::line(&url)?,

@@ -14,6 +14,7 @@
 //! - `line`: frames over a real pair of devices; the rights that the program gives up; lines that fail.
 //! - `outward`: public addresses wait for page and reverse names; the scan page and its opt-out.
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
+//! - `organisation`: thousands entered at once; claims proved by real servers, decided by people, looked up in the past.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `keep`: checked, backed up, held, erased, restored.
 //! - `ledger`: who looked at what; two processes, one log, proofs from files alone.
@@ -43,6 +44,7 @@ mod line;
 mod newcomer;
 mod next;
 mod nodes;
+mod organisation;
 mod outward;
 #[cfg(unix)]
 mod own;

@@ -69,7 +69,7 @@ fn newest_of(root: &Root) -> Result<Option<u64>, LakeError> {
 
 fn compare(shelf: &mut Shelf, index: &Index, sample: &Sample) -> Result<(), LakeError> {
     for (address, expected) in sample {
-        let mut found: Vec<_> = index.services_of(*address)?.iter().map(|one| (one.key, one.last_seen)).collect();
+        let mut found: Vec<_> = index.services_of(*address, None)?.iter().map(|one| (one.key, one.last_seen)).collect();
         found.sort_unstable_by_key(|(key, _)| *key);
         let expected: Vec<_> = expected.iter().filter_map(|(key, last)| Some((*key, (*last)?))).collect();
         // A service that never answered has no state to compare.

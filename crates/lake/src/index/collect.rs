@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use tantivy::{DocAddress, DocId, SegmentReader, TantivyError};
 
-use super::address::Fence;
 use super::block::{BLOCK, Block};
 use super::cursor::Rank;
 use super::distinct::Pairs;
@@ -21,14 +20,15 @@ use super::schema::{Columns, State};
 use super::segment::{Life, Spots};
 use super::things::Things;
 use super::times::View;
-use crate::query::{AddressRanges, Field, Sort};
+use crate::entitlement::Entitlement;
+use crate::query::{Field, Sort};
 use crate::search::Distinct;
 
 /// Which rows may be shown at all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
-    /// Addresses that the asker is entitled to; none is all.
-    pub(super) within: Option<Arc<AddressRanges>>,
+    /// What the asker is entitled to; none is all.
+    pub(super) within: Option<Arc<Entitlement>>,
     /// Services last found closed, too.
     pub(super) closed: bool,
     /// What only pretends, too.
@@ -54,7 +54,7 @@ impl Lot {
 impl Gate {
     /// Leaves of a block what passes.
     fn hold(&self, block: &mut Block, here: &Here) {
-        let Here { life, spots, fence, .. } = here;
+        let Here { life, spots, .. } = here;
         if !life.all_open() {
             block.retain(|_, doc| match life.state(doc) {
                 State::Open => true,
@@ -62,11 +62,7 @@ impl Gate {
                 State::Nothing => false,
             });
         }
-        if !fence.is_none() {
-            let mut smalls = [0; BLOCK];
-            spots.addresses.smalls(block, &mut smalls);
-            block.retain(|at, _| smalls.get(at).is_some_and(|small| fence.admits(*small, &spots.addresses)));
-        }
+        life.leave_visible(block);
         if let Some(lot) = self.lot {
             block.retain(|_, doc| lot.takes(spots.get(doc)));
         }
@@ -109,7 +105,6 @@ pub(super) struct Found {
 struct Here {
     life: Life,
     spots: Spots,
-    fence: Fence,
     order: Order,
     after: Option<Local>,
 }
@@ -138,7 +133,7 @@ impl Find {
         let pairs = || self.distinct.map(|_| Pairs::of_parts(parts * self.facets.len().max(1)));
         let counters = self.facets.iter().map(|field| Counter::open(reader, &self.columns, *field, pairs()));
         let histograms = self.histograms.iter().map(|asked| Histogram::open(reader, *asked));
-        let fence = Fence::new(self.gate.within.as_ref(), &spots.addresses, rows);
+        let life = Life::open(reader, Arc::clone(&self.times), self.gate.within.as_ref(), rows)?;
         Ok(Part {
             segment,
             gate: self.gate.clone(),
@@ -148,7 +143,7 @@ impl Find {
             histograms: histograms.collect::<tantivy::Result<_>>()?,
             best: Best { kept: Vec::new(), limit: self.limit, worst: None },
             total: 0,
-            here: Here { life: Life::open(reader, Arc::clone(&self.times))?, spots, fence, order, after },
+            here: Here { life, spots, order, after },
         })
     }
 

@@ -29,10 +29,11 @@ use super::schema::{Columns, State, TextColumns, column};
 use super::segment::Life;
 use super::times::{Seen, View};
 use super::when::{Span, span};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::raw::Needle;
 use crate::query::words::{LeftOut, Word, has_phrase, words};
-use crate::query::{AddressRanges, Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
+use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
 
 type Boxed = Box<dyn Search>;
 
@@ -47,6 +48,8 @@ pub(super) struct Compiler<'a> {
     pub(super) facts: &'a Arc<FactsFile>,
     pub(super) times: &'a Arc<View>,
     pub(super) now: Timestamp,
+    /// What the asker is entitled to; none is all.
+    pub(super) within: Option<&'a Arc<Entitlement>>,
     pub(super) planner: Planner<'a>,
     pub(super) grams: &'a Grams,
     /// How much of `facts.bin` belongs to this moment.
@@ -70,14 +73,13 @@ impl Trouble {
 }
 
 impl Compiler<'_> {
-    /// Compiles a condition; none is everything. Where the asker may see few addresses, they are looked up first.
-    pub(super) fn compile(&self, filter: Option<&Node>, within: Option<&AddressRanges>) -> tantivy::Result<Boxed> {
+    /// Compiles a condition; none is everything. Where the asker may see little, that is looked up first.
+    pub(super) fn compile(&self, filter: Option<&Node>) -> tantivy::Result<Boxed> {
         let asked = filter.map(|node| self.node(node, false)).transpose()?;
-        let Some(narrow) = within.filter(|within| is_narrow(within)) else {
-            return Ok(asked.unwrap_or_else(|| Box::new(AllQuery)));
-        };
-        let ranges = narrow.ranges().map(|(low, high)| Addresses { low, high }.query(self.columns)).collect();
-        Ok(all(asked.into_iter().chain([any(ranges)]).collect()))
+        match self.within.and_then(|may| self.planner.own(may)) {
+            Some(own) => Ok(all(asked.into_iter().chain([any(own.queries(self.columns))]).collect())),
+            None => Ok(asked.unwrap_or_else(|| Box::new(AllQuery))),
+        }
     }
 
     /// A condition; `narrow` where others leave few candidates.
@@ -233,9 +235,9 @@ impl Compiler<'_> {
 
     /// A test on the times of each candidate.
     fn life(&self, fits: impl Fn(Seen) -> bool + Clone + Send + Sync + 'static) -> Boxed {
-        let times = Arc::clone(self.times);
+        let (times, within) = (Arc::clone(self.times), self.within.cloned());
         predicate(move |reader: &SegmentReader| {
-            let life = Life::open(reader, Arc::clone(&times))?;
+            let life = Life::open(reader, Arc::clone(&times), within.as_ref(), 0)?;
             let fits = fits.clone();
             Ok(move |doc| fits(life.seen(doc)))
         })
@@ -297,15 +299,6 @@ impl Compiler<'_> {
             })
         })
     }
-}
-
-/// The most ranges of an entitlement that are looked up before anything else.
-const MAX_DRIVING_RANGES: usize = 64;
-
-/// Whether an entitlement is so narrow that its addresses are the quickest way into the index.
-pub(super) fn is_narrow(within: &AddressRanges) -> bool {
-    let narrow = |(low, high)| Addresses { low, high }.is_narrow();
-    within.ranges().len() <= MAX_DRIVING_RANGES && within.ranges().all(narrow)
 }
 
 /// A test on each candidate, as a query.

@@ -203,11 +203,19 @@ impl Cooked {
     }
 }
 
+/// The numbers that find rows by their evidence, each once.
+fn evidence_numbers(update: &Update) -> Vec<u64> {
+    let numbers: BTreeSet<u64> = update.evidence.iter().map(|piece| content_number(&piece.hash)).collect();
+    numbers.into_iter().take(MAX_VALUES).collect()
+}
+
 /// What the rows of one content have in common, made once.
 #[derive(Debug)]
 struct Template {
     cooked: Cooked,
     content: u64,
+    /// Of each piece of evidence.
+    evidence: Vec<u64>,
     confidence: u64,
     expires_micros: Option<i64>,
     left_out: BTreeSet<&'static str>,
@@ -225,6 +233,7 @@ impl Template {
         Self {
             cooked,
             content: content_number(&update.content),
+            evidence: evidence_numbers(update),
             confidence: u64::from(facts.confidence.as_percent()),
             expires_micros,
             left_out: left_out(&searched),
@@ -234,6 +243,7 @@ impl Template {
 
     fn add_to(&self, document: &mut TantivyDocument, columns: &Columns) {
         document.add_u64(columns.content, self.content);
+        self.evidence.iter().for_each(|number| document.add_u64(columns.evidence, *number));
         document.add_u64(columns.confidence, self.confidence);
         self.cooked.add_to(document, columns);
         if let Some(expires) = self.expires_micros {
@@ -244,7 +254,7 @@ impl Template {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.cooked.bytes() + self.searched.len()
+        size_of::<Self>() + self.cooked.bytes() + self.searched.len() + size_of_val(self.evidence.as_slice())
     }
 }
 
@@ -258,6 +268,8 @@ pub(super) struct Templates {
     bytes: usize,
     /// What the last row said of its own: the next one mostly says the same.
     own: (Vec<(Field, String)>, Cooked),
+    /// The marking of the last row, and as text.
+    marking: Option<(Marking, String)>,
 }
 
 impl Templates {
@@ -270,6 +282,15 @@ impl Templates {
             self.own = (values.into_iter().map(|(field, value)| (field, value.to_owned())).collect(), cooked);
         }
         &self.own.1
+    }
+
+    /// A marking as its column holds it; one that cannot be written is for nobody.
+    fn marking_of(&mut self, marking: &Marking) -> &str {
+        if self.marking.as_ref().is_none_or(|(known, _)| known != marking) {
+            let text = serde_json::to_string(marking).unwrap_or_default();
+            self.marking = Some((marking.clone(), text));
+        }
+        self.marking.as_ref().map_or("", |(_, text)| text)
     }
 
     fn of(&mut self, columns: &Columns, update: &Update) -> &Template {
@@ -305,6 +326,7 @@ pub(super) fn document(
         document.add_text(columns.has, Trait::As.name());
     }
     update.marking.audience.iter().for_each(|name| document.add_text(columns.audience, name));
+    document.add_text(columns.marking, templates.marking_of(&update.marking));
     document
 }
 

@@ -12,7 +12,7 @@ use super::run::{Course, threads};
 use super::schema::{Columns, State};
 use crate::error::LakeError;
 use crate::query::words::{LeftOut, words};
-use crate::query::{AddressRanges, Clause, Field, Node, Pattern, Query, Test, Trait};
+use crate::query::{Clause, Field, Node, Pattern, Query, Test, Trait};
 use crate::search::{Plan, PlanStep};
 
 /// How a part is answered.
@@ -75,10 +75,25 @@ impl Planner<'_> {
         Plan { matches: bounds.matches, rows: bounds.rows, threads: threads(bounds.rows), steps }
     }
 
-    /// About how many rows are of these addresses.
-    pub(super) fn rows_within(&self, within: &AddressRanges) -> u64 {
-        let bound = |(low, high)| Addresses { low, high }.bound(self.columns, self.searcher);
-        within.ranges().map(bound).fold(0, u64::saturating_add)
+    /// The parts of a query for who may not see all: how they are answered follows from their form, not from what there
+    /// is.
+    pub(super) fn parts(node: &Node) -> Vec<PlanStep> {
+        let (mut steps, mut waiting) = (Vec::new(), vec![(node, 0)]);
+        while let Some((node, depth)) = waiting.pop() {
+            let how = match node {
+                Node::Clause(_) => How::Test,
+                _ => How::Parts,
+            };
+            steps.push(PlanStep { depth, part: node.to_string(), how: how.text(), matches: 0 });
+            match node {
+                Node::All(parts) | Node::Any(parts) => {
+                    waiting.extend(parts.iter().rev().map(|part| (part, depth + 1)));
+                }
+                Node::Not(part) => waiting.push((part, depth + 1)),
+                Node::Clause(_) => {}
+            }
+        }
+        steps
     }
 
     /// At most so many rows match.

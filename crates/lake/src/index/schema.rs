@@ -51,6 +51,7 @@ pub(super) mod column {
     pub(in crate::index) const ASN: &str = "as";
     pub(in crate::index) const CONFIDENCE: &str = "confidence";
     pub(in crate::index) const EXPIRES: &str = "expires";
+    pub(in crate::index) const MARKING: &str = "marking";
 }
 
 /// The columns and terms of one text field.
@@ -92,6 +93,10 @@ pub(super) struct Columns {
     pub(super) expires: Column,
     pub(super) has: Column,
     pub(super) audience: Column,
+    /// The marking whole, as JSON: what entitlements are held against.
+    pub(super) marking: Column,
+    /// First eight bytes of the hash of each piece of evidence.
+    pub(super) evidence: Column,
     /// Words of the evidence's text.
     pub(super) text: Column,
     /// Which sorts of words of the text were left out.
@@ -122,6 +127,8 @@ impl Columns {
             expires: builder.add_i64_field(column::EXPIRES, FAST),
             has: builder.add_text_field("has", terms()),
             audience: builder.add_text_field("audience", terms()),
+            marking: builder.add_text_field(column::MARKING, terms().set_fast("raw")),
+            evidence: builder.add_u64_field("evidence", INDEXED),
             text: builder.add_text_field("text", text_of(LEAN_WORDS)),
             left_out: builder.add_text_field("left_out", terms()),
             texts,

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_model::{Service, Timestamp};
+use hinomi_model::{ContentHash, Service, Timestamp};
 use tantivy::collector::Count;
-use tantivy::query::TermQuery;
+use tantivy::query::{BooleanQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Term};
 
 use super::collect::{Find, Found, Gate, Lot};
-use super::compile::{Compiler, Trouble, is_narrow};
+use super::compile::{Compiler, Trouble};
 use super::cursor::{self, BY_ADDRESS, Rank};
+use super::document::content_number;
 use super::folder::index_error;
 use super::plan::{Planner, afford};
 use super::run::run;
@@ -20,14 +21,15 @@ use super::schema::State;
 use super::segment::Rows;
 use super::wish::{Wish, cost};
 use super::{Index, Moment};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
-use crate::query::{AddressRanges, Clause, Field, Node, Query, Sort, Test, Trait, parse};
+use crate::query::{Clause, Field, Node, Query, Sort, Test, Trait, parse};
 use crate::search::{MAX_LIMIT, Plan, SearchPage, SearchRequest};
 
 /// How many matches one pass of [`Index::scan`] holds: about 16 MB.
 pub(super) const SCAN_ROWS: usize = 131_072;
 
-/// The least budget of a search that is kept to many addresses.
+/// The least budget of a search of who may not see all, where it is not looked up first what he may see.
 const LEAST_BUDGET_WITHIN: u64 = 200_000_000;
 
 impl Index {
@@ -42,28 +44,52 @@ impl Index {
         let lot = request.sample.map(|sample| Lot::of(sample, matches));
         match &request.within {
             None => afford(cost(course.rows, lot), request.budget)?,
-            Some(within) => moment.afford_within(course.rows, within, request.budget)?,
+            Some(may) => moment.afford_within(course.rows, may, request.budget)?,
         }
         let limit = request.limit.min(MAX_LIMIT);
         // One more than asked for tells whether there is another page.
         let keep = if limit == 0 { 0 } else { limit + 1 };
-        let asked = Asked { query: &query, sort, now: request.now, within: request.within.clone(), lot };
+        let asked = Asked { sort, lot, ..Asked::of(&query, request.now, request.within.clone()) };
         let mut found = moment.find(&asked, after, keep, &wish)?;
         let more = found.rows.len() > limit;
         found.rows.truncate(limit);
         let last = found.rows.last().filter(|_| more);
         let next = last.map(|(rank, _)| cursor::write(rank, sort));
-        let matches = moment.services(&found.rows)?;
+        let matches = moment.services(&found.rows, asked.within.as_ref())?;
         wish.page(found, matches, next, lot)
     }
 
     /// What a search would cost, and why.
-    pub(crate) fn explain(&self, query: &str) -> Result<Plan, LakeError> {
+    pub(crate) fn explain(&self, query: &str, within: Option<&Arc<Entitlement>>) -> Result<Plan, LakeError> {
         let query = parse(query)?;
         let Some(moment) = self.moment()? else {
             return Ok(Plan { matches: 0, rows: 0, threads: 1, steps: Vec::new() });
         };
-        Ok(moment.planner().plan(&query))
+        match within {
+            None => Ok(moment.planner().plan(&query)),
+            Some(may) => moment.plan_within(&query, may),
+        }
+    }
+
+    /// Whether a service that the asker may see rests on this piece of evidence now.
+    pub(crate) fn shows_evidence(&self, hash: &ContentHash, may: &Arc<Entitlement>) -> Result<bool, LakeError> {
+        let Some(moment) = self.moment()? else { return Ok(false) };
+        let query = Query { filter: None, sort: None };
+        let by = Term::from_field_u64(moment.generation.columns.evidence, content_number(hash));
+        let asked = Asked { by: Some(by), ..Asked::of(&query, Timestamp::default(), Some(Arc::clone(may))) };
+        let mut after = None;
+        loop {
+            let found = moment.find(&asked, after.take(), MAX_LIMIT, &Wish::default())?;
+            let services = moment.services(&found.rows, Some(may))?;
+            if services.iter().any(|service| service.evidence.iter().any(|piece| piece.hash == *hash)) {
+                return Ok(true);
+            }
+            match found.rows.into_iter().last() {
+                // Another piece with the same first eight bytes: there are hardly two.
+                Some((rank, _)) => after = Some(rank),
+                None => return Ok(false),
+            }
+        }
     }
 
     /// Hands over every match in the order of (address, port), and gives how many there were. Holds at most
@@ -72,17 +98,18 @@ impl Index {
         &self,
         query: &str,
         now: Timestamp,
+        within: Option<&Arc<Entitlement>>,
         each: &mut dyn FnMut(Service) -> Result<(), LakeError>,
     ) -> Result<u64, LakeError> {
         let query = parse(query)?;
         let Some(moment) = self.moment()? else { return Ok(0) };
-        let asked = Asked { query: &query, sort: BY_ADDRESS, now, within: None, lot: None };
+        let asked = Asked::of(&query, now, within.cloned());
         let mut after = None;
         let mut handed = 0;
         loop {
             let found = moment.find(&asked, after.take(), SCAN_ROWS, &Wish::default())?;
             for part in found.rows.chunks(MAX_LIMIT) {
-                for service in moment.services(part)? {
+                for service in moment.services(part, within)? {
                     each(service)?;
                     handed += 1;
                 }
@@ -95,14 +122,18 @@ impl Index {
     }
 
     /// The services of one address as last seen, by port; without those that are closed or pretend.
-    pub(crate) fn services_of(&self, address: IpAddr) -> Result<Vec<Service>, LakeError> {
+    pub(crate) fn services_of(
+        &self,
+        address: IpAddr,
+        within: Option<&Arc<Entitlement>>,
+    ) -> Result<Vec<Service>, LakeError> {
         let Some(moment) = self.moment()? else { return Ok(Vec::new()) };
         let clause = Clause { field: Field::Ip, tests: vec![Test::Address(address.to_canonical())] };
         let query = Query { filter: Some(Node::Clause(clause)), sort: None };
-        let asked = Asked { query: &query, sort: BY_ADDRESS, now: Timestamp::default(), within: None, lot: None };
+        let asked = Asked::of(&query, Timestamp::default(), within.cloned());
         // At most two transports times every port.
         let found = moment.find(&asked, None, 1 << 17, &Wish::default())?;
-        moment.services(&found.rows)
+        moment.services(&found.rows, within)
     }
 }
 
@@ -119,8 +150,17 @@ struct Asked<'a> {
     query: &'a Query,
     sort: Sort,
     now: Timestamp,
-    within: Option<Arc<AddressRanges>>,
+    within: Option<Arc<Entitlement>>,
     lot: Option<Lot>,
+    /// A term that rows must have besides.
+    by: Option<Term>,
+}
+
+impl<'a> Asked<'a> {
+    /// All of it, by address and port.
+    const fn of(query: &'a Query, now: Timestamp, within: Option<Arc<Entitlement>>) -> Self {
+        Self { query, sort: BY_ADDRESS, now, within, lot: None, by: None }
+    }
 }
 
 impl Moment {
@@ -128,17 +168,26 @@ impl Moment {
         Planner { columns: &self.generation.columns, searcher: &self.searcher }
     }
 
-    /// The same for who may see these addresses alone: neither the refusal nor what it says may tell how many rows
-    /// others have. Of few addresses their own rows count; otherwise no small budget can be probed with.
-    fn afford_within(&self, rows: u64, within: &AddressRanges, budget: Option<u64>) -> Result<(), LakeError> {
+    /// The same for who may not see all: neither the refusal nor what it says may tell how many rows others have, so no
+    /// small budget can be probed with.
+    fn afford_within(&self, rows: u64, may: &Entitlement, budget: Option<u64>) -> Result<(), LakeError> {
         let Some(budget) = budget else { return Ok(()) };
-        let least = if is_narrow(within) { 0 } else { LEAST_BUDGET_WITHIN };
-        let rows = match is_narrow(within) {
-            true => self.planner().rows_within(within),
-            false => rows,
-        };
-        let budget = budget.max(least);
+        let budget = budget.max(LEAST_BUDGET_WITHIN);
+        let rows = self.planner().own(may).map_or(rows, |own| own.rows);
         afford(rows, Some(budget)).map_err(|_| LakeError::TooCostly { rows: budget.saturating_add(1), budget })
+    }
+
+    /// A plan that knows of nothing but what the asker may see: it is counted, not estimated.
+    fn plan_within(&self, query: &Query, may: &Arc<Entitlement>) -> Result<Plan, LakeError> {
+        let count = |filter: Option<Node>| {
+            let query = Query { filter, sort: None };
+            let asked = Asked::of(&query, Timestamp::default(), Some(Arc::clone(may)));
+            Ok::<u64, LakeError>(self.find(&asked, None, 0, &Wish::default())?.total)
+        };
+        let (matches, rows) = (count(query.filter.clone())?, count(None)?);
+        let mut steps = query.filter.as_ref().map_or_else(Vec::new, Planner::parts);
+        steps.iter_mut().for_each(|step| step.matches = rows);
+        Ok(Plan { matches, rows, threads: 1, steps })
     }
 
     fn find(&self, asked: &Asked<'_>, after: Option<Rank>, limit: usize, wish: &Wish) -> Result<Found, LakeError> {
@@ -147,13 +196,18 @@ impl Moment {
         let (facts, times) = (&self.generation.facts, &self.times);
         let facts_length = self.generation.payload()?.facts_length;
         let (planner, grams, now) = (self.planner(), &self.generation.grams, asked.now);
-        let compiler = Compiler { columns, facts, times, now, planner, grams, facts_length, trouble: &trouble };
-        let within = asked.within.as_deref();
-        let search =
-            compiler.compile(asked.query.filter.as_ref(), within).map_err(index_error("understand the query"))?;
+        let within = asked.within.as_ref();
+        let compiler = Compiler { columns, facts, times, now, within, planner, grams, facts_length, trouble: &trouble };
+        let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;
+        if let Some(term) = &asked.by {
+            let by = TermQuery::new(term.clone(), IndexRecordOption::Basic);
+            search = Box::new(BooleanQuery::intersection(vec![search, Box::new(by)]));
+        }
         let (mut course, _) = self.planner().course(asked.query);
-        course.cut &= !within.is_some_and(is_narrow);
+        if let Some(own) = within.and_then(|may| self.planner().own(may)) {
+            (course.cut, course.rows) = (false, course.rows.min(own.rows));
+        }
         let gate = Gate {
             within: asked.within.clone(),
             closed: asked.query.mentions(Trait::Closed),
@@ -178,13 +232,17 @@ impl Moment {
     }
 
     /// The services of rows, in their order.
-    fn services<'a>(&self, rows: impl IntoIterator<Item = &'a (Rank, DocAddress)>) -> Result<Vec<Service>, LakeError> {
+    fn services<'a>(
+        &self,
+        rows: impl IntoIterator<Item = &'a (Rank, DocAddress)>,
+        within: Option<&Arc<Entitlement>>,
+    ) -> Result<Vec<Service>, LakeError> {
         let mut open: BTreeMap<u32, Rows> = BTreeMap::new();
         let mut services = Vec::new();
         for (_, DocAddress { segment_ord, doc_id }) in rows {
             if !open.contains_key(segment_ord) {
                 let reader = self.searcher.segment_reader(*segment_ord);
-                let rows = Rows::open(reader, &self.generation.columns, Arc::clone(&self.times));
+                let rows = Rows::open(reader, &self.generation.columns, Arc::clone(&self.times), within);
                 open.insert(*segment_ord, rows.map_err(index_error("read the index"))?);
             }
             if let Some(rows) = open.get(segment_ord) {

@@ -12,9 +12,11 @@ use tantivy::{DocId, SegmentReader};
 use super::address::Addresses;
 use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
+use super::eyes::Eyes;
 use super::records::Records;
 use super::schema::{Columns, State, column};
 use super::times::{Seen, View};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::Field;
 
@@ -26,16 +28,32 @@ pub(super) struct Life {
     state: Column<u64>,
     row: Column<u64>,
     times: Arc<View>,
+    /// Whose eyes see it; none sees all.
+    eyes: Option<Eyes>,
     /// Whether every row of the segment answered and is what it seems.
     all_open: bool,
 }
 
 impl Life {
-    pub(super) fn open(reader: &SegmentReader, times: Arc<View>) -> tantivy::Result<Self> {
+    /// About so many rows will be looked at, as this asker may see them.
+    pub(super) fn open(
+        reader: &SegmentReader,
+        times: Arc<View>,
+        within: Option<&Arc<Entitlement>>,
+        rows: u64,
+    ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
+        let eyes = within.map(|may| Eyes::open(reader, may, &times, rows)).transpose()?;
         let state = fast.u64(column::STATE)?;
         let all_open = state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64;
-        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times })
+        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times, eyes })
+    }
+
+    /// Leaves what the asker may see.
+    pub(super) fn leave_visible(&self, block: &mut Block) {
+        if let Some(eyes) = &self.eyes {
+            eyes.hold(block);
+        }
     }
 
     pub(super) const fn all_open(&self) -> bool {
@@ -50,15 +68,15 @@ impl Life {
                 *slot = row;
             }
         });
-        block.retain(|at, _| {
-            let row = rows.get(at).copied().unwrap_or(u64::MAX);
-            !self.times.get(row).is_closed()
+        block.retain(|at, doc| {
+            let seen = self.times.get(rows.get(at).copied().unwrap_or(u64::MAX));
+            !seen.is_closed() || !self.told(doc, seen).is_closed()
         });
     }
 
     /// When a row last answered.
     pub(super) fn last(&self, doc: DocId) -> Option<i64> {
-        self.seen(doc).last
+        self.times.get(self.row(doc)).last
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
@@ -69,9 +87,13 @@ impl Life {
         self.row.first(doc).unwrap_or(u64::MAX)
     }
 
-    /// When it was seen.
+    /// When it was seen, as far as the asker may know.
     pub(super) fn seen(&self, doc: DocId) -> Seen {
-        self.times.get(self.row(doc))
+        self.told(doc, self.times.get(self.row(doc)))
+    }
+
+    fn told(&self, doc: DocId, seen: Seen) -> Seen {
+        self.eyes.as_ref().map_or(seen, |eyes| eyes.cut(doc, seen))
     }
 }
 
@@ -123,14 +145,20 @@ pub(super) struct Rows {
 const MAX_READ_TEXTS: usize = 4_096;
 
 impl Rows {
-    pub(super) fn open(reader: &SegmentReader, columns: &Columns, times: Arc<View>) -> tantivy::Result<Self> {
+    /// For a page of rows that the asker may see.
+    pub(super) fn open(
+        reader: &SegmentReader,
+        columns: &Columns,
+        times: Arc<View>,
+        within: Option<&Arc<Entitlement>>,
+    ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let text = |field: Field| match columns.text_of(field) {
             Some(text) => fast.str(&text.shown_name),
             None => Ok(None),
         };
         Ok(Self {
-            life: Life::open(reader, times)?,
+            life: Life::open(reader, times, within, 0)?,
             spots: Spots::open(reader)?,
             facts: fast.u64(column::FACTS)?,
             asn: fast.u64(column::ASN)?,

@@ -195,6 +195,9 @@ fn address() -> impl Strategy<Value = std::net::IpAddr> {
     prop_oneof![4 => v4, 1 => v6]
 }
 
+/// Audiences that markings name.
+const AUDIENCES: &[&[&str]] = &[&[], &["isac"], &["isac", "csirt"]];
+
 /// A sighting of something, somewhere near the others.
 pub(crate) fn any_update() -> impl Strategy<Value = Update> {
     let key = (address(), select(&[22u16, 80, 443][..]), any::<bool>()).prop_map(|(address, port, udp)| ServiceKey {
@@ -207,10 +210,11 @@ pub(crate) fn any_update() -> impl Strategy<Value = Update> {
         select(&["survey", "import:nmap", "Import:nmap"][..]),
         prop::option::of(select(&[64_500u32, 64_501, 22][..])),
         (some(&["JP", "jp", "DE"]), some(&["Example Net", "example net"]), some(&["Tokyo", "Hokkaido"])),
-        select(&[Tlp::Clear, Tlp::AmberStrict][..]),
+        (select(&[Tlp::Clear, Tlp::AmberStrict][..]), select(AUDIENCES)),
     );
     (key, -1_500i64..2, outcome, told(), around).prop_map(|(key, hours, outcome, (facts, text), around)| {
-        let (sensor, asn, (country, operator, prefecture), tlp) = around;
+        let (sensor, asn, (country, operator, prefecture), (tlp, audience)) = around;
+        let audience: Vec<String> = audience.iter().map(|name: &&str| (*name).to_owned()).collect();
         let content = ContentHash::of(format!("{text}{facts:?}").as_bytes());
         Update {
             key,
@@ -226,7 +230,7 @@ pub(crate) fn any_update() -> impl Strategy<Value = Update> {
             operator,
             prefecture,
             fresh: false,
-            marking: Marking { tlp, audience: Vec::new(), purpose: Purpose::Research },
+            marking: Marking { tlp, audience, purpose: Purpose::Research },
         }
     })
 }

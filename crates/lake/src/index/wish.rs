@@ -207,7 +207,7 @@ mod tests {
         let sample = Some(SampleRequest { size: 10, seed: 1 });
         let all = SearchRequest { sample, ..SearchRequest::default() };
         assert!(Wish::read(&all).is_ok());
-        let within = Some(std::sync::Arc::new(crate::query::AddressRanges::new([])));
+        let within = Some(std::sync::Arc::new(crate::entitlement::Entitlement::nothing()));
         assert!(Wish::read(&SearchRequest { within, ..all }).expect_err("a sample").message.contains("no sample"));
     }
 

@@ -24,9 +24,10 @@ use serde::Serialize;
 use super::changes::{ChangeEvent, addresses, trails};
 use super::trail::Trail;
 use super::{each_service, reach};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::looks::Looks;
+use crate::looks::{Looks, OneLook};
 use crate::query::eval::Matcher;
 use crate::query::{AddressRanges, parse};
 use crate::search::MAX_LIMIT;
@@ -51,8 +52,8 @@ pub struct ArrivedRequest {
     pub after: String,
     /// How many events to return, at most [`MAX_LIMIT`].
     pub limit: usize,
-    /// Addresses that the asker is entitled to; none is all.
-    pub within: Option<Arc<AddressRanges>>,
+    /// What the asker is entitled to; none is all.
+    pub within: Option<Arc<Entitlement>>,
 }
 
 /// An event with its place among arrivals.
@@ -109,11 +110,12 @@ impl Lake {
             return Ok(ArrivedPage { next: request.after.clone(), ..ArrivedPage::default() });
         };
         let rest = place.within.map(|(_, key, _)| AddressRanges::from_number(to_u128(key.address)));
-        let parts = [query.filter.as_ref().and_then(reach), rest, request.within.as_deref().cloned()];
+        let may = request.within.as_deref();
+        let parts = [query.filter.as_ref().and_then(reach), rest, may.and_then(Entitlement::ranges)];
         let ranges = parts.into_iter().flatten().reduce(|one, other| one.both(&other)).map(Arc::new);
         let mut page = Step { place, until, limit: request.limit.clamp(1, MAX_LIMIT), events: Vec::new(), cut: None };
-        let (new, cut) = self.looks_of(&files, ranges, &page)?;
-        self.events_of(&new, &matcher, &mut page)?;
+        let (new, cut) = Self::looks_of(self.visible(Looks::new(&self.sightings, &files, ranges), may), &page)?;
+        self.events_of(&new, may, &matcher, &mut page)?;
         page.cut = page.cut.or(cut);
         Ok(page.finish(self.sightings.version().is_some_and(|newest| newest > until)))
     }
@@ -148,16 +150,14 @@ impl Lake {
         Ok((until > place.after).then_some(Commits { until, files }))
     }
 
-    /// Service and time of each observation in these files that a page is made of, and where they end, when there are
+    /// Service and time of each of these observations that a page is made of, and where they end, when there are
     /// more.
     fn looks_of(
-        &self,
-        files: &[Arc<DataFile>],
-        ranges: Option<Arc<AddressRanges>>,
+        looks: impl Iterator<Item = Result<OneLook, LakeError>>,
         page: &Step,
     ) -> Result<New, LakeError> {
         let (last, mut new, mut here) = (page.last(), HashSet::new(), None);
-        for look in Looks::new(&self.sightings, files, ranges) {
+        for look in looks {
             let look = look?;
             let (key, time) = (look.run.first.subject, look.time);
             let left = here.filter(|here: &ServiceKey| (here.address, here.port) != (key.address, key.port));
@@ -177,6 +177,7 @@ impl Lake {
     fn events_of(
         &self,
         new: &HashSet<(ServiceKey, Timestamp)>,
+        may: Option<&Entitlement>,
         matcher: &Matcher,
         page: &mut Step,
     ) -> Result<(), LakeError> {
@@ -185,6 +186,7 @@ impl Lake {
         }
         let ranges = Arc::new(addresses(new.iter().map(|(key, _)| key.address)));
         let looks = Looks::new(&self.sightings, &self.sightings.files(|_| true), Some(ranges));
+        let looks = self.visible(looks, may);
         let wanted = |key: &ServiceKey, time: Timestamp| new.contains(&(*key, time));
         each_service(looks, |trail: &mut Trail, look| trail.take(look, &wanted), &mut |batch| {
             self.tell_events(&trails(batch), matcher, &mut |event| page.events.push(event))?;

@@ -23,6 +23,7 @@ use super::owners::Owners;
 use super::standing::Standing;
 use super::trail::{Happened, Step, Trail};
 use super::{Said, each_service};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::history::{differences, label};
 use crate::index::directory::Around;
@@ -48,8 +49,8 @@ pub struct ChangesRequest {
     pub limit: usize,
     /// Where the previous page ended.
     pub cursor: Option<String>,
-    /// Addresses that the asker is entitled to; none is all.
-    pub within: Option<Arc<AddressRanges>>,
+    /// What the asker is entitled to; none is all.
+    pub within: Option<Arc<Entitlement>>,
 }
 
 impl ChangesRequest {
@@ -100,7 +101,8 @@ impl Lake {
         let matcher = Matcher::new(&query);
         let question = format!("{} {:?} {:?} {:?}", request.query, request.from, request.until, request.known);
         let after = Place::read(request.cursor.as_deref(), &question)?;
-        let looks = self.looks(&query, request.known, None, request.within.as_deref())?;
+        let may = request.within.as_deref();
+        let looks = self.looks(&query, request.known, None, may)?;
         let owners = self.owners.of_state(&self.dir)?;
         let wanted = |key: &ServiceKey, time: Timestamp| {
             request.from.is_none_or(|from| from <= time)
@@ -110,7 +112,8 @@ impl Lake {
         let mut page = Earliest::new(request.limit.clamp(1, MAX_LIMIT));
         each_service(looks, |trail: &mut Trail, look| trail.take(look, &wanted), &mut |batch| {
             self.tell_events(&trails(batch), &matcher, &mut |event| page.push(event))?;
-            self.tell_events(&trails(&turns(batch, &owners, &wanted)), &matcher, &mut |event| page.push(event))?;
+            let turned = turns(batch, &owners, &wanted, &|look, time| self.may_see(may, look, time));
+            self.tell_events(&trails(&turned), &matcher, &mut |event| page.push(event))?;
             batch.iter().filter_map(|(_, trail)| trail.cut).for_each(|cut| page.cut(cut));
             Ok(true)
         })?;
@@ -173,8 +176,9 @@ pub(super) fn turns(
     batch: &[(ServiceKey, Trail)],
     owners: &Owners,
     wanted: &impl Fn(&ServiceKey, Timestamp) -> bool,
+    may_see: &impl Fn(&OneLook, Timestamp) -> bool,
 ) -> Vec<(ServiceKey, Trail)> {
-    let of = |(key, trail): &(ServiceKey, Trail)| (*key, Trail::of(trail.turns(key, owners, wanted)));
+    let of = |(key, trail): &(ServiceKey, Trail)| (*key, Trail::of(trail.turns(key, owners, wanted, may_see)));
     batch.iter().map(of).filter(|(_, trail)| !trail.steps.is_empty()).collect()
 }
 

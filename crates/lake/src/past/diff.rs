@@ -12,13 +12,14 @@ use serde::Serialize;
 use super::cursor::Cursor;
 use super::standing::Standing;
 use super::{Said, Settle, each_service};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::history::differences;
 use crate::index::directory::Around;
 use crate::lake::Lake;
 use crate::looks::OneLook;
 use crate::query::eval::Matcher;
-use crate::query::{AddressRanges, parse};
+use crate::query::parse;
 use crate::search::MAX_LIMIT;
 
 /// One side of a comparison.
@@ -45,8 +46,8 @@ pub struct DiffRequest {
     pub limit: usize,
     /// Where the previous page ended.
     pub cursor: Option<String>,
-    /// Addresses that the asker is entitled to; none is all.
-    pub within: Option<Arc<AddressRanges>>,
+    /// What the asker is entitled to; none is all.
+    pub within: Option<Arc<Entitlement>>,
 }
 
 /// In which way a service is different.

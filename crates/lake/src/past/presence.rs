@@ -18,6 +18,7 @@ use super::changes::{ChangeEvent, addresses};
 use super::owners::Owners;
 use super::trail::Trail;
 use super::{FRESH, Settle, each_service};
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::looks::{Looks, OneLook};
@@ -100,10 +101,24 @@ impl Lake {
     /// # Errors
     /// When tables cannot be read.
     pub fn presence(&self, address: IpAddr, now: Timestamp) -> Result<HostPresence, LakeError> {
+        self.presence_within(address, now, None)
+    }
+
+    /// The same for who may not see all; none is all.
+    ///
+    /// # Errors
+    /// When tables cannot be read.
+    pub fn presence_within(
+        &self,
+        address: IpAddr,
+        now: Timestamp,
+        may: Option<&Entitlement>,
+    ) -> Result<HostPresence, LakeError> {
         self.see_others()?;
         let address = address.to_canonical();
         let ranges = Arc::new(addresses(std::iter::once(address)));
         let looks = Looks::new(&self.sightings, &self.sightings.files(|_| true), Some(ranges));
+        let looks = self.visible(looks, may);
         let everything = Matcher::new(&parse("(has:closed OR -has:closed) (has:pseudo OR -has:pseudo)")?);
         let owners = self.owners.of_state(&self.dir)?;
         let mut host = HostPresence { address, services: Vec::new(), more: false };
@@ -112,7 +127,7 @@ impl Lake {
             let room = MAX_SERVICES - host.services.len().min(MAX_SERVICES);
             host.more = answered.len() > room;
             let told = answered.get(..room.min(answered.len())).unwrap_or_default();
-            let mut events = self.events_by_service(told, &owners, &everything)?;
+            let mut events = self.events_by_service(told, (&owners, may), &everything)?;
             host.services.extend(told.iter().map(|(key, bars)| ServicePresence {
                 service: *key,
                 stretches: bars.until(now),
@@ -128,12 +143,13 @@ impl Lake {
     fn events_by_service(
         &self,
         told: &[&(ServiceKey, Bars)],
-        owners: &Owners,
+        (owners, may): (&Owners, Option<&Entitlement>),
         everything: &Matcher,
     ) -> Result<HashMap<ServiceKey, Vec<ChangeEvent>>, LakeError> {
         let mut events: HashMap<ServiceKey, Vec<ChangeEvent>> = HashMap::new();
-        let turns: Vec<_> =
-            told.iter().map(|(key, bars)| (*key, Trail::of(bars.trail.turns(key, owners, &|_, _| true)))).collect();
+        let may_see = |look: &OneLook, time: Timestamp| self.may_see(may, look, time);
+        let turned = |key: &ServiceKey, bars: &Bars| Trail::of(bars.trail.turns(key, owners, &|_, _| true, &may_see));
+        let turns: Vec<_> = told.iter().map(|(key, bars)| (*key, turned(key, bars))).collect();
         let mut all: Vec<(ServiceKey, &Trail)> = told.iter().map(|(key, bars)| (*key, &bars.trail)).collect();
         all.extend(turns.iter().map(|(key, trail)| (*key, trail)));
         self.tell_events(&all, everything, &mut |event| events.entry(event.service).or_default().push(event))?;

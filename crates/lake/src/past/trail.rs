@@ -118,17 +118,20 @@ impl Trail {
         full
     }
 
-    /// The steps at which an answering service came to another owner. After all looks were taken.
+    /// The steps at which an answering service came to another owner, as far as the asker may see what was there at that
+    /// moment. After all looks were taken.
     pub(super) fn turns(
         &self,
         key: &ServiceKey,
         owners: &Owners,
         wanted: &impl Fn(&ServiceKey, Timestamp) -> bool,
+        may_see: &impl Fn(&OneLook, Timestamp) -> bool,
     ) -> Vec<Step> {
         let mut steps = Vec::new();
         let Some(newest) = &self.standing.newest else { return steps };
         for (time, old, new) in owners.turns(key.address) {
-            if !wanted(key, time) || !self.answered_at(time, newest.time.plus(FRESH)) {
+            let answered = self.answered_at(time, newest.time.plus(FRESH));
+            if !answered || !wanted(key, time) || !may_see(newest, time) {
                 continue;
             }
             let (sensor, what, owner) = (newest.run.first.sensor.clone(), Happened::Changed, Some((old, new)));

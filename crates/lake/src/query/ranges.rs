@@ -64,6 +64,12 @@ impl AddressRanges {
         Self::merged(self.0)
     }
 
+    /// The addresses of these ranges, first and last.
+    pub(crate) fn of_ranges(mut ranges: Vec<(u128, u128)>) -> Self {
+        ranges.sort_unstable();
+        Self::merged(ranges)
+    }
+
     /// The addresses from this number on.
     pub(crate) fn from_number(low: u128) -> Self {
         Self(vec![(low, u128::MAX)])

@@ -34,6 +34,10 @@ impl LookLog {
 
 impl Witness for LookLog {
     fn looked(&self, sight: Sight) -> Result<(), String> {
-        self.write(sight.words(), None).map(drop)
+        let question = match &sight {
+            Sight::Records(look) => Some(sha256_hex(look.asked.as_bytes())),
+            _ => None,
+        };
+        self.write(sight.words(), question).map(drop)
     }
 }

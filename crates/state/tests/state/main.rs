@@ -8,9 +8,11 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod alerts;
 mod claims;
 mod cluster;
 mod ledger;
 mod organisations;
+mod people;
 mod postgres;
 mod suite;

@@ -1,16 +1,17 @@
-//! Asks this machine's resolver and the server of a page. No packet goes to a target.
+//! Asks this machine's resolver, the server of a page, and who claims an address. No packet goes to a target.
 //!
-//! The only sockets of the workspace besides the scope door's that reach out: what is sent is a question for a name or
-//! one GET of the page that a signed scope names, before anything else is sent. Every wait and every answer has a bound.
+//! The only sockets of the workspace besides the scope door's that reach out: what is sent is a question for a name, one
+//! GET of the page that a signed scope names before anything else is sent, or one GET of the token that a claimant put
+//! up and asked to have looked at ([`super::token`]). Every wait and every answer has a bound.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hinomi_wire::dns::{self, KIND_A, KIND_AAAA, KIND_PTR};
+use hinomi_wire::dns::{self, KIND_A, KIND_AAAA, KIND_PTR, KIND_TXT};
 use hinomi_wire::http::{self, Afterwards};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::pem::PemObject;
@@ -79,6 +80,15 @@ impl Resolver {
     /// When no server answers, with the reason.
     pub(crate) fn addresses(&self, name: &str, kind: u16) -> Result<Vec<IpAddr>, String> {
         self.ask(name, kind, |response, _| response.addresses())
+    }
+
+    /// The texts under a name; none where there is no such name.
+    ///
+    /// # Errors
+    /// When no server answers, with the reason.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>, String> {
+        let texts = self.ask(name, KIND_TXT, |response, _| response.texts())?;
+        Ok(texts.into_iter().map(|text| String::from_utf8_lossy(&text).into_owned()).collect())
     }
 
     /// Whether there is such a name or one below it, and whether it has records of a kind.
@@ -263,6 +273,28 @@ fn get(place: &Place, contact: &str) -> io::Result<Vec<u8>> {
     ask(StreamOwned::new(session, stream), &request)
 }
 
+/// The answer to one request, from this address and no other, within a time for all of it.
+#[expect(clippy::disallowed_methods, reason = "a connection to who claims this address and asked for it")]
+pub(super) fn exchange_once(address: SocketAddr, request: &[u8], within: Duration, most: usize) -> io::Result<Vec<u8>> {
+    let ends = Instant::now() + within;
+    let left = || Some(ends.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero());
+    let over = || io::Error::new(io::ErrorKind::TimedOut, "it takes too long");
+    let mut stream = TcpStream::connect_timeout(&address, within)?;
+    stream.set_write_timeout(Some(left().ok_or_else(over)?))?;
+    stream.write_all(request)?;
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    while answer.len() < most {
+        stream.set_read_timeout(Some(left().ok_or_else(over)?))?;
+        let count = stream.read(&mut piece)?;
+        answer.extend(piece.iter().take(count));
+        if count == 0 || http::complete(&answer) {
+            break;
+        }
+    }
+    answer.truncate(most);
+    Ok(answer)
+}
+
 fn ask(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Vec<u8>> {
     stream.write_all(request)?;
     let mut answer = Vec::new();
@@ -324,6 +356,24 @@ mod tests {
         for wrong in ["ftp://a/", "http:///", "http://a@b/", "//a"] {
             assert!(Place::read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// A server that sends a byte whenever it likes and never ends.
+    #[test]
+    fn who_never_ends_is_left() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                while stream.write_all(b"x").is_ok() {
+                    std::thread::park_timeout(Duration::from_millis(20));
+                }
+            }
+        });
+        let slow = exchange_once(address, b"GET / HTTP/1.1\r\n\r\n", Duration::from_millis(300), 1 << 20);
+        assert!(slow.is_err(), "{slow:?}");
+        let much = exchange_once(address, b"GET / HTTP/1.1\r\n\r\n", Duration::from_secs(60), 5);
+        assert_eq!(much.expect("the first of it"), b"xxxxx");
     }
 
     #[test]

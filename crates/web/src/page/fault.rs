@@ -10,6 +10,7 @@ use hinomi_share::{QueryError, ReadError};
 use super::{Frame, render};
 use crate::api::problem;
 use crate::app::App;
+use crate::auth::admit::is_for_programs;
 use crate::language::Language;
 use crate::limits::RETRY_AFTER_S;
 use crate::read::DeskError;
@@ -91,7 +92,7 @@ struct FaultPage {
 
 /// The answer to a request that went wrong: a problem under `/api/`, else a page.
 pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -> Response {
-    if uri.path().starts_with("/api/") {
+    if is_for_programs(uri.path()) {
         return problem::respond(fault);
     }
     if uri.path().starts_with(crate::taxii::BASE) {

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::asset;
+use crate::auth::Caller;
 use crate::language::Language;
 use crate::seen::Seen;
 use crate::server::Simulated;
@@ -30,6 +31,10 @@ pub(crate) struct Frame {
     pub(crate) choices: Vec<Choice>,
     /// Says that the devices are simulated, when they are.
     pub(crate) simulated: Option<String>,
+    /// The name of who signed in.
+    pub(crate) account: Option<Seen>,
+    /// What forms carry.
+    pub(crate) token: String,
     pub(crate) style: String,
     pub(crate) script: String,
     pub(crate) logo: String,
@@ -49,6 +54,12 @@ impl Frame {
             title: Seen::word(title),
             here,
             simulated: visit.simulated.map(|town| simulated(&visit.words, town)),
+            account: visit
+                .caller
+                .as_ref()
+                .and_then(Caller::signed_in)
+                .map(|(person, ..)| Seen::word(&person.full_name)),
+            token: visit.form_token(),
             choices: Language::ALL.into_iter().map(choice).collect(),
             style: asset::address("style.css"),
             script: asset::address("hinomi.js"),

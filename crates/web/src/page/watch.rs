@@ -2,17 +2,17 @@
 //! are taken from its own pages only ([`crate::guard`]).
 
 use askama::Template;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use hinomi_share::{Event, Events, NewWatch, Saved};
 
 use super::fault::{self, Fault};
 use super::{Frame, render};
 use crate::app::App;
+use crate::auth::form::Form as Fields;
 use crate::guard::FORMS;
-use crate::limits::{MAX_FORM_BYTES, MAX_PARAMETERS, PAGE_EVENTS, PAGE_WATCHES};
+use crate::limits::{PAGE_EVENTS, PAGE_WATCHES};
 use crate::link;
 use crate::moment;
 use crate::read::{Desk, DeskError};
@@ -79,32 +79,17 @@ struct Form {
 }
 
 /// `POST`: saves a query, or removes the one of a name, and shows the page again.
-pub(super) async fn change(State(app): State<App>, desk: Desk, visit: Visit, body: Body) -> Response {
-    let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else {
-        return fault::page(&visit, &Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "body-not-accepted"));
+pub(super) async fn change(State(app): State<App>, desk: Desk, visit: Visit, fields: Fields) -> Response {
+    let form = Form {
+        remove: fields.find("remove").map(str::to_owned),
+        name: fields.get("name").trim().to_owned(),
+        query: fields.get("query").trim().to_owned(),
+        owner: fields.get("owner").trim().to_owned(),
     };
-    let form = read(&String::from_utf8_lossy(&body));
     match take(&app, &desk, &form).await {
         Ok(()) => Redirect::to(FORMS).into_response(),
         Err(error) => answer(&desk, &visit, &form, Some(Fault::from(error))).await,
     }
-}
-
-fn read(body: &str) -> Form {
-    let uri: Result<Uri, _> = format!("/?{body}").parse();
-    let all: Vec<(String, String)> =
-        uri.ok().and_then(|uri| Query::try_from_uri(&uri).ok()).map_or_else(Vec::new, |Query(all)| all);
-    let mut form = Form::default();
-    for (name, value) in all.into_iter().take(MAX_PARAMETERS) {
-        match name.as_str() {
-            "remove" => form.remove = Some(value),
-            "name" => form.name = value.trim().to_owned(),
-            "query" => form.query = value.trim().to_owned(),
-            "owner" => form.owner = value.trim().to_owned(),
-            _ => {}
-        }
-    }
-    form
 }
 
 async fn take(app: &App, desk: &Desk, form: &Form) -> Result<(), DeskError> {

@@ -23,7 +23,7 @@ pub struct Proxy {
 pub(super) struct Visitor(pub(super) IpAddr);
 
 /// Whose address it is; `None` when that cannot be said.
-pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxy: Option<&Proxy>) -> Option<IpAddr> {
+pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, proxy: Option<&Proxy>) -> Option<IpAddr> {
     let Some(proxy) = proxy else { return Some(peer.to_canonical()) };
     if peer.to_canonical() != proxy.address.to_canonical() {
         return None;

@@ -11,6 +11,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Names in lower case; of equals the last.
     pub(crate) headers: BTreeMap<String, String>,
+    /// What `Set-Cookie` says, each.
+    pub(crate) cookies: Vec<String>,
     pub(crate) body: Vec<u8>,
     /// Whether the transfer ended as it should.
     pub(crate) whole: bool,
@@ -48,18 +50,19 @@ pub(crate) fn ask(server: SocketAddr, method: &str, target: &str, headers: &str)
     raw(server, request.as_bytes())
 }
 
-fn read(bytes: &[u8]) -> Answer {
+pub(crate) fn read(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
     let pairs = lines.filter_map(|line| line.split_once(':'));
-    let headers: BTreeMap<_, _> =
-        pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let cookies = pairs.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.clone()).collect();
+    let headers: BTreeMap<_, _> = pairs.into_iter().collect();
     let rest = &bytes[end + 4..];
     let chunked = headers.get("transfer-encoding").is_some_and(|value| value == "chunked");
     let (body, whole) = if chunked { unchunk(rest) } else { (rest.to_vec(), true) };
-    Answer { status, headers, body, whole }
+    Answer { status, headers, cookies, body, whole }
 }
 
 fn unchunk(mut rest: &[u8]) -> (Vec<u8>, bool) {

@@ -110,13 +110,17 @@ fn addresses_that_others_can_reach_are_refused_and_a_taken_port_is_named() {
         let lake = hinomi_lake::Lake::open(options).expect("a lake");
         let reader = hinomi_share::Reader::new(Arc::new(lake), hinomi_share::Viewer::Operator);
         let (door, clock) = (hinomi_share::Door::new(reader), Arc::new(hinomi_model::SystemClock));
+        let accounts = hinomi_state::Accounts::of(hinomi_state::Target::Sqlite(folder.path().join("state.sqlite")));
+        let (progress, settings) = (Arc::new(hinomi_web::NoSurveys), hinomi_web::Settings::default());
         let server = hinomi_web::Server {
             door,
-            progress: Arc::new(hinomi_web::NoSurveys),
+            progress,
             clock,
             bind,
             installation: String::new(),
             simulated: None,
+            accounts,
+            settings,
         };
         runtime.block_on(server.bind()).err().expect("refused")
     };

@@ -1,17 +1,17 @@
 //! A small town at rest: a lake with a handful of hosts, some of them hostile, and a server on it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hinomi_identify::Engine;
 use hinomi_lake::{Lake, LakeOptions, Places};
-use hinomi_model::time::FixedClock;
 use hinomi_model::{
-    Batch, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
+    Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
 use hinomi_share::{Door, ReadError, Reader, Sight, Viewer, Witness};
-use hinomi_web::{NoSurveys, Progress, Server, Simulated, SurveyState, SurveyStatus, Surveys};
+use hinomi_state::{Accounts, NewPerson, Target};
+use hinomi_web::{NoSurveys, Progress, Server, Settings, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -29,9 +29,29 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) looks: Arc<Looks>,
     pub(crate) lake: Arc<Lake>,
+    pub(crate) accounts: Accounts,
+    pub(crate) clock: Arc<Moved>,
+    /// Where the first administrator is made.
+    pub(crate) first: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     runtime: Option<Runtime>,
     pub(crate) folder: TempDir,
+}
+
+/// A clock that stands until it is moved.
+#[derive(Debug)]
+pub(crate) struct Moved(AtomicI64);
+
+impl Moved {
+    pub(crate) fn by(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Moved {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// Counts looks at findings, and refuses to when its paper is gone.
@@ -69,17 +89,41 @@ impl World {
 
     /// A server over these batches.
     pub(crate) fn with(batches: Vec<Batch>, progress: Arc<dyn Progress>) -> Self {
-        Self::new(batches, progress, None)
+        Self::new(batches, progress, None, Settings::default())
     }
 
     /// The town of a demonstration.
     pub(crate) fn simulated() -> Self {
-        Self::new(batches(), Arc::new(NoSurveys), Some(Simulated { devices: 1_024 }))
+        Self::new(batches(), Arc::new(NoSurveys), Some(Simulated { devices: 1_024 }), Settings::default())
     }
 
-    fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>) -> Self {
+    /// The same where an administrator, `ann`, has an account before the server starts.
+    pub(crate) fn inhabited(settings: Settings) -> Self {
+        Self::begun(batches(), Arc::new(NoSurveys), None, settings, |accounts| {
+            let (name, full_name) = ("ann".to_owned(), String::new());
+            let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
+            accounts.add(&new, time(NOW)).expect("an account");
+        })
+    }
+
+    /// The town at rest, reached as these settings say.
+    pub(crate) fn reached(settings: Settings) -> Self {
+        Self::new(batches(), Arc::new(NoSurveys), None, settings)
+    }
+
+    fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>, settings: Settings) -> Self {
+        Self::begun(batches, progress, simulated, settings, |_| {})
+    }
+
+    fn begun(
+        batches: Vec<Batch>,
+        progress: Arc<dyn Progress>,
+        simulated: Option<Simulated>,
+        settings: Settings,
+        before: impl FnOnce(&Accounts),
+    ) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let clock = Arc::new(FixedClock(time(NOW)));
+        let clock = Arc::new(Moved(AtomicI64::new(time(NOW).as_micros())));
         let options = LakeOptions {
             dir: folder.path().to_owned(),
             read_only: false,
@@ -101,16 +145,26 @@ impl World {
         let door = Door::new(reader);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let installation = "town".to_owned();
-        let bound = runtime
-            .block_on(Server { door, progress, clock, bind, installation, simulated }.bind())
-            .expect("a free port");
-        let address = bound.address();
+        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
+        before(&accounts);
+        let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
+        let server = Server {
+            door,
+            progress,
+            clock: time,
+            bind,
+            installation: "town".to_owned(),
+            simulated,
+            accounts: people,
+            settings,
+        };
+        let bound = runtime.block_on(server.bind()).expect("a free port");
+        let (address, first) = (bound.address(), bound.first_start());
         let (stop, stopped) = oneshot::channel();
         runtime.spawn(bound.run(async {
             let _ = stopped.await;
         }));
-        Self { address, looks, lake, stop: Some(stop), runtime: Some(runtime), folder }
+        Self { address, looks, lake, accounts, clock, first, stop: Some(stop), runtime: Some(runtime), folder }
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {

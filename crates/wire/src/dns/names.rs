@@ -6,7 +6,9 @@
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{CLASS_IN, HEADER_BYTES, MAX_NAME_BYTES, RECURSION_DESIRED, Record, Response, header, read_name};
+use super::{
+    CLASS_IN, HEADER_BYTES, MAX_NAME_BYTES, RECURSION_DESIRED, Record, Response, TYPE_TXT, header, read_name, text_of,
+};
 use crate::{Malformed, Reader};
 
 /// An IPv4 address.
@@ -14,6 +16,9 @@ pub const KIND_A: u16 = 1;
 
 /// The name of an address.
 pub const KIND_PTR: u16 = 12;
+
+/// Text.
+pub const KIND_TXT: u16 = TYPE_TXT;
 
 /// An IPv6 address.
 pub const KIND_AAAA: u16 = 28;
@@ -81,6 +86,11 @@ impl Response<'_> {
         v4.chain(v6).collect()
     }
 
+    /// The texts among the answers, the strings of each put together (RFC 7208 section 3.3 reads them so).
+    pub fn texts(&self) -> Vec<Vec<u8>> {
+        self.of_kind(KIND_TXT).map(|record| text_of(record.data)).collect()
+    }
+
     /// Whether any answer is of this kind.
     pub fn has(&self, kind: u16) -> bool {
         self.of_kind(kind).next().is_some()
@@ -132,6 +142,15 @@ mod tests {
         let response = Response::parse(&message).expect("an answer");
         assert_eq!(response.addresses(), [IpAddr::from([192, 0, 2, 7]), IpAddr::V6(v6)]);
         assert_eq!(response.questions.first().map(|(name, _, _)| name.as_str()), Some("scan.example"));
+    }
+
+    #[test]
+    fn texts_are_put_together_and_cut_ones_do_no_harm() {
+        let records: [(u16, &[u8]); 4] =
+            [(KIND_TXT, b"\x03abc\x02de"), (KIND_A, &[1, 2, 3, 4]), (KIND_TXT, b"\x09ab"), (KIND_TXT, b"")];
+        let message = answer("a.example", KIND_TXT, &records);
+        let response = Response::parse(&message).expect("an answer");
+        assert_eq!(response.texts(), [b"abcde".to_vec(), b"ab".to_vec(), Vec::new()]);
     }
 
     #[test]

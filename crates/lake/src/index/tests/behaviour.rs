@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::*;
+use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::AddressRanges;
 use crate::search::{FacetRequest, SearchPage, SearchRequest};
@@ -65,7 +66,7 @@ fn closed_services_go_and_come_back() {
     assert_eq!(keys(&ask(&index, "")), ["192.0.2.1:80/tcp"]);
     assert_eq!(keys(&ask(&index, "has:closed")), ["192.0.2.1:22/tcp"]);
     assert_eq!(ask(&index, "-has:closed").total, 1);
-    assert_eq!(index.services_of([192, 0, 2, 1].into()).expect("services").len(), 1);
+    assert_eq!(index.services_of([192, 0, 2, 1].into(), None).expect("services").len(), 1);
     index.apply(3, vec![update("192.0.2.9", 22, -4, "late news of what is over")]).expect("applied");
     assert_eq!(ask(&index, "ip:192.0.2.9").total, 0);
     index.apply(4, vec![update("192.0.2.1", 22, -1, "a")]).expect("applied");
@@ -229,13 +230,13 @@ fn an_entitlement_hides_everything_else() {
     let (_folder, index) = fresh();
     let all = (0..50).map(|n| update(&format!("192.0.2.{n}"), 22, -5, "a")).collect();
     index.apply(1, all).expect("applied");
-    let within = Some(Arc::new(AddressRanges::new(["192.0.2.8/29".parse().expect("a prefix")])));
+    let within = Some(Arc::new(Entitlement::of_addresses(&AddressRanges::new(["192.0.2.8/29".parse().expect("a prefix")]))));
     let facets =
         vec![FacetRequest { field: "net".into(), size: 10 }, FacetRequest { field: "product".into(), size: 10 }];
     let page = index.search(&SearchRequest { within, facets, ..SearchRequest::default() }).expect("an answer");
     assert_eq!((page.total, page.matches.len()), (8, 8));
     assert!(page.facets.values().all(|counts| counts[0].count == 8), "{:?}", page.facets);
-    let nobody = Some(Arc::new(AddressRanges::default()));
+    let nobody = Some(Arc::new(Entitlement::nothing()));
     assert_eq!(
         index.search(&SearchRequest { within: nobody, ..SearchRequest::default() }).expect("an answer").total,
         0
@@ -255,10 +256,11 @@ fn a_wide_entitlement_hides_by_bits_what_a_narrow_one_hides_by_looking() {
         let address = std::net::Ipv4Addr::from(0x0a00_0000 + n * 197);
         ipnet::IpNet::new(address.into(), 25 + (n % 8) as u8).expect("a prefix").trunc()
     });
-    let within = Arc::new(AddressRanges::new(nets));
+    let within = AddressRanges::new(nets);
+    let may = Arc::new(Entitlement::of_addresses(&within));
     for (query, word) in [("", None), ("a", Some("a")), ("b sort:-seen", Some("b"))] {
         let request =
-            SearchRequest { query: query.into(), within: Some(Arc::clone(&within)), ..SearchRequest::default() };
+            SearchRequest { query: query.into(), within: Some(Arc::clone(&may)), ..SearchRequest::default() };
         let fits =
             |update: &&Update| within.contains(update.key.address) && word.is_none_or(|word| &*update.text == word);
         let wanted: HashSet<_> = all.iter().filter(fits).map(|update| update.key).collect();
@@ -304,14 +306,14 @@ fn a_scan_hands_over_everything_in_order() {
     let all = (0..200).rev().map(|n| update(&format!("192.0.2.{}", n % 20), n, -5, &format!("b{}", n % 3))).collect();
     index.apply(1, all).expect("applied");
     let mut seen = Vec::new();
-    let count = index.scan("b1", time(0), &mut |service| {
+    let count = index.scan("b1", time(0), None, &mut |service| {
         seen.push((service.key.address, service.key.port));
         Ok(())
     });
     assert_eq!(count.expect("scanned"), seen.len() as u64);
     assert_eq!(seen.len(), ask(&index, "b1").total as usize);
     assert!(seen.is_sorted());
-    let stopped = index.scan("", time(0), &mut |_| Err(LakeError::ReadOnly));
+    let stopped = index.scan("", time(0), None, &mut |_| Err(LakeError::ReadOnly));
     assert!(matches!(stopped, Err(LakeError::ReadOnly)));
 }
 
@@ -363,7 +365,7 @@ fn a_hundred_thousand_services_smoke() {
         index.search(&SearchRequest { facets, ..SearchRequest::default() }).expect("an answer");
     });
     timed("scan everything", &mut || {
-        let count = index.scan("", time(0), &mut |_| Ok(())).expect("scanned");
+        let count = index.scan("", time(0), None, &mut |_| Ok(())).expect("scanned");
         assert_eq!(count, u64::from(SERVICES));
     });
 }

@@ -8,15 +8,18 @@ use hinomi_model::{Outcome, Service, ServiceKey, Timestamp, Transport};
 use ipnet::IpNet;
 
 use super::super::Update;
+use crate::entitlement::{Entitlement, Seen};
 use crate::query::eval::Subject;
 use crate::query::words::{fold, words};
-use crate::query::{AddressRanges, Class, Clause, Field, Moment, Node, Pattern, Query, Range, Test, Trait};
+use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Query, Range, Test, Trait};
 
 /// The state of one service.
 pub(super) struct Plain {
     pub(super) service: Service,
     newest: Update,
     closed: bool,
+    /// When it was last found closed.
+    found_closed: Option<Timestamp>,
 }
 
 /// What all these sightings together say, by service.
@@ -46,10 +49,27 @@ fn one(updates: &[&Update]) -> Option<Plain> {
         facts: (*newest.facts).clone(),
         evidence: newest.evidence.clone(),
     };
-    Some(Plain { service, newest: newest.clone(), closed: closed.is_some_and(|closed| closed > last_seen) })
+    let is_closed = closed.is_some_and(|closed| closed > last_seen);
+    Some(Plain { service, newest: newest.clone(), closed: is_closed, found_closed: closed })
 }
 
 impl Plain {
+    /// What may be known of it by who holds this; none when nothing may.
+    pub(super) fn seen_by(mut self, may: &Entitlement) -> Option<Self> {
+        let (address, time) = (self.service.key.address, self.service.last_seen);
+        let seen = Seen { address, asn: self.newest.asn, time, marking: &self.newest.marking };
+        let stretch = may.stretch(&seen)?;
+        self.service.first_seen = self.service.first_seen.max(Timestamp::from_micros(stretch.from));
+        let closed = self.found_closed.filter(|closed| stretch.holds(closed.as_micros()));
+        self.closed = closed.is_some_and(|closed| closed > time);
+        Some(self)
+    }
+
+    /// Whether a query that does not ask for such leaves it out.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.closed || self.pseudo()
+    }
+
     fn pseudo(&self) -> bool {
         self.newest.outcome == Outcome::Pseudo
     }
@@ -72,10 +92,9 @@ impl Plain {
     }
 
     /// Whether a query shows this service, worked out here once more, as plainly as can be.
-    pub(super) fn answers(&self, query: &Query, within: Option<&AddressRanges>, now: Timestamp) -> bool {
+    pub(super) fn answers(&self, query: &Query, now: Timestamp) -> bool {
         (!self.closed || query.mentions(Trait::Closed))
             && (!self.pseudo() || query.mentions(Trait::Pseudo))
-            && within.is_none_or(|within| within.contains(self.service.key.address))
             && query.filter.as_ref().is_none_or(|node| self.node(node, now))
     }
 

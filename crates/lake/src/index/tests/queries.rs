@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plain::{Plain, state_of};
 use super::*;
+use crate::entitlement::{Entitlement, Grant, Held, Marks, Stretch};
 use crate::error::LakeError;
 use crate::query::eval::matches;
 use crate::query::tests::any_query;
-use crate::query::{AddressRanges, FIELDS, Field, Query, parse};
+use crate::query::{FIELDS, Field, Query, parse};
 use crate::search::{Distinct, FacetCount, FacetRequest, HistogramRequest, SampleRequest, SearchRequest, Step};
 
 fn request(query: &Query, limit: usize) -> SearchRequest {
@@ -29,12 +30,11 @@ fn paged(index: &Index, mut request: SearchRequest) -> (Vec<hinomi_model::Servic
 }
 
 /// The matches a plain reading gives, in order.
-fn expected<'a>(state: &'a [Plain], query: &Query, within: Option<&AddressRanges>) -> Vec<&'a Plain> {
+fn expected<'a>(state: &'a [Plain], query: &Query) -> Vec<&'a Plain> {
     let now = Timestamp::from_micros(NOW);
     let shows = |plain: &&Plain| {
-        let shown =
-            matches(query, &plain.subject(), now) && within.is_none_or(|w| w.contains(plain.service.key.address));
-        assert_eq!(shown, plain.answers(query, within, now), "{query} of {:?}", plain.service);
+        let shown = matches(query, &plain.subject(), now);
+        assert_eq!(shown, plain.answers(query, now), "{query} of {:?}", plain.service);
         shown
     };
     let mut found: Vec<&Plain> = state.iter().filter(shows).collect();
@@ -90,6 +90,39 @@ fn updates() -> impl Strategy<Value = Vec<Update>> {
     })
 }
 
+/// Conditions on markings.
+fn marks() -> impl Strategy<Value = Marks> {
+    let name = |names: &[&str]| Marks::Audience(names.iter().map(|name| (*name).to_owned()).collect());
+    prop_oneof![
+        4 => Just(Marks::Always(true)),
+        2 => Just(Marks::Tlp([Tlp::Clear].into())),
+        1 => Just(Marks::Tlp([Tlp::AmberStrict, Tlp::Red].into())),
+        1 => Just(Marks::Purpose([Purpose::Exercise].into())),
+        1 => Just(Marks::Any(vec![Marks::Unnamed, name(&["csirt"])])),
+        1 => Just(Marks::All(vec![Marks::Not(Box::new(Marks::Unnamed)), name(&["isac"])])),
+    ]
+}
+
+/// What somebody may see: some markings, some places, some stretches of time.
+fn entitlement() -> impl Strategy<Value = Entitlement> {
+    let stretch = prop_oneof![
+        2 => Just(Stretch::ALWAYS),
+        3 => (-1_500i64..0, 1i64..1_500).prop_map(|(from, hours)| Stretch {
+            from: time(from).as_micros(),
+            until: time(from + hours).as_micros(),
+        }),
+    ];
+    let span = |(address, bits): (std::net::IpAddr, u8)| {
+        let bits = if address.is_ipv4() { bits - 96 } else { bits };
+        hinomi_model::address::bounds(ipnet::IpNet::new(address, bits).expect("a prefix"))
+    };
+    let ranges = prop::collection::vec(((address(), 118u8..=128).prop_map(span), stretch.clone()), 0..6);
+    let asns = prop::collection::vec((select(&[64_500u32, 22][..]), stretch), 0..2);
+    let held = (ranges, asns).prop_map(|(ranges, asns)| Arc::new(Held::new(ranges, asns)));
+    let grant = (marks(), prop::option::weighted(0.8, held)).prop_map(|(marks, held)| Grant { marks, held });
+    prop::collection::vec(grant, 0..4).prop_map(Entitlement::new)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
@@ -99,17 +132,24 @@ proptest! {
         queries in prop::collection::vec(any_query(), 24),
         versions in 1usize..5,
         limit in 1usize..12,
-        within in prop::option::of(prop::collection::vec((address(), 120u8..=128), 0..6)),
+        within in prop::option::of(entitlement()),
     ) {
-        let state = state_of(&updates);
         let (_folder, index) = applied(&updates, versions);
-        let prefix = |(address, bits): (std::net::IpAddr, u8)| {
-            let bits = if address.is_ipv4() { bits - 96 } else { bits };
-            ipnet::IpNet::new(address, bits).expect("a prefix").trunc()
+        let within = within.map(Arc::new);
+        let seen = |plain: Plain| match &within {
+            None => Some(plain),
+            Some(may) => plain.seen_by(may),
         };
-        let within = within.map(|nets| Arc::new(AddressRanges::new(nets.into_iter().map(prefix))));
+        let state: Vec<Plain> = state_of(&updates).into_iter().filter_map(seen).collect();
+        if let Some(may) = &within {
+            for piece in updates.iter().flat_map(|update| &update.evidence) {
+                let rests = |plain: &Plain| plain.service.evidence.iter().any(|one| one.hash == piece.hash);
+                let shown = state.iter().any(|plain| rests(plain) && !plain.is_hidden());
+                prop_assert_eq!(index.shows_evidence(&piece.hash, may).expect("an answer"), shown);
+            }
+        }
         for query in queries {
-            let found = expected(&state, &query, within.as_deref());
+            let found = expected(&state, &query);
             let request = SearchRequest { within: within.clone(), ..request(&query, limit) };
             let (services, totals) = paged(&index, request.clone());
             let wanted: Vec<_> = found.iter().map(|plain| plain.service.clone()).collect();
@@ -149,7 +189,7 @@ proptest! {
     fn counts_of_different_things_equal_a_plain_reading(updates in updates(), query in any_query(), versions in 1usize..5) {
         let state = state_of(&updates);
         let (_folder, index) = applied(&updates, versions);
-        let found = expected(&state, &query, None);
+        let found = expected(&state, &query);
         let facets = |names: &[&str]| {
             names.iter().map(|name| FacetRequest { field: (*name).to_owned(), size: 1_000 }).collect::<Vec<_>>()
         };
@@ -190,7 +230,7 @@ proptest! {
         const DAY: i64 = 24 * HOUR;
         let state = state_of(&updates);
         let (_folder, index) = applied(&updates, versions);
-        let found = expected(&state, &query, None);
+        let found = expected(&state, &query);
         for (field, step) in [
             (Field::Seen, Step::Day), (Field::First, Step::Day), (Field::CertExpires, Step::Day),
             (Field::Port, Step::Width(10)), (Field::Confidence, Step::Width(7)),
@@ -239,7 +279,7 @@ proptest! {
     #[test]
     fn nothing_matches_more_than_its_plan_says(updates in updates(), query in any_query(), versions in 1usize..5) {
         let (_folder, index) = applied(&updates, versions);
-        let plan = index.explain(&query.to_string()).expect("a plan");
+        let plan = index.explain(&query.to_string(), None).expect("a plan");
         let page = index.search(&request(&query, 0)).expect("an answer");
         prop_assert!(page.total <= plan.matches, "{}: {:?}", query, plan);
         let spend = |budget| index.search(&SearchRequest { budget: Some(budget), ..request(&query, 0) });

@@ -1,0 +1,215 @@
+//! Alerts at work: while the program serves, messages are made of what saved queries fired, and sent.
+//!
+//! Mail goes to the relay that `alerts.toml` names. Webhooks go to the addresses that people enter: those of networks that
+//! are not public are refused when the name is resolved, by the connection that is then made and no other, redirects are
+//! not followed, and answers are read to a bound.
+
+mod settings;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use hinomi_model::scope::is_public;
+use hinomi_model::{Clock, SystemClock};
+use hinomi_share::alert::{self, Letter, Post, Refused, SIGNATURE_HEADER};
+use hinomi_share::{Viewer, WatchDesk};
+use hinomi_state::Database;
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, Message};
+use lettre::transport::smtp::SmtpTransport;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParametersBuilder};
+use lettre::Transport;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, config::Config, http::Uri};
+
+pub(crate) use settings::{FILE, Settings};
+use settings::{MailSettings, Security};
+
+/// How often is looked for something to tell.
+const EVERY: Duration = Duration::from_secs(5);
+/// Messages sent in one go.
+const MOST_AT_ONCE: u32 = 50;
+/// How long a relay or web server may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The most of an answer that is read.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
+
+/// Works until it is dropped.
+pub(crate) struct Worker {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts to plan and send for the saved queries of a state folder.
+    ///
+    /// # Errors
+    /// When the settings cannot be read or do not do.
+    pub(crate) fn start(folder: &Path, database: Database) -> Result<Self> {
+        let (desk, postman) = (WatchDesk::of_state(folder, Viewer::Operator), Postman::new(&Settings::read(folder)?)?);
+        let ended = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&ended);
+        let work = move || {
+            while !seen.load(Ordering::Relaxed) {
+                round(&desk, &database, &postman);
+                std::thread::park_timeout(EVERY);
+            }
+        };
+        let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(work).context("no thread for alerts")?;
+        Ok(Self { ended, thread: Some(thread) })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        let Some(thread) = self.thread.take() else { return };
+        thread.thread().unpark();
+        if thread.join().is_err() {
+            tracing::error!("the thread of alerts panicked");
+        }
+    }
+}
+
+/// Plans and sends what is due; what fails is tried again in the next round.
+fn round(desk: &WatchDesk, database: &Database, post: &dyn Post) {
+    if let Err(error) = alert::plan(desk, database, SystemClock.now()) {
+        tracing::warn!(%error, "alerts cannot be made");
+    }
+    if let Err(error) = alert::deliver(database, post, &|| SystemClock.now(), MOST_AT_ONCE) {
+        tracing::warn!(%error, "alerts cannot be sent");
+    }
+}
+
+/// Brings messages where they belong.
+pub(crate) struct Postman {
+    mail: Option<(SmtpTransport, Mailbox)>,
+    web: Agent,
+}
+
+impl Postman {
+    /// As the settings say.
+    ///
+    /// # Errors
+    /// When the relay's settings do not do.
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let mail = settings.mail.as_ref().map(relay).transpose()?;
+        Ok(Self { mail, web: agent(settings.web.allow_private) })
+    }
+
+    fn mail(&self, to: &str, subject: &str, body: &str) -> Result<(), Refused> {
+        let none = || Refused::ForNow(format!("no mail relay: name one in {FILE}, as hinomi help alert shows"));
+        let (relay, from) = self.mail.as_ref().ok_or_else(none)?;
+        let unfit = |error: &dyn std::fmt::Display| Refused::ForGood(error.to_string());
+        let mail = Message::builder()
+            .from(from.clone())
+            .to(to.parse().map_err(|error| unfit(&error))?)
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(body.to_owned())
+            .map_err(|error| unfit(&error))?;
+        relay.send(&mail).map(drop).map_err(|error| match error.is_permanent() {
+            true => Refused::ForGood(error.to_string()),
+            false => Refused::ForNow(error.to_string()),
+        })
+    }
+
+    fn web(&self, to: &str, body: &str, signature: Option<&str>) -> Result<(), Refused> {
+        let mut request = self.web.post(to).header("Content-Type", "application/json");
+        if let Some(signature) = signature {
+            request = request.header(SIGNATURE_HEADER, signature);
+        }
+        let mut answer = request.send(body).map_err(|error| Refused::ForNow(error.to_string()))?;
+        let status = answer.status().as_u16();
+        // Read, so that the other side is done; what it says is not kept.
+        drop(answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec());
+        match status {
+            200..=299 => Ok(()),
+            404 | 410 => Err(Refused::ForGood(format!("the web server answered {status}"))),
+            _ => Err(Refused::ForNow(format!("the web server answered {status}"))),
+        }
+    }
+}
+
+impl Post for Postman {
+    fn send(&self, letter: &Letter<'_>) -> Result<(), Refused> {
+        match letter {
+            Letter::Mail { to, subject, body } => self.mail(to, subject, body),
+            Letter::Web { to, body, signature } => self.web(to, body, signature.as_deref()),
+        }
+    }
+}
+
+fn relay(settings: &MailSettings) -> Result<(SmtpTransport, Mailbox)> {
+    let from: Mailbox = settings.from.parse().with_context(|| format!("mail.from in {FILE}"))?;
+    let (host, port) = settings.place()?;
+    let parameters = || -> Result<_> {
+        let mut builder = TlsParametersBuilder::new(host.clone()).certificate_store(CertificateStore::None);
+        for root in rustls_native_certs::load_native_certs().certs {
+            // What cannot be read vouches for nobody.
+            if let Ok(root) = Certificate::from_der(root.to_vec()) {
+                builder = builder.add_root_certificate(root);
+            }
+        }
+        if let Some(file) = &settings.root_file {
+            let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);
+        }
+        Ok(builder.build_rustls()?)
+    };
+    let tls = match settings.tls {
+        Security::Starttls => Tls::Required(parameters()?),
+        Security::Wrapped => Tls::Wrapper(parameters()?),
+        Security::None => Tls::None,
+    };
+    let mut builder = SmtpTransport::builder_dangerous(&host).port(port).tls(tls).timeout(Some(PATIENCE));
+    if let Some(user) = &settings.user {
+        builder = builder.credentials(Credentials::new(user.clone(), settings.password()?));
+    }
+    Ok((builder.build(), from))
+}
+
+fn agent(allow_private: bool) -> Agent {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let roots: Vec<_> = found.iter().map(|one| ureq::tls::Certificate::from_der(one).to_owned()).collect();
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("hinomi/", env!("CARGO_PKG_VERSION")))
+        .max_idle_connections(0)
+        .timeout_global(Some(PATIENCE))
+        .tls_config(ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::from(roots)).build());
+    let resolver = Outward { inner: DefaultResolver::default(), allow_private };
+    Agent::with_parts(config.build(), DefaultConnector::new(), resolver)
+}
+
+/// Resolves names to public addresses, and to no others unless the settings say so.
+#[derive(Debug)]
+struct Outward {
+    inner: DefaultResolver,
+    allow_private: bool,
+}
+
+impl Resolver for Outward {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.inner.resolve(uri, config, timeout)?;
+        let mut allowed = self.empty();
+        for address in found.iter().filter(|one| self.allow_private || is_public(one.ip().to_canonical().into())) {
+            allowed.push(*address);
+        }
+        match allowed.is_empty() {
+            true => Err(ureq::Error::Io(std::io::Error::other(
+                "its address is not a public one: web.allow_private in alerts.toml allows that",
+            ))),
+            false => Ok(allowed),
+        }
+    }
+}

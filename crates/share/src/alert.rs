@@ -1,0 +1,236 @@
+//! From what saved queries fired to messages that somebody gets.
+//!
+//! ```text
+//!   events of saved queries -> due? not told lately? -> one message in the channel's language -> waits in the state
+//!                                                                                                  |
+//!                     Post::send (mail, signed webhook, Slack)  <- take, with growing pauses ------+
+//! ```
+//!
+//! - A channel is told of every event once: how far it is moves in one step with the message. During quiet hours and until
+//!   a digest is due events stay in their journal, and are told afterwards.
+//! - A message arrives at least once; programs tell repetitions by its number. After [`MAX_TRIES`] it is given up, and shown.
+//! - Webhooks carry `Hinomi-Signature: t=SECONDS,v1=HEX`: HMAC-SHA256 with the channel's secret over `SECONDS.BODY`, so
+//!   that what is old or forged is told.
+//!
+//! At a hundred times the data: a look at the journal for each channel that is behind; messages hold at most
+//! [`MAX_TOLD`] events and say how many more there were.
+
+mod words;
+
+use std::time::Duration;
+
+use hinomi_lake::watch::{Event, Saved};
+use hinomi_model::Timestamp;
+use hinomi_state::alerts::{Channel, Message, NewMessage, Tried, Way};
+use hinomi_state::{Database, StateError};
+use ring::hmac;
+use serde::Serialize;
+
+use crate::policy::ReadError;
+use crate::watch::WatchDesk;
+
+/// Events of one message.
+pub const MAX_TOLD: usize = 200;
+/// Events that are looked at together.
+const MAX_LOOKED_AT: usize = 2_000;
+/// How often a message is tried.
+pub const MAX_TRIES: u32 = 8;
+/// The pause after the first try; each further one is four times as long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8 * 3_600);
+/// For how long who took a message has it alone.
+const HOLD: Duration = Duration::from_secs(300);
+
+/// The header of a webhook's signature.
+pub const SIGNATURE_HEADER: &str = "Hinomi-Signature";
+
+/// Why alerts could not be worked on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AlertError {
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The saved queries or their events.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Brings a message to where it belongs.
+pub trait Post {
+    /// Brings it there.
+    ///
+    /// # Errors
+    /// Why it did not arrive.
+    fn send(&self, letter: &Letter<'_>) -> Result<(), Refused>;
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It may arrive another time.
+    ForNow(String),
+    /// It never will.
+    ForGood(String),
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letter<'a> {
+    /// To a mail address.
+    Mail {
+        /// Whose.
+        to: &'a str,
+        /// One line.
+        subject: &'a str,
+        /// Plain text.
+        body: &'a str,
+    },
+    /// To a web address.
+    Web {
+        /// Where.
+        to: &'a str,
+        /// JSON.
+        body: String,
+        /// What [`SIGNATURE_HEADER`] says, where it is signed.
+        signature: Option<String>,
+    },
+}
+
+/// What a program gets from a webhook.
+#[derive(Serialize)]
+struct Hook<'a> {
+    /// The same for every try.
+    message: i64,
+    channel: &'a str,
+    subject: &'a str,
+    made: Timestamp,
+    events: serde_json::Value,
+}
+
+/// Makes messages of all channels that are due; tells how many.
+///
+/// # Errors
+/// When the state, the saved queries or their events cannot be read or written.
+pub fn plan(desk: &WatchDesk, database: &Database, now: Timestamp) -> Result<u64, AlertError> {
+    let channels = database.channels()?;
+    let newest = if channels.is_empty() { 0 } else { desk.newest()? };
+    let behind: Vec<_> = channels.into_iter().filter(|one| one.after < newest && is_due(one, now)).collect();
+    if behind.is_empty() {
+        return Ok(0);
+    }
+    let saved = desk.queries()?;
+    let mut made = 0;
+    for channel in &behind {
+        made += u64::from(plan_one(desk, database, (channel, &saved), now)?);
+    }
+    Ok(made)
+}
+
+fn is_due(channel: &Channel, now: Timestamp) -> bool {
+    let every = Duration::from_secs(u64::from(channel.said.every_minutes) * 60);
+    let is_quiet = channel.said.quiet.is_some_and(|quiet| quiet.is_at(now));
+    !is_quiet && channel.made.plus(every) <= now
+}
+
+fn plan_one(
+    desk: &WatchDesk,
+    database: &Database,
+    of: (&Channel, &[Saved]),
+    now: Timestamp,
+) -> Result<bool, AlertError> {
+    let (channel, saved) = of;
+    let looked = desk.events(channel.after, MAX_LOOKED_AT, None)?;
+    let wanted = |event: &&Event| {
+        let named = &channel.said.watches;
+        named.is_empty() || event.watches.iter().any(|watch| named.contains(watch))
+    };
+    let again = now.minus(Duration::from_secs(u64::from(channel.said.again_hours) * 3_600));
+    let lately = if channel.said.again_hours > 0 { database.told_since(channel.number, again)? } else { Default::default() };
+    let mut seen = lately;
+    // Of one change of one service the last is told: the first names it, what follows within the silence does not.
+    let events: Vec<&Event> = looked
+        .events
+        .iter()
+        .filter(wanted)
+        .filter(|event| channel.said.again_hours == 0 || seen.insert(name_of(event)))
+        .collect();
+    let new = (!events.is_empty()).then(|| compose(channel, saved, &events, looked.missed));
+    let is_planned = database.plan_message(channel, looked.next, new.as_ref(), now)?;
+    Ok(is_planned && new.is_some())
+}
+
+/// What may not be told again for a while.
+fn name_of(event: &Event) -> String {
+    format!("{} {}", event.what, event.service)
+}
+
+fn compose(channel: &Channel, saved: &[Saved], events: &[&Event], missed: u64) -> NewMessage {
+    let told = events.get(..MAX_TOLD).unwrap_or(events);
+    let more = events.len() - told.len();
+    NewMessage {
+        subject: words::subject(channel, events),
+        body: words::body(channel, saved, (told, more), missed),
+        events: serde_json::to_string(&told).unwrap_or_else(|_| "[]".to_owned()),
+        told: events.iter().map(|event| name_of(event)).collect(),
+    }
+}
+
+/// Sends what waits, at most so many messages; tells how many arrived.
+///
+/// # Errors
+/// When the state cannot be read or written. That a message did not arrive is no error: it is tried again.
+pub fn deliver(database: &Database, post: &dyn Post, now: &dyn Fn() -> Timestamp, most: u32) -> Result<u64, AlertError> {
+    let (mut arrived, channels) = (0, database.channels()?);
+    for _ in 0..most {
+        let Some(message) = database.take_message(now(), HOLD)? else { break };
+        let channel = channels.iter().find(|channel| channel.number == message.channel);
+        let tried = match channel.map(|channel| post.send(&letter(channel, &message, now()))) {
+            Some(Ok(())) => Tried::Sent,
+            Some(Err(Refused::ForNow(why))) if message.tries < MAX_TRIES => Tried::Again(pause(message.tries), why),
+            Some(Err(Refused::ForNow(why) | Refused::ForGood(why))) => Tried::GivenUp(why),
+            None => Tried::Again(Duration::ZERO, "its channel is new".to_owned()),
+        };
+        arrived += u64::from(tried == Tried::Sent);
+        database.settle_message(message.number, &tried, now())?;
+    }
+    Ok(arrived)
+}
+
+/// The pause after so many tries.
+fn pause(tries: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(tries.saturating_sub(1))).min(LONGEST_PAUSE)
+}
+
+/// A message as it leaves.
+fn letter<'a>(channel: &'a Channel, message: &'a Message, now: Timestamp) -> Letter<'a> {
+    match &channel.said.to {
+        Way::Mail(to) => Letter::Mail { to, subject: &message.subject, body: &message.body },
+        Way::Slack(to) => {
+            let body = serde_json::json!({ "text": words::slack(&message.body) }).to_string();
+            Letter::Web { to, body, signature: None }
+        }
+        Way::Webhook(to) => {
+            let events = serde_json::from_str(&message.events).unwrap_or_default();
+            let (number, made) = (message.number, message.made);
+            let hook = Hook { message: number, channel: &channel.name, subject: &message.subject, made, events };
+            let body = serde_json::to_string(&hook).unwrap_or_default();
+            let signature = Some(signature(&channel.secret, now, &body));
+            Letter::Web { to, body, signature }
+        }
+        // Nobody sends a feed; a channel cannot become one.
+        Way::Feed => Letter::Web { to: "", body: String::new(), signature: None },
+    }
+}
+
+/// What [`SIGNATURE_HEADER`] says of a body that leaves now.
+pub fn signature(secret: &str, now: Timestamp, body: &str) -> String {
+    let seconds = now.as_micros().div_euclid(1_000_000);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, format!("{seconds}.{body}").as_bytes());
+    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={seconds},v1={hex}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! What a member may see: the rules, asked with the record unknown, made into grants that the lake ands into every
+//! question.
+//!
+//! - [`facts_of`] says what is known of a member: only organisations that may read for his purpose count.
+//! - [`entitlement`] is the union of what remains of the rules. Where that cannot be said by grants, [`Judged`] asks the
+//!   rules of each record that the grants let through.
+
+mod compile;
+pub mod holders;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hinomi_lake::entitlement::{Entitlement, Grant, Held, Judge, Marks, Seen};
+
+use crate::policy::Member;
+use crate::register::Register;
+use crate::rules::{Decided, MemberFacts, RecordFacts, Rules, RulesError};
+use compile::{Compiled, Conjunction, Part, Place, compile};
+use holders::Holders;
+
+/// What is known of a member. An organisation that is not in the register, or may not read for this purpose, is none.
+pub fn facts_of(member: &Member, register: &Register) -> MemberFacts {
+    let acted_for = member.organisations.iter().filter_map(|id| register.organisations.get(id));
+    let reading = acted_for.filter(|one| one.purposes.contains(&member.purpose));
+    let mut facts = MemberFacts { purpose: Some(member.purpose), ..MemberFacts::default() };
+    for organisation in reading {
+        facts.organisations.insert(organisation.id.clone());
+        facts.audiences.extend(organisation.audiences.iter().cloned());
+        facts.sectors.extend(organisation.sector.iter().cloned());
+    }
+    facts
+}
+
+/// What rules look at of an observation.
+pub fn record_of(seen: &Seen<'_>, holders: &Holders) -> RecordFacts {
+    let (held, run) = holders.of(seen.address, seen.asn, seen.time);
+    RecordFacts { marking: seen.marking.clone(), holders: held, operators: run }
+}
+
+/// What the rules say of one observation.
+///
+/// # Errors
+/// When the rules cannot be asked.
+pub fn decide(
+    rules: &Rules,
+    facts: &MemberFacts,
+    holders: &Holders,
+    seen: &Seen<'_>,
+) -> Result<Decided, RulesError> {
+    rules.decide(facts, &record_of(seen, holders))
+}
+
+/// What a member may see.
+///
+/// # Errors
+/// When the rules cannot be asked.
+pub fn entitlement(
+    rules: &Arc<Rules>,
+    facts: &MemberFacts,
+    register: &Arc<Register>,
+) -> Result<Entitlement, RulesError> {
+    let Compiled { any, exact } = compile(&rules.residuals(facts)?);
+    let holders = Holders::new(register);
+    let mut helds: BTreeMap<Place, Arc<Held>> = BTreeMap::new();
+    let mut grants = Vec::new();
+    for Conjunction { marks, place } in any {
+        let held = place.map(|place| {
+            let made = helds.entry(place).or_insert_with_key(|(part, organisations)| {
+                Arc::new(match part {
+                    Part::Holder => holders.holding(organisations),
+                    Part::Operator => holders.running(organisations),
+                })
+            });
+            Arc::clone(made)
+        });
+        grants.push(Grant { marks: Marks::All(marks), held });
+    }
+    let entitlement = Entitlement::new(grants);
+    if exact {
+        return Ok(entitlement);
+    }
+    let judge = Judged { rules: Arc::clone(rules), facts: facts.clone(), holders };
+    Ok(entitlement.judged(Arc::new(judge)))
+}
+
+/// Asks the rules of each record.
+struct Judged {
+    rules: Arc<Rules>,
+    facts: MemberFacts,
+    holders: Holders,
+}
+
+impl Judge for Judged {
+    fn may(&self, seen: &Seen<'_>) -> bool {
+        let decided = decide(&self.rules, &self.facts, &self.holders, seen);
+        decided.is_ok_and(|decided| decided.allowed)
+    }
+}

@@ -1,0 +1,399 @@
+//! Who wants to be told of what saved queries fired, and what is on its way to them.
+//!
+//! ```text
+//!   channel: where, in which language, which queries, how often, when not
+//!   plan_message: events up to a number are dealt with, and a message about them waits    (one step; one server wins)
+//!   take_message -> send -> settle_message: sent | again later | given up                (at least once)
+//! ```
+//!
+//! Events themselves are in the journal of saved queries: a channel only remembers how far it is, so that nothing is
+//! missed while the program is down. At a hundred times the data: rows by channel and by message; old messages are
+//! removed ([`KEPT_MESSAGES`]).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hinomi_model::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use crate::contacts::Language;
+use crate::database::{Database, Transaction};
+use crate::error::StateError;
+use crate::organisations::{Deed, words};
+use crate::value::{Row, Value};
+
+/// The most channels.
+const MAX_CHANNELS: i64 = 10_000;
+/// The most saved queries that one channel names.
+const MAX_WATCHES: usize = 1_000;
+/// Longest target, in bytes.
+const MAX_TARGET_BYTES: usize = 2_048;
+/// Longest digest: a week.
+const MAX_EVERY_MINUTES: u32 = 7 * 24 * 60;
+/// Longest silence about the same: 90 days.
+const MAX_AGAIN_HOURS: u32 = 90 * 24;
+/// Messages of one channel that are kept.
+pub const KEPT_MESSAGES: i64 = 200;
+/// Minutes of a day.
+const DAY_MINUTES: u16 = 24 * 60;
+/// How far local time can be from UTC, in minutes.
+const MAX_OFFSET_MINUTES: i16 = 14 * 60;
+/// Longest reason that is kept, in characters.
+const MAX_ERROR_CHARS: usize = 500;
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "way", content = "target", rename_all = "lowercase")]
+pub enum Way {
+    /// By mail.
+    Mail(String),
+    /// A signed `POST` of JSON.
+    Webhook(String),
+    /// A `POST` that Slack and those who do as it does understand.
+    Slack(String),
+    /// Kept here, to be fetched as a feed.
+    Feed,
+}
+
+/// A time of day at which nothing is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quiet {
+    /// From this minute of the local day on.
+    pub from: u16,
+    /// Before this one; an earlier one is of the next day.
+    pub until: u16,
+    /// Local time less UTC, in minutes: 540 in Japan.
+    pub offset_minutes: i16,
+}
+
+impl Quiet {
+    /// Whether it is quiet now.
+    pub fn is_at(&self, now: Timestamp) -> bool {
+        let minutes = now.as_micros().div_euclid(60_000_000) + i64::from(self.offset_minutes);
+        let minute = u16::try_from(minutes.rem_euclid(i64::from(DAY_MINUTES))).unwrap_or(0);
+        match self.from <= self.until {
+            true => (self.from..self.until).contains(&minute),
+            false => minute >= self.from || minute < self.until,
+        }
+    }
+}
+
+/// What is said of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewChannel {
+    /// Where to.
+    pub to: Way,
+    /// In which language.
+    pub language: Language,
+    /// Numbers of saved queries; none is all.
+    pub watches: BTreeSet<u64>,
+    /// A message at most this often; 0 at once.
+    pub every_minutes: u32,
+    /// The same change of the same service is not told again for so long.
+    pub again_hours: u32,
+    /// When nothing is sent.
+    pub quiet: Option<Quiet>,
+}
+
+impl NewChannel {
+    fn check(&self) -> Result<(), StateError> {
+        match &self.to {
+            Way::Mail(address) => words::mail(address)?,
+            Way::Webhook(target) | Way::Slack(target) => {
+                let plain = target.bytes().all(|byte| byte.is_ascii_graphic());
+                let web = target.starts_with("https://") || target.starts_with("http://");
+                if !plain || !web || target.len() > MAX_TARGET_BYTES {
+                    return Err(StateError::refused("a webhook is an http or https address without blanks"));
+                }
+            }
+            Way::Feed => {}
+        }
+        let quiet = self.quiet.is_none_or(|quiet| {
+            quiet.from < DAY_MINUTES
+                && quiet.until < DAY_MINUTES
+                && quiet.from != quiet.until
+                && quiet.offset_minutes.abs() <= MAX_OFFSET_MINUTES
+        });
+        if !quiet {
+            return Err(StateError::refused("quiet hours are two different times of a day, and an offset from UTC"));
+        }
+        if self.every_minutes > MAX_EVERY_MINUTES || self.again_hours > MAX_AGAIN_HOURS {
+            return Err(StateError::refused("a digest is at most of a week, a silence at most of 90 days"));
+        }
+        if self.watches.len() > MAX_WATCHES {
+            return Err(StateError::refused(format!("{MAX_WATCHES} saved queries are the most of one channel")));
+        }
+        Ok(())
+    }
+}
+
+/// A channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Channel {
+    /// Its number.
+    pub number: i64,
+    /// What people call it.
+    pub name: String,
+    /// What is said of it.
+    #[serde(flatten)]
+    pub said: NewChannel,
+    /// With which webhooks are signed, and feeds are asked for. For who made the channel alone.
+    #[serde(skip)]
+    pub secret: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// By whom.
+    pub created_by: String,
+    /// The last event that was looked at for it.
+    pub after: u64,
+    /// When a message was last made.
+    pub made: Timestamp,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// Its number.
+    pub number: i64,
+    /// Of which channel.
+    pub channel: i64,
+    /// One line.
+    pub subject: String,
+    /// Text for people.
+    pub body: String,
+    /// The events as JSON, for programs.
+    pub events: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// How often it was tried.
+    pub tries: u32,
+    /// `waiting`, `sent`, `given-up`.
+    pub state: String,
+    /// Why the last try failed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+/// What is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// One line.
+    pub subject: String,
+    /// Text for people.
+    pub body: String,
+    /// The events as JSON.
+    pub events: String,
+    /// Names of what it tells, not to be told again for a while.
+    pub told: Vec<String>,
+}
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It arrived.
+    Sent,
+    /// It is tried again after this time.
+    Again(Duration, String),
+    /// It is not tried any more.
+    GivenUp(String),
+}
+
+const CHANNEL: &str = "SELECT number, name, said, secret, created, created_by, after, made FROM alert_channels";
+const MESSAGE: &str =
+    "SELECT number, channel, subject, body, events, made, tries, state, error FROM alert_messages";
+
+fn channel(row: &Row) -> Result<Channel, StateError> {
+    let said = serde_json::from_str(row.text(2)?);
+    Ok(Channel {
+        number: row.integer(0)?,
+        name: row.text(1)?.to_owned(),
+        said: said.map_err(|error| StateError::damaged(format!("a channel of alerts: {error}")))?,
+        secret: row.text(3)?.to_owned(),
+        created: Timestamp::from_micros(row.integer(4)?),
+        created_by: row.text(5)?.to_owned(),
+        after: u64::try_from(row.integer(6)?).unwrap_or(0),
+        made: Timestamp::from_micros(row.integer(7)?),
+    })
+}
+
+fn message(row: &Row) -> Result<Message, StateError> {
+    Ok(Message {
+        number: row.integer(0)?,
+        channel: row.integer(1)?,
+        subject: row.text(2)?.to_owned(),
+        body: row.text(3)?.to_owned(),
+        events: row.text(4)?.to_owned(),
+        made: Timestamp::from_micros(row.integer(5)?),
+        tries: u32::try_from(row.integer(6)?).unwrap_or(u32::MAX),
+        state: row.text(7)?.to_owned(),
+        error: row.text(8)?.to_owned(),
+    })
+}
+
+fn next_number(transaction: &mut Transaction<'_>) -> Result<i64, StateError> {
+    transaction.execute("UPDATE alert_numbers SET last_number = last_number + 1", &[])?;
+    transaction.one("SELECT last_number FROM alert_numbers", &[])?.integer(0)
+}
+
+fn new_secret() -> Result<String, StateError> {
+    let mut bytes = [0; 32];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| StateError::refused("the system has no randomness for a secret; try again"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn count(number: u64) -> Value {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
+}
+
+impl Database {
+    /// Makes a channel. Only what happens after event `after` is told to it.
+    ///
+    /// # Errors
+    /// When the name is taken, what is said does not do, there are too many, or the database cannot be written.
+    pub fn add_channel(&self, deed: Deed<'_>, name: &str, new: &NewChannel, after: u64) -> Result<Channel, StateError> {
+        words::id(name)?;
+        new.check()?;
+        let (secret, now) = (new_secret()?, deed.now.as_micros());
+        let said = serde_json::to_string(new).map_err(|error| StateError::refused(error.to_string()))?;
+        self.transact(|transaction| {
+            let one = format!("{CHANNEL} WHERE name = $1");
+            if !transaction.query(&one, &[name.into()])?.is_empty() {
+                return Err(StateError::refused(format!("a channel is called {name} already")));
+            }
+            if transaction.one("SELECT COUNT(*) FROM alert_channels", &[])?.integer(0)? >= MAX_CHANNELS {
+                return Err(StateError::refused(format!("{MAX_CHANNELS} channels are the most")));
+            }
+            let number = next_number(transaction)?;
+            let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            let mut values: Vec<Value> = vec![number.into(), name.into(), (&said).into(), (&secret).into()];
+            values.extend([now.into(), deed.by.into(), count(after), now.into()]);
+            transaction.execute(sql, &values)?;
+            channel(&transaction.one(&one, &[name.into()])?)
+        })
+    }
+
+    /// Every channel, by number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn channels(&self) -> Result<Vec<Channel>, StateError> {
+        let sql = format!("{CHANNEL} ORDER BY number");
+        self.transact(|transaction| transaction.query(&sql, &[])?.iter().map(channel).collect())
+    }
+
+    /// Removes a channel with its messages; tells whether there was one.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn remove_channel(&self, name: &str) -> Result<bool, StateError> {
+        self.transact(|transaction| {
+            for table in ["alert_messages", "alert_told"] {
+                let sql =
+                    format!("DELETE FROM {table} WHERE channel IN (SELECT number FROM alert_channels WHERE name = $1)");
+                transaction.execute(&sql, &[name.into()])?;
+            }
+            Ok(transaction.execute("DELETE FROM alert_channels WHERE name = $1", &[name.into()])? > 0)
+        })
+    }
+
+    /// Which of these were told to a channel since a moment.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn told_since(&self, channel: i64, since: Timestamp) -> Result<BTreeSet<String>, StateError> {
+        let sql = "SELECT what FROM alert_told WHERE channel = $1 AND told > $2";
+        let rows = self.transact(|all| all.query(sql, &[channel.into(), since.as_micros().into()]))?;
+        rows.iter().map(|row| row.text(0).map(ToOwned::to_owned)).collect()
+    }
+
+    /// Deals with a channel's events up to `until`, with a message about them or without; false when another server did.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn plan_message(
+        &self,
+        of: &Channel,
+        until: u64,
+        new: Option<&NewMessage>,
+        now: Timestamp,
+    ) -> Result<bool, StateError> {
+        let time = now.as_micros();
+        self.transact(|transaction| {
+            let sql = "UPDATE alert_channels SET after = $1 WHERE number = $2 AND after = $3";
+            if transaction.execute(sql, &[count(until), of.number.into(), count(of.after)])? == 0 {
+                return Ok(false);
+            }
+            let Some(new) = new else { return Ok(true) };
+            let sql = "UPDATE alert_channels SET made = $1 WHERE number = $2";
+            transaction.execute(sql, &[time.into(), of.number.into()])?;
+            let forget = now.minus(Duration::from_secs(u64::from(of.said.again_hours) * 3_600)).as_micros();
+            let old = "DELETE FROM alert_told WHERE channel = $1 AND told <= $2";
+            transaction.execute(old, &[of.number.into(), forget.into()])?;
+            for what in new.told.iter().filter(|_| of.said.again_hours > 0) {
+                let sql = "INSERT INTO alert_told (channel, what, told) VALUES ($1, $2, $3) \
+                           ON CONFLICT (channel, what) DO UPDATE SET told = $3";
+                transaction.execute(sql, &[of.number.into(), what.into(), time.into()])?;
+            }
+            let number = next_number(transaction)?;
+            let state = if of.said.to == Way::Feed { "sent" } else { "waiting" };
+            let sql = "INSERT INTO alert_messages (number, channel, subject, body, events, made, due, tries, state, error) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '')";
+            let mut values: Vec<Value> = vec![number.into(), of.number.into(), (&new.subject).into(), (&new.body).into()];
+            values.extend([(&new.events).into(), time.into(), time.into(), state.into()]);
+            transaction.execute(sql, &values)?;
+            let tidy = "DELETE FROM alert_messages WHERE channel = $1 AND state <> 'waiting' AND number < \
+                        (SELECT MIN(number) FROM (SELECT number FROM alert_messages WHERE channel = $1 \
+                        ORDER BY number DESC LIMIT $2) AS kept)";
+            transaction.execute(tidy, &[of.number.into(), KEPT_MESSAGES.into()])?;
+            Ok(true)
+        })
+    }
+
+    /// The message that has waited longest, to be sent by the caller: for `hold` nobody else gets it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn take_message(&self, now: Timestamp, hold: Duration) -> Result<Option<Message>, StateError> {
+        let (time, back) = (now.as_micros(), now.plus(hold).as_micros());
+        self.transact(|transaction| {
+            let sql = format!("{MESSAGE} WHERE state = 'waiting' AND due <= $1 ORDER BY due, number LIMIT 1");
+            let Some(found) = transaction.query(&sql, &[time.into()])?.first().map(message).transpose()? else {
+                return Ok(None);
+            };
+            let sql = "UPDATE alert_messages SET due = $1, tries = tries + 1 WHERE number = $2";
+            transaction.execute(sql, &[back.into(), found.number.into()])?;
+            Ok(Some(Message { tries: found.tries.saturating_add(1), ..found }))
+        })
+    }
+
+    /// Writes down what became of a try.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn settle_message(&self, number: i64, tried: &Tried, now: Timestamp) -> Result<(), StateError> {
+        let (state, due, error) = match tried {
+            Tried::Sent => ("sent", now, ""),
+            Tried::Again(after, why) => ("waiting", now.plus(*after), why.as_str()),
+            Tried::GivenUp(why) => ("given-up", now, why.as_str()),
+        };
+        let error: String = error.chars().take(MAX_ERROR_CHARS).collect();
+        let sql = "UPDATE alert_messages SET state = $1, due = $2, error = $3 WHERE number = $4";
+        let values = [state.into(), due.as_micros().into(), (&error).into(), number.into()];
+        self.transact(|transaction| transaction.execute(sql, &values)).map(drop)
+    }
+
+    /// The newest messages of a channel, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn messages(&self, channel: i64, limit: u32) -> Result<Vec<Message>, StateError> {
+        let sql = format!("{MESSAGE} WHERE channel = $1 ORDER BY number DESC LIMIT $2");
+        let values = [channel.into(), i64::from(limit).into()];
+        self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(message).collect())
+    }
+}

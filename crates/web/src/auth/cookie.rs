@@ -1,0 +1,59 @@
+//! Cookies: the session's, and the one by which a browser that signed in before is known.
+//!
+//! Over TLS both are `__Host-` cookies (RFC 6265bis, section 4.1.3): only this host sets and gets them. On loopback
+//! without TLS they cannot be; there any program of this machine that a browser visits by the same name gets them, which is
+//! why a server that others reach speaks TLS.
+
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use hinomi_state::secret;
+
+use super::credentials::read_cookie;
+use crate::app::App;
+
+/// How long a browser is known, in seconds: half a year.
+const DEVICE_SECONDS: u32 = 15_552_000;
+
+/// The name of the session's cookie.
+pub(crate) const fn session_name(secure: bool) -> &'static str {
+    if secure { "__Host-hinomi" } else { "hinomi_session" }
+}
+
+const fn device_name(secure: bool) -> &'static str {
+    if secure { "__Host-hinomi-device" } else { "hinomi_device" }
+}
+
+/// Gives the browser a session, which ends with the browser or before.
+pub(crate) fn set_session(app: &App, response: &mut Response, token: &str) {
+    set(app, response, session_name(app.settings.is_secure()), token, None);
+}
+
+/// Takes the session away from the browser.
+pub(crate) fn clear_session(app: &App, response: &mut Response) {
+    set(app, response, session_name(app.settings.is_secure()), "", Some(0));
+}
+
+fn set(app: &App, response: &mut Response, name: &str, value: &str, seconds: Option<u32>) {
+    let secure = if app.settings.is_secure() { "; Secure" } else { "" };
+    let age = seconds.map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
+    let cookie = format!("{name}={value}; Path=/{age}; SameSite=Lax; HttpOnly{secure}");
+    // Values are hexadecimal digits and dots.
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+}
+
+/// Marks the browser as one in which this account signed in.
+pub(crate) fn set_device(app: &App, response: &mut Response, key: &str, account: &str) {
+    let Ok(nonce) = secret::secret() else { return };
+    let sign = secret::sign(key, &format!("{account}\0{nonce}"));
+    set(app, response, device_name(app.settings.is_secure()), &format!("{nonce}.{sign}"), Some(DEVICE_SECONDS));
+}
+
+/// What the browser is known by, when this account signed in there before.
+pub(crate) fn known_device(app: &App, headers: &HeaderMap, key: &str, account: &str) -> Option<String> {
+    let value = read_cookie(headers, device_name(app.settings.is_secure()))?;
+    let (nonce, sign) = value.split_once('.')?;
+    secret::same(&secret::sign(key, &format!("{account}\0{nonce}")), sign).then(|| nonce.to_owned())
+}

@@ -1,0 +1,270 @@
+//! What `<state>/web.toml` says: by which names the server is called, its certificate, who is in front of it, and where
+//! people may sign in elsewhere.
+//!
+//! ```toml
+//! names = ["tower.example"]              # besides localhost, 127.0.0.1 and [::1]; the first is the one for links
+//!
+//! [tls]                                  # absent: loopback only, unless a proxy is named
+//! certificate = "tls/chain.pem"          # read again when it changes
+//! key = "tls/key.pem"
+//!
+//! [proxy]                                # who speaks TLS instead: its X-Forwarded-For is believed, nobody else's
+//! address = "192.0.2.1"
+//!
+//! [openid]                               # absent: no sign-in elsewhere
+//! issuer = "https://id.example"
+//! client_id = "hinomi"
+//! client_secret_file = "openid.secret"
+//! name = "Example ID"                    # on the button
+//! create = false                         # whether who comes from there without an account is given one
+//! ```
+//!
+//! Files are relative to the state folder. At a hundred times the data nothing changes here.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The settings file, in the state folder.
+pub const FILE: &str = "web.toml";
+/// The most bytes of a settings file, a certificate chain or a secret.
+pub(crate) const MAX_FILE_BYTES: u64 = 256 << 10;
+/// The most names of a server.
+const MAX_NAMES: usize = 32;
+const MAX_NAME_CHARS: usize = 253;
+const MAX_TEXT_CHARS: usize = 200;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    #[serde(default)]
+    names: Vec<String>,
+    tls: Option<ToldTls>,
+    proxy: Option<ToldProxy>,
+    openid: Option<ToldOpenId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldTls {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldProxy {
+    address: IpAddr,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldOpenId {
+    issuer: String,
+    client_id: String,
+    client_secret_file: Option<PathBuf>,
+    name: Option<String>,
+    #[serde(default)]
+    create: bool,
+    ca: Option<PathBuf>,
+}
+
+/// How the server is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Names besides those of this machine, in lower case; the first is the one for links.
+    pub names: Vec<String>,
+    /// The certificate, where the server speaks TLS itself.
+    pub tls: Option<TlsFiles>,
+    /// Who speaks TLS in front of it.
+    pub proxy: Option<IpAddr>,
+    /// Where people may sign in elsewhere.
+    pub openid: Option<OpenIdSettings>,
+}
+
+/// A certificate chain and its key, as PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// An OpenID Connect provider.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenIdSettings {
+    /// Its address.
+    pub issuer: String,
+    /// What it calls this server.
+    pub client_id: String,
+    /// What this server proves itself with; none of a public client.
+    pub client_secret: Option<String>,
+    /// What people call it.
+    pub name: String,
+    /// Whether who comes from there without an account is given one, which acts for nobody.
+    pub create: bool,
+    /// Who vouches for its certificate instead of the system's roots.
+    pub ca: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for OpenIdSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenIdSettings({} at {})", self.client_id, self.issuer)
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {detail}")]
+pub struct SettingsError {
+    /// Which file.
+    pub file: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl Settings {
+    /// What the state folder says; without a file, nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read or makes no sense.
+    pub fn of_state(state: &Path) -> Result<Self, SettingsError> {
+        let path = state.join(FILE);
+        let refuse = |detail: String| SettingsError { file: path.display().to_string(), detail };
+        let text = match read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(refuse(error.to_string())),
+        };
+        let told: Told = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        if told.tls.is_some() && told.proxy.is_some() {
+            return Err(refuse("either [tls] or [proxy]: TLS is spoken by one of the two".to_owned()));
+        }
+        let openid = told.openid.map(|openid| read_openid(state, openid)).transpose().map_err(refuse)?;
+        Ok(Self {
+            names: names(told.names).map_err(refuse)?,
+            tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
+            proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
+            openid,
+        })
+    }
+
+    /// Whether browsers reach it by TLS.
+    pub const fn is_secure(&self) -> bool {
+        self.tls.is_some() || self.proxy.is_some()
+    }
+}
+
+fn names(told: Vec<String>) -> Result<Vec<String>, String> {
+    if told.len() > MAX_NAMES {
+        return Err(format!("a server has at most {MAX_NAMES} names"));
+    }
+    let plain = |name: &str| {
+        let fits = !name.is_empty() && name.len() <= MAX_NAME_CHARS;
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+        let is_address = name.parse::<IpAddr>().is_ok();
+        let in_brackets = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        fits && (is_name || is_address || in_brackets.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok()))
+    };
+    let read = |name: String| {
+        let name = name.to_ascii_lowercase();
+        if !plain(&name) {
+            return Err(format!("{name:?} is not a name or an address, as tower.example (no port, no https://)"));
+        }
+        Ok(if name.contains(':') && !name.starts_with('[') { format!("[{name}]") } else { name })
+    };
+    told.into_iter().map(read).collect()
+}
+
+fn read_openid(state: &Path, told: ToldOpenId) -> Result<OpenIdSettings, String> {
+    let fits = |what: &str, text: &str| match text.is_empty() || text.chars().count() > MAX_TEXT_CHARS {
+        true => Err(format!("{what} is 1 to {MAX_TEXT_CHARS} characters")),
+        false => Ok(()),
+    };
+    fits("issuer", &told.issuer)?;
+    fits("client_id", &told.client_id)?;
+    let host = told.issuer.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
+    if !told.issuer.starts_with("https://") && !host.is_some_and(|host| ["127.0.0.1", "localhost"].contains(&host)) {
+        return Err("issuer begins with https://".to_owned());
+    }
+    let secret = match &told.client_secret_file {
+        Some(file) => {
+            let path = state.join(file);
+            Some(read(&path).map_err(|error| format!("{}: {error}", path.display()))?.trim().to_owned())
+        }
+        None => None,
+    };
+    let name = told.name.unwrap_or_else(|| told.issuer.trim_start_matches("https://").to_owned());
+    fits("name", &name)?;
+    Ok(OpenIdSettings {
+        issuer: told.issuer,
+        client_id: told.client_id,
+        client_secret: secret,
+        name,
+        create: told.create,
+        ca: told.ca.map(|file| state.join(file)),
+    })
+}
+
+/// A file of settings, no longer than one may be.
+pub(crate) fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(MAX_FILE_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<Settings, String> {
+        let state = tempfile::tempdir().expect("a folder");
+        fs::write(state.path().join(FILE), text).expect("written");
+        fs::write(state.path().join("word"), "hidden\n").expect("written");
+        Settings::of_state(state.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_file_there_is_nothing() {
+        let state = tempfile::tempdir().expect("a folder");
+        assert_eq!(Settings::of_state(state.path()).expect("nothing"), Settings::default());
+    }
+
+    #[test]
+    fn what_is_told_is_read() {
+        let read = settings("names = [\"Tower.example\", \"2001:db8::1\"]\n[tls]\ncertificate = \"c\"\nkey = \"/k\"\n");
+        let read = read.expect("settings");
+        assert_eq!(read.names, ["tower.example", "[2001:db8::1]"]);
+        assert!(
+            read.is_secure() && read.tls.is_some_and(|tls| tls.key == Path::new("/k") && tls.certificate.is_absolute())
+        );
+        let openid = "[openid]\nissuer = \"https://id.example\"\nclient_id = \"h\"\nclient_secret_file = \"word\"";
+        let read = settings(openid).expect("settings");
+        assert!(!format!("{read:?}").contains("hidden"), "{read:?}");
+        let openid = read.openid.expect("openid");
+        assert_eq!((openid.client_secret.as_deref(), openid.name.as_str()), (Some("hidden"), "id.example"));
+        assert!(!openid.create);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for wrong in [
+            "other = 1",
+            "names = [\"https://tower.example\"]",
+            "names = [\"tower.example:443\"]",
+            "names = [\"\"]",
+            "[tls]\ncertificate = \"c\"",
+            "[tls]\ncertificate = \"c\"\nkey = \"k\"\n[proxy]\naddress = \"192.0.2.1\"",
+            "[proxy]\naddress = \"proxy\"",
+            "[openid]\nissuer = \"http://id.example\"\nclient_id = \"h\"",
+            "[openid]\nissuer = \"http://localhost.example\"\nclient_id = \"h\"",
+            "[openid]\nissuer = \"https://id.example\"\nclient_id = \"h\"\nclient_secret_file = \"absent\"",
+        ] {
+            assert!(settings(wrong).is_err(), "{wrong}");
+        }
+    }
+}

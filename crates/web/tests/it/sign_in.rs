@@ -1,0 +1,476 @@
+//! Signing in, and what is tried against it: guessing, planted sessions, forms of others, names of others, fields that are
+//! nobody's to set, headers that are smuggled in.
+
+use hinomi_state::{NewPerson, PasswordHash};
+
+use crate::client::{Answer, ask, raw};
+use crate::world::World;
+
+const WORD: &str = "four words in a row";
+
+/// A browser: keeps cookies, and says where it comes from.
+struct Browser<'a> {
+    world: &'a World,
+    jar: Vec<(String, String)>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(world: &'a World) -> Self {
+        Self { world, jar: Vec::new() }
+    }
+
+    fn cookies(&self) -> String {
+        let pairs: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if pairs.is_empty() { String::new() } else { format!("Cookie: {}\r\n", pairs.join("; ")) }
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        for cookie in &answer.cookies {
+            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
+            self.jar.retain(|(each, _)| each != name);
+            if !cookie.contains("Max-Age=0") {
+                self.jar.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    fn session(&self) -> Option<&str> {
+        self.jar.iter().find(|(name, _)| name == "hinomi_session").map(|(_, value)| value.as_str())
+    }
+
+    fn get(&mut self, target: &str) -> Answer {
+        let answer = ask(self.world.address, "GET", target, &format!("Accept-Language: en\r\n{}", self.cookies()));
+        self.keep(&answer);
+        answer
+    }
+
+    fn post(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
+        let answer = post(self.world, target, fields, &format!("Origin: http://localhost\r\n{}", self.cookies()));
+        self.keep(&answer);
+        answer
+    }
+
+    fn sign_in(&mut self, name: &str, password: &str) -> Answer {
+        self.post("/sign-in", &[("name", name), ("password", password), ("to", "/search?q=port:22")])
+    }
+
+    /// What the forms of a page carry.
+    fn token(&mut self, page: &str) -> String {
+        let text = self.get(page).text();
+        let token = text.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        token.unwrap_or_else(|| panic!("{page} has a form: {text}")).to_owned()
+    }
+}
+
+fn post(world: &World, target: &str, fields: &[(&str, &str)], headers: &str) -> Answer {
+    let encode = hinomi_web::link::encode;
+    let body: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let body = body.join("&");
+    let head = format!(
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Language: en\r\n{headers}\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    raw(world.address, head.as_bytes())
+}
+
+/// Ann administers; Ben does not; Eve looks at everything.
+fn people(world: &World) {
+    let kept = |name: &str| Some(PasswordHash::of(WORD, name).expect("a password"));
+    for (name, administrator, analyst) in [("ann", true, false), ("ben", false, false), ("eve", false, true)] {
+        let new =
+            NewPerson { name: name.into(), full_name: String::new(), administrator, analyst, password: kept(name) };
+        world.accounts.add(&new, hinomi_model::Clock::now(&*world.clock)).expect("an account");
+    }
+}
+
+fn inhabited() -> World {
+    let world = World::at_rest();
+    people(&world);
+    world
+}
+
+#[test]
+fn with_the_first_account_everybody_signs_in() {
+    let world = World::at_rest();
+    assert_eq!(world.get("/").status, 200, "nobody has an account: whoever is at the machine");
+    people(&world);
+    let page = world.get("/hosts/192.0.2.10?lang=en");
+    assert_eq!((page.status, page.header("location")), (303, "/sign-in?to=%2Fhosts%2F192.0.2.10%3Flang%3Den"));
+    for target in ["/about", "/guide", "/watch", "/nowhere", "/account", "/account/people"] {
+        assert_eq!(world.get(target).status, 303, "{target}");
+    }
+    for target in ["/api/v1/status", "/api/v1/search", "/api/v1/openapi.json", "/taxii2/", "/compat/shodan/x", "/api/x"]
+    {
+        let answer = world.get(target);
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("sign-in")), "{target}");
+        assert!(answer.header("www-authenticate").contains("realm=\"hinomi\""), "{target}");
+    }
+    for target in ["/sign-in", "/assets/style.css"] {
+        assert_eq!(world.get(target).status, 200, "{target}");
+    }
+    let mut eve = Browser::new(&world);
+    let entered = eve.sign_in("Eve", WORD);
+    assert_eq!((entered.status, entered.header("location")), (303, "/search?q=port:22"));
+    let cookie = entered.cookies.iter().find(|cookie| cookie.starts_with("hinomi_session=")).expect("a session");
+    assert!(
+        cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax") && cookie.contains("; Path=/;"),
+        "{cookie}"
+    );
+    assert_eq!(eve.get("/hosts/192.0.2.10").status, 200);
+    assert!(eve.get("/api/v1/search").json()["total"].as_u64() > Some(5), "an analyst sees what the operator saw");
+    let token = eve.token("/account");
+    assert_eq!(eve.post("/account/sign-out", &[("token", &token)]).status, 303);
+    assert!(eve.session().is_none());
+    assert_eq!(eve.get("/").status, 303);
+}
+
+#[test]
+fn a_session_that_was_ended_elsewhere_or_grew_old_opens_nothing() {
+    let world = inhabited();
+    let (mut here, mut there) = (Browser::new(&world), Browser::new(&world));
+    here.sign_in("eve", WORD);
+    there.sign_in("eve", WORD);
+    let token = here.token("/account");
+    let page = here.get("/account").text();
+    let ids: Vec<_> = page.split("name=\"id\" value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(ids.len(), 2);
+    let own = world.accounts.session(here.session().expect("a session"), hinomi_model::Clock::now(&*world.clock));
+    let own = own.expect("asked").expect("a session").0.id;
+    for id in ids.iter().filter(|id| **id != own).chain([&own.as_str()]) {
+        here.post("/account", &[("token", &token), ("do", "end-session"), ("id", id)]);
+    }
+    assert_eq!((here.get("/").status, there.get("/").status), (303, 303), "both were ended");
+    here.sign_in("eve", WORD);
+    world.clock.by(59 * 60);
+    assert_eq!(here.get("/").status, 200);
+    world.clock.by(61 * 60);
+    assert_eq!(here.get("/").status, 303, "idle for too long");
+    here.sign_in("eve", WORD);
+    for _ in 0..13 {
+        world.clock.by(55 * 60);
+        here.get("/assets/style.css");
+        here.get("/account");
+    }
+    assert_eq!(here.get("/account").status, 200);
+    world.clock.by(10 * 60);
+    assert_eq!(here.get("/account").status, 303, "twelve hours are enough");
+}
+
+#[test]
+fn a_planted_session_is_worth_nothing() {
+    let world = inhabited();
+    let mut eve = Browser::new(&world);
+    eve.jar.push(("hinomi_session".into(), "0".repeat(64)));
+    eve.sign_in("eve", WORD);
+    let first = eve.session().expect("a session").to_owned();
+    assert_ne!(first, "0".repeat(64), "a new one");
+    eve.sign_in("eve", WORD);
+    assert_ne!(eve.session(), Some(first.as_str()));
+    eve.jar = vec![("hinomi_session".into(), first)];
+    assert_eq!(eve.get("/").status, 303, "the one before has ended");
+}
+
+#[test]
+fn guessing_is_slow_and_locks_nobody_out() {
+    let world = inhabited();
+    let mut eve = Browser::new(&world);
+    eve.sign_in("eve", WORD);
+    let mut stranger = Browser::new(&world);
+    for name in ["eve", "nobody"] {
+        for _ in 0..5 {
+            let wrong = stranger.sign_in(name, "a wrong word or two");
+            assert_eq!(wrong.status, 403, "{name}");
+            assert!(wrong.text().contains("Name and password do not belong together"), "{name}");
+        }
+        let slowed = stranger.sign_in(name, WORD);
+        assert_eq!((slowed.status, slowed.header("retry-after")), (429, "1"), "{name}: also the right one waits");
+        world.clock.by(1);
+        assert_eq!(stranger.sign_in(name, "a wrong word or two").status, 403, "{name}");
+        assert_eq!(stranger.sign_in(name, WORD).header("retry-after"), "2", "{name}: twice as long");
+    }
+    // Her own browser is known, and not slowed down by what somebody else does, from the same address even.
+    let device: Vec<_> = eve.jar.iter().filter(|(name, _)| name == "hinomi_device").cloned().collect();
+    assert_eq!(device.len(), 1);
+    eve.jar = device.clone();
+    assert_eq!(eve.sign_in("eve", WORD).status, 303);
+    // It is known for her account alone, and guessing with it is as slow.
+    let mut thief = Browser { world: &world, jar: device };
+    assert_eq!(thief.sign_in("nobody", WORD).status, 429);
+    for _ in 0..5 {
+        assert_eq!(thief.sign_in("eve", "a wrong word or two").status, 403);
+    }
+    assert_eq!(thief.sign_in("eve", WORD).status, 429);
+}
+
+#[test]
+fn one_source_cannot_try_one_word_on_everybody() {
+    let world = inhabited();
+    let mut stranger = Browser::new(&world);
+    let mut refused = 0;
+    for number in 0..40 {
+        refused += u32::from(stranger.sign_in(&format!("name-{number}"), "a wrong word or two").status == 429);
+    }
+    assert!(refused >= 9, "{refused}");
+}
+
+#[test]
+fn forms_of_other_pages_change_nothing() {
+    let world = inhabited();
+    let mut eve = Browser::new(&world);
+    eve.sign_in("eve", WORD);
+    let token = eve.token("/watch");
+    let fields = [("name", "w"), ("query", "port:23"), ("owner", "eve")];
+    let saved = |world: &World, cookies: &str| {
+        ask(world.address, "GET", "/api/v1/watches", cookies).json()["watches"].as_array().expect("a list").len()
+    };
+    let cookies = eve.cookies();
+    for (why, headers, token) in [
+        ("no token", "Origin: http://localhost\r\n", ""),
+        ("another token", "Origin: http://localhost\r\n", "00"),
+        ("another origin", "Origin: http://evil.example\r\n", token.as_str()),
+        (
+            "another site",
+            "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n",
+            &token,
+        ),
+    ] {
+        let mut fields = fields.to_vec();
+        fields.push(("token", token));
+        assert_eq!(post(&world, "/watch", &fields, &format!("{headers}{cookies}")).status, 403, "{why}");
+    }
+    let bare = ask(world.address, "POST", "/api/v1/watches?name=w&query=port:23&owner=e", &cookies);
+    assert_eq!(bare.status, 403, "the API by a cookie, and nothing says that our page asks");
+    assert_eq!(saved(&world, &cookies), 0);
+    let mut mallory = Browser::new(&world);
+    mallory.sign_in("ann", WORD);
+    let hers = mallory.token("/account");
+    let mut with_hers = fields.to_vec();
+    with_hers.push(("token", &hers));
+    assert_eq!(eve.post("/watch", &with_hers).status, 403, "the token of another session");
+    let mut right = fields.to_vec();
+    right.push(("token", &token));
+    assert_eq!(eve.post("/watch", &right).status, 303);
+    assert_eq!(saved(&world, &cookies), 1);
+    let signed = post(&world, "/sign-in", &[("name", "ann"), ("password", WORD)], "Origin: http://evil.example\r\n");
+    assert_eq!((signed.status, signed.cookies.len()), (403, 0), "nobody is signed in as somebody else");
+}
+
+#[test]
+fn what_is_somebody_elses_is_not_found() {
+    let world = inhabited();
+    let (mut eve, mut ben) = (Browser::new(&world), Browser::new(&world));
+    eve.sign_in("eve", WORD);
+    ben.sign_in("ben", WORD);
+    let token = eve.token("/account");
+    let made = eve.post(
+        "/account",
+        &[
+            ("token", &token),
+            ("do", "add-key"),
+            ("label", "x"),
+            ("purpose", "research"),
+            ("days", "30"),
+            ("may", "read"),
+        ],
+    );
+    let key =
+        made.text().split("id=\"secret\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a key").to_owned();
+    assert!(!eve.get("/account").text().contains(&key), "shown once");
+    let id = key.split('_').nth(1).expect("an id");
+    let person = world.accounts.person("eve").expect("asked").expect("eve");
+    let session = &world.accounts.sessions(&person.id, hinomi_model::Clock::now(&*world.clock)).expect("asked")[0].id;
+    let token = ben.token("/account");
+    for (what, id) in [("revoke-key", id), ("end-session", session.as_str()), ("remove-passkey", "00")] {
+        let answer = ben.post("/account", &[("token", &token), ("do", what), ("id", id)]);
+        assert!(answer.status == 400 && answer.text().contains("There is nothing here"), "{what}: {}", answer.status);
+    }
+    assert_eq!(bearer(&world, &key, "/api/v1/status").status, 200, "it still holds");
+    for (fields, page) in [
+        (vec![("do", "rights"), ("name", "ben"), ("administrator", "yes")], "/account/people"),
+        (vec![("do", "add"), ("name", "fay"), ("administrator", "yes")], "/account/people"),
+        (vec![("do", "close"), ("name", "ann")], "/account/people"),
+    ] {
+        let mut fields = fields;
+        fields.push(("token", &token));
+        assert_eq!(ben.post(page, &fields).status, 403);
+    }
+    assert_eq!(ben.get("/account/people").status, 403);
+    // Fields that a form does not have set nothing.
+    let fields = [
+        ("token", token.as_str()),
+        ("do", "purpose"),
+        ("purpose", "research"),
+        ("administrator", "yes"),
+        ("analyst", "yes"),
+        ("person", &person.id),
+    ];
+    assert_eq!(ben.post("/account", &fields).status, 200);
+    let after = world.accounts.person("ben").expect("asked").expect("ben");
+    assert!(!after.administrator && !after.analyst);
+}
+
+fn bearer(world: &World, key: &str, target: &str) -> Answer {
+    ask(world.address, "GET", target, &format!("Authorization: Bearer {key}\r\n"))
+}
+
+#[test]
+fn keys_open_what_they_say_and_no_more() {
+    use hinomi_model::{Clock, Purpose};
+
+    let world = inhabited();
+    let eve = world.accounts.person("eve").expect("asked").expect("eve");
+    let now = world.clock.now();
+    let make = |writes, kinds: &[&str]| {
+        let new = hinomi_state::NewKey {
+            label: "test".into(),
+            organisation: None,
+            purpose: Purpose::Research,
+            writes,
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            expires: now.plus(std::time::Duration::from_secs(86_400)),
+        };
+        world.accounts.add_key(&eve.id, &new, now).expect("a key").0
+    };
+    let (reads, writes, taxii) = (make(false, &[]), make(true, &[]), make(false, &["taxii"]));
+    let (read_text, write_text) = (reads.reveal(), writes.reveal());
+    assert_eq!(bearer(&world, &read_text, "/api/v1/status").status, 200);
+    let basic = data_encoding::BASE64.encode(format!("eve:{read_text}").as_bytes());
+    assert_eq!(ask(world.address, "GET", "/api/v1/status", &format!("Authorization: Basic {basic}\r\n")).status, 200);
+    let word = data_encoding::BASE64.encode(format!("eve:{WORD}").as_bytes());
+    assert_eq!(ask(world.address, "GET", "/api/v1/status", &format!("Authorization: Basic {word}\r\n")).status, 401);
+    assert_eq!(bearer(&world, &taxii.reveal(), "/api/v1/status").status, 403, "for something else");
+    for page in ["/", "/account", "/account/people"] {
+        assert_eq!(bearer(&world, &write_text, page).status, 403, "{page} is for people");
+    }
+    let add = |text: &str| {
+        let target = "/api/v1/watches?name=w&query=port:23&owner=e";
+        ask(world.address, "POST", target, &format!("Authorization: Bearer {text}\r\n")).status
+    };
+    assert_eq!((add(&read_text), add(&write_text)), (403, 200));
+    // In an address: under /compat/ alone, and a key that reads alone.
+    assert_eq!(world.get(&format!("/compat/shodan/nothing?key={read_text}")).status, 404, "let in");
+    assert_eq!(world.get(&format!("/compat/shodan/nothing?key={write_text}")).status, 401);
+    assert_eq!(world.get(&format!("/api/v1/status?key={read_text}")).status, 401);
+    let wrong = format!("{}0", &read_text[..read_text.len() - 1]);
+    for bad in [wrong.as_str(), "hinomi_", "x", &read_text.replace("hinomi", "hinom")] {
+        assert_eq!(bearer(&world, bad, "/api/v1/status").status, 401, "{bad}");
+    }
+    assert!(world.accounts.revoke_key(&eve.id, writes.id(), now).expect("asked"));
+    assert_eq!(bearer(&world, &write_text, "/api/v1/status").status, 401, "revoked");
+    world.clock.by(86_400);
+    assert_eq!(bearer(&world, &read_text, "/api/v1/status").status, 401, "ended");
+}
+
+#[test]
+fn a_closed_account_opens_nothing_from_the_next_request_on() {
+    let world = inhabited();
+    let (mut ann, mut eve) = (Browser::new(&world), Browser::new(&world));
+    ann.sign_in("ann", WORD);
+    eve.sign_in("eve", WORD);
+    let token = ann.token("/account/people");
+    assert_eq!(ann.post("/account/people", &[("token", &token), ("do", "close"), ("name", "eve")]).status, 200);
+    assert_eq!(eve.get("/").status, 303);
+    assert_eq!(Browser::new(&world).sign_in("eve", WORD).status, 403, "as if the password were wrong");
+    let last = ann.post("/account/people", &[("token", &token), ("do", "close"), ("name", "ann")]);
+    assert!(last.status == 400 && last.text().contains("the last administrator"), "{}", last.status);
+}
+
+#[test]
+fn an_administrator_sees_no_record_by_that_right() {
+    let world = inhabited();
+    let mut ann = Browser::new(&world);
+    ann.sign_in("ann", WORD);
+    let found = ann.get("/api/v1/search");
+    let total = found.json()["total"].as_u64();
+    assert!(found.status == 403 || total == Some(0), "{}: {total:?}", found.status);
+    assert_eq!(ann.get("/account/people").status, 200);
+}
+
+#[test]
+fn somebody_invited_chooses_a_password_once() {
+    let world = inhabited();
+    let mut ann = Browser::new(&world);
+    ann.sign_in("ann", WORD);
+    let token = ann.token("/account/people");
+    let made = ann.post("/account/people", &[("token", &token), ("do", "add"), ("name", "fay"), ("analyst", "yes")]);
+    let text = made.text();
+    let path = text.split("id=\"secret\">").nth(1).and_then(|rest| rest.split('<').next()).expect("an invitation");
+    let key = path.split("key=").nth(1).expect("a key");
+    let mut fay = Browser::new(&world);
+    assert_eq!(fay.get(path).status, 200);
+    let weak = fay.post("/sign-in/invited", &[("key", key), ("password", "short")]);
+    assert!(weak.status == 400 && weak.text().contains("at least 12 characters"), "{}", weak.status);
+    assert_eq!(fay.post("/sign-in/invited", &[("key", key), ("password", WORD)]).status, 303);
+    assert_eq!(fay.get("/search").status, 200);
+    let again = Browser::new(&world).post("/sign-in/invited", &[("key", key), ("password", "other words in a row")]);
+    assert_eq!(again.status, 403, "once");
+    assert_eq!(Browser::new(&world).sign_in("fay", WORD).status, 303);
+}
+
+#[test]
+fn the_first_administrator_is_made_once_by_who_has_the_address() {
+    let world = World::at_rest();
+    let first = world.first.clone().expect("an address");
+    let key = first.split("key=").nth(1).expect("a key");
+    let fields = |key: &'_ str, name: &'_ str| {
+        [("key", key.to_owned()), ("name", name.to_owned()), ("password", WORD.to_owned())]
+    };
+    let send = |key: &str, name: &str| {
+        let fields = fields(key, name);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Browser::new(&world).post("/first-start", &fields)
+    };
+    assert_eq!(send("0", "mallory").status, 404);
+    assert_eq!(world.get("/first-start?key=0").status, 404);
+    assert_eq!(world.get(&format!("/first-start?key={key}")).status, 200);
+    // Several at once: one is the first.
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..4).map(|number| (number, &send)).collect();
+        let tries: Vec<_> = tries
+            .into_iter()
+            .map(|(number, send)| scope.spawn(move || send(key, &format!("name-{number}")).status))
+            .collect();
+        tries.into_iter().map(|tried| tried.join().expect("ends")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    let people = world.accounts.people().expect("asked");
+    assert!(people.len() == 1 && people[0].administrator && people[0].analyst);
+    assert_eq!(send(key, "late").status, 404);
+}
+
+#[test]
+fn nothing_is_smuggled_into_a_header() {
+    let world = inhabited();
+    for to in ["//evil.example", "https://evil.example/", "/\\evil.example", "/a\r\nSet-Cookie: x=y", "/%0d%0aX: y"] {
+        let entered = Browser::new(&world).post("/sign-in", &[("name", "eve"), ("password", WORD), ("to", to)]);
+        assert_eq!(entered.status, 303, "{to:?}");
+        let location = entered.header("location");
+        assert!(
+            location == "/" || location == "/%0d%0aX: y" || location == to && to.starts_with("/%"),
+            "{to:?}: {location}"
+        );
+        assert!(!entered.headers.contains_key("x") && entered.cookies.len() == 2, "{to:?}");
+    }
+    let led = world.get("/search?q=a%0d%0aSet-Cookie:%20x");
+    assert_eq!((led.status, led.cookies.len()), (303, 0));
+    let hosts = ["Host: evil.example\r\n", "Host: localhost\r\nHost: evil.example\r\n"];
+    for host in hosts {
+        let answer = raw(world.address, format!("GET /search HTTP/1.1\r\n{host}Connection: close\r\n\r\n").as_bytes());
+        assert!([400, 421].contains(&answer.status) && !answer.headers.contains_key("location"), "{host}");
+    }
+}
+
+#[test]
+fn a_body_of_any_length_costs_no_room() {
+    let world = inhabited();
+    for (target, length) in [("/sign-in", 40_000), ("/account", 1_u64 << 40), ("/sign-in/passkey", 1 << 20)] {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        );
+        assert_eq!(raw(world.address, head.as_bytes()).status, 413, "{target}");
+    }
+    let chunked =
+        "POST /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(raw(world.address, chunked.as_bytes()).status, 413);
+}
