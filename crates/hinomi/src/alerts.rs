@@ -18,12 +18,12 @@ use hinomi_model::{Clock, SystemClock};
 use hinomi_share::alert::{self, Letter, Post, Refused, SIGNATURE_HEADER};
 use hinomi_share::{Viewer, WatchDesk};
 use hinomi_state::Database;
+use lettre::Transport;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::SmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParametersBuilder};
-use lettre::Transport;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, config::Config, http::Uri};
@@ -61,7 +61,8 @@ impl Worker {
                 std::thread::park_timeout(EVERY);
             }
         };
-        let thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(work).context("no thread for alerts")?;
+        let thread =
+            std::thread::Builder::new().name("alerts".to_owned()).spawn(work).context("no thread for alerts")?;
         Ok(Self { ended, thread: Some(thread) })
     }
 }

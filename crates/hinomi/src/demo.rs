@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use hinomi_lake::Lake;
 use hinomi_model::scope::{Authority, Contact, Hours, Rate};
 use hinomi_model::{Clock, SystemClock, Timestamp};
-use hinomi_share::{Door, Reader, Viewer};
+use hinomi_share::{Reader, Viewer};
 use hinomi_state::Accounts;
 use hinomi_survey::Told;
 use hinomi_survey::scope::document::{Document, FORMAT, Targets};
@@ -31,6 +31,7 @@ use crate::cli::rules::Folders;
 use crate::cli::serve::USUAL_PORT;
 use crate::cli::survey::{Choice, plan};
 use crate::cli::town::tell_notes;
+use crate::door;
 use crate::engine::EngineOptions;
 use crate::output;
 use crate::state::State;
@@ -91,8 +92,10 @@ fn config(day: u32) -> TownConfig {
 /// The usual port, or any free one.
 async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> Result<Bound> {
     let accounts = Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target);
+    let door =
+        door::open(state.make()?, Reader::new(Arc::clone(lake), Viewer::Operator).before(state.witness("pages")))?;
     let server = |port| Server {
-        door: Door::new(Reader::new(Arc::clone(lake), Viewer::Operator).before(state.witness("pages"))),
+        door: door.clone(),
         progress: Arc::clone(&progress),
         clock: Arc::new(SystemClock),
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),

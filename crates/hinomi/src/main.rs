@@ -10,6 +10,7 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod confine;
 mod demo;
+mod door;
 mod engine;
 mod identifier;
 mod limits;

@@ -65,7 +65,8 @@ impl Lake {
         let address = service.address.to_canonical();
         let wanted = ServiceKey { address, ..*service };
         let (rows, _) = self.sightings_of(address, may)?;
-        let newest = rows.into_iter().find(|row| row.sighting.subject == wanted && row.sighting.outcome != Outcome::Closed);
+        let newest =
+            rows.into_iter().find(|row| row.sighting.subject == wanted && row.sighting.outcome != Outcome::Closed);
         Ok(newest.map(|row| (row.sighting, self.places.find(address).and_then(|place| place.asn))))
     }
 

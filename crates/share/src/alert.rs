@@ -146,7 +146,8 @@ fn plan_one(
         named.is_empty() || event.watches.iter().any(|watch| named.contains(watch))
     };
     let again = now.minus(Duration::from_secs(u64::from(channel.said.again_hours) * 3_600));
-    let lately = if channel.said.again_hours > 0 { database.told_since(channel.number, again)? } else { Default::default() };
+    let lately =
+        if channel.said.again_hours > 0 { database.told_since(channel.number, again)? } else { Default::default() };
     let mut seen = lately;
     // Of one change of one service the last is told: the first names it, what follows within the silence does not.
     let events: Vec<&Event> = looked
@@ -180,7 +181,12 @@ fn compose(channel: &Channel, saved: &[Saved], events: &[&Event], missed: u64) -
 ///
 /// # Errors
 /// When the state cannot be read or written. That a message did not arrive is no error: it is tried again.
-pub fn deliver(database: &Database, post: &dyn Post, now: &dyn Fn() -> Timestamp, most: u32) -> Result<u64, AlertError> {
+pub fn deliver(
+    database: &Database,
+    post: &dyn Post,
+    now: &dyn Fn() -> Timestamp,
+    most: u32,
+) -> Result<u64, AlertError> {
     let (mut arrived, channels) = (0, database.channels()?);
     for _ in 0..most {
         let Some(message) = database.take_message(now(), HOLD)? else { break };

@@ -42,6 +42,9 @@ impl Registers for Register {
 pub trait Witnesses: Send + Sync {
     /// The witness of this member.
     fn of(&self, member: &Member) -> Arc<dyn Witness>;
+
+    /// The witness of visitors, which writes down that they looked and not who.
+    fn of_visitors(&self) -> Arc<dyn Witness>;
 }
 
 /// Makes readers. Cheap to clone.
@@ -94,12 +97,16 @@ impl Door {
     /// # Errors
     /// When members are not let in here, or it cannot be found out what this one may see.
     pub fn reader(&self, viewer: &Viewer) -> Result<Reader, ReadError> {
+        let refuse = || ReadError::Refused("nobody but the operator is let in here".to_owned());
+        let members = || self.members.as_ref().ok_or_else(refuse);
         let member = match viewer {
             Viewer::Operator => return Ok(self.operator.clone()),
+            Viewer::Visitor { address, since } => {
+                return Ok(self.operator.of_visitor(*address, *since).before(members()?.witnesses.of_visitors()));
+            }
             Viewer::Member(member) => member,
         };
-        let refuse = || ReadError::Refused("members are not let in here".to_owned());
-        let members = self.members.as_ref().ok_or_else(refuse)?;
+        let members = members()?;
         let sight = members.sight(member)?;
         Ok(self.operator.of_member(member.clone(), sight).before(members.witnesses.of(member)))
     }

@@ -9,9 +9,12 @@ mod compile;
 pub mod holders;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_lake::entitlement::{Entitlement, Grant, Held, Judge, Marks, Seen};
+use hinomi_lake::entitlement::{Entitlement, Grant, Held, Judge, Marks, Seen, Stretch};
+use hinomi_model::address::to_u128;
+use hinomi_model::{Timestamp, Tlp};
 
 use crate::policy::Member;
 use crate::register::Register;
@@ -42,13 +45,18 @@ pub fn record_of(seen: &Seen<'_>, holders: &Holders) -> RecordFacts {
 ///
 /// # Errors
 /// When the rules cannot be asked.
-pub fn decide(
-    rules: &Rules,
-    facts: &MemberFacts,
-    holders: &Holders,
-    seen: &Seen<'_>,
-) -> Result<Decided, RulesError> {
+pub fn decide(rules: &Rules, facts: &MemberFacts, holders: &Holders, seen: &Seen<'_>) -> Result<Decided, RulesError> {
     rules.decide(facts, &record_of(seen, holders))
+}
+
+/// What somebody may see who comes from an address: what was seen there since a moment, unless it names who alone may
+/// know.
+pub fn of_visitor(address: IpAddr, since: Timestamp) -> Entitlement {
+    let number = to_u128(address);
+    let stretch = Stretch { from: since.as_micros(), ..Stretch::ALWAYS };
+    let held = Held::new([((number, number), stretch)], []);
+    let not_red = Marks::Not(Box::new(Marks::Tlp([Tlp::Red].into())));
+    Entitlement::new([Grant { marks: Marks::All(vec![not_red, Marks::Unnamed]), held: Some(Arc::new(held)) }])
 }
 
 /// What a member may see.

@@ -4,6 +4,7 @@
 //! line as over HTTP. A [`Reader`] is the lake seen by one viewer; without a viewer there is no reader. Findings of C&C
 //! servers are shown only before a [`Witness`].
 
+pub mod advice;
 pub mod alert;
 pub mod ask;
 pub mod door;
@@ -19,6 +20,7 @@ pub mod taxii;
 pub mod watch;
 pub mod witness;
 
+pub use advice::Concern;
 pub use ask::{AskError, MAX_FACETS, MAX_SAMPLE, read_facets, read_histograms, read_known, read_side, term};
 pub use door::Door;
 pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw};

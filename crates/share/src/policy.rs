@@ -27,6 +27,7 @@ use hinomi_lake::{Lake, LakeError, Status};
 use hinomi_model::{CampaignId, Checkpoint, ContentHash, Purpose, Service, Timestamp};
 
 use crate::ask::{self, AskError};
+use crate::entitle::of_visitor;
 use crate::witness::{Look, Sight, Witness};
 
 mod cnc;
@@ -44,6 +45,14 @@ pub enum Viewer {
     Operator,
     /// A person or program that acts for organisations of the register.
     Member(Member),
+    /// Somebody at home who asks about the address that they come from, and sees what was seen there lately: whoever had
+    /// the address before is somebody else.
+    Visitor {
+        /// From where they come.
+        address: IpAddr,
+        /// What was seen before is not shown.
+        since: Timestamp,
+    },
 }
 
 /// A person or program that acts for organisations.
@@ -129,8 +138,15 @@ impl Reader {
     pub fn new(lake: Arc<Lake>, viewer: Viewer) -> Self {
         let may = match viewer {
             Viewer::Operator => None,
-            Viewer::Member(_) => Some(Arc::new(Entitlement::nothing())),
+            Viewer::Member(_) | Viewer::Visitor { .. } => Some(Arc::new(Entitlement::nothing())),
         };
+        Self { lake, viewer, witness: None, may, ground: None }
+    }
+
+    /// The same lake for a visitor.
+    pub(crate) fn of_visitor(&self, address: IpAddr, since: Timestamp) -> Self {
+        let may = Some(Arc::new(of_visitor(address, since)));
+        let (lake, viewer) = (Arc::clone(&self.lake), Viewer::Visitor { address, since });
         Self { lake, viewer, witness: None, may, ground: None }
     }
 
@@ -171,10 +187,13 @@ impl Reader {
 
     /// Has a member's look written down, before it is answered; what to keep the answer within.
     pub(crate) fn look(&self, what: &'static str, asked: &str) -> Result<Option<Arc<Entitlement>>, ReadError> {
-        let Viewer::Member(member) = &self.viewer else { return Ok(self.may.clone()) };
+        let sight = match &self.viewer {
+            Viewer::Operator => return Ok(self.may.clone()),
+            Viewer::Member(member) => Sight::Records(Look::new(member, what, asked)),
+            Viewer::Visitor { .. } => Sight::SelfCheck,
+        };
         let refuse = || ReadError::Unwitnessed("nobody was named to write it down".to_owned());
-        let look = Look::new(member, what, asked);
-        self.witness.as_ref().ok_or_else(refuse)?.looked(Sight::Records(look)).map_err(ReadError::Unwitnessed)?;
+        self.witness.as_ref().ok_or_else(refuse)?.looked(sight).map_err(ReadError::Unwitnessed)?;
         Ok(self.may.clone())
     }
 

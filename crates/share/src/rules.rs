@@ -139,16 +139,13 @@ impl Rules {
     /// # Errors
     /// When it is no set of rules, or does not fit the schema.
     pub fn with_text(text: &str) -> Result<Self, RulesError> {
-        Self::of_texts(&[
-            ("built-in.cedar".to_owned(), BUILT_IN.to_owned()),
-            ("own.cedar".to_owned(), text.to_owned()),
-        ])
+        Self::of_texts(&[("built-in.cedar".to_owned(), BUILT_IN.to_owned()), ("own.cedar".to_owned(), text.to_owned())])
     }
 
     fn of_texts(texts: &[(String, String)]) -> Result<Self, RulesError> {
         let refuse = |file: &str, detail: String| RulesError::Text { file: file.to_owned(), detail };
-        let (schema, _) = Schema::from_cedarschema_str(SCHEMA)
-            .map_err(|error| refuse("schema.cedarschema", error.to_string()))?;
+        let (schema, _) =
+            Schema::from_cedarschema_str(SCHEMA).map_err(|error| refuse("schema.cedarschema", error.to_string()))?;
         let (mut set, mut all) = (PolicySet::new(), String::new());
         let mut names = BTreeMap::new();
         for (file, text) in texts {
@@ -296,10 +293,7 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, RulesError> {
     Ok(EntityUid::from_type_name_and_id(type_name(kind)?, EntityId::new(id)))
 }
 
-fn entities_of<'a>(
-    kind: &str,
-    ids: impl IntoIterator<Item = &'a String>,
-) -> Result<RestrictedExpression, RulesError> {
+fn entities_of<'a>(kind: &str, ids: impl IntoIterator<Item = &'a String>) -> Result<RestrictedExpression, RulesError> {
     let each = ids.into_iter().map(|id| Ok(RestrictedExpression::new_entity_uid(uid(kind, id)?)));
     Ok(RestrictedExpression::new_set(each.collect::<Result<Vec<_>, RulesError>>()?))
 }

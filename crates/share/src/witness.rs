@@ -21,6 +21,8 @@ pub enum Sight {
     Finding,
     /// What a list that leaves would name.
     List,
+    /// What was seen at the address that somebody comes from; which one is not said.
+    SelfCheck,
     /// Records, by a member.
     Records(Look),
 }
@@ -32,6 +34,7 @@ impl Sight {
             Self::Findings => "held findings",
             Self::Finding => "one finding",
             Self::List => "the list to be shared",
+            Self::SelfCheck => "self check",
             Self::Records(look) => look.what,
         }
     }

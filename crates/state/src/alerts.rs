@@ -202,8 +202,7 @@ pub enum Tried {
 }
 
 const CHANNEL: &str = "SELECT number, name, said, secret, created, created_by, after, made FROM alert_channels";
-const MESSAGE: &str =
-    "SELECT number, channel, subject, body, events, made, tries, state, error FROM alert_messages";
+const MESSAGE: &str = "SELECT number, channel, subject, body, events, made, tries, state, error FROM alert_messages";
 
 fn channel(row: &Row) -> Result<Channel, StateError> {
     let said = serde_json::from_str(row.text(2)?);

@@ -19,8 +19,8 @@
 //! At a hundred times the data nothing changes here: rows are counted in servers, ranges and people, not in sightings.
 
 mod accounts;
-pub mod attempts;
 pub mod alerts;
+pub mod attempts;
 pub mod audiences;
 pub mod claims;
 pub mod contacts;

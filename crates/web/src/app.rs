@@ -7,7 +7,7 @@ use hinomi_share::{Door, Viewer};
 use hinomi_state::Accounts;
 
 use crate::auth::Turns;
-use crate::page::Outlook;
+use crate::page::{Asked, Outlook};
 use crate::read::{Desk, DeskError, Seats};
 use crate::server::Simulated;
 use crate::settings::Settings;
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) catalogues: Catalogues,
     pub(crate) outlook: Arc<Outlook>,
+    pub(crate) self_checks: Arc<Asked>,
     pub(crate) installation: Arc<str>,
     pub(crate) simulated: Option<Simulated>,
 }

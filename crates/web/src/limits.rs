@@ -139,3 +139,18 @@ pub const MAX_PASSKEY_BYTES: usize = 64 * 1024;
 
 /// People on one page of their administration.
 pub const PAGE_PEOPLE: usize = 500;
+
+/// Self checks of one home in a minute.
+pub const SELF_CHECKS: u32 = 6;
+
+/// Homes whose self checks are counted at one time.
+pub const SELF_CHECKS_KNOWN: usize = 50_000;
+
+/// Open services that a self check explains one by one.
+pub const SELF_CHECK_OPEN: usize = 50;
+
+/// For how long a self check looks back: who had the address before is somebody else.
+pub const SELF_CHECK_AGE: Duration = Duration::from_secs(14 * 86_400);
+
+/// Simulated homes to choose from in a demonstration.
+pub const SELF_CHECK_HOMES: usize = 8;

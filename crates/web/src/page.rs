@@ -12,6 +12,7 @@ mod hex;
 pub(crate) mod host;
 mod overview;
 pub(crate) mod search;
+pub(crate) mod selfcheck;
 mod service;
 pub(crate) mod surveys;
 mod watch;
@@ -24,6 +25,7 @@ use crate::auth::admit;
 
 pub(crate) use frame::{Frame, render};
 pub(crate) use overview::Outlook;
+pub(crate) use selfcheck::Asked;
 #[cfg(test)]
 pub(crate) use watch::WHATS;
 
@@ -76,4 +78,5 @@ pub(crate) fn routes() -> Router<App> {
         .route(account::people::PEOPLE, get(account::people::show).post(account::people::change))
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))
+        .route(selfcheck::PATH, get(selfcheck::show).post(selfcheck::ask))
 }

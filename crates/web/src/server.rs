@@ -77,6 +77,7 @@ impl Server {
             first: first.clone().into(),
             progress: self.progress,
             clock: self.clock,
+            self_checks: Arc::default(),
             catalogues: Catalogues::load()?,
             outlook: Arc::new(Outlook::default()),
             installation: self.installation.into(),

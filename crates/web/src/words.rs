@@ -32,6 +32,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/scan.ftl")),
             include_str!(concat!("../locales/", $language, "/crypto.ftl")),
             include_str!(concat!("../locales/", $language, "/account.ftl")),
+            include_str!(concat!("../locales/", $language, "/selfcheck.ftl")),
         ]
     };
 }

@@ -131,7 +131,9 @@ mod tests {
         assert!(read(&format!("{mail}tls = \"none\"\n")).is_err_and(|why| why.contains("relay on this machine")));
         assert!(read(&format!("{mail}user = \"a\"\n")).is_err_and(|why| why.contains("go together")));
         assert!(read(&format!("{mail}pasword = \"a\"\n")).is_err_and(|why| why.contains("pasword")));
-        assert!(read("[mail]\nserver = \"smtp\"\nfrom = \"a@b.c\"\n").is_err_and(|why| why.contains("a name and a port")));
+        assert!(
+            read("[mail]\nserver = \"smtp\"\nfrom = \"a@b.c\"\n").is_err_and(|why| why.contains("a name and a port"))
+        );
         assert!(read("[web]\nallow_private = true\n").is_ok_and(|all| all.web.allow_private));
     }
 }

@@ -184,7 +184,8 @@ fn one_line(channel: &Channel) -> String {
 fn messages(common: &Common, database: &Database, name: &str) -> Result<()> {
     let channels = database.channels()?;
     let channel = channels.iter().find(|one| one.name == name);
-    let channel = channel.with_context(|| format!("there is no channel {name:?}; hinomi alert list tells the names"))?;
+    let channel =
+        channel.with_context(|| format!("there is no channel {name:?}; hinomi alert list tells the names"))?;
     let messages = database.messages(channel.number, 200)?;
     if common.json {
         return output::json(&messages);

@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use hinomi_model::SystemClock;
-use hinomi_share::Door;
 use hinomi_state::Accounts;
 use hinomi_web::{Progress, Server, Settings};
 use serde_json::json;
 
 use super::Common;
+use crate::door;
 use crate::output;
 use crate::watch::{Watch, until_told_to_stop};
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let bind = SocketAddr::new(options.address, options.port);
     let installation = state.installation();
     let server = Server {
-        door: Door::new(reader),
+        door: door::open(state.make()?, reader)?,
         progress,
         clock: Arc::new(SystemClock),
         bind,

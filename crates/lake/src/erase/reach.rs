@@ -205,8 +205,10 @@ fn events(lake: &Lake) -> Result<u64, LakeError> {
             return *stands;
         }
         // What cannot be looked up is taken to stand: its sighting decides.
-        let stands =
-            lake.index.services_of(service.address, None).is_ok_and(|found| found.iter().any(|one| one.key == *service));
+        let stands = lake
+            .index
+            .services_of(service.address, None)
+            .is_ok_and(|found| found.iter().any(|one| one.key == *service));
         let mut known = known.borrow_mut();
         if known.len() >= REMEMBERED {
             known.clear();

@@ -152,10 +152,7 @@ impl Lake {
 
     /// Service and time of each of these observations that a page is made of, and where they end, when there are
     /// more.
-    fn looks_of(
-        looks: impl Iterator<Item = Result<OneLook, LakeError>>,
-        page: &Step,
-    ) -> Result<New, LakeError> {
+    fn looks_of(looks: impl Iterator<Item = Result<OneLook, LakeError>>, page: &Step) -> Result<New, LakeError> {
         let (last, mut new, mut here) = (page.last(), HashSet::new(), None);
         for look in looks {
             let look = look?;

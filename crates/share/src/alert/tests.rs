@@ -145,7 +145,8 @@ fn webhooks_are_signed_over_time_and_body() {
     assert_eq!(scene.plan("2026-01-01"), 1);
     let channel = scene.database.channels().expect("channels").remove(0);
     let message = scene.database.messages(channel.number, 1).expect("messages").remove(0);
-    let Letter::Web { body, signature: Some(signed), .. } = letter(&channel, &message, at("2026-01-01T00:00:01Z")) else {
+    let Letter::Web { body, signature: Some(signed), .. } = letter(&channel, &message, at("2026-01-01T00:00:01Z"))
+    else {
         panic!("a signed webhook")
     };
     let told: serde_json::Value = serde_json::from_str(&body).expect("JSON");

@@ -45,14 +45,18 @@ pub(super) fn body(channel: &Channel, saved: &[Saved], told: (&[&Event], usize),
     }
     lines.push(String::new());
     lines.push(match language {
-        Language::Ja => format!("送信先「{}」の設定による自動送信です。止めるには: hinomi alert remove {}", channel.name, channel.name),
+        Language::Ja => format!(
+            "送信先「{}」の設定による自動送信です。止めるには: hinomi alert remove {}",
+            channel.name, channel.name
+        ),
         Language::En => format!("Sent for the channel {}. To stop: hinomi alert remove {}", channel.name, channel.name),
     });
     lines.join("\n")
 }
 
 fn line(language: Language, saved: &[Saved], event: &Event) -> String {
-    let name = |id: &u64| saved.iter().find(|one| one.id == *id).map_or_else(|| format!("#{id}"), |one| plain(&one.name));
+    let name =
+        |id: &u64| saved.iter().find(|one| one.id == *id).map_or_else(|| format!("#{id}"), |one| plain(&one.name));
     let names: Vec<String> = event.watches.iter().take(MAX_NAMES).map(name).collect();
     let facts = if event.facts.is_empty() { String::new() } else { format!(" ({})", event.facts.join(", ")) };
     format!("{}  {} {}{facts}  [{}]", event.seen, what(language, &event.what), event.service, names.join(", "))

@@ -22,13 +22,8 @@ const MAX_CONJUNCTIONS: usize = 256;
 const MAX_DEPTH: usize = 64;
 
 const LABELS: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
-const PURPOSES: [Purpose; 5] = [
-    Purpose::ExposureReduction,
-    Purpose::CncDetection,
-    Purpose::Notification,
-    Purpose::Research,
-    Purpose::Exercise,
-];
+const PURPOSES: [Purpose; 5] =
+    [Purpose::ExposureReduction, Purpose::CncDetection, Purpose::Notification, Purpose::Research, Purpose::Exercise];
 
 /// Which part these organisations must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,10 +98,7 @@ fn condition(expr: &Expr, depth: usize) -> Condition {
         Expr::IfThenElse { cond, then_expr, else_expr } => {
             let asked = of(cond);
             let not = Condition::Not(Box::new(asked.clone()));
-            Condition::Any(vec![
-                Condition::All(vec![asked, of(then_expr)]),
-                Condition::All(vec![not, of(else_expr)]),
-            ])
+            Condition::Any(vec![Condition::All(vec![asked, of(then_expr)]), Condition::All(vec![not, of(else_expr)])])
         }
         Expr::Is { expr, entity_type, in_expr: None } if matches!(**expr, Expr::Var(Var::Resource)) => {
             Condition::Constant(entity_type.to_string() == "Record")
@@ -118,7 +110,11 @@ fn condition(expr: &Expr, depth: usize) -> Condition {
 /// A comparison.
 fn test(op: BinaryOp, left: &Expr, right: &Expr) -> Condition {
     match op {
-        BinaryOp::Eq | BinaryOp::NotEq | BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater
+        BinaryOp::Eq
+        | BinaryOp::NotEq
+        | BinaryOp::Less
+        | BinaryOp::LessEq
+        | BinaryOp::Greater
         | BinaryOp::GreaterEq => compared(op, left, right),
         BinaryOp::Contains => contains(left, right),
         BinaryOp::ContainsAny => match (attribute(left), attribute(right)) {
@@ -241,7 +237,13 @@ fn without_not(condition: Condition, not: bool, exact: &mut bool) -> Condition {
 /// The ways in which a condition without "not" holds; none when there are too many.
 fn conjunctions(condition: Condition, exact: &mut bool) -> Option<Vec<Conjunction>> {
     let ways = match condition {
-        Condition::Constant(holds) => if holds { vec![Conjunction::default()] } else { Vec::new() },
+        Condition::Constant(holds) => {
+            if holds {
+                vec![Conjunction::default()]
+            } else {
+                Vec::new()
+            }
+        }
         Condition::Marked(marks) => vec![Conjunction { marks: vec![marks], place: None }],
         Condition::Placed(place) => vec![Conjunction { marks: Vec::new(), place: Some(place) }],
         Condition::Any(parts) => {

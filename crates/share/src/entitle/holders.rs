@@ -129,11 +129,7 @@ impl Holders {
 }
 
 /// The stretches of time in which one of these is among the narrowest claims, or among the others.
-fn turns(
-    open: &[&Claimed],
-    organisations: &BTreeSet<String>,
-    longest: bool,
-) -> impl Iterator<Item = Stretch> {
+fn turns(open: &[&Claimed], organisations: &BTreeSet<String>, longest: bool) -> impl Iterator<Item = Stretch> {
     let mut moments: Vec<i64> = open.iter().flat_map(|claim| [claim.stretch.from, claim.stretch.until]).collect();
     moments.sort_unstable();
     moments.dedup();

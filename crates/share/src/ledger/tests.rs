@@ -113,7 +113,11 @@ fn two_servers_with_keys_of_their_own_write_one_log() {
     std::thread::scope(|scope| {
         for log in [&a, &b] {
             (0..4).for_each(|thread| {
-                scope.spawn(move || (0..25).for_each(|number| { let _ = log.append(look(thread * 100 + number)).unwrap(); }));
+                scope.spawn(move || {
+                    (0..25).for_each(|number| {
+                        let _ = log.append(look(thread * 100 + number)).unwrap();
+                    })
+                });
             });
         }
     });

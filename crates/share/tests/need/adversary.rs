@@ -115,7 +115,11 @@ fn one_record_is_told_to_whom_it_is_for_on_every_way_and_to_nobody_else_on_any()
                 assert_eq!(found, wanted, "{way}: {id} of {tlp} {audience:?} on day {at}");
             }
             let looks = looks.0.lock().expect("alone");
-            assert!(looks.iter().all(|sight| matches!(sight, Sight::Records(look) if look.member.organisations.contains(id))));
+            assert!(
+                looks
+                    .iter()
+                    .all(|sight| matches!(sight, Sight::Records(look) if look.member.organisations.contains(id)))
+            );
             assert!(looks.len() >= 14, "{}", looks.len());
             let (other, _) = world.member(&register(), &rules, &member(id, Research));
             assert!(traces(&other).iter().all(|(_, found)| !found), "{id} reads for another purpose");

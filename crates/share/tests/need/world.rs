@@ -175,4 +175,8 @@ impl Witnesses for Of {
     fn of(&self, _: &Member) -> Arc<dyn Witness> {
         Arc::clone(&self.0) as Arc<dyn Witness>
     }
+
+    fn of_visitors(&self) -> Arc<dyn Witness> {
+        Arc::clone(&self.0) as Arc<dyn Witness>
+    }
 }

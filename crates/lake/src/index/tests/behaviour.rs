@@ -230,7 +230,8 @@ fn an_entitlement_hides_everything_else() {
     let (_folder, index) = fresh();
     let all = (0..50).map(|n| update(&format!("192.0.2.{n}"), 22, -5, "a")).collect();
     index.apply(1, all).expect("applied");
-    let within = Some(Arc::new(Entitlement::of_addresses(&AddressRanges::new(["192.0.2.8/29".parse().expect("a prefix")]))));
+    let within =
+        Some(Arc::new(Entitlement::of_addresses(&AddressRanges::new(["192.0.2.8/29".parse().expect("a prefix")]))));
     let facets =
         vec![FacetRequest { field: "net".into(), size: 10 }, FacetRequest { field: "product".into(), size: 10 }];
     let page = index.search(&SearchRequest { within, facets, ..SearchRequest::default() }).expect("an answer");
@@ -259,8 +260,7 @@ fn a_wide_entitlement_hides_by_bits_what_a_narrow_one_hides_by_looking() {
     let within = AddressRanges::new(nets);
     let may = Arc::new(Entitlement::of_addresses(&within));
     for (query, word) in [("", None), ("a", Some("a")), ("b sort:-seen", Some("b"))] {
-        let request =
-            SearchRequest { query: query.into(), within: Some(Arc::clone(&may)), ..SearchRequest::default() };
+        let request = SearchRequest { query: query.into(), within: Some(Arc::clone(&may)), ..SearchRequest::default() };
         let fits =
             |update: &&Update| within.contains(update.key.address) && word.is_none_or(|word| &*update.text == word);
         let wanted: HashSet<_> = all.iter().filter(fits).map(|update| update.key).collect();
