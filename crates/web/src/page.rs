@@ -10,6 +10,7 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod organisation;
 mod overview;
 pub(crate) mod search;
 pub(crate) mod selfcheck;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/hosts/{address}", get(host::show))
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
+        .route("/organisation", get(organisation::show))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
