@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hinomi_model::{Clock, FixedClock, Purpose, SystemClock, Timestamp};
+use hinomi_model::time::FixedClock;
+use hinomi_model::{Clock, Purpose, SystemClock, Timestamp};
 use hinomi_state::claims::Decision;
 use hinomi_state::organisations::{Bulk, Deed, Relation};
 use hinomi_state::{Database, Target};
