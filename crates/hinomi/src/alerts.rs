@@ -23,7 +23,7 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::SmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParametersBuilder};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParametersBuilder};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, config::Config, http::Uri};
@@ -151,13 +151,7 @@ fn relay(settings: &MailSettings) -> Result<(SmtpTransport, Mailbox)> {
     let from: Mailbox = settings.from.parse().with_context(|| format!("mail.from in {FILE}"))?;
     let (host, port) = settings.place()?;
     let parameters = || -> Result<_> {
-        let mut builder = TlsParametersBuilder::new(host.clone()).certificate_store(CertificateStore::None);
-        for root in rustls_native_certs::load_native_certs().certs {
-            // What cannot be read vouches for nobody.
-            if let Ok(root) = Certificate::from_der(root.to_vec()) {
-                builder = builder.add_root_certificate(root);
-            }
-        }
+        let mut builder = TlsParametersBuilder::new(host.clone());
         if let Some(file) = &settings.root_file {
             let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);

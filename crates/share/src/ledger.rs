@@ -22,6 +22,7 @@ mod look;
 pub mod note;
 pub mod proof;
 mod queue;
+mod register;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -42,6 +43,7 @@ pub use look::LookLog;
 use note::{Checkpoint, Signer, Verifier};
 use proof::Proof;
 use queue::Queue;
+pub use register::sum as sum_of_change;
 
 /// The checkpoint that this folder signed last, beside its key.
 pub const CHECKPOINT_FILE: &str = "ledger.checkpoint";
@@ -119,6 +121,7 @@ impl Log {
         if made {
             log.append(Event::KeyMade { vkey: log.verifier().to_string() })?;
         }
+        log.take_in_register()?;
         Ok(log)
     }
 
@@ -176,6 +179,7 @@ impl Log {
     /// # Errors
     /// When the log does not continue what this folder signed last, or something cannot be read or written.
     pub fn checkpoint(&self) -> Result<String, LedgerError> {
+        self.take_in_register()?;
         let size = self.database.ledger_size()?;
         self.check_kept(size)?;
         let checkpoint = Checkpoint { origin: self.signer.name().to_owned(), size, root: self.root(size)? };

@@ -16,6 +16,7 @@ mod service;
 use hinomi_model::Timestamp;
 use serde_json::Value;
 
+pub use id::own_uuid;
 pub use marking::{label_of, marking_id, marking_objects};
 pub use service::{MAX_OBJECTS, identity, identity_id, of_service};
 

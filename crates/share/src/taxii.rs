@@ -12,7 +12,7 @@ mod cursor;
 mod filter;
 mod labels;
 
-use hinomi_model::{Service, Timestamp};
+use hinomi_model::{Service, Timestamp, Tlp};
 
 use crate::policy::{ReadError, Reader};
 use crate::stix::{MAX_OBJECTS, Object, identity, identity_id, marking_objects, of_service};
@@ -28,6 +28,15 @@ pub const DEFAULT_PAGE: usize = 100;
 pub const MAX_LOOKED_AT: usize = 20_000;
 /// Services that are asked for at once.
 const SERVICES_AT_ONCE: usize = 100;
+
+/// The label of each of these services, as the reader may see them; RED where none is told.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub fn labels_of(reader: &Reader, services: &[Service], now: Timestamp) -> Result<Vec<Tlp>, ReadError> {
+    let labels = labels::of(reader, services, now)?;
+    Ok(services.iter().map(|service| labels::label(&labels, service)).collect())
+}
 
 /// A collection: a part of the lake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

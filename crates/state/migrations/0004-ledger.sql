@@ -8,12 +8,14 @@ CREATE TABLE ledger_entries (
     data {bytes},
     hashes {bytes} NOT NULL
 );
--- How many there are: who appends takes this row first, so that one appends at a time.
+-- How many there are: who appends takes this row first, so that one appends at a time. And the last of register_events
+-- that an entry tells of.
 CREATE TABLE ledger_head (
     only_one BIGINT PRIMARY KEY CHECK (only_one = 1),
-    size BIGINT NOT NULL
+    size BIGINT NOT NULL,
+    register BIGINT NOT NULL
 );
-INSERT INTO ledger_head (only_one, size) VALUES (1, 0);
+INSERT INTO ledger_head (only_one, size, register) VALUES (1, 0, 0);
 -- Signed checkpoints, as they were given away. Two servers may sign the same size with keys of their own.
 CREATE TABLE ledger_checkpoints (
     size BIGINT NOT NULL,

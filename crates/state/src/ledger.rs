@@ -70,25 +70,37 @@ impl Database {
     /// # Errors
     /// When there are more than [`MAX_APPENDED`], or the database cannot be written.
     pub fn ledger_append<H: TreeHash>(&self, entries: &[NewLedgerEntry]) -> Result<u64, StateError> {
-        if entries.len() > MAX_APPENDED {
-            return Err(StateError::refused(format!("{} entries at once; {MAX_APPENDED} are the most", entries.len())));
-        }
+        bounded(entries)?;
+        self.transact(|transaction| append::<H>(transaction, entries))
+    }
+
+    /// Appends entries that tell of the changes of the register after one number until another, if nobody did yet; tells
+    /// whether it was done.
+    ///
+    /// # Errors
+    /// As for [`Self::ledger_append`].
+    pub fn ledger_append_register<H: TreeHash>(
+        &self,
+        entries: &[NewLedgerEntry],
+        (after, until): (i64, i64),
+    ) -> Result<bool, StateError> {
+        bounded(entries)?;
         self.transact(|transaction| {
-            // A write first: whoever else appends waits here, or is done again with what this one appended.
-            transaction.execute("UPDATE ledger_head SET size = size + $1", &[number(entries.len() as u64)?])?;
-            let after = size_of(transaction)?;
-            let size = after.saturating_sub(entries.len() as u64);
-            let subtrees = nodes(transaction, &wanted(|subtrees| Edge::<H>::of(size, subtrees)))?;
-            let mut edge = Edge::<H>::of(size, &subtrees)
-                .ok_or_else(|| StateError::damaged(format!("the ledger of {size} entries misses a hash")))?;
-            let mut rows = Vec::with_capacity(entries.len());
-            for entry in entries {
-                let place = edge.size();
-                rows.push((place, entry, edge.push(leaf::<H>(&entry.data)).concat()));
+            let sql = "UPDATE ledger_head SET register = $1 WHERE register = $2";
+            let first = transaction.execute(sql, &[until.into(), after.into()])? > 0;
+            if first {
+                append::<H>(transaction, entries)?;
             }
-            rows.chunks(ROWS_A_STATEMENT).try_for_each(|some| insert(transaction, some))?;
-            Ok(size)
+            Ok(first)
         })
+    }
+
+    /// The number of the last change of the register that an entry tells of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn ledger_register(&self) -> Result<i64, StateError> {
+        self.transact(|transaction| transaction.one("SELECT register FROM ledger_head", &[])?.integer(0))
     }
 
     /// How many entries there are.
@@ -165,6 +177,29 @@ impl Database {
         };
         rows.iter().map(read).collect()
     }
+}
+
+fn bounded(entries: &[NewLedgerEntry]) -> Result<(), StateError> {
+    if entries.len() > MAX_APPENDED {
+        return Err(StateError::refused(format!("{} entries at once; {MAX_APPENDED} are the most", entries.len())));
+    }
+    Ok(())
+}
+
+fn append<H: TreeHash>(transaction: &mut Transaction<'_>, entries: &[NewLedgerEntry]) -> Result<u64, StateError> {
+    // A write first: whoever else appends waits here, or is done again with what this one appended.
+    transaction.execute("UPDATE ledger_head SET size = size + $1", &[number(entries.len() as u64)?])?;
+    let size = size_of(transaction)?.saturating_sub(entries.len() as u64);
+    let subtrees = nodes(transaction, &wanted(|subtrees| Edge::<H>::of(size, subtrees)))?;
+    let mut edge = Edge::<H>::of(size, &subtrees)
+        .ok_or_else(|| StateError::damaged(format!("the ledger of {size} entries misses a hash")))?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let place = edge.size();
+        rows.push((place, entry, edge.push(leaf::<H>(&entry.data)).concat()));
+    }
+    rows.chunks(ROWS_A_STATEMENT).try_for_each(|some| insert(transaction, some))?;
+    Ok(size)
 }
 
 fn size_of(transaction: &mut Transaction<'_>) -> Result<u64, StateError> {

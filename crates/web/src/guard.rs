@@ -52,6 +52,7 @@ const BODIES: [(&str, usize); 8] = [
     ("/account", MAX_FORM_BYTES),
     ("/first-start", MAX_FORM_BYTES),
     (crate::shodan::BODIES, MAX_FORM_BYTES),
+    (crate::misp::BASE, MAX_FORM_BYTES),
 ];
 
 /// For a year (RFC 6797): a browser that was here once comes by TLS alone.

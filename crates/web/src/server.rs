@@ -21,7 +21,7 @@ use crate::page::Outlook;
 use crate::settings::Settings;
 use crate::watch::Progress;
 use crate::words::Catalogues;
-use crate::{WebError, api, asset, guard, link, page, shodan, taxii, tls};
+use crate::{WebError, api, asset, guard, link, misp, page, shodan, taxii, tls};
 
 /// What a server needs.
 pub struct Server {
@@ -156,7 +156,7 @@ fn may_listen(address: SocketAddr, people: bool, settings: &Settings) -> Result<
 
 fn router(app: App) -> Router {
     let router = Router::new().merge(page::routes()).merge(api::routes()).merge(asset::routes());
-    let router = router.merge(taxii::routes()).merge(shodan::routes());
+    let router = router.merge(taxii::routes()).merge(shodan::routes()).merge(misp::routes());
     let router = router.fallback(page::fault::not_found).method_not_allowed_fallback(page::fault::wrong_method);
     router.layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard)).with_state(app)
 }

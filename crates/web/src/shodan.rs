@@ -125,6 +125,8 @@ impl IntoResponse for Told {
     }
 }
 
+pub(crate) use search::from_offset;
+
 type Answer = Result<Told, Refusal>;
 
 /// The answer to a request that went wrong before it came here.

@@ -37,7 +37,7 @@ impl Log {
         }
         let (mut edge, mut deleted, mut checkpoints) = (Edge::<Sha256>::default(), 0, 0);
         loop {
-            checkpoints += held_at(&edge, expected.remove(&edge.size()).unwrap_or_default())?;
+            checkpoints += held_at(&edge, &expected.remove(&edge.size()).unwrap_or_default())?;
             let page = self.entries(edge.size(), MAX_READ)?;
             if page.is_empty() {
                 break;
@@ -45,7 +45,7 @@ impl Log {
             for entry in &page {
                 // The first of a page was held against its checkpoints above.
                 if let Some(due) = expected.remove(&edge.size()) {
-                    checkpoints += held_at(&edge, due)?;
+                    checkpoints += held_at(&edge, &due)?;
                 }
                 deleted += u64::from(entry.data.is_none());
                 take(&mut edge, entry)?;
@@ -64,7 +64,7 @@ impl Log {
     }
 }
 
-fn held_at(edge: &Edge<Sha256>, due: Vec<Checkpoint>) -> Result<u64, LedgerError> {
+fn held_at(edge: &Edge<Sha256>, due: &[Checkpoint]) -> Result<u64, LedgerError> {
     match due.iter().find(|checkpoint| checkpoint.root != edge.root()) {
         Some(other) => {
             Err(LedgerError::Broken(format!("it does not continue the checkpoint of {} entries", other.size)))

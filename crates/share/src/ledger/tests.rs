@@ -230,3 +230,39 @@ proptest! {
         prop_assert!(verify_file(&bad, &keys).map_or(true, |other| other == shown));
     }
 }
+
+#[test]
+fn what_is_done_to_the_register_is_taken_in_once_by_whoever_comes_first() {
+    use hinomi_state::organisations::{Deed, Kind, Profile};
+
+    let folder = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let state = database(folder.path());
+    let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    let profile = Profile { name_en: "City".to_owned(), kind: Kind::Municipality, ..Profile::default() };
+    for id in ["city-a", "city-b"] {
+        state.add_organisation(Deed { by: "administrator", now }, id, &profile).unwrap();
+    }
+    let open = |folder: &Path| Log::open(&state, folder, Arc::new(SystemClock)).unwrap();
+    let (a, b) = (open(folder.path()), open(other.path()));
+    state.add_organisation(Deed { by: "administrator", now }, "city-c", &profile).unwrap();
+    std::thread::scope(|scope| [&a, &b].map(|log| scope.spawn(|| drop(log.checkpoint().unwrap()))));
+    let entries = a.entries(0, 100).unwrap();
+    let told: Vec<String> = entries
+        .iter()
+        .filter_map(|entry| match Entry::read(entry.data.as_ref()?)?.event {
+            Event::Ownership { organisation, by, .. } => Some(format!("{organisation} by {}", by.name)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["city-a by administrator", "city-b by administrator", "city-c by administrator"]);
+    assert_eq!(a.take_in_register().unwrap(), 0);
+    // The sum is that of the change as the register tells it, and of no other.
+    let changes =
+        state.register_events(&hinomi_state::organisations::EventsOf { limit: 9, ..Default::default() }).unwrap();
+    let stored =
+        String::from_utf8(entries.iter().find(|entry| entry.kind == "ownership").unwrap().data.clone().unwrap());
+    assert!(stored.as_ref().unwrap().contains(&sum_of_change(&changes[0])));
+    let changed = hinomi_state::organisations::Event { detail: "other".to_owned(), ..changes[0].clone() };
+    assert!(!stored.unwrap().contains(&sum_of_change(&changed)));
+}

@@ -21,7 +21,12 @@ pub(super) fn observable(kind: &str, body: &Map<String, Value>, contributing: &[
 
 /// The id of an object of ours.
 pub(super) fn own(kind: &str, name: &str) -> String {
-    format!("{kind}--{}", uuid(&OWN, &format!("{kind} {name}")))
+    format!("{kind}--{}", own_uuid(kind, name))
+}
+
+/// A version 5 UUID for something of ours: a kind of thing, and its name.
+pub fn own_uuid(kind: &str, name: &str) -> String {
+    uuid(&OWN, &format!("{kind} {name}"))
 }
 
 /// A version 5 UUID.

@@ -102,3 +102,20 @@ fn what_entries_say_can_go_and_checkpoints_stay() {
         assert_eq!(kept, [checkpoint(20, "twenty"), checkpoint(3, "three")]);
     });
 }
+
+#[test]
+fn changes_of_the_register_are_told_once() {
+    on_both(|target| {
+        let databases: Vec<_> = (0..4).map(|_| Database::open(target).unwrap()).collect();
+        let told: usize = std::thread::scope(|scope| {
+            let one = |database| {
+                scope.spawn(move || Database::ledger_append_register::<Sha256>(database, &[entry(1)], (0, 5)).unwrap())
+            };
+            let threads: Vec<_> = databases.iter().map(one).collect();
+            threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+        });
+        assert_eq!((told, databases[0].ledger_size().unwrap(), databases[0].ledger_register().unwrap()), (1, 1, 5));
+        assert!(!databases[0].ledger_append_register::<Sha256>(&[entry(2)], (0, 9)).unwrap());
+        assert!(databases[0].ledger_append_register::<Sha256>(&[entry(2)], (5, 9)).unwrap());
+    });
+}

@@ -46,7 +46,8 @@ pub(crate) fn brought(uri: &Uri, headers: &HeaderMap, cookie: &str) -> Brought {
 }
 
 fn of_header(text: &str) -> Option<KeyText> {
-    let (scheme, rest) = text.trim().split_once(' ')?;
+    // Clients of MISP send it bare.
+    let Some((scheme, rest)) = text.trim().split_once(' ') else { return KeyText::read(text.trim()) };
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         return KeyText::read(rest);

@@ -98,6 +98,9 @@ pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -
     if uri.path().starts_with(crate::taxii::BASE) {
         return crate::taxii::fault(fault);
     }
+    if uri.path().starts_with(crate::misp::BASE) {
+        return crate::misp::fault(fault);
+    }
     if uri.path().starts_with(crate::shodan::BASE) {
         return crate::shodan::fault(fault);
     }

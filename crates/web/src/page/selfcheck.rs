@@ -215,7 +215,7 @@ async fn homes(app: &App) -> Result<Vec<String>, DeskError> {
     let request = SearchRequest { query, limit: SELF_CHECK_HOMES * 4, now: app.now(), ..SearchRequest::default() };
     let desk = Desk::new(app.door.clone(), Viewer::Operator, std::sync::Arc::clone(&app.seats));
     let found = desk.ask(move |reader| reader.search(&request)).await?;
-    let mut homes: Vec<String> = found.services.iter().map(|service| service.key.address.to_string()).collect();
+    let mut homes: Vec<String> = found.matches.iter().map(|service| service.key.address.to_string()).collect();
     homes.dedup();
     homes.truncate(SELF_CHECK_HOMES);
     Ok(homes)

@@ -1,16 +1,15 @@
 //! What does not depend on records: the account, lists of words, and what there is nothing of here.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use axum::Extension;
-use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use serde_json::json;
 
 use super::query;
 use super::search::FACETS;
-use super::{Answer, Desk, Path, Refusal, Told};
+use super::{Desk, Path, Refusal, Told};
+use crate::guard::Source;
 
 /// What is told where a number of credits is wanted: there are none to use up.
 const ENOUGH: u32 = 1_000_000;
@@ -93,10 +92,6 @@ pub(super) async fn no_members(_: Desk) -> Told {
 }
 
 /// `GET /tools/myip`: the address that the request came from, as a bare string.
-pub(super) async fn own_address(_: Desk, peer: Option<Extension<ConnectInfo<SocketAddr>>>) -> Answer {
-    match peer {
-        Some(Extension(ConnectInfo(peer))) => Ok(Told(json!(peer.ip().to_canonical().to_string()))),
-        // Without it the server answers on loopback alone.
-        None => Ok(Told(json!("127.0.0.1"))),
-    }
+pub(super) async fn own_address(_: Desk, Extension(Source(address)): Extension<Source>) -> Told {
+    Told(json!(address.to_canonical().to_string()))
 }

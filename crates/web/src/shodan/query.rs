@@ -89,7 +89,7 @@ pub(super) fn translate(query: &str) -> Result<String, String> {
 
 fn clause(token: &Token) -> Result<String, String> {
     let Some(name) = &token.filter else {
-        return Ok(any(&token.values, |value| quoted(value)));
+        return Ok(any(&token.values, quoted));
     };
     if token.values.iter().all(String::is_empty) {
         return Err(format!("{name}: has no value"));
@@ -99,7 +99,7 @@ fn clause(token: &Token) -> Result<String, String> {
     }
     let one = token.values.first().map(String::as_str).unwrap_or_default();
     Ok(match name.as_str() {
-        "all" => any(&token.values, |value| quoted(value)),
+        "all" => any(&token.values, quoted),
         "html" | "http.html" => any(&token.values, |value| format!("text:{}", quoted(value))),
         "ssl" => any(&token.values, |value| format!("(cert.subject:{0} OR cert.issuer:{0})", quoted(value))),
         "after" => format!("seen:>={}", date(one)?),

@@ -157,7 +157,7 @@ fn bounds(pairs: &Pairs) -> Result<(usize, usize), Refusal> {
 }
 
 /// Goes on to a place among the matches, by pages that nobody is shown.
-fn from_offset(
+pub(crate) fn from_offset(
     reader: &Reader,
     mut request: SearchRequest,
     offset: usize,

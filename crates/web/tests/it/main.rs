@@ -14,6 +14,7 @@ mod door;
 mod flow;
 mod hostile;
 mod links;
+mod misp;
 mod pages;
 mod past;
 mod pictures;

@@ -1,0 +1,295 @@
+//! The part of MISP's API that PyMISP reads with, under `/compat/misp/`: addresses as events, their services as attributes.
+//!
+//! Read only. An event is an address; its tag is the strictest label of its services. What is of an exercise is not told
+//! here: MISP passes on what it is given. Conditions that there is nothing for are refused, not passed over. Everything is
+//! asked through a [`Desk`].
+
+mod event;
+
+use std::net::IpAddr;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hinomi_model::Service;
+use hinomi_share::taxii::labels_of;
+use hinomi_share::{MAX_LIMIT, ReadError, Reader, SearchRequest};
+use ipnet::IpNet;
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::page::fault::{Fault, add_retry};
+use crate::read::{Desk, DeskError};
+use crate::shodan::from_offset;
+
+/// Where it is.
+pub(crate) const BASE: &str = "/compat/misp/";
+/// The version of MISP whose answers these are like.
+const VERSION: &str = "2.5.34";
+/// Services of one answer when nobody says.
+const SERVICES: usize = 200;
+/// The most values of one condition.
+const MAX_VALUES: usize = 100;
+/// Conditions that change nothing here.
+const IDLE: [&str; 14] = [
+    "returnFormat",
+    "withAttachments",
+    "enforceWarninglist",
+    "includeEventUuid",
+    "includeEventTags",
+    "includeContext",
+    "includeSightings",
+    "includeDecayScore",
+    "includeCorrelations",
+    "sgReferenceOnly",
+    "headerless",
+    "published",
+    "deleted",
+    "metadata",
+];
+
+pub(crate) fn routes() -> Router<App> {
+    let of = |path: &str| format!("{BASE}{path}");
+    Router::new()
+        .route(&of("servers/getPyMISPVersion.json"), get(client_version))
+        .route(&of("servers/getVersion"), get(version))
+        .route(&of("users/view/me"), get(me))
+        .route(&of("attributes/describeTypes.json"), get(types))
+        .route(&of("events/restSearch"), post(events))
+        .route(&of("attributes/restSearch"), post(attributes))
+        .route(&of("events/view/{event}"), get(one))
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn bad(words: &str) -> Self {
+        Self(StatusCode::BAD_REQUEST, words.to_owned())
+    }
+}
+
+impl From<DeskError> for Refusal {
+    fn from(error: DeskError) -> Self {
+        let fault = Fault::from(error);
+        Self(fault.status, fault.detail.unwrap_or_else(|| fault.code.to_owned()))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({ "name": self.1, "message": self.1, "url": BASE, "errors": self.1 });
+        let mut response = (self.0, told(&body)).into_response();
+        add_retry(&mut response, self.0);
+        response
+    }
+}
+
+/// The answer to a request that went wrong before it came here.
+pub(crate) fn fault(fault: &Fault) -> Response {
+    Refusal(fault.status, fault.detail.clone().unwrap_or_else(|| fault.code.to_owned())).into_response()
+}
+
+fn told(body: &Value) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body.to_string()).into_response()
+}
+
+async fn client_version(_: Desk) -> Response {
+    told(&json!({ "version": VERSION }))
+}
+
+async fn version(_: Desk) -> Response {
+    told(&json!({
+        "version": VERSION,
+        "perm_sync": false,
+        "perm_sighting": false,
+        "perm_galaxy_editor": false,
+        "request_encoding": [],
+        "filter_sightings": false,
+    }))
+}
+
+/// The account, as far as PyMISP wants one.
+async fn me(_: Desk) -> Response {
+    told(&json!({
+        "User": { "id": "1", "org_id": "1", "email": "reader@hinomi.invalid", "role_id": "1", "autoalert": false },
+        "Role": { "id": "1", "name": "Read Only", "perm_add": false, "perm_modify": false, "perm_auth": true },
+        "UserSetting": [],
+    }))
+}
+
+async fn types(_: Desk) -> Response {
+    let category = event::CATEGORY;
+    told(&json!({
+        "result": {
+            "sane_defaults": { event::KIND: { "default_category": category, "to_ids": 0 } },
+            "types": [event::KIND],
+            "categories": [category],
+            "category_type_mappings": { category: [event::KIND] },
+        },
+    }))
+}
+
+/// What is searched for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Asked {
+    /// In the language of the lake; none when nothing can match.
+    query: Option<String>,
+    offset: usize,
+    limit: usize,
+}
+
+/// Reads the conditions of a search.
+fn read(body: &Bytes) -> Result<Asked, Refusal> {
+    let members: Map<String, Value> = match body.is_empty() {
+        true => Map::new(),
+        false => serde_json::from_slice(body).map_err(|error| Refusal::bad(&format!("not a search: {error}")))?,
+    };
+    let number = |name: &str| match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.parse::<usize>().map(Some).map_err(|_| Refusal::bad(&format!("{name}: a number is wanted")))
+        }
+    };
+    let limit = number("limit")?.filter(|limit| *limit > 0).unwrap_or(SERVICES).min(MAX_LIMIT);
+    let offset = number("page")?.unwrap_or(1).max(1).saturating_sub(1).saturating_mul(limit);
+    if offset > 100_000 {
+        return Err(Refusal::bad("100000 services are the most that can be paged through; name a range"));
+    }
+    let mut query = Some("-purpose:exercise".to_owned());
+    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+        let condition = match name.as_str() {
+            "page" | "limit" => continue,
+            idle if IDLE.contains(&idle) => continue,
+            "value" => addresses(&texts(value)?),
+            "type" => texts(value)?.iter().any(|kind| kind == event::KIND || kind == "ip-dst").then(String::new),
+            "eventid" => {
+                texts(value)?.first().and_then(|id| event::address_of(id)).map(|address| format!("ip:{address}"))
+            }
+            other => return Err(Refusal::bad(&format!("{other}: there is nothing for this condition here"))),
+        };
+        query = query.zip(condition).map(|(query, condition)| format!("{query} {condition}"));
+    }
+    Ok(Asked { query, offset, limit })
+}
+
+/// One text or several, a number as text.
+fn texts(value: &Value) -> Result<Vec<String>, Refusal> {
+    let one = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(Refusal::bad("a condition is a text or a list of texts")),
+    };
+    let all: Vec<String> = match value {
+        Value::Array(many) => many.iter().take(MAX_VALUES + 1).map(one).collect::<Result<_, _>>()?,
+        single => vec![one(single)?],
+    };
+    if all.len() > MAX_VALUES { Err(Refusal::bad(&format!("{MAX_VALUES} values are the most"))) } else { Ok(all) }
+}
+
+/// Services at these addresses and ranges; none where no value is one, for there is nothing else here.
+fn addresses(values: &[String]) -> Option<String> {
+    let read = |value: &String| {
+        let (place, port) = value.split_once('|').map_or((value.as_str(), None), |(place, port)| (place, Some(port)));
+        let range: IpNet = place.parse().ok().or_else(|| place.parse::<IpAddr>().ok().map(IpNet::from))?;
+        let port = port.map(|port| port.parse::<u16>().map(|port| format!(" port:{port}"))).transpose().ok()?;
+        Some(format!("(net:{}{})", range.trunc(), port.unwrap_or_default()))
+    };
+    let known: Vec<String> = values.iter().filter_map(read).collect();
+    (!known.is_empty()).then(|| format!("({})", known.join(" OR ")))
+}
+
+/// The services of each address of a page, whole: an address that a page begins within was told with the one before.
+fn hosts(reader: &Reader, request: SearchRequest, offset: usize, limit: usize) -> Result<Vec<Vec<Service>>, ReadError> {
+    let now = request.now;
+    let page = from_offset(reader, request, offset, limit)?;
+    let mut hosts: Vec<Vec<Service>> = Vec::new();
+    for service in page.matches {
+        match hosts.last_mut() {
+            Some(host) if host.first().is_some_and(|first| first.key.address == service.key.address) => {
+                host.push(service)
+            }
+            _ => hosts.push(vec![service]),
+        }
+    }
+    let whole = |host: &Vec<Service>| -> Result<Vec<Service>, ReadError> {
+        let Some(first) = host.first() else { return Ok(Vec::new()) };
+        let query = format!("-purpose:exercise ip:{}", first.key.address);
+        let request = SearchRequest { query, limit: MAX_LIMIT, now, ..SearchRequest::default() };
+        Ok(reader.search(&request)?.matches)
+    };
+    if let Some(first) = hosts.first_mut() {
+        let all = whole(first)?;
+        // Elsewhere it may be a search by port, which takes a part of every address.
+        if offset > 0 && all.first().map(|one| one.key) != first.first().map(|one| one.key) {
+            hosts.remove(0);
+        }
+    }
+    if let Some(last) = hosts.last_mut() {
+        *last = whole(last)?;
+    }
+    Ok(hosts)
+}
+
+async fn found(app: &App, desk: &Desk, body: &Bytes) -> Result<Vec<Value>, Refusal> {
+    let Asked { query: Some(query), offset, limit } = read(body)? else { return Ok(Vec::new()) };
+    let (now, installation) = (app.now(), app.installation.clone());
+    let request = SearchRequest { query, now, ..SearchRequest::default() };
+    let look = move |reader: &Reader| {
+        let mut events = Vec::new();
+        for host in hosts(reader, request, offset, limit)? {
+            let labels = labels_of(reader, &host, now)?;
+            events.push(event::event(&host, &labels, &installation));
+        }
+        Ok(events)
+    };
+    Ok(desk.ask(look).await?)
+}
+
+/// `POST events/restSearch`
+async fn events(State(app): State<App>, desk: Desk, body: Bytes) -> Result<Response, Refusal> {
+    let events = found(&app, &desk, &body).await?;
+    Ok(told(&json!({ "response": events.into_iter().map(|event| json!({ "Event": event })).collect::<Vec<_>>() })))
+}
+
+/// `POST attributes/restSearch`
+async fn attributes(State(app): State<App>, desk: Desk, body: Bytes) -> Result<Response, Refusal> {
+    let events = found(&app, &desk, &body).await?;
+    let attributes = events.iter().filter_map(|event| event.get("Attribute")?.as_array()).flatten();
+    Ok(told(&json!({ "response": { "Attribute": attributes.collect::<Vec<_>>() } })))
+}
+
+/// `GET events/view/{id}`
+async fn one(State(app): State<App>, desk: Desk, Path(id): Path<String>) -> Result<Response, Refusal> {
+    let body = Bytes::from(json!({ "eventid": id }).to_string());
+    match found(&app, &desk, &body).await?.pop() {
+        Some(event) => Ok(told(&json!({ "Event": event }))),
+        None => Err(Refusal(StatusCode::NOT_FOUND, "Invalid event".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_read_and_those_without_an_answer_are_refused() {
+        let query = |body: &str| read(&Bytes::from(body.to_owned())).map(|asked| asked.query);
+        let of = |body: &str| query(body).expect(body);
+        assert_eq!(of("{}").as_deref(), Some("-purpose:exercise"));
+        let some = of(r#"{"value":["203.0.113.9","198.51.100.0/24|22","example.jp"],"returnFormat":"json"}"#);
+        let expected = "-purpose:exercise ((net:203.0.113.9/32) OR (net:198.51.100.0/24 port:22))";
+        assert_eq!(some.as_deref(), Some(expected));
+        assert_eq!(of(r#"{"value":"example.jp"}"#), None, "there are no names here");
+        assert_eq!(of(r#"{"type":"md5"}"#), None);
+        for bad in [r#"{"tags":"tlp:red"}"#, r#"{"value":{"OR":["x"]}}"#, "[]", r#"{"limit":"x"}"#] {
+            assert!(query(bad).is_err(), "{bad}");
+        }
+    }
+}
