@@ -30,6 +30,7 @@
     reason = "what a test cannot do without it may stop at"
 )]
 
+mod alerts;
 mod campaign;
 mod candidates;
 mod crypto;

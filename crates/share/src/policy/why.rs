@@ -14,7 +14,7 @@ use crate::register::{Claim, Held, Register};
 use crate::rules::{MemberFacts, Rule, Rules};
 
 /// The most claims that are listed.
-pub const MAX_CLAIMS: usize = 1_000;
+pub(super) const MAX_CLAIMS: usize = 1_000;
 
 /// What a member's entitlement was made of.
 pub(crate) struct Ground {

@@ -19,6 +19,7 @@ mod pages;
 mod past;
 mod pictures;
 mod schema;
+mod selfcheck;
 mod shodan;
 mod sign_in;
 mod style;

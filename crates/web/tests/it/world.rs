@@ -9,7 +9,10 @@ use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
     Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::{Door, ReadError, Reader, Sight, Viewer, Witness};
+use hinomi_share::door::Witnesses;
+use hinomi_share::register::Register;
+use hinomi_share::rules::Rules;
+use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
 use hinomi_state::{Accounts, NewPerson, Target};
 use hinomi_web::{NoSurveys, Progress, Server, Settings, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
@@ -68,6 +71,19 @@ impl Witness for Looks {
         }
         self.sights.lock().expect("nobody failed").push(sight);
         Ok(())
+    }
+}
+
+/// Everybody's looks go to one place.
+struct Of(Arc<Looks>);
+
+impl Witnesses for Of {
+    fn of(&self, _: &Member) -> Arc<dyn Witness> {
+        Arc::clone(&self.0) as Arc<_>
+    }
+
+    fn of_visitors(&self) -> Arc<dyn Witness> {
+        Arc::clone(&self.0) as Arc<_>
     }
 }
 
@@ -142,7 +158,8 @@ impl World {
         let looks = Arc::new(Looks::default());
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
-        let door = Door::new(reader);
+        let rules = Arc::new(Rules::built_in().expect("rules"));
+        let door = Door::new(reader).for_members(Register::default(), rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
