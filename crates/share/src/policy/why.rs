@@ -14,7 +14,7 @@ use crate::register::{Claim, Held, Register};
 use crate::rules::{MemberFacts, Rule, Rules};
 
 /// The most claims that are listed.
-pub const MAX_CLAIMS: usize = 1_000;
+pub(super) const MAX_CLAIMS: usize = 1_000;
 
 /// What a member's entitlement was made of.
 pub(crate) struct Ground {
@@ -77,7 +77,7 @@ pub struct MaySee {
     pub purpose: Option<&'static str>,
     /// Their audiences.
     pub audiences: Vec<String>,
-    /// Their claims, of which at most [`MAX_CLAIMS`] are listed.
+    /// Their claims, of which at most a thousand are listed.
     pub claims: Vec<Reason>,
     /// How many claims there are.
     pub claims_total: usize,
