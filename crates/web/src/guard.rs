@@ -141,7 +141,9 @@ fn is_of_another_origin(secure: bool, headers: &HeaderMap) -> bool {
 
 /// Whether the body has a length, and one that may be sent there.
 fn has_short_body(headers: &HeaderMap, path: &str) -> bool {
-    let below = |page: &str| path.strip_prefix(page).is_some_and(|rest| page.ends_with('/') || rest.is_empty() || rest.starts_with('/'));
+    let below = |page: &str| {
+        path.strip_prefix(page).is_some_and(|rest| page.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
+    };
     let most = BODIES.iter().find(|(page, _)| below(page)).map_or(0, |(_, most)| *most);
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     !headers.contains_key(TRANSFER_ENCODING) && length.is_some_and(|length| length <= most)

@@ -92,14 +92,14 @@ struct FaultPage {
 
 /// The answer to a request that went wrong: a problem under `/api/`, else a page.
 pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -> Response {
-    if is_for_programs(uri.path()) {
-        return problem::respond(fault);
-    }
     if uri.path().starts_with(crate::taxii::BASE) {
         return crate::taxii::fault(fault);
     }
     if uri.path().starts_with(crate::shodan::BASE) {
         return crate::shodan::fault(fault);
+    }
+    if is_for_programs(uri.path()) {
+        return problem::respond(fault);
     }
     page(&Visit::new(app, uri, headers), fault)
 }

@@ -15,6 +15,7 @@ mod flow;
 mod hostile;
 mod links;
 mod pages;
+mod passkeys;
 mod past;
 mod pictures;
 mod schema;
