@@ -21,7 +21,7 @@ pub(super) const MAX_RECORDS: usize = 64;
 const FULL_BYTES: usize = 64 * 1024;
 /// The most bytes of a part, unpacked.
 const MAX_PART_BYTES: usize = 128 * 1024 * 1024;
-/// Fast, and a quarter of what it was.
+/// Fast: writing waits for it.
 const LEVEL: i32 = 1;
 
 /// Records that are gathered, not packed yet.
