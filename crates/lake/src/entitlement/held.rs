@@ -53,7 +53,8 @@ impl Held {
         asns.into_iter().for_each(|(asn, stretch)| by_asn.entry(asn).or_default().push(stretch));
         by_asn.values_mut().for_each(|stretches| *stretches = joined(std::mem::take(stretches)));
         by_asn.retain(|_, stretches| !stretches.is_empty());
-        let ranges = disjoint(ranges.into_iter().filter(|((low, high), _)| low <= high).collect());
+        let parts: Vec<_> = ranges.into_iter().filter(|((low, high), _)| low <= high).collect();
+        let ranges = disjoint(&parts);
         let lasts = || ranges.iter().filter_map(|(_, stretches)| stretches.last());
         let sure = match (lasts().map(|last| last.from).max(), lasts().map(|last| last.until).min()) {
             (Some(from), Some(until)) if from < until => Some(Stretch { from, until }),
@@ -124,7 +125,7 @@ fn joined(mut stretches: Stretches) -> Stretches {
 }
 
 /// Cuts ranges that overlap where one begins or ends.
-fn disjoint(parts: Vec<(Span, Stretch)>) -> Vec<(Span, Stretches)> {
+fn disjoint(parts: &[(Span, Stretch)]) -> Vec<(Span, Stretches)> {
     let mut starts: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
     let mut cuts = BTreeSet::new();
     for (at, ((low, high), _)) in parts.iter().enumerate() {

@@ -173,5 +173,5 @@ fn what_is_the_operators_is_not_there_for_members() {
 fn without_a_door_that_lets_members_in_there_is_no_reader_and_no_look() {
     let world = World::of(&[sighting(Tlp::Clear, &[], 5)]);
     let viewer = Viewer::Member(member("holder-a", Purpose::ExposureReduction));
-    assert!(matches!(Door::new(world.reader.clone()).reader(&viewer), Err(ReadError::Refused(_))));
+    assert!(matches!(Door::new(world.reader).reader(&viewer), Err(ReadError::Refused(_))));
 }
