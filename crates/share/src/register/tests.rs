@@ -1,7 +1,7 @@
 //! From the state to the register, on a real database.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hinomi_model::time::FixedClock;
 use hinomi_model::{Clock, Purpose, Timestamp};
