@@ -34,7 +34,7 @@ pub enum Settled {
         /// The claim.
         claim: Claim,
         /// The one that stands in the way.
-        by: Claim,
+        by: Box<Claim>,
     },
 }
 
@@ -126,7 +126,7 @@ fn contest(
     let (holder, number) = (&other.organisation, other.number);
     let detail = format!("{}, {}, {}; {holder} holds it by claim {number}", claim.subject, how.method, how.detail);
     note(transaction, deed, &entry(claim, "claim contested", detail))?;
-    Ok(Settled::Contested { claim: find(transaction, claim.number)?, by: other.clone() })
+    Ok(Settled::Contested { claim: find(transaction, claim.number)?, by: Box::new(other.clone()) })
 }
 
 /// Ends another's claim where a new one begins.

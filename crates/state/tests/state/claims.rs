@@ -102,7 +102,7 @@ fn two_cannot_hold_the_same_at_once_and_a_person_decides() {
             assert_eq!((claim.from, claim.contested_by), (None, Some(first.number)));
             assert!(database.claim(first.number).unwrap().holds_at(at("2026-03-01")), "the first goes on");
             let of = ClaimsOf { contested: true, ..ClaimsOf::default() };
-            assert_eq!(database.claims(&of).unwrap(), [claim.clone()]);
+            assert_eq!(database.claims(&of).unwrap(), std::slice::from_ref(&claim));
             let decision = Decision { from: Some(at("2026-03-01")), ..Decision::default() };
             let said = refusal(database.approve_claim(deed("2026-03-05"), claim.number, &decision));
             assert!(said.contains("city-a holds") && said.contains("--instead"), "{said}");
