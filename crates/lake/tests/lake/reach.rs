@@ -121,7 +121,9 @@ fn what_is_erased_is_in_no_byte_of_the_state_folder_and_of_the_backups_that_are_
     lake.append(batch([sighting(OTHER, 22, 10, "ssh New 1")])).unwrap();
     assert_eq!(book.events(newest, 100, None).unwrap().events[0].number, newest + 1);
     let position = lake.checkpoint(&"spring".parse().unwrap()).unwrap().unwrap().state;
-    assert_eq!(position, format!(r#"{{"at":4,"suspects":[{{"address":"{OTHER}","judged":true}}]}}"#));
+    // Which key stands first is serde_json's choice, and another where somebody builds it with `preserve_order`.
+    let position: serde_json::Value = serde_json::from_str(&position).unwrap();
+    assert_eq!(position, serde_json::json!({"at": 4, "suspects": [{"address": OTHER, "judged": true}]}));
     let entries = ledger::verify(&ledger::path_of(dir.path()), None).unwrap().entries;
     assert!(matches!(&entries.last().unwrap().event, Event::Deleted { reached: told, .. } if *told == reached));
     drop(lake);
