@@ -17,12 +17,11 @@
     if (!answer.ok) throw new Error(String(answer.status));
     return answer;
   };
-  const withKeys = (options) => {
-    const key = options.publicKey;
+  const withKeys = (key) => {
     key.challenge = decode(key.challenge);
     if (key.user) key.user.id = decode(key.user.id);
     for (const known of [...(key.excludeCredentials || []), ...(key.allowCredentials || [])]) known.id = decode(known.id);
-    return options;
+    return { publicKey: key };
   };
   const told = (credential) => {
     const response = {};

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use hinomi_model::Clock;
 use hinomi_state::{Accounts, StateError};
 use tokio::sync::Semaphore;
 
@@ -89,6 +90,42 @@ impl From<StateError> for Fault {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "state")
             }
         }
+    }
+}
+
+/// What let a request in, to be looked at again. Blocks.
+#[derive(Clone)]
+pub(crate) struct Pass {
+    caller: Caller,
+    accounts: Accounts,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pass {
+    pub(crate) fn new(app: &App, caller: Caller) -> Self {
+        Self { caller, accounts: app.accounts.clone(), clock: Arc::clone(&app.clock) }
+    }
+
+    /// Whether the caller would be let in now, as the same. What cannot be asked does not hold.
+    pub(crate) fn holds(&self) -> bool {
+        match &self.caller {
+            Caller::Operator => self.accounts.exist().is_ok_and(|exist| !exist),
+            Caller::Person(known) => self.still(known).unwrap_or(false),
+        }
+    }
+
+    fn still(&self, known: &Known) -> Result<bool, StateError> {
+        let (person, now) = (&known.person, self.clock.now());
+        if self.accounts.person_by_id(&person.id)?.as_ref() != Some(person) {
+            return Ok(false);
+        }
+        Ok(match &known.by {
+            By::Session { id, .. } => self.accounts.sessions(&person.id, now)?.iter().any(|one| one.id == *id),
+            By::Key { id, .. } => {
+                let holds = |key: &hinomi_state::ApiKey| key.id == *id && key.revoked.is_none() && now < key.expires;
+                self.accounts.keys(&person.id)?.iter().any(holds)
+            }
+        })
     }
 }
 

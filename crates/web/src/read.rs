@@ -10,7 +10,7 @@ use hinomi_share::{Door, ReadError, Reader, Viewer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
-use crate::auth;
+use crate::auth::{self, Pass};
 use crate::limits::{MAX_EXPORTS, MAX_PASTS, MAX_READS, MAX_STREAMS, TURN_WAIT};
 use crate::page::fault::answer;
 
@@ -53,6 +53,8 @@ pub(crate) struct Desk {
     door: Door,
     viewer: Viewer,
     seats: Arc<Seats>,
+    /// What let the request in, for those that last.
+    pass: Option<Pass>,
 }
 
 impl FromRequestParts<App> for Desk {
@@ -61,18 +63,26 @@ impl FromRequestParts<App> for Desk {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let refuse = |fault| answer(app, &parts.uri, &parts.headers, &fault);
         let caller = auth::caller(parts).map_err(refuse)?;
-        Ok(Self::new(app.door.clone(), caller.viewer(), Arc::clone(&app.seats)))
+        let desk = Self::new(app.door.clone(), caller.viewer(), Arc::clone(&app.seats));
+        Ok(Self { pass: Some(Pass::new(app, caller)), ..desk })
     }
 }
 
 impl Desk {
     pub(crate) const fn new(door: Door, viewer: Viewer, seats: Arc<Seats>) -> Self {
-        Self { door, viewer, seats }
+        Self { door, viewer, seats, pass: None }
     }
 
     /// Who asks.
     pub(crate) const fn viewer(&self) -> &Viewer {
         &self.viewer
+    }
+
+    /// Whether what let the request in still does: a stream asks before each look.
+    pub(crate) async fn check(&self) -> Result<(), DeskError> {
+        let Some(pass) = self.pass.clone() else { return Ok(()) };
+        let holds = tokio::task::spawn_blocking(move || pass.holds()).await.map_err(|_| DeskError::Interrupted)?;
+        if holds { Ok(()) } else { Err(ReadError::Refused("sign in again, or use another key".to_owned()).into()) }
     }
 
     /// Asks the lake. The seat is kept until the read has really ended, also when the visitor has gone.

@@ -121,7 +121,7 @@ fn sessions_end_and_make_room() {
 fn nothing_that_opens_something_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.sqlite");
-    let (accounts, ann, _) = inhabited(&Target::Sqlite(path.clone()));
+    let (accounts, ann, _) = inhabited(&Target::Sqlite(path));
     let token = accounts.begin_session(&ann.id, &ENTRY, now()).unwrap();
     let (key, _) = accounts.add_key(&ann.id, &key("x"), now()).unwrap();
     accounts.set_password("ann", &PasswordHash::of("four words in a row", "ann").unwrap(), None).unwrap();

@@ -97,6 +97,7 @@ async fn stream(desk: Desk, asked: Parameters, headers: &HeaderMap) -> Result<Re
 }
 
 async fn ask(desk: &Desk, request: &ArrivedRequest) -> Result<ArrivedPage, DeskError> {
+    desk.check().await?;
     let request = request.clone();
     desk.ask_past(move |reader| reader.arrived(&request)).await
 }

@@ -106,7 +106,7 @@ pub(crate) async fn end_registration(
     answer: &[u8],
 ) -> Result<(), Fault> {
     let here = here(app, headers)?;
-    let registration = Registration::from_json_custom(answer).map_err(|error| refused(&error))?;
+    let registration = Registration::from_json_relaxed(answer).map_err(|error| refused(&error))?;
     let challenge = registration.challenge_relaxed().map_err(|error| refused(&error))?;
     let challenge = challenge.encode().map_err(|error| refused(&error))?;
     let ceremony = recall(app, REGISTER, challenge).await?;
@@ -144,7 +144,7 @@ pub(crate) async fn begin_sign_in(app: &App, headers: &HeaderMap) -> Result<Vec<
 /// Who signs in by the browser's answer.
 pub(crate) async fn end_sign_in(app: &App, headers: &HeaderMap, answer: &[u8]) -> Result<Person, Fault> {
     let here = here(app, headers)?;
-    let given = DiscoverableAuthentication16::from_json_custom(answer).map_err(|error| refused(&error))?;
+    let given = DiscoverableAuthentication16::from_json_relaxed(answer).map_err(|error| refused(&error))?;
     let challenge = given.challenge_relaxed().map_err(|error| refused(&error))?;
     let ceremony = recall(app, SIGN_IN, challenge.encode().map_err(|error| refused(&error))?).await?;
     let server = DiscoverableAuthenticationServerState::decode(&ceremony.data).map_err(|error| refused(&error))?;

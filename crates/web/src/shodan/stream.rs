@@ -75,6 +75,7 @@ async fn stream(desk: Desk, query: String) -> Result<Response, Refusal> {
 /// What arrived, and the banners of those services as they are now.
 async fn look(desk: &Desk, request: &ArrivedRequest) -> Result<(ArrivedPage, String), DeskError> {
     let request = request.clone();
+    desk.check().await?;
     desk.ask_past(move |reader| {
         let page = reader.arrived(&request)?;
         let lines = lines(reader, &page)?;

@@ -45,13 +45,13 @@ impl Browser {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
         let (to, from) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
         let mut browser = Self { child, to, from: BufReader::new(from), session: None, number: 0, _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        browser.session = browser.call("Target.attachToTarget", attach)["sessionId"].as_str().map(str::to_owned);
+        browser.session = browser.call("Target.attachToTarget", &attach)["sessionId"].as_str().map(str::to_owned);
         browser
     }
 
-    fn call(&mut self, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": parameters });
         if let Some(session) = &self.session {
@@ -73,7 +73,7 @@ impl Browser {
     /// The value of an expression on the page; nothing while there is no page.
     fn tell(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true });
-        self.call("Runtime.evaluate", asked)["result"]["value"].clone()
+        self.call("Runtime.evaluate", &asked)["result"]["value"].clone()
     }
 
     fn until(&mut self, expression: &str) {
@@ -88,7 +88,7 @@ impl Browser {
     }
 
     fn go(&mut self, url: &str) {
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": url }));
         self.until(&format!("document.readyState === 'complete' && location.href === '{url}'"));
     }
 }
@@ -112,12 +112,12 @@ fn a_passkey_is_registered_and_signs_in_without_a_name() {
     let person = world.accounts.add(&ann, hinomi_model::Clock::now(&*world.clock)).expect("an account");
     let base = format!("http://localhost:{}", world.address.port());
     let mut browser = Browser::start();
-    browser.call("WebAuthn.enable", json!({}));
+    browser.call("WebAuthn.enable", &json!({}));
     let options = json!({
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
         "isUserVerified": true, "automaticPresenceSimulation": true,
     });
-    let authenticator = browser.call("WebAuthn.addVirtualAuthenticator", json!({ "options": options }));
+    let authenticator = browser.call("WebAuthn.addVirtualAuthenticator", &json!({ "options": options }));
     let authenticator = authenticator["authenticatorId"].clone();
 
     browser.go(&format!("{base}/sign-in?lang=en"));
@@ -138,12 +138,12 @@ fn a_passkey_is_registered_and_signs_in_without_a_name() {
 
     // Whoever has the device, and is not its owner, does not get in.
     let verified = |yes: bool| json!({ "authenticatorId": authenticator, "isUserVerified": yes });
-    browser.call("WebAuthn.setUserVerified", verified(false));
+    browser.call("WebAuthn.setUserVerified", &verified(false));
     browser.tell("document.querySelector('#passkey-sign-in button').click()");
     browser.until("document.querySelector('#passkey-sign-in [role=status]').textContent !== ''");
     assert_eq!(browser.tell("location.pathname"), "/sign-in");
 
-    browser.call("WebAuthn.setUserVerified", verified(true));
+    browser.call("WebAuthn.setUserVerified", &verified(true));
     browser.tell("document.querySelector('#passkey-sign-in button').click()");
     browser.until("location.pathname === '/' && document.readyState === 'complete'");
     let sessions = world.accounts.sessions(&person.id, hinomi_model::Clock::now(&*world.clock)).expect("asked");
