@@ -1,13 +1,13 @@
 //! The door of an installation: the register and the ledger of its state, the rules of its folder.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Result;
-use hinomi_model::{Clock, SystemClock};
-use hinomi_share::door::{Registers, Witnesses};
+use hinomi_model::SystemClock;
+use hinomi_share::door::Witnesses;
 use hinomi_share::ledger::{Actor, Log, LookLog};
-use hinomi_share::register::{self, Current, Register};
+use hinomi_share::register::Desk;
 use hinomi_share::rules::Rules;
 use hinomi_share::{Door, Member, Reader, Witness};
 use hinomi_state::{Database, Settings};
@@ -23,30 +23,7 @@ pub(crate) fn open(folder: &Path, operator: Reader) -> Result<Door> {
     let database = Database::open(&Settings::of_state(folder)?.target)?;
     let log = Arc::new(Log::open(&database, folder, Arc::new(SystemClock))?);
     let rules = Arc::new(Rules::with_folder(&folder.join(RULES))?);
-    let registers = FromState { desk: register::Desk::new(database), last: Mutex::default() };
-    Ok(Door::new(operator).for_members(registers, rules, InLog(log)))
-}
-
-/// The register of the state, with a number for each that was ever read.
-struct FromState {
-    desk: register::Desk,
-    last: Mutex<Option<(u64, Arc<Current>, Arc<Register>)>>,
-}
-
-impl Registers for FromState {
-    fn current(&self) -> Result<(u64, Arc<Register>), String> {
-        let current = self.desk.current(SystemClock.now()).map_err(|error| error.to_string())?;
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some((number, known, register)) if Arc::ptr_eq(known, &current) => Ok((*number, Arc::clone(register))),
-            other => {
-                let number = other.as_ref().map_or(0, |(number, ..)| number + 1);
-                let register = Arc::new(current.register.clone());
-                *last = Some((number, current, Arc::clone(&register)));
-                Ok((number, register))
-            }
-        }
-    }
+    Ok(Door::new(operator).for_members(Desk::new(database, Arc::new(SystemClock)), rules, InLog(log)))
 }
 
 /// Writes looks into the ledger of the state.

@@ -11,7 +11,6 @@
 mod desk;
 mod holders;
 mod read;
-mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +19,6 @@ use ipnet::IpNet;
 
 pub use desk::{Current, Desk};
 pub use holders::Holders;
-pub use told::{Told, tell_ledger};
 
 /// Organisations and what they hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

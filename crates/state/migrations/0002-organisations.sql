@@ -1,11 +1,10 @@
 -- Counts up with every change to what follows: the numbers of claims, contacts and events come from it, so whoever read
--- at this number has read all. Events until `told` stand in the ledger too.
+-- at this number has read all.
 CREATE TABLE register (
     only_one BIGINT PRIMARY KEY CHECK (only_one = 1),
-    last_number BIGINT NOT NULL,
-    told BIGINT NOT NULL
+    last_number BIGINT NOT NULL
 );
-INSERT INTO register (only_one, last_number, told) VALUES (1, 0, 0);
+INSERT INTO register (only_one, last_number) VALUES (1, 0);
 -- Times are microseconds since 1970, by the clock of whoever decided.
 CREATE TABLE organisations (
     id TEXT PRIMARY KEY,

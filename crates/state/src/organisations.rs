@@ -33,7 +33,7 @@ use book::{Entry, moment, note, optional_moment, room};
 pub const MAX_ORGANISATIONS: i64 = 50_000;
 
 /// What an organisation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A ministry, an agency.
@@ -55,6 +55,7 @@ pub enum Kind {
     /// A community that shares, such as an ISAC.
     Community,
     /// Anything else.
+    #[default]
     Other,
 }
 
@@ -107,7 +108,7 @@ impl FromStr for Kind {
 }
 
 /// What is said of an organisation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Profile {
     /// Its name in Japanese; may be empty when there is an English one.
     pub name_ja: String,

@@ -30,7 +30,7 @@ const MAX_AGENT_CHARS: usize = 200;
 pub struct Session {
     /// By which its owner ends it; opens nothing.
     pub id: String,
-    /// How it began: `password`, `passkey`, `openid`.
+    /// How it began: `password`, `passkey`.
     pub way: String,
     /// What is read for.
     pub purpose: Purpose,
@@ -49,7 +49,7 @@ pub struct Session {
 /// How a session began.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
-    /// `password`, `passkey`, `openid`.
+    /// `password`, `passkey`.
     pub way: &'static str,
     /// From which address.
     pub source: &'a str,

@@ -27,6 +27,11 @@ const ASSETS: &[Asset] = &[
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("../assets/hinomi.js"),
     },
+    Asset {
+        name: "passkey.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../assets/passkey.js"),
+    },
     Asset { name: "logo.svg", media_type: "image/svg+xml", bytes: include_bytes!("../assets/logo.svg") },
 ];
 

@@ -16,6 +16,7 @@ pub(crate) mod cookie;
 mod credentials;
 pub(crate) mod entry;
 pub(crate) mod form;
+pub(crate) mod passkey;
 pub(crate) mod password;
 
 use std::sync::Arc;

@@ -43,7 +43,7 @@ const FIXED: [(HeaderName, HeaderValue); 6] = [
 pub(crate) const FORMS: &str = "/watch";
 
 /// Where a body may be sent, with all below it, and of how many bytes.
-const BODIES: [(&str, usize); 9] = [
+const BODIES: &[(&str, usize)] = &[
     (FORMS, MAX_FORM_BYTES),
     (crate::page::selfcheck::PATH, MAX_FORM_BYTES),
     ("/sign-in/passkey", MAX_PASSKEY_BYTES),

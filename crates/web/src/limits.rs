@@ -154,3 +154,15 @@ pub const SELF_CHECK_AGE: Duration = Duration::from_secs(14 * 86_400);
 
 /// Simulated homes to choose from in a demonstration.
 pub const SELF_CHECK_HOMES: usize = 8;
+
+/// Claims on the page of an organisation.
+pub const PAGE_CLAIMS: usize = 200;
+
+/// Changes on it.
+pub const PAGE_CHANGES: usize = 50;
+
+/// From how long ago on.
+pub const PAGE_CHANGES_AGE: Duration = Duration::from_secs(7 * 86_400);
+
+/// A claim that ends so soon is shown as pressing.
+pub const CLAIM_ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);

@@ -10,6 +10,7 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod organisation;
 mod overview;
 pub(crate) mod search;
 pub(crate) mod selfcheck;
@@ -66,6 +67,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/hosts/{address}", get(host::show))
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
+        .route("/organisation", get(organisation::show))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
@@ -75,6 +77,10 @@ pub(crate) fn routes() -> Router<App> {
         .route(admit::FIRST, get(account::sign_in::first).post(account::sign_in::begin))
         .route(account::ACCOUNT, get(account::show).post(account::change))
         .route("/account/sign-out", post(account::sign_out))
+        .route("/sign-in/passkey", post(account::passkey::begin_sign_in))
+        .route("/sign-in/passkey/end", post(account::passkey::end_sign_in))
+        .route("/account/passkeys", post(account::passkey::begin_registration))
+        .route("/account/passkeys/end", post(account::passkey::end_registration))
         .route(account::people::PEOPLE, get(account::people::show).post(account::people::change))
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))

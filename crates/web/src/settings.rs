@@ -1,5 +1,4 @@
-//! What `<state>/web.toml` says: by which names the server is called, its certificate, who is in front of it, and where
-//! people may sign in elsewhere.
+//! What `<state>/web.toml` says: by which names the server is called, its certificate, and who is in front of it.
 //!
 //! ```toml
 //! names = ["tower.example"]              # besides localhost, 127.0.0.1 and [::1]; the first is the one for links
@@ -10,13 +9,6 @@
 //!
 //! [proxy]                                # who speaks TLS instead: its X-Forwarded-For is believed, nobody else's
 //! address = "192.0.2.1"
-//!
-//! [openid]                               # absent: no sign-in elsewhere
-//! issuer = "https://id.example"
-//! client_id = "hinomi"
-//! client_secret_file = "openid.secret"
-//! name = "Example ID"                    # on the button
-//! create = false                         # whether who comes from there without an account is given one
 //! ```
 //!
 //! Files are relative to the state folder. At a hundred times the data nothing changes here.
@@ -35,7 +27,6 @@ pub(crate) const MAX_FILE_BYTES: u64 = 256 << 10;
 /// The most names of a server.
 const MAX_NAMES: usize = 32;
 const MAX_NAME_CHARS: usize = 253;
-const MAX_TEXT_CHARS: usize = 200;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +35,6 @@ struct Told {
     names: Vec<String>,
     tls: Option<ToldTls>,
     proxy: Option<ToldProxy>,
-    openid: Option<ToldOpenId>,
 }
 
 #[derive(Deserialize)]
@@ -60,18 +50,6 @@ struct ToldProxy {
     address: IpAddr,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ToldOpenId {
-    issuer: String,
-    client_id: String,
-    client_secret_file: Option<PathBuf>,
-    name: Option<String>,
-    #[serde(default)]
-    create: bool,
-    ca: Option<PathBuf>,
-}
-
 /// How the server is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -81,8 +59,6 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Who speaks TLS in front of it.
     pub proxy: Option<IpAddr>,
-    /// Where people may sign in elsewhere.
-    pub openid: Option<OpenIdSettings>,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -92,29 +68,6 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
-}
-
-/// An OpenID Connect provider.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OpenIdSettings {
-    /// Its address.
-    pub issuer: String,
-    /// What it calls this server.
-    pub client_id: String,
-    /// What this server proves itself with; none of a public client.
-    pub client_secret: Option<String>,
-    /// What people call it.
-    pub name: String,
-    /// Whether who comes from there without an account is given one, which acts for nobody.
-    pub create: bool,
-    /// Who vouches for its certificate instead of the system's roots.
-    pub ca: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for OpenIdSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OpenIdSettings({} at {})", self.client_id, self.issuer)
-    }
 }
 
 /// Settings that cannot be used.
@@ -144,12 +97,10 @@ impl Settings {
         if told.tls.is_some() && told.proxy.is_some() {
             return Err(refuse("either [tls] or [proxy]: TLS is spoken by one of the two".to_owned()));
         }
-        let openid = told.openid.map(|openid| read_openid(state, openid)).transpose().map_err(refuse)?;
         Ok(Self {
             names: names(told.names).map_err(refuse)?,
             tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
-            openid,
         })
     }
 
@@ -180,36 +131,6 @@ fn names(told: Vec<String>) -> Result<Vec<String>, String> {
     told.into_iter().map(read).collect()
 }
 
-fn read_openid(state: &Path, told: ToldOpenId) -> Result<OpenIdSettings, String> {
-    let fits = |what: &str, text: &str| match text.is_empty() || text.chars().count() > MAX_TEXT_CHARS {
-        true => Err(format!("{what} is 1 to {MAX_TEXT_CHARS} characters")),
-        false => Ok(()),
-    };
-    fits("issuer", &told.issuer)?;
-    fits("client_id", &told.client_id)?;
-    let host = told.issuer.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
-    if !told.issuer.starts_with("https://") && !host.is_some_and(|host| ["127.0.0.1", "localhost"].contains(&host)) {
-        return Err("issuer begins with https://".to_owned());
-    }
-    let secret = match &told.client_secret_file {
-        Some(file) => {
-            let path = state.join(file);
-            Some(read(&path).map_err(|error| format!("{}: {error}", path.display()))?.trim().to_owned())
-        }
-        None => None,
-    };
-    let name = told.name.unwrap_or_else(|| told.issuer.trim_start_matches("https://").to_owned());
-    fits("name", &name)?;
-    Ok(OpenIdSettings {
-        issuer: told.issuer,
-        client_id: told.client_id,
-        client_secret: secret,
-        name,
-        create: told.create,
-        ca: told.ca.map(|file| state.join(file)),
-    })
-}
-
 /// A file of settings, no longer than one may be.
 pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
@@ -224,7 +145,6 @@ mod tests {
     fn settings(text: &str) -> Result<Settings, String> {
         let state = tempfile::tempdir().expect("a folder");
         fs::write(state.path().join(FILE), text).expect("written");
-        fs::write(state.path().join("word"), "hidden\n").expect("written");
         Settings::of_state(state.path()).map_err(|error| error.to_string())
     }
 
@@ -242,12 +162,6 @@ mod tests {
         assert!(
             read.is_secure() && read.tls.is_some_and(|tls| tls.key == Path::new("/k") && tls.certificate.is_absolute())
         );
-        let openid = "[openid]\nissuer = \"https://id.example\"\nclient_id = \"h\"\nclient_secret_file = \"word\"";
-        let read = settings(openid).expect("settings");
-        assert!(!format!("{read:?}").contains("hidden"), "{read:?}");
-        let openid = read.openid.expect("openid");
-        assert_eq!((openid.client_secret.as_deref(), openid.name.as_str()), (Some("hidden"), "id.example"));
-        assert!(!openid.create);
     }
 
     #[test]
@@ -260,9 +174,6 @@ mod tests {
             "[tls]\ncertificate = \"c\"",
             "[tls]\ncertificate = \"c\"\nkey = \"k\"\n[proxy]\naddress = \"192.0.2.1\"",
             "[proxy]\naddress = \"proxy\"",
-            "[openid]\nissuer = \"http://id.example\"\nclient_id = \"h\"",
-            "[openid]\nissuer = \"http://localhost.example\"\nclient_id = \"h\"",
-            "[openid]\nissuer = \"https://id.example\"\nclient_id = \"h\"\nclient_secret_file = \"absent\"",
         ] {
             assert!(settings(wrong).is_err(), "{wrong}");
         }

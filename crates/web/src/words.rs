@@ -33,6 +33,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/crypto.ftl")),
             include_str!(concat!("../locales/", $language, "/account.ftl")),
             include_str!(concat!("../locales/", $language, "/selfcheck.ftl")),
+            include_str!(concat!("../locales/", $language, "/organisation.ftl")),
         ]
     };
 }

@@ -57,15 +57,6 @@ pub(crate) enum Verb {
         /// reader, editor, manager, or none.
         role: String,
     },
-    /// Say which account of an OpenID Connect provider is whose.
-    Link {
-        /// The account.
-        name: String,
-        /// The provider's address, as in web.toml.
-        issuer: String,
-        /// What the provider calls the person: the claim `sub`.
-        subject: String,
-    },
     /// Keys for programs.
     #[command(subcommand)]
     Key(key::Verb),
@@ -84,7 +75,7 @@ pub(crate) struct Add {
     /// Sees what the operator sees.
     #[arg(long)]
     analyst: bool,
-    /// Without a password: signs in by a provider, or is invited by an administrator.
+    /// Without a password: an administrator invites, and the invited chooses one.
     #[arg(long, conflicts_with = "password_file")]
     no_password: bool,
     #[command(flatten)]
@@ -136,12 +127,6 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
             accounts.set_role(&name, &organisation, wanted)?;
             let told = json!({ "name": name, "organisation": organisation, "role": role });
             say(common, &told, &format!("{name}: {role} of {organisation}"))
-        }
-        Verb::Link { name, issuer, subject } => {
-            let person = found(&accounts, &name)?;
-            accounts.link_identity(&person.id, &issuer, &subject, now)?;
-            let told = json!({ "name": name, "issuer": issuer, "subject": subject });
-            say(common, &told, &format!("{subject} at {issuer} is {name}"))
         }
         Verb::Key(verb) => key::run(common, &accounts, verb),
     }

@@ -14,7 +14,6 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hinomi_model::{Clock, Purpose, SystemClock, Timestamp};
 use hinomi_share::ledger::Log;
-use hinomi_share::register::tell_ledger;
 use hinomi_state::claims::{Claim, ClaimsOf};
 use hinomi_state::contacts::FRESH_DAYS;
 use hinomi_state::organisations::{Deed, Event, EventsOf, Kind, MAX_EVENTS, Organisation, Profile, Related, Relation};
@@ -130,7 +129,11 @@ impl Desk {
     /// then it is told with the next one.
     pub(super) fn done(common: &Common, work: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         let desk = Self::open(common)?;
+        let before = desk.database.register_number()?;
         let done = work(&desk);
+        if desk.database.register_number()? == before {
+            return done;
+        }
         if let Err(error) = desk.tell(common) {
             output::talk(&format!("the ledger is not told yet: {}", output::clean(&format!("{error:#}"))));
         }
@@ -138,10 +141,8 @@ impl Desk {
     }
 
     fn tell(&self, common: &Common) -> Result<()> {
-        if self.database.register_told()? < self.database.register_number()? {
-            let log = Log::open(&self.database, common.state()?.make()?, Arc::new(SystemClock))?;
-            tell_ledger(&self.database, &log)?;
-        }
+        let log = Log::open(&self.database, common.state()?.make()?, Arc::new(SystemClock))?;
+        log.take_in_register()?;
         Ok(())
     }
 

@@ -105,7 +105,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use hinomi_identify::Engine;
-    use hinomi_lake::{LakeOptions, Places};
+    use hinomi_lake::{Lake, LakeOptions, Places};
     use hinomi_model::SystemClock;
     use hinomi_model::cnc::{Listing, Message};
 

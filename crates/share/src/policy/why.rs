@@ -77,7 +77,7 @@ pub struct MaySee {
     pub purpose: Option<&'static str>,
     /// Their audiences.
     pub audiences: Vec<String>,
-    /// Their claims, of which at most [`MAX_CLAIMS`] are listed.
+    /// Their claims, of which at most a thousand are listed.
     pub claims: Vec<Reason>,
     /// How many claims there are.
     pub claims_total: usize,

@@ -1,16 +1,16 @@
 //! From the state to the register, on a real database.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use hinomi_model::{Clock, FixedClock, Purpose, SystemClock, Timestamp};
+use hinomi_model::time::FixedClock;
+use hinomi_model::{Clock, Purpose, Timestamp};
 use hinomi_state::claims::Decision;
 use hinomi_state::organisations::{Bulk, Deed, Relation};
 use hinomi_state::{Database, Target};
 
-use super::{Current, Desk, Register, Told};
+use super::{Current, Desk, Register};
 use crate::door::Registers;
-use crate::ledger::{Entry, Event, Log};
 
 /// A clock that is set.
 #[derive(Default)]
@@ -126,58 +126,4 @@ fn it_is_read_again_when_something_changed_or_its_time_came() {
     assert!(current("2026-05-02").holders.holder(address, at("2026-05-02")).is_some());
     database.refuse_claim(deed("2026-05-03"), claim.number, "forged").unwrap();
     assert!(current("2026-05-03").holders.holder(address, at("2026-05-02")).is_none());
-}
-
-#[test]
-fn the_ledger_is_told_of_every_change_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).unwrap();
-    let log = Log::open(&database, folder.path(), Arc::new(SystemClock)).unwrap();
-    let ownership = || -> Vec<Event> {
-        let entries = log.entries(0, 1_000).unwrap();
-        let events = entries.iter().filter_map(|entry| Some(Entry::read(entry.data.as_deref()?)?.event));
-        events.filter(|event| matches!(event, Event::Ownership { .. })).collect()
-    };
-    database.import_register(deed("2026-02-01"), &Bulk::from_toml(DOCUMENT).unwrap()).unwrap();
-    let claim = database.ask_claim(deed("2026-05-01"), "city-a", &"2001:db8::/32".parse().unwrap()).unwrap();
-    database.approve_claim(deed("2026-05-01"), claim.number, &Decision::default()).unwrap();
-    let told = super::tell_ledger(&database, &log).unwrap();
-    assert_eq!(told, Told { events: 9, entries: 9 });
-    let events = ownership();
-    let proved = |event: &&Event| {
-        matches!(event, Event::Ownership { change, subject, organisation, by, .. }
-        if change == "claim proved" && subject == "2001:db8::/32" && organisation == "city-a" && by.name == "a tester")
-    };
-    assert_eq!((events.len(), events.iter().filter(proved).count()), (9, 1), "{events:?}");
-    assert_eq!(super::tell_ledger(&database, &log).unwrap(), Told::default(), "nothing is told twice");
-    // Many at once are one entry, with the sum of what they say.
-    let mut text = "format = 1\n".to_owned();
-    for number in 0..500 {
-        text += &format!("[[organisation]]\nid = 'shop-{number}'\nname_en = 'S'\nkind = 'company'\n");
-    }
-    database.import_register(deed("2026-06-01"), &Bulk::from_toml(&text).unwrap()).unwrap();
-    assert_eq!(super::tell_ledger(&database, &log).unwrap(), Told { events: 500, entries: 1 });
-    let last = ownership().pop().unwrap();
-    assert!(
-        matches!(&last, Event::Ownership { change, reason: Some(reason), .. }
-        if change == "500 changes" && reason.contains("SHA-256")),
-        "{last:?}"
-    );
-    // Two that tell at once leave out nothing.
-    for number in 0..20 {
-        database.add_contact(deed("2026-06-02"), &format!("shop-{number}"), &contact()).unwrap();
-    }
-    let all = Mutex::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| *all.lock().unwrap() += super::tell_ledger(&database, &log).unwrap().events);
-        }
-    });
-    assert!(*all.lock().unwrap() >= 20 && ownership().len() >= 30);
-    assert_eq!(super::tell_ledger(&database, &log).unwrap(), Told::default());
-}
-
-fn contact() -> hinomi_state::contacts::NewContact {
-    let (role, mail) = ("security".to_owned(), "a@example.org".to_owned());
-    hinomi_state::contacts::NewContact { role, mail, ..Default::default() }
 }

@@ -182,23 +182,6 @@ impl Database {
         self.transact(|transaction| transaction.one("SELECT last_number FROM register", &[])?.integer(0))
     }
 
-    /// Until which number the ledger was told of the history.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub fn register_told(&self) -> Result<i64, StateError> {
-        self.transact(|transaction| transaction.one("SELECT told FROM register", &[])?.integer(0))
-    }
-
-    /// Says that the ledger was told of the history until this number.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub fn set_register_told(&self, number: i64) -> Result<(), StateError> {
-        let sql = "UPDATE register SET told = $1 WHERE told < $1";
-        self.transact(|transaction| transaction.execute(sql, &[number.into()]).map(drop))
-    }
-
     /// What was done to the register, the oldest first.
     ///
     /// # Errors

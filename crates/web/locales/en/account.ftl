@@ -10,12 +10,9 @@ problem-past-proxy = This server is reached through its proxy
 problem-no-account = This is for people who sign in with a browser
 problem-invitation = This invitation was used, is too old, or never was; ask for another one
 problem-passkey = This passkey was not accepted
-problem-openid = Signing in there did not work
-problem-openid-unknown = This account there belongs to nobody here; ask an administrator
 sign-in-title = Sign in
 sign-in-button = Sign in
 sign-in-passkey = Sign in with a passkey
-sign-in-elsewhere = Sign in with { $it }
 sign-in-wait = { $n ->
     [one] Too many tries. Try again in a second.
    *[other] Too many tries. Try again in { $count } seconds.
@@ -60,7 +57,6 @@ session-here = this one
 session-ended = The session has ended
 way-password = Password
 way-passkey = Passkey
-way-openid = OpenID Connect
 last-used = Last used
 never-used = never
 keys = Keys for programs

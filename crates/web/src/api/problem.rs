@@ -36,8 +36,6 @@ const TITLES: &[(&str, &str)] = &[
     ("no-account", "This is for people who sign in with a browser"),
     ("invitation", "This invitation was used, is too old, or never was"),
     ("passkey", "This passkey was not accepted"),
-    ("openid", "Signing in there did not work"),
-    ("openid-unknown", "This account there belongs to nobody here"),
     ("past-proxy", "This server is reached through its proxy"),
     ("not-found", "There is nothing here"),
     ("method", "This can only be read (GET, HEAD)"),

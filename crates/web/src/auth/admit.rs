@@ -21,7 +21,7 @@ pub(crate) const SIGN_IN: &str = "/sign-in";
 pub(crate) const FIRST: &str = "/first-start";
 
 /// What somebody who is not signed in may ask for, besides the pages for signing in; what ends in `/` with all below it.
-const PUBLIC: [&str; 3] = [crate::page::selfcheck::PATH, "/assets/", "/favicon.ico"];
+const PUBLIC: &[&str] = &[crate::page::selfcheck::PATH, "/assets/", "/favicon.ico"];
 
 /// Paths of programs, with the kind of key that opens them.
 const PROGRAMS: [(&str, &str); 5] = [

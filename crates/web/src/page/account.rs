@@ -2,6 +2,7 @@
 //!
 //! Every name in a form is looked up among what is the caller's own: what is somebody else's is not found.
 
+pub(crate) mod passkey;
 pub(crate) mod people;
 pub(crate) mod sign_in;
 
@@ -57,7 +58,6 @@ struct AccountPage {
     days: Vec<(u64, String)>,
     kinds: [&'static str; 4],
     passkeys: Vec<PasskeyView>,
-    identities: Vec<(Seen, Seen)>,
     script: String,
 }
 
@@ -154,17 +154,15 @@ struct Looked {
     sessions: Vec<Session>,
     keys: Vec<ApiKey>,
     passkeys: Vec<Passkey>,
-    identities: Vec<(String, String)>,
 }
 
 async fn look(app: &App, visit: &Visit) -> Result<Looked, Fault> {
     let mine = mine(visit)?;
     let (id, now) = (mine.person.id.clone(), app.now());
-    let found = ask(app, move |accounts| {
-        Ok((accounts.sessions(&id, now)?, accounts.keys(&id)?, accounts.passkeys(&id)?, accounts.identities(&id)?))
-    });
-    let (sessions, keys, passkeys, identities) = found.await?;
-    Ok(Looked { mine, sessions, keys, passkeys, identities })
+    let found =
+        ask(app, move |accounts| Ok((accounts.sessions(&id, now)?, accounts.keys(&id)?, accounts.passkeys(&id)?)));
+    let (sessions, keys, passkeys) = found.await?;
+    Ok(Looked { mine, sessions, keys, passkeys })
 }
 
 fn compose(app: &App, visit: &Visit, looked: &Looked, notice: Option<Notice>) -> AccountPage {
@@ -187,11 +185,6 @@ fn compose(app: &App, visit: &Visit, looked: &Looked, notice: Option<Notice>) ->
         days: KEY_DAYS.iter().map(|days| (*days, w.count("key-for-days", *days))).collect(),
         kinds: hinomi_state::keys::KINDS,
         passkeys: looked.passkeys.iter().map(|passkey| passkey_view(w, passkey)).collect(),
-        identities: looked
-            .identities
-            .iter()
-            .map(|(issuer, subject)| (Seen::line(issuer), Seen::word(subject)))
-            .collect(),
         script: crate::asset::address("passkey.js"),
     }
 }

@@ -92,9 +92,6 @@ struct FaultPage {
 
 /// The answer to a request that went wrong: a problem under `/api/`, else a page.
 pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -> Response {
-    if is_for_programs(uri.path()) {
-        return problem::respond(fault);
-    }
     if uri.path().starts_with(crate::taxii::BASE) {
         return crate::taxii::fault(fault);
     }
@@ -103,6 +100,9 @@ pub(crate) fn answer(app: &App, uri: &Uri, headers: &HeaderMap, fault: &Fault) -
     }
     if uri.path().starts_with(crate::shodan::BASE) {
         return crate::shodan::fault(fault);
+    }
+    if is_for_programs(uri.path()) {
+        return problem::respond(fault);
     }
     page(&Visit::new(app, uri, headers), fault)
 }

@@ -17,6 +17,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(crate::page::FACETS.iter().map(|facet| format!("facet-{facet}")));
     keys.extend(crate::page::CHANGES.iter().map(|change| format!("change-{change}")));
     keys.extend(hinomi_model::remark::ALL.iter().map(|(name, _)| format!("remark-{name}")));
+    keys.extend(crate::page::organisation::CONCERNS.iter().map(|(name, _)| format!("organisation-{name}")));
     let concerns = hinomi_share::Concern::ALL.map(hinomi_share::Concern::name);
     keys.extend(concerns.iter().flat_map(|name| ["what", "why", "do"].map(|part| format!("own-{part}-{name}"))));
     keys.extend(["nothing", "some", "urgent"].map(|verdict| format!("own-{verdict}")));
@@ -49,7 +50,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(hinomi_share::inventory::certificate_names().map(|name| format!("certificates-{name}")));
     keys.extend(crate::page::account::PURPOSES.map(|purpose| format!("purpose-{purpose}")));
     keys.extend(hinomi_state::Role::ALL.map(|role| format!("role-{role}")));
-    keys.extend(["password", "passkey", "openid"].map(|way| format!("way-{way}")));
+    keys.extend(["password", "passkey"].map(|way| format!("way-{way}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys
 }

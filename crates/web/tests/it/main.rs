@@ -16,6 +16,7 @@ mod hostile;
 mod links;
 mod misp;
 mod pages;
+mod passkeys;
 mod past;
 mod pictures;
 mod schema;

@@ -29,7 +29,6 @@ struct SignInPage {
     notice: Option<Notice>,
     name: String,
     to: String,
-    openid: Option<String>,
     script: String,
 }
 
@@ -46,21 +45,20 @@ struct FirstPage {
     full_name: String,
 }
 
-pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
+pub(crate) async fn show(visit: Visit) -> Response {
     match visit.caller {
         Some(Caller::Operator) => redirect("/"),
         Some(Caller::Person(_)) => redirect(visit.parameter("to").and_then(own_path).unwrap_or("/")),
-        None => page(&app, &visit, StatusCode::OK, None, ""),
+        None => page(&visit, StatusCode::OK, None, ""),
     }
 }
 
-fn page(app: &App, visit: &Visit, status: StatusCode, notice: Option<Notice>, name: &str) -> Response {
+fn page(visit: &Visit, status: StatusCode, notice: Option<Notice>, name: &str) -> Response {
     let page = SignInPage {
         frame: Frame::new(visit, &visit.words.say("sign-in-title"), ""),
         notice,
         name: name.chars().take(64).collect(),
         to: visit.parameter("to").and_then(own_path).unwrap_or("/").to_owned(),
-        openid: app.settings.openid.as_ref().map(|openid| openid.name.clone()),
         script: crate::asset::address("passkey.js"),
     };
     render(visit, status, &page)
@@ -92,7 +90,7 @@ pub(crate) async fn sign_in(
     if let Some(seconds) = wait {
         notice.text = visit.words.count("sign-in-wait", seconds);
     }
-    let mut response = page(&app, &visit, fault.status, Some(notice), &name);
+    let mut response = page(&visit, fault.status, Some(notice), &name);
     if let Some(seconds) = wait {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

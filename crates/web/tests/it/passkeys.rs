@@ -1,0 +1,161 @@
+//! Passkeys in a real browser with a virtual authenticator (Chrome DevTools Protocol, domain WebAuthn), spoken to by pipes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use hinomi_state::{NewPerson, PasswordHash};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::world::World;
+
+const WORD: &str = "four words in a row";
+/// How often a page is looked at until it is as expected.
+const LOOKS: u32 = 600;
+
+/// A browser with one page.
+struct Browser {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    session: Option<String>,
+    number: u64,
+    _profile: TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Browser {
+    fn start() -> Self {
+        let profile = TempDir::new().expect("a folder");
+        // The browser speaks on the descriptors 3 and 4.
+        let pipes = "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null";
+        let mut command = Command::new("sh");
+        command.args(["-c", pipes, "sh", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]);
+        command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
+        command.args(["--disable-sync", "--remote-debugging-pipe"]);
+        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let (to, from) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let mut browser = Self { child, to, from: BufReader::new(from), session: None, number: 0, _profile: profile };
+        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        browser.session = browser.call("Target.attachToTarget", attach)["sessionId"].as_str().map(str::to_owned);
+        browser
+    }
+
+    fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.number += 1;
+        let mut message = json!({ "id": self.number, "method": method, "params": parameters });
+        if let Some(session) = &self.session {
+            message["sessionId"] = session.as_str().into();
+        }
+        self.to.write_all(format!("{message}\0").as_bytes()).expect("the browser listens");
+        loop {
+            let mut answer = Vec::new();
+            self.from.read_until(0, &mut answer).expect("the browser answers");
+            assert_eq!(answer.pop(), Some(0), "the browser ended: is chromium installed?");
+            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+            if answer["id"] == self.number {
+                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return answer["result"].clone();
+            }
+        }
+    }
+
+    /// The value of an expression on the page; nothing while there is no page.
+    fn tell(&mut self, expression: &str) -> Value {
+        let asked = json!({ "expression": expression, "returnByValue": true });
+        self.call("Runtime.evaluate", asked)["result"]["value"].clone()
+    }
+
+    fn until(&mut self, expression: &str) {
+        for _ in 0..LOOKS {
+            if self.tell(expression) == true {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let page = self.tell("location.href + document.body.innerText");
+        panic!("never {expression}: {page}");
+    }
+
+    fn go(&mut self, url: &str) {
+        self.call("Page.navigate", json!({ "url": url }));
+        self.until(&format!("document.readyState === 'complete' && location.href === '{url}'"));
+    }
+}
+
+#[test]
+fn a_passkey_is_registered_and_signs_in_without_a_name() {
+    if Command::new("chromium").arg("--version").output().is_err() {
+        assert!(std::env::var_os("HINOMI_NO_STAND_ASIDE").is_none(), "may not stand aside here: chromium is missing");
+        println!("stands aside: chromium is not installed");
+        return;
+    }
+    let world = World::at_rest();
+    let kept = PasswordHash::of(WORD, "ann").expect("a password");
+    let ann = NewPerson {
+        name: "ann".into(),
+        full_name: "Ann".into(),
+        administrator: true,
+        analyst: true,
+        password: Some(kept),
+    };
+    let person = world.accounts.add(&ann, hinomi_model::Clock::now(&*world.clock)).expect("an account");
+    let base = format!("http://localhost:{}", world.address.port());
+    let mut browser = Browser::start();
+    browser.call("WebAuthn.enable", json!({}));
+    let options = json!({
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+        "isUserVerified": true, "automaticPresenceSimulation": true,
+    });
+    let authenticator = browser.call("WebAuthn.addVirtualAuthenticator", json!({ "options": options }));
+    let authenticator = authenticator["authenticatorId"].clone();
+
+    browser.go(&format!("{base}/sign-in?lang=en"));
+    let filled = format!(
+        "document.getElementById('name').value = 'ann'; document.getElementById('password').value = '{WORD}'; \
+         document.querySelector('form[action=\"/sign-in\"]').requestSubmit()"
+    );
+    browser.tell(&filled);
+    browser.until("location.pathname === '/' && document.readyState === 'complete'");
+    browser.go(&format!("{base}/account"));
+    browser.tell(
+        "const form = document.getElementById('passkey-register'); form.elements.label.value = '鍵 one'; form.requestSubmit()",
+    );
+    browser.until("document.querySelector('#passkeys ~ div table')?.innerText.includes('鍵 one') === true");
+    assert_eq!(world.accounts.passkeys(&person.id).expect("asked").len(), 1);
+    browser.tell("document.querySelector('form[action=\"/account/sign-out\"]').requestSubmit()");
+    browser.until("location.pathname === '/sign-in' && document.readyState === 'complete'");
+
+    // Whoever has the device, and is not its owner, does not get in.
+    let verified = |yes: bool| json!({ "authenticatorId": authenticator, "isUserVerified": yes });
+    browser.call("WebAuthn.setUserVerified", verified(false));
+    browser.tell("document.querySelector('#passkey-sign-in button').click()");
+    browser.until("document.querySelector('#passkey-sign-in [role=status]').textContent !== ''");
+    assert_eq!(browser.tell("location.pathname"), "/sign-in");
+
+    browser.call("WebAuthn.setUserVerified", verified(true));
+    browser.tell("document.querySelector('#passkey-sign-in button').click()");
+    browser.until("location.pathname === '/' && document.readyState === 'complete'");
+    let sessions = world.accounts.sessions(&person.id, hinomi_model::Clock::now(&*world.clock)).expect("asked");
+    assert!(sessions.len() == 1 && sessions[0].way == "passkey", "{sessions:?}");
+    assert!(world.accounts.passkeys(&person.id).expect("asked")[0].used.is_some());
+
+    // The passkey is taken away here: what the device still has opens nothing.
+    let id = world.accounts.passkeys(&person.id).expect("asked")[0].id.clone();
+    assert!(world.accounts.remove_passkey(&person.id, &id).expect("asked"));
+    world.accounts.end_session(&person.id, &sessions[0].id).expect("asked");
+    browser.go(&format!("{base}/sign-in"));
+    browser.tell("document.querySelector('#passkey-sign-in button').click()");
+    browser.until("document.querySelector('#passkey-sign-in [role=status]').textContent !== ''");
+    assert_eq!(browser.tell("location.pathname"), "/sign-in");
+}
