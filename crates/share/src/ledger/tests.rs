@@ -239,7 +239,8 @@ fn what_is_done_to_the_register_is_taken_in_once_by_whoever_comes_first() {
     let other = tempfile::tempdir().unwrap();
     let state = database(folder.path());
     let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
-    let profile = Profile { name_en: "City".to_owned(), kind: Kind::Municipality, ..Profile::default() };
+    let (name_en, kind) = ("City".to_owned(), Kind::Municipality);
+    let profile = Profile { name_ja: String::new(), name_en, sector: None, kind, own: false };
     for id in ["city-a", "city-b"] {
         state.add_organisation(Deed { by: "administrator", now }, id, &profile).unwrap();
     }
