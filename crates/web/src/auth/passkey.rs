@@ -14,9 +14,9 @@ use hinomi_state::{Ceremony, Credential, Person};
 use webauthn_rp::bin::{Decode, Encode};
 use webauthn_rp::request::auth::AuthenticationVerificationOptions;
 use webauthn_rp::request::register::{
-    Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
+    CredProtect, Nickname, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle16, Username,
 };
-use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId, TimedCeremony};
+use webauthn_rp::request::{AsciiDomain, ExtensionInfo, PublicKeyCredentialDescriptor, RpId, TimedCeremony};
 use webauthn_rp::response::register::{CompressedPubKey, DynamicState, StaticState};
 use webauthn_rp::response::{AuthTransports, CredentialId};
 use webauthn_rp::{
@@ -88,7 +88,9 @@ pub(crate) async fn begin_registration(app: &App, headers: &HeaderMap, person: &
         display_name: Nickname::try_from(person.full_name.as_str()).ok(),
     };
     let known = known.iter().filter_map(descriptor).collect();
-    let options = PublicKeyCredentialCreationOptions::passkey(&here.id, user, known);
+    let mut options = PublicKeyCredentialCreationOptions::passkey(&here.id, user, known);
+    // Asked for where the authenticator has it; those of platforms mostly do not.
+    options.extensions.cred_protect = CredProtect::UserVerificationRequired(ExtensionInfo::AllowDontEnforceValue);
     let (server, client) = options.start_ceremony().map_err(|error| refused(&error))?;
     let challenge = server.sent_challenge().encode().map_err(|error| refused(&error))?;
     let data = server.encode().map_err(|error| refused(&error))?;

@@ -112,14 +112,6 @@ fn a_passkey_is_registered_and_signs_in_without_a_name() {
     let person = world.accounts.add(&ann, hinomi_model::Clock::now(&*world.clock)).expect("an account");
     let base = format!("http://localhost:{}", world.address.port());
     let mut browser = Browser::start();
-    browser.call("WebAuthn.enable", &json!({}));
-    let options = json!({
-        "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
-        "isUserVerified": true, "automaticPresenceSimulation": true,
-    });
-    let authenticator = browser.call("WebAuthn.addVirtualAuthenticator", &json!({ "options": options }));
-    let authenticator = authenticator["authenticatorId"].clone();
-
     browser.go(&format!("{base}/sign-in?lang=en"));
     let filled = format!(
         "document.getElementById('name').value = 'ann'; document.getElementById('password').value = '{WORD}'; \
@@ -128,6 +120,14 @@ fn a_passkey_is_registered_and_signs_in_without_a_name() {
     browser.tell(&filled);
     browser.until("location.pathname === '/' && document.readyState === 'complete'");
     browser.go(&format!("{base}/account"));
+    browser.call("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
+    browser.call("WebAuthn.enable", &json!({}));
+    let options = json!({
+        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+        "isUserVerified": true, "automaticPresenceSimulation": true,
+    });
+    let authenticator = browser.call("WebAuthn.addVirtualAuthenticator", &json!({ "options": options }));
+    let authenticator = authenticator["authenticatorId"].clone();
     browser.tell(
         "const form = document.getElementById('passkey-register'); form.elements.label.value = '鍵 one'; form.requestSubmit()",
     );
