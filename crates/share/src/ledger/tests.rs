@@ -247,7 +247,11 @@ fn what_is_done_to_the_register_is_taken_in_once_by_whoever_comes_first() {
     let open = |folder: &Path| Log::open(&state, folder, Arc::new(SystemClock)).unwrap();
     let (a, b) = (open(folder.path()), open(other.path()));
     state.add_organisation(Deed { by: "administrator", now }, "city-c", &profile).unwrap();
-    std::thread::scope(|scope| [&a, &b].map(|log| scope.spawn(|| drop(log.checkpoint().unwrap()))));
+    std::thread::scope(|scope| {
+        for log in [&a, &b] {
+            scope.spawn(move || drop(log.checkpoint().unwrap()));
+        }
+    });
     let entries = a.entries(0, 100).unwrap();
     let told: Vec<String> = entries
         .iter()
