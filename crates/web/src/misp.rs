@@ -163,7 +163,7 @@ fn read(body: &Bytes) -> Result<Asked, Refusal> {
         return Err(Refusal::bad("100000 services are the most that can be paged through; name a range"));
     }
     let mut query = Some("-purpose:exercise".to_owned());
-    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+    for (name, value) in members.iter().filter(|(_, value)| !is_off(value)) {
         let condition = match name.as_str() {
             "page" | "limit" => continue,
             idle if IDLE.contains(&idle) => continue,
@@ -177,6 +177,11 @@ fn read(body: &Bytes) -> Result<Asked, Refusal> {
         query = query.zip(condition).map(|(query, condition)| format!("{query} {condition}"));
     }
     Ok(Asked { query, offset, limit })
+}
+
+/// Whether a condition is named and not meant: PyMISP sends each switch that it knows as 0.
+fn is_off(value: &Value) -> bool {
+    matches!(value, Value::Null | Value::Bool(false)) || *value == json!(0) || *value == json!("0")
 }
 
 /// One text or several, a number as text.
@@ -288,6 +293,7 @@ mod tests {
         assert_eq!(some.as_deref(), Some(expected));
         assert_eq!(of(r#"{"value":"example.jp"}"#), None, "there are no names here");
         assert_eq!(of(r#"{"type":"md5"}"#), None);
+        assert_eq!(of(r#"{"excludeDecayed":0,"tags":null,"org":false}"#).as_deref(), Some("-purpose:exercise"));
         for bad in [r#"{"tags":"tlp:red"}"#, r#"{"value":{"OR":["x"]}}"#, "[]", r#"{"limit":"x"}"#] {
             assert!(query(bad).is_err(), "{bad}");
         }
