@@ -28,6 +28,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, config::Config, http::Uri};
 
+use crate::servers;
 pub(crate) use settings::{FILE, Settings};
 use settings::{MailSettings, Security};
 
@@ -52,12 +53,13 @@ impl Worker {
     /// # Errors
     /// When the settings cannot be read or do not do.
     pub(crate) fn start(folder: &Path, database: Database) -> Result<Self> {
+        let server = servers::instance(folder)?;
         let (desk, postman) = (WatchDesk::of_state(folder, Viewer::Operator), Postman::new(&Settings::read(folder)?)?);
         let ended = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ended);
         let work = move || {
             while !seen.load(Ordering::Relaxed) {
-                round(&desk, &database, &postman);
+                round((&desk, &server), &database, &postman, &seen);
                 std::thread::park_timeout(EVERY);
             }
         };
@@ -79,11 +81,12 @@ impl Drop for Worker {
 }
 
 /// Plans and sends what is due; what fails is tried again in the next round.
-fn round(desk: &WatchDesk, database: &Database, post: &dyn Post) {
-    if let Err(error) = alert::plan(desk, database, SystemClock.now()) {
+fn round((desk, server): (&WatchDesk, &str), database: &Database, post: &dyn Post, ended: &AtomicBool) {
+    if let Err(error) = alert::plan(desk, server, database, SystemClock.now()) {
         tracing::warn!(%error, "alerts cannot be made");
     }
-    if let Err(error) = alert::deliver(database, post, &|| SystemClock.now(), MOST_AT_ONCE) {
+    let going = |tried| tried < MOST_AT_ONCE && !ended.load(Ordering::Relaxed);
+    if let Err(error) = alert::deliver(database, server, post, (&|| SystemClock.now(), &going)) {
         tracing::warn!(%error, "alerts cannot be sent");
     }
 }
@@ -105,7 +108,7 @@ impl Postman {
     }
 
     fn mail(&self, to: &str, subject: &str, body: &str) -> Result<(), Refused> {
-        let none = || Refused::ForNow(format!("no mail relay: name one in {FILE}, as hinomi help alert shows"));
+        let none = || Refused::NotHere(format!("no mail relay: name one in {FILE}"));
         let (relay, from) = self.mail.as_ref().ok_or_else(none)?;
         let unfit = |error: &dyn std::fmt::Display| Refused::ForGood(error.to_string());
         let mail = Message::builder()
@@ -115,9 +118,14 @@ impl Postman {
             .header(ContentType::TEXT_PLAIN)
             .body(body.to_owned())
             .map_err(|error| unfit(&error))?;
-        relay.send(&mail).map(drop).map_err(|error| match error.is_permanent() {
-            true => Refused::ForGood(error.to_string()),
-            false => Refused::ForNow(error.to_string()),
+        relay.send(&mail).map(drop).map_err(|error| {
+            // That we may not sign in is no fault of the mail (RFC 4954, section 6).
+            let status = error.status().map(|code| code.to_string()).unwrap_or_default();
+            let is_ours = ["530", "534", "535", "538"].contains(&status.as_str());
+            match error.is_permanent() && !is_ours {
+                true => Refused::ForGood(error.to_string()),
+                false => Refused::ForNow(error.to_string()),
+            }
         })
     }
 

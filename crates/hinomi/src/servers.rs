@@ -39,7 +39,7 @@ pub(crate) fn join(dir: &Path, work: Work) -> Result<Option<Member>> {
 }
 
 /// What only this state folder knows; made at the first need.
-fn instance(dir: &Path) -> Result<String> {
+pub(crate) fn instance(dir: &Path) -> Result<String> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make the state folder {}", dir.display()))?;
     let path = dir.join(INSTANCE);
     match fs::read_to_string(&path) {

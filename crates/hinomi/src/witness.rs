@@ -45,7 +45,7 @@ impl InLedger {
         Self { path: ledger_path(state), way, ledger: Mutex::default() }
     }
 
-    fn event(&self, sight: Sight) -> Result<Event, String> {
+    fn event(&self, sight: &Sight) -> Result<Event, String> {
         let words = |text: &str| Words::new(text).map_err(|error| error.to_string());
         Ok(Event::Looked { by: words(&user())?, what: words(sight.words())?, reason: words(self.way)? })
     }
@@ -53,7 +53,7 @@ impl InLedger {
 
 impl Witness for InLedger {
     fn looked(&self, sight: Sight) -> Result<(), String> {
-        let (event, now) = (self.event(sight)?, SystemClock.now());
+        let (event, now) = (self.event(&sight)?, SystemClock.now());
         let mut open = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
             *open = Some(Ledger::open(&self.path, now).map_err(|error| error.to_string())?);

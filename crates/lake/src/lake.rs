@@ -227,23 +227,28 @@ impl Lake {
         may: &Arc<Entitlement>,
     ) -> Result<Option<StoredEvidence>, LakeError> {
         self.see_others()?;
-        if !self.index.shows_evidence(hash, may)? && !self.showed_evidence(hash, may)? {
-            return Ok(None);
-        }
-        self.pieces.get(hash)
+        let shown = match self.index.shows_evidence(hash, may)? {
+            Some(first) => Some(first),
+            None => self.showed_evidence(hash, may)?,
+        };
+        let Some(first) = shown else { return Ok(None) };
+        // When others first showed it is theirs to know.
+        let stored = self.pieces.get(hash)?;
+        Ok(stored.map(|stored| StoredEvidence { first_seen: stored.first_seen.max(first), ..stored }))
     }
 
-    /// Whether something that the asker held rested on this piece.
-    fn showed_evidence(&self, hash: &ContentHash, may: &Entitlement) -> Result<bool, LakeError> {
-        let Some(own) = may.own_ranges() else { return Ok(false) };
+    /// When something that the asker held rested on this piece.
+    fn showed_evidence(&self, hash: &ContentHash, may: &Entitlement) -> Result<Option<Timestamp>, LakeError> {
+        let Some(own) = may.own_ranges() else { return Ok(None) };
         let files = self.sightings.files(|_| true);
         let looks = Looks::new(&self.sightings, &files, Some(Arc::new(own)));
         for look in self.visible(looks, Some(may)).take(MAX_PROVING_LOOKS) {
-            if look?.run.first.evidence.iter().any(|piece| piece.hash == *hash) {
-                return Ok(true);
+            let look = look?;
+            if look.run.first.evidence.iter().any(|piece| piece.hash == *hash) {
+                return Ok(Some(look.time));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// The newest checkpoint of a campaign.

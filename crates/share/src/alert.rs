@@ -70,6 +70,8 @@ pub trait Post {
 pub enum Refused {
     /// It may arrive another time.
     ForNow(String),
+    /// Nothing here can bring it: that is no try.
+    NotHere(String),
     /// It never will.
     ForGood(String),
 }
@@ -108,13 +110,18 @@ struct Hook<'a> {
     events: serde_json::Value,
 }
 
-/// Makes messages of all channels that are due; tells how many.
+/// Makes messages of all channels of this server that are due; tells how many. Events and saved queries are those of its
+/// state folder.
 ///
 /// # Errors
 /// When the state, the saved queries or their events cannot be read or written.
-pub fn plan(desk: &WatchDesk, database: &Database, now: Timestamp) -> Result<u64, AlertError> {
-    let channels = database.channels()?;
+pub fn plan(desk: &WatchDesk, server: &str, database: &Database, now: Timestamp) -> Result<u64, AlertError> {
+    let channels = database.channels(Some(server))?;
     let newest = if channels.is_empty() { 0 } else { desk.newest()? };
+    for ahead in channels.iter().filter(|one| one.after > newest) {
+        // The journal was put back or deleted: what comes now is told.
+        database.plan_message(ahead, newest, None, now)?;
+    }
     let behind: Vec<_> = channels.into_iter().filter(|one| one.after < newest && is_due(one, now)).collect();
     if behind.is_empty() {
         return Ok(0);
@@ -177,28 +184,31 @@ fn compose(channel: &Channel, saved: &[Saved], events: &[&Event], missed: u64) -
     }
 }
 
-/// Sends what waits, at most so many messages; tells how many arrived.
+/// Sends what waits for this server's channels, as long as `going` says so; tells how many arrived.
 ///
 /// # Errors
 /// When the state cannot be read or written. That a message did not arrive is no error: it is tried again.
 pub fn deliver(
     database: &Database,
+    server: &str,
     post: &dyn Post,
-    now: &dyn Fn() -> Timestamp,
-    most: u32,
+    (now, going): (&dyn Fn() -> Timestamp, &dyn Fn(u32) -> bool),
 ) -> Result<u64, AlertError> {
-    let (mut arrived, channels) = (0, database.channels()?);
-    for _ in 0..most {
-        let Some(message) = database.take_message(now(), HOLD)? else { break };
-        let channel = channels.iter().find(|channel| channel.number == message.channel);
-        let tried = match channel.map(|channel| post.send(&letter(channel, &message, now()))) {
-            Some(Ok(())) => Tried::Sent,
-            Some(Err(Refused::ForNow(why))) if message.tries < MAX_TRIES => Tried::Again(pause(message.tries), why),
-            Some(Err(Refused::ForNow(why) | Refused::ForGood(why))) => Tried::GivenUp(why),
-            None => Tried::Again(Duration::ZERO, "its channel is new".to_owned()),
+    let (mut arrived, mut tried) = (0, 0);
+    while going(tried) {
+        let Some(message) = database.take_message(server, now(), HOLD)? else { break };
+        // Asked anew: a channel may have been made or removed since the last one.
+        let channel = database.channels(Some(server))?.into_iter().find(|channel| channel.number == message.channel);
+        let Some(channel) = channel else { continue };
+        let outcome = match post.send(&letter(&channel, &message, now())) {
+            Ok(()) => Tried::Sent,
+            Err(Refused::NotHere(why)) => Tried::Waits(FIRST_PAUSE, why),
+            Err(Refused::ForNow(why)) if message.tries < MAX_TRIES => Tried::Again(pause(message.tries), why),
+            Err(Refused::ForNow(why) | Refused::ForGood(why)) => Tried::GivenUp(why),
         };
-        arrived += u64::from(tried == Tried::Sent);
-        database.settle_message(message.number, &tried, now())?;
+        arrived += u64::from(outcome == Tried::Sent);
+        database.settle_message(message.number, &outcome, now())?;
+        tried += 1;
     }
     Ok(arrived)
 }

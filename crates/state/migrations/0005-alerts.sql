@@ -2,6 +2,8 @@
 CREATE TABLE alert_channels (
     number BIGINT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
+    -- Of which server: numbers of events and saved queries are those of its state folder.
+    server TEXT NOT NULL,
     said TEXT NOT NULL,
     secret TEXT NOT NULL,
     created BIGINT NOT NULL,

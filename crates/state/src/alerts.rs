@@ -195,8 +195,10 @@ pub struct NewMessage {
 pub enum Tried {
     /// It arrived.
     Sent,
-    /// It is tried again after this time.
+    /// It is tried again after this time, and what else waits for this channel not before.
     Again(Duration, String),
+    /// It could not be tried here; this try does not count.
+    Waits(Duration, String),
     /// It is not tried any more.
     GivenUp(String),
 }
@@ -249,11 +251,17 @@ fn count(number: u64) -> Value {
 }
 
 impl Database {
-    /// Makes a channel. Only what happens after event `after` is told to it.
+    /// Makes a channel, for events of this server's saved queries. Only what happens after event `after` is told to it.
     ///
     /// # Errors
     /// When the name is taken, what is said does not do, there are too many, or the database cannot be written.
-    pub fn add_channel(&self, deed: Deed<'_>, name: &str, new: &NewChannel, after: u64) -> Result<Channel, StateError> {
+    pub fn add_channel(
+        &self,
+        deed: Deed<'_>,
+        (name, server): (&str, &str),
+        new: &NewChannel,
+        after: u64,
+    ) -> Result<Channel, StateError> {
         words::id(name)?;
         new.check()?;
         let (secret, now) = (new_secret()?, deed.now.as_micros());
@@ -267,22 +275,23 @@ impl Database {
                 return Err(StateError::refused(format!("{MAX_CHANNELS} channels are the most")));
             }
             let number = next_number(transaction)?;
-            let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made, server) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
             let mut values: Vec<Value> = vec![number.into(), name.into(), (&said).into(), (&secret).into()];
-            values.extend([now.into(), deed.by.into(), count(after), now.into()]);
+            values.extend([now.into(), deed.by.into(), count(after), now.into(), server.into()]);
             transaction.execute(sql, &values)?;
             channel(&transaction.one(&one, &[name.into()])?)
         })
     }
 
-    /// Every channel, by number.
+    /// Every channel of a server, or of all, by number.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn channels(&self) -> Result<Vec<Channel>, StateError> {
-        let sql = format!("{CHANNEL} ORDER BY number");
-        self.transact(|transaction| transaction.query(&sql, &[])?.iter().map(channel).collect())
+    pub fn channels(&self, server: Option<&str>) -> Result<Vec<Channel>, StateError> {
+        let sql = format!("{CHANNEL} WHERE server = $1 OR $1 = '' ORDER BY number");
+        let values = [server.unwrap_or_default().into()];
+        self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(channel).collect())
     }
 
     /// Removes a channel with its messages; tells whether there was one.
@@ -353,15 +362,20 @@ impl Database {
         })
     }
 
-    /// The message that has waited longest, to be sent by the caller: for `hold` nobody else gets it.
+    /// The message of this server that has waited longest, to be sent by the caller: for `hold` nobody else gets it.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn take_message(&self, now: Timestamp, hold: Duration) -> Result<Option<Message>, StateError> {
+    pub fn take_message(&self, server: &str, now: Timestamp, hold: Duration) -> Result<Option<Message>, StateError> {
         let (time, back) = (now.as_micros(), now.plus(hold).as_micros());
         self.transact(|transaction| {
-            let sql = format!("{MESSAGE} WHERE state = 'waiting' AND due <= $1 ORDER BY due, number LIMIT 1");
-            let Some(found) = transaction.query(&sql, &[time.into()])?.first().map(message).transpose()? else {
+            let sql = format!(
+                "{MESSAGE} WHERE state = 'waiting' AND due <= $1 AND channel IN \
+                 (SELECT number FROM alert_channels WHERE server = $2) ORDER BY due, number LIMIT 1"
+            );
+            let Some(found) =
+                transaction.query(&sql, &[time.into(), server.into()])?.first().map(message).transpose()?
+            else {
                 return Ok(None);
             };
             let sql = "UPDATE alert_messages SET due = $1, tries = tries + 1 WHERE number = $2";
@@ -377,13 +391,24 @@ impl Database {
     pub fn settle_message(&self, number: i64, tried: &Tried, now: Timestamp) -> Result<(), StateError> {
         let (state, due, error) = match tried {
             Tried::Sent => ("sent", now, ""),
-            Tried::Again(after, why) => ("waiting", now.plus(*after), why.as_str()),
+            Tried::Again(after, why) | Tried::Waits(after, why) => ("waiting", now.plus(*after), why.as_str()),
             Tried::GivenUp(why) => ("given-up", now, why.as_str()),
         };
         let error: String = error.chars().take(MAX_ERROR_CHARS).collect();
-        let sql = "UPDATE alert_messages SET state = $1, due = $2, error = $3 WHERE number = $4";
-        let values = [state.into(), due.as_micros().into(), (&error).into(), number.into()];
-        self.transact(|transaction| transaction.execute(sql, &values)).map(drop)
+        let uncounted = i64::from(matches!(tried, Tried::Waits(..)));
+        let sql = "UPDATE alert_messages SET state = $1, due = $2, error = $3, tries = tries - $5 WHERE number = $4";
+        let due = Value::from(due.as_micros());
+        let values = [state.into(), due.clone(), (&error).into(), number.into(), uncounted.into()];
+        self.transact(|transaction| {
+            transaction.execute(sql, &values)?;
+            if state == "waiting" {
+                // Who does not answer one message would not answer the next: others come first.
+                let back = "UPDATE alert_messages SET due = $1 WHERE state = 'waiting' AND due < $1 AND channel = \
+                            (SELECT channel FROM alert_messages WHERE number = $2)";
+                transaction.execute(back, &[due.clone(), number.into()])?;
+            }
+            Ok(())
+        })
     }
 
     /// The newest messages of a channel, the newest first.

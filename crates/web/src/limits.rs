@@ -143,6 +143,9 @@ pub const PAGE_PEOPLE: usize = 500;
 /// Self checks of one home in a minute.
 pub const SELF_CHECKS: u32 = 6;
 
+/// Self checks of everybody in a minute: each is an entry of the ledger.
+pub const SELF_CHECKS_IN_ALL: u32 = 600;
+
 /// Homes whose self checks are counted at one time.
 pub const SELF_CHECKS_KNOWN: usize = 50_000;
 

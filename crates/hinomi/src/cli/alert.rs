@@ -13,7 +13,11 @@ use serde_json::json;
 use super::Common;
 use crate::alerts::{FILE, Postman};
 use crate::output::{self, clean_line};
+use crate::servers;
 use crate::witness;
+
+/// Messages that are sent in one go.
+const MOST: u32 = 10_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -92,9 +96,9 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     let state = common.state()?;
     let folder = state.make()?;
     let database = Database::open(&Settings::of_state(folder)?.target)?;
-    let desk = WatchDesk::of_state(folder, Viewer::Operator);
+    let (desk, server) = (WatchDesk::of_state(folder, Viewer::Operator), servers::instance(folder)?);
     match verb {
-        Verb::Add(add) => channel_made(common, &desk, &database, add),
+        Verb::Add(add) => channel_made(common, (&desk, &server), &database, add),
         Verb::List => list(common, &database),
         Verb::Messages { name } => messages(common, &database, name),
         Verb::Remove { name } => {
@@ -105,14 +109,19 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
         }
         Verb::Send => {
             let postman = Postman::new(&crate::alerts::Settings::read(folder)?)?;
-            let made = hinomi_share::alert::plan(&desk, &database, SystemClock.now())?;
-            let sent = hinomi_share::alert::deliver(&database, &postman, &|| SystemClock.now(), u32::MAX)?;
+            let made = hinomi_share::alert::plan(&desk, &server, &database, SystemClock.now())?;
+            let sent = hinomi_share::alert::deliver(
+                &database,
+                &server,
+                &postman,
+                (&|| SystemClock.now(), &|tried| tried < MOST),
+            )?;
             told(common, &json!({ "made": made, "sent": sent }), &format!("{made} made, {sent} sent"))
         }
     }
 }
 
-fn channel_made(common: &Common, desk: &WatchDesk, database: &Database, add: &Add) -> Result<()> {
+fn channel_made(common: &Common, (desk, server): (&WatchDesk, &str), database: &Database, add: &Add) -> Result<()> {
     let saved = desk.queries()?;
     let number = |name: &String| {
         let found = saved.iter().find(|one| one.name == *name).map(|one| one.id);
@@ -134,7 +143,7 @@ fn channel_made(common: &Common, desk: &WatchDesk, database: &Database, add: &Ad
     };
     let by = witness::user();
     let deed = Deed { by: &by, now: SystemClock.now() };
-    let made = database.add_channel(deed, &add.name, &new, desk.newest()?)?;
+    let made = database.add_channel(deed, (&add.name, server), &new, desk.newest()?)?;
     if matches!(made.said.to, Way::Webhook(_)) && !common.json {
         output::talk("the secret that signs its messages is shown this once:");
     }
@@ -164,7 +173,7 @@ fn minutes(text: &str) -> Option<u16> {
 }
 
 fn list(common: &Common, database: &Database) -> Result<()> {
-    let channels = database.channels()?;
+    let channels = database.channels(None)?;
     if common.json {
         return output::json(&channels);
     }
@@ -182,7 +191,7 @@ fn one_line(channel: &Channel) -> String {
 }
 
 fn messages(common: &Common, database: &Database, name: &str) -> Result<()> {
-    let channels = database.channels()?;
+    let channels = database.channels(None)?;
     let channel = channels.iter().find(|one| one.name == name);
     let channel =
         channel.with_context(|| format!("there is no channel {name:?}; hinomi alert list tells the names"))?;

@@ -75,8 +75,10 @@ impl Trouble {
 impl Compiler<'_> {
     /// Compiles a condition; none is everything. Where the asker may see little, that is looked up first.
     pub(super) fn compile(&self, filter: Option<&Node>) -> tantivy::Result<Boxed> {
-        let asked = filter.map(|node| self.node(node, false)).transpose()?;
-        match self.within.and_then(|may| self.planner.own(may)) {
+        let own = self.within.and_then(|may| self.planner.own(may));
+        let narrow = own.as_ref().is_some_and(|own| own.rows <= MAX_TESTED_ROWS);
+        let asked = filter.map(|node| self.node(node, narrow)).transpose()?;
+        match own {
             Some(own) => Ok(all(asked.into_iter().chain([any(own.queries(self.columns))]).collect())),
             None => Ok(asked.unwrap_or_else(|| Box::new(AllQuery))),
         }
@@ -91,7 +93,8 @@ impl Compiler<'_> {
             }
             Node::Not(part) => Ok(not(self.node(part, narrow)?)),
             Node::All(parts) => {
-                let narrow = narrow || self.planner.matches(node) <= MAX_TESTED_ROWS;
+                // How many rows of others there are must not decide how a member is answered.
+                let narrow = narrow || (self.within.is_none() && self.planner.matches(node) <= MAX_TESTED_ROWS);
                 let compiled = parts.iter().map(|part| match part {
                     Node::Not(inner) => Ok((Occur::MustNot, Box::new(Guarded(self.node(inner, narrow)?)) as Boxed)),
                     other => Ok((Occur::Must, self.node(other, narrow)?)),

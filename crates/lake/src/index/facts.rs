@@ -124,6 +124,9 @@ impl FactsFile {
         }
         if writable {
             this.cut(expected)?;
+        } else {
+            // What stands behind is a writer's: half written, or left over.
+            this.lock().written = expected.max(Self::START);
         }
         Ok(this)
     }
@@ -361,6 +364,18 @@ mod tests {
         assert_eq!((again.text(at).expect("text"), again.content(at).expect("hash")), ("hello".to_owned(), hash));
         assert!(matches!(again.read(name_of(length, 0)), Err(LakeError::Damaged { .. })));
         assert!(matches!(again.read(at + 1), Err(LakeError::Damaged { .. })), "the group has one record");
+    }
+
+    #[test]
+    fn what_a_writer_left_half_done_is_no_damage_to_who_reads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("facts.bin");
+        let file = FactsFile::open(&path, true, None).expect("new");
+        file.append(ContentHash::of(b"x"), &told(), "hello").expect("appended");
+        let length = file.sync().expect("written");
+        write_at(&file.file, b"half a group", length).expect("written");
+        let reader = FactsFile::open(&path, false, Some(length)).expect("open");
+        assert!(reader.check().is_ok());
     }
 
     #[test]

@@ -71,9 +71,14 @@ impl Index {
         }
     }
 
-    /// Whether a service that the asker may see rests on this piece of evidence now.
-    pub(crate) fn shows_evidence(&self, hash: &ContentHash, may: &Arc<Entitlement>) -> Result<bool, LakeError> {
-        let Some(moment) = self.moment()? else { return Ok(false) };
+    /// Since when services that the asker may see, and that rest on this piece of evidence now, have answered; none where
+    /// there are none.
+    pub(crate) fn shows_evidence(
+        &self,
+        hash: &ContentHash,
+        may: &Arc<Entitlement>,
+    ) -> Result<Option<Timestamp>, LakeError> {
+        let Some(moment) = self.moment()? else { return Ok(None) };
         let query = Query { filter: None, sort: None };
         let by = Term::from_field_u64(moment.generation.columns.evidence, content_number(hash));
         let asked = Asked { by: Some(by), ..Asked::of(&query, Timestamp::default(), Some(Arc::clone(may))) };
@@ -81,13 +86,14 @@ impl Index {
         loop {
             let found = moment.find(&asked, after.take(), MAX_LIMIT, &Wish::default())?;
             let services = moment.services(&found.rows, Some(may))?;
-            if services.iter().any(|service| service.evidence.iter().any(|piece| piece.hash == *hash)) {
-                return Ok(true);
+            let show = services.iter().filter(|service| service.evidence.iter().any(|piece| piece.hash == *hash));
+            if let Some(first) = show.map(|service| service.first_seen).min() {
+                return Ok(Some(first));
             }
             match found.rows.into_iter().last() {
                 // Another piece with the same first eight bytes: there are hardly two.
                 Some((rank, _)) => after = Some(rank),
-                None => return Ok(false),
+                None => return Ok(None),
             }
         }
     }

@@ -66,17 +66,17 @@ impl Scene {
         std::fs::write(&journal, lines).expect("written");
     }
 
-    fn channel(&self, name: &str, new: NewChannel) {
+    fn channel(&self, name: &str, new: &NewChannel) {
         let deed = Deed { by: "a tester", now: at("2026-01-01") };
-        self.database.add_channel(deed, name, &new, 0).expect("a channel");
+        self.database.add_channel(deed, (name, "one"), new, 0).expect("a channel");
     }
 
     fn plan(&self, now: &str) -> u64 {
-        plan(&self.desk, &self.database, at(now)).expect("planned")
+        plan(&self.desk, "one", &self.database, at(now)).expect("planned")
     }
 
     fn deliver(&self, post: &Box, now: &str) -> u64 {
-        deliver(&self.database, post, &|| at(now), 10).expect("delivered")
+        deliver(&self.database, "one", post, (&|| at(now), &|tried| tried < 10)).expect("delivered")
     }
 }
 
@@ -91,7 +91,7 @@ fn mail() -> Way {
 #[test]
 fn every_event_is_told_once_and_the_same_not_again_for_a_while() {
     let scene = Scene::with(&[event(1, "opened", 23, 1), event(2, "opened", 24, 9)]);
-    scene.channel("noc", NewChannel { watches: [1].into(), ..to(mail()) });
+    scene.channel("noc", &NewChannel { watches: [1].into(), ..to(mail()) });
     assert_eq!((scene.plan("2026-01-02"), scene.plan("2026-01-02")), (1, 0));
     let post = Box::default();
     assert_eq!((scene.deliver(&post, "2026-01-02"), scene.deliver(&post, "2026-01-02")), (1, 0));
@@ -109,8 +109,8 @@ fn every_event_is_told_once_and_the_same_not_again_for_a_while() {
 fn quiet_hours_and_digests_wait_and_lose_nothing() {
     let scene = Scene::with(&[event(1, "opened", 23, 1)]);
     let quiet = Some(Quiet { from: 0, until: 12 * 60, offset_minutes: 0 });
-    scene.channel("quiet", NewChannel { quiet, ..to(mail()) });
-    scene.channel("daily", NewChannel { every_minutes: 24 * 60, ..to(mail()) });
+    scene.channel("quiet", &NewChannel { quiet, ..to(mail()) });
+    scene.channel("daily", &NewChannel { every_minutes: 24 * 60, ..to(mail()) });
     assert_eq!(scene.plan("2026-01-01T11:59:00Z"), 0);
     assert_eq!(scene.plan("2026-01-01T12:00:00Z"), 1, "the quiet one");
     scene.happen(&[event(2, "closed", 23, 1)]);
@@ -124,13 +124,13 @@ fn quiet_hours_and_digests_wait_and_lose_nothing() {
 #[test]
 fn what_does_not_arrive_is_tried_with_growing_pauses_and_given_up() {
     let scene = Scene::with(&[event(1, "opened", 23, 1)]);
-    scene.channel("hook", to(Way::Webhook("https://example.org/hook".to_owned())));
+    scene.channel("hook", &to(Way::Webhook("https://example.org/hook".to_owned())));
     assert_eq!(scene.plan("2026-01-01"), 1);
     let post = Box { refusal: RefCell::new(Some(Refused::ForNow("no answer".into()))), ..Box::default() };
     let mut tries = 0;
     for hour in 0..100_u32 {
         let now = at("2026-01-01").plus(Duration::from_secs(u64::from(hour) * 3_600));
-        deliver(&scene.database, &post, &|| now, 1).expect("tried");
+        deliver(&scene.database, "one", &post, (&|| now, &|tried| tried < 1)).expect("tried");
         tries = scene.database.messages(1, 10).map_or(0, |all| all.first().map_or(0, |one| one.tries));
     }
     let all = scene.database.messages(1, 10).expect("messages");
@@ -141,9 +141,9 @@ fn what_does_not_arrive_is_tried_with_growing_pauses_and_given_up() {
 #[test]
 fn webhooks_are_signed_over_time_and_body() {
     let scene = Scene::with(&[event(1, "opened", 23, 1)]);
-    scene.channel("hook", to(Way::Webhook("https://example.org/hook".to_owned())));
+    scene.channel("hook", &to(Way::Webhook("https://example.org/hook".to_owned())));
     assert_eq!(scene.plan("2026-01-01"), 1);
-    let channel = scene.database.channels().expect("channels").remove(0);
+    let channel = scene.database.channels(None).expect("channels").remove(0);
     let message = scene.database.messages(channel.number, 1).expect("messages").remove(0);
     let Letter::Web { body, signature: Some(signed), .. } = letter(&channel, &message, at("2026-01-01T00:00:01Z"))
     else {
@@ -163,7 +163,7 @@ fn names_do_not_act_in_slack() {
     let new = NewWatch { name, query: "port:24".into(), owner: "noc".into(), within: None };
     scene.desk.add(&new, at("2026-01-01")).expect("saved");
     scene.happen(&[event(2, "opened", 24, 2)]);
-    scene.channel("slack", to(Way::Slack("https://example.org/slack".to_owned())));
+    scene.channel("slack", &to(Way::Slack("https://example.org/slack".to_owned())));
     assert_eq!(scene.plan("2026-01-01"), 1);
     let post = Box::default();
     scene.deliver(&post, "2026-01-01");

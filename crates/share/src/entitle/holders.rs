@@ -8,14 +8,18 @@
 //! what comes of it is kept while the register stands.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use hinomi_lake::entitlement::{Held as Places, Stretch};
 use hinomi_model::Timestamp;
 use hinomi_model::address::{bounds, to_u128};
+use ipnet::IpNet;
 
 use crate::register::{Held, Register};
+
+/// The first of the numbers that IPv4 addresses have (RFC 4291, 2.5.5.2).
+const MAPPED: u128 = 0xffff_0000_0000;
 
 /// A claimed prefix as numbers, with who claims it.
 #[derive(Clone, Debug)]
@@ -54,6 +58,8 @@ impl Holders {
             }
             let organisation: Arc<str> = claim.organisation.as_str().into();
             match &claim.subject {
+                // Numbers of IPv4 addresses lie within those of IPv6: a prefix around them holds none of them.
+                Held::Prefix(IpNet::V6(six)) if six.contains(&Ipv6Addr::from(MAPPED)) => {}
                 Held::Prefix(net) => {
                     let (low, high) = bounds(net.trunc());
                     prefixes.push(Claimed { low, high, organisation, stretch });

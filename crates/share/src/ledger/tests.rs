@@ -141,7 +141,7 @@ fn two_checkpoints_that_contradict_each_other_are_a_fork() {
     agree(&[shown(&note), shown(&note)]).unwrap();
     let told = agree(&[shown(&note), shown(&forged)]).unwrap_err();
     assert!(told.to_string().contains("forked"), "{told}");
-    assert!(log.check(&[forged.clone()]).is_err());
+    assert!(log.check(std::slice::from_ref(&forged)).is_err());
     assert!(log.prove_consistency(&forged).is_err());
 }
 

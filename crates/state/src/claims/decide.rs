@@ -70,10 +70,15 @@ pub(super) fn settle(
         )));
     }
     let from = how.from.or(renewed).unwrap_or(deed.now);
-    if from >= how.until || how.until.since(deed.now.max(from)) > MAX_TERM {
+    // Only a person makes shorter what a person made long.
+    let until = match (how.method, renewed) {
+        (Method::Manual, _) | (_, None) => how.until,
+        _ => how.until.max(claim.until.unwrap_or(how.until)),
+    };
+    if from >= until || how.until.since(deed.now.max(from)) > MAX_TERM {
         return Err(StateError::refused("the claim must end after it begins, and within ten years"));
     }
-    let others = in_the_way(transaction, claim, from, how.until)?;
+    let others = in_the_way(transaction, claim, from, until)?;
     match others.first() {
         Some(other) if how.method != Method::Manual => return contest(transaction, deed, claim, other, how),
         Some(other) if !how.instead => {
@@ -90,11 +95,10 @@ pub(super) fn settle(
     }
     let sql = "UPDATE claims SET standing = 'proved', method = $1, token = NULL, token_until = NULL, \
          contested_by = NULL, decided = $2, decided_by = $3, valid_from = $4, valid_until = $5 WHERE number = $6";
-    let times = [deed.now, from, how.until].map(|time| Value::from(time.as_micros()));
-    let [now, from_value, until] = times;
-    let values = [how.method.name().into(), now, deed.actor(), from_value, until, claim.number.into()];
+    let [now, from_value, until_value] = [deed.now, from, until].map(|time| Value::from(time.as_micros()));
+    let values = [how.method.name().into(), now, deed.actor(), from_value, until_value, claim.number.into()];
     transaction.execute(sql, &values)?;
-    let detail = format!("{}, {}, from {from} until {}; {}", claim.subject, how.method, how.until, how.detail);
+    let detail = format!("{}, {}, from {from} until {until}; {}", claim.subject, how.method, how.detail);
     let action = if renewed.is_some() { "claim renewed" } else { "claim proved" };
     note(transaction, deed, &entry(claim, action, detail))?;
     find(transaction, claim.number).map(Settled::Proved)

@@ -142,7 +142,7 @@ fn claim_view(claim: &hinomi_share::policy::Reason, now: Timestamp) -> ClaimView
 }
 
 fn change_view(w: &Words, event: &ChangeEvent) -> ChangeView {
-    let name = serde_json::to_value(&event.what).ok();
+    let name = serde_json::to_value(event.what).ok();
     let name = name.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
     ChangeView {
         time: moment::minute(event.time),

@@ -21,7 +21,8 @@ use super::{Frame, render};
 use crate::app::App;
 use crate::guard::Source;
 use crate::limits::{
-    MAX_FORM_BYTES, SELF_CHECK_AGE, SELF_CHECK_HOMES, SELF_CHECK_OPEN, SELF_CHECKS, SELF_CHECKS_KNOWN,
+    MAX_FORM_BYTES, SELF_CHECK_AGE, SELF_CHECK_HOMES, SELF_CHECK_OPEN, SELF_CHECKS, SELF_CHECKS_IN_ALL,
+    SELF_CHECKS_KNOWN,
 };
 use crate::moment;
 use crate::read::{Desk, DeskError};
@@ -36,13 +37,21 @@ const WINDOW_MICROS: i64 = 60_000_000;
 
 /// Who asked how often since when.
 #[derive(Default)]
-pub(crate) struct Asked(Mutex<HashMap<IpAddr, (i64, u32)>>);
+pub(crate) struct Asked(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    homes: HashMap<IpAddr, (i64, u32)>,
+    /// Of all together: each answered question is an entry of the ledger.
+    all: (i64, u32),
+}
 
 impl Asked {
     /// Whether this address may ask once more now. Of IPv6 a home's network counts as one.
     fn may_ask(&self, address: IpAddr, now: Timestamp) -> bool {
         let now = now.as_micros();
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut both = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { homes: known, all } = &mut *both;
         if known.len() >= SELF_CHECKS_KNOWN {
             known.retain(|_, (since, _)| now.saturating_sub(*since) < WINDOW_MICROS);
         }
@@ -55,7 +64,14 @@ impl Asked {
             (*since, *count) = (now, 0);
         }
         *count += 1;
-        *count <= SELF_CHECKS
+        if *count > SELF_CHECKS {
+            return false;
+        }
+        if now.saturating_sub(all.0) >= WINDOW_MICROS {
+            *all = (now, 0);
+        }
+        all.1 += 1;
+        all.1 <= SELF_CHECKS_IN_ALL
     }
 }
 
@@ -255,7 +271,7 @@ mod tests {
         for number in 0..u32::try_from(SELF_CHECKS_KNOWN).expect("few") + 10 {
             asked.may_ask(IpAddr::V4(number.into()), Timestamp::default());
         }
-        assert_eq!(asked.0.lock().expect("no panic").len(), SELF_CHECKS_KNOWN);
+        assert_eq!(asked.0.lock().expect("no panic").homes.len(), SELF_CHECKS_KNOWN);
         assert!(!asked.may_ask("192.0.2.1".parse().expect("an address"), Timestamp::default()));
         assert!(asked.may_ask("192.0.2.1".parse().expect("an address"), Timestamp::from_micros(WINDOW_MICROS)));
     }
