@@ -50,7 +50,9 @@ exec smtpd -d -f /srv/smtpd.conf",
 /// Takes every mail and puts it into `mail/box`. Nothing to be surveyed, so not in the table.
 pub(crate) static MAILBOX: Daemon = Daemon {
     files: &[("exim.conf", EXIM_MAILBOX)],
-    run: "users Debian-exim; mkdir -m 777 spool log mail; exec exim4 -C /srv/exim.conf -bdf",
+    // It starts itself anew for each mail, and looks where the package would have put it.
+    run: "users Debian-exim; mkdir -m 777 spool log mail; sed -i \"1i exim_path = $(command -v exim4)\" exim.conf
+exec exim4 -C /srv/exim.conf -bdf",
     ..tcp("mailbox", "exim4-daemon-light", "exim4", named("smtp", "Exim", "Exim"))
 };
 
