@@ -228,7 +228,7 @@ fn tries_are_counted_before_they_are_judged_however_many_come_at_once() {
         let later = now().plus(Duration::from_secs(1));
         assert_eq!(accounts.count_try(&counted, later).unwrap(), None);
         assert_eq!(accounts.count_try(&counted, later).unwrap(), Some(Duration::from_secs(2)));
-        accounts.forget_tries(&counted[0], &counted[1]).unwrap();
+        accounts.forget_tries(&counted[0], Some(&counted[1])).unwrap();
         assert_eq!(accounts.count_try(&counted, later).unwrap(), None, "who signed in begins anew");
         let quiet = later.plus(QUIET).plus(Duration::from_secs(1));
         for _ in 0..5 {

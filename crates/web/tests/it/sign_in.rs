@@ -210,12 +210,32 @@ fn guessing_is_slow_and_locks_nobody_out() {
 #[test]
 fn one_source_cannot_try_one_word_on_everybody() {
     let world = inhabited();
-    let mut stranger = Browser::new(&world);
+    let (mut stranger, mut eve) = (Browser::new(&world), Browser::new(&world));
+    assert_eq!(eve.sign_in("eve", WORD).status, 303);
     let mut refused = 0;
     for number in 0..40 {
         refused += u32::from(stranger.sign_in(&format!("name-{number}"), "a wrong word or two").status == 429);
     }
     assert!(refused >= 9, "{refused}");
+    // From a known browser a try does not count for the source, and a right one takes nothing back there.
+    for _ in 0..3 {
+        assert_eq!(eve.sign_in("eve", WORD).status, 303);
+    }
+    assert_eq!(stranger.sign_in("name-40", "a wrong word or two").status, 429);
+}
+
+#[test]
+fn one_source_cannot_begin_with_passkeys_for_ever() {
+    let world = inhabited();
+    let mut stranger = Browser::new(&world);
+    for number in 0..30 {
+        assert_eq!(stranger.post("/sign-in/passkey", &[]).status, 200, "{number}");
+    }
+    let slowed = stranger.post("/sign-in/passkey", &[]);
+    assert_eq!((slowed.status, slowed.header("retry-after")), (429, "1"));
+    world.clock.by(1);
+    assert_eq!(stranger.post("/sign-in/passkey", &[]).status, 200);
+    assert_eq!(Browser::new(&world).sign_in("eve", WORD).status, 303, "passwords are counted by themselves");
 }
 
 #[test]
