@@ -90,17 +90,24 @@ impl Accounts {
         })
     }
 
-    /// The try was right: the account's count is forgotten, and the source's goes back by one, since who has one account
-    /// of his own could otherwise try others for ever.
+    /// The try was right: the account's count is forgotten, and the source's, where this try was counted there, goes back
+    /// by one and no further, since who has one account of his own could otherwise try others for ever.
     ///
     /// # Errors
     /// When the state cannot be written.
-    pub fn forget_tries(&self, account: &Counted, source: &Counted) -> Result<(), StateError> {
+    pub fn forget_tries(&self, account: &Counted, source: Option<&Counted>) -> Result<(), StateError> {
         self.transact(|transaction| {
             transaction.execute("DELETE FROM attempts WHERE what = $1", &[(&account.what).into()])?;
-            let back = "UPDATE attempts SET failures = failures - 1 WHERE what = $1 AND failures > 0";
-            transaction.execute(back, &[(&source.what).into()]).map(drop)
+            source.map_or(Ok(()), |source| take_back(transaction, source))
         })
+    }
+
+    /// A try that was counted for this alone was right: the count goes back by one.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn take_back_try(&self, counted: &Counted) -> Result<(), StateError> {
+        self.transact(|transaction| take_back(transaction, counted))
     }
 
     /// A secret of the installation under this name, made at the first need.
@@ -117,6 +124,11 @@ impl Accounts {
             kept.text(0).map(str::to_owned)
         })
     }
+}
+
+fn take_back(transaction: &mut Transaction<'_>, counted: &Counted) -> Result<(), StateError> {
+    let back = "UPDATE attempts SET failures = failures - 1 WHERE what = $1 AND failures > 0";
+    transaction.execute(back, &[(&counted.what).into()]).map(drop)
 }
 
 fn prune(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<(), StateError> {

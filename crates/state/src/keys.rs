@@ -9,6 +9,7 @@ use std::time::Duration;
 use hinomi_model::{Purpose, Timestamp};
 
 use crate::accounts::{Accounts, line, optional_time, time};
+use crate::database::Transaction;
 use crate::error::StateError;
 use crate::people::{Person, find};
 use crate::secret;
@@ -21,6 +22,8 @@ pub const PREFIX: &str = "hinomi_";
 pub const LONGEST_KEY: Duration = Duration::from_secs(2 * 366 * 86_400);
 /// The most keys of one account.
 pub const MAX_KEYS: i64 = 100;
+/// The most keys of one account that are kept to be looked at and hold no more.
+const MAX_PAST_KEYS: i64 = 100;
 /// What a key can be narrowed to: the program's own API, TAXII, and what speaks as Shodan or MISP.
 pub const KINDS: [&str; 4] = ["api", "taxii", "shodan", "misp"];
 /// How often at most a use is written down.
@@ -146,6 +149,7 @@ impl Accounts {
             if standing >= MAX_KEYS {
                 return Err(StateError::refused(format!("one account has at most {MAX_KEYS} keys; revoke one first")));
             }
+            forget_past(transaction, person, now)?;
             insert(transaction, person, &text, &key)
         })?;
         Ok((text, key))
@@ -175,12 +179,15 @@ impl Accounts {
         })
     }
 
-    /// Every key of an account, the newest first.
+    /// The keys of an account: those that were not revoked, then the others, each the newest first.
     ///
     /// # Errors
     /// When the state cannot be asked.
     pub fn keys(&self, person: &str) -> Result<Vec<ApiKey>, StateError> {
-        let sql = format!("SELECT {COLUMNS} FROM api_keys WHERE person = $1 ORDER BY created DESC, id LIMIT 500");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM api_keys WHERE person = $1 \
+             ORDER BY CASE WHEN revoked IS NULL THEN 0 ELSE 1 END, created DESC, id LIMIT 500"
+        );
         let rows = self.transact(|transaction| transaction.query(&sql, &[person.into()]))?;
         rows.iter().map(key).collect()
     }
@@ -196,12 +203,17 @@ impl Accounts {
     }
 }
 
-fn insert(
-    transaction: &mut crate::database::Transaction<'_>,
-    person: &str,
-    text: &KeyText,
-    key: &ApiKey,
-) -> Result<(), StateError> {
+/// Forgets keys that hold no more, but the newest of them.
+fn forget_past(transaction: &mut Transaction<'_>, person: &str, now: Timestamp) -> Result<(), StateError> {
+    let past = "person = $1 AND (revoked IS NOT NULL OR expires <= $2)";
+    let sql = format!(
+        "DELETE FROM api_keys WHERE {past} AND id NOT IN \
+         (SELECT id FROM api_keys WHERE {past} ORDER BY created DESC, id LIMIT {MAX_PAST_KEYS})"
+    );
+    transaction.execute(&sql, &[person.into(), now.as_micros().into()]).map(drop)
+}
+
+fn insert(transaction: &mut Transaction<'_>, person: &str, text: &KeyText, key: &ApiKey) -> Result<(), StateError> {
     let sql = "INSERT INTO api_keys (id, hash, person, label, organisation, purpose, writes, kinds, created, expires, \
          revoked, used) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, NULL)";
     let values = [

@@ -16,6 +16,8 @@ use crate::secret::{self, hex};
 pub(crate) const MAX_PASSKEYS: i64 = 20;
 /// How long a ceremony may take that somebody waits for.
 pub const CEREMONY_TIME: Duration = Duration::from_secs(5 * 60);
+/// What invitations to choose a password are kept under.
+pub const INVITATION: &str = "invitation";
 /// How long an invitation holds.
 pub const INVITATION_TIME: Duration = Duration::from_secs(7 * 86_400);
 /// The most ceremonies under way; of more, the oldest go first.
@@ -196,6 +198,14 @@ impl Accounts {
         })
     }
 
+    /// Forgets the invitations of an account: none opens anything any more.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn end_invitations(&self, person: &str) -> Result<(), StateError> {
+        self.transact(|transaction| forget_invitations(transaction, person))
+    }
+
     /// Whose an account elsewhere is; none when it is nobody's, or the account is closed.
     ///
     /// # Errors
@@ -234,6 +244,11 @@ impl Accounts {
         let rows = self.transact(|transaction| transaction.query(sql, &[person.into()]))?;
         rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
     }
+}
+
+pub(crate) fn forget_invitations(transaction: &mut Transaction<'_>, person: &str) -> Result<(), StateError> {
+    let sql = "DELETE FROM ceremonies WHERE kind = $1 AND person = $2";
+    transaction.execute(sql, &[INVITATION.into(), person.into()]).map(drop)
 }
 
 fn look(

@@ -11,6 +11,7 @@ use hinomi_model::Timestamp;
 use crate::accounts::{Accounts, line, optional_time, time};
 use crate::database::Transaction;
 use crate::error::StateError;
+use crate::passkeys::forget_invitations;
 use crate::password::PasswordHash;
 use crate::secret;
 use crate::value::{Row, Value};
@@ -233,7 +234,7 @@ impl Accounts {
         })
     }
 
-    /// Sets a password and ends every session of the account but the one to be kept, by its id.
+    /// Sets a password and ends every session of the account but the one to be kept, by its id, and every invitation.
     ///
     /// # Errors
     /// When there is no such account, or the state cannot be written.
@@ -243,12 +244,13 @@ impl Accounts {
             let person = existing(transaction, &name)?;
             let values = [kept.0.as_str().into(), (&person.id).into()];
             transaction.execute("UPDATE people SET password = $1 WHERE id = $2", &values)?;
+            forget_invitations(transaction, &person.id)?;
             let values = [(&person.id).into(), keep.unwrap_or_default().into()];
             transaction.execute("DELETE FROM sessions WHERE person = $1 AND id <> $2", &values).map(drop)
         })
     }
 
-    /// Closes an account: its sessions end, its keys open nothing. Or opens it again.
+    /// Closes an account: its sessions and invitations end, its keys open nothing. Or opens it again.
     ///
     /// # Errors
     /// When there is no such account, it is the last administrator's, or the state cannot be written.
@@ -258,6 +260,7 @@ impl Accounts {
             let person = existing(transaction, &name)?;
             if disabled.is_some() {
                 keep_an_administrator(transaction, &person)?;
+                forget_invitations(transaction, &person.id)?;
                 transaction.execute("DELETE FROM sessions WHERE person = $1", &[(&person.id).into()])?;
             }
             let values = [disabled.map(Timestamp::as_micros).into(), (&person.id).into()];

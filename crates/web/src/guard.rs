@@ -142,6 +142,13 @@ fn is_of_another_origin(secure: bool, headers: &HeaderMap) -> bool {
     is_led_here(headers) || !headers.get_all(ORIGIN).iter().all(own)
 }
 
+/// The origin by which a browser called this server; the name in it was checked when the request came.
+pub(crate) fn own_origin(settings: &Settings, headers: &HeaderMap) -> String {
+    let scheme = if settings.is_secure() { "https" } else { "http" };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
 /// Whether the body has a length, and one that may be sent there.
 fn has_short_body(headers: &HeaderMap, path: &str) -> bool {
     let below = |page: &str| {

@@ -125,6 +125,9 @@ pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// How long a connection may stand on which nothing moves.
 pub const QUIET_TIME: Duration = Duration::from_secs(75);
 
+/// How long a client may go on sending before it was answered anything.
+pub const ASKING_TIME: Duration = Duration::from_secs(60);
+
 /// Passwords that are hashed at one time: each takes 19 MiB.
 pub const MAX_HASHES: usize = 2;
 

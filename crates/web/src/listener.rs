@@ -1,8 +1,8 @@
 //! Connections: taken in, bounded, and where there is a certificate, spoken to in TLS.
 //!
 //! Invariants: at most [`MAX_CONNECTIONS`] stand at a time and [`MAX_OF_SOURCE`] from one source; a handshake ends after
-//! [`HANDSHAKE_TIME`], a connection on which nothing moves after [`QUIET_TIME`]. So neither slow nor silent ones take the
-//! server from others.
+//! [`HANDSHAKE_TIME`], a connection on which nothing moves after [`QUIET_TIME`], and one whose client goes on sending and
+//! is answered nothing after [`ASKING_TIME`]. So neither slow nor silent ones take the server from others.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-use crate::limits::{HANDSHAKE_TIME, MAX_CONNECTIONS, MAX_OF_SOURCE, QUIET_TIME};
+use crate::limits::{ASKING_TIME, HANDSHAKE_TIME, MAX_CONNECTIONS, MAX_OF_SOURCE, QUIET_TIME};
 
 /// How long is waited when the system has no room for a connection.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
@@ -55,10 +55,16 @@ impl Connected<IncomingStream<'_, Connections>> for Peer {
 
 impl Connections {
     /// Those that come here, in TLS where there is a configuration of it.
-    pub(crate) fn new(listener: TcpListener, address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub(crate) fn new(
+        listener: TcpListener,
+        address: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        proxy: Option<IpAddr>,
+    ) -> Self {
         // One is enough: whoever finishes a handshake waits here for the server to come for it.
         let (sender, ready) = channel(1);
-        let taking = take_in(listener, tls.map(TlsAcceptor::from), sender);
+        let sources = Sources { proxy, ..Sources::default() };
+        let taking = take_in(listener, tls.map(TlsAcceptor::from), sources, sender);
         Self { ready, address, _taking: TakingIn(tokio::spawn(taking)) }
     }
 }
@@ -80,9 +86,14 @@ impl Listener for Connections {
     }
 }
 
-async fn take_in(listener: TcpListener, tls: Option<TlsAcceptor>, ready: Sender<(Connection, SocketAddr)>) {
+async fn take_in(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    sources: Sources,
+    ready: Sender<(Connection, SocketAddr)>,
+) {
     let seats = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let sources = Arc::new(Sources::default());
+    let sources = Arc::new(sources);
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
@@ -99,7 +110,8 @@ async fn take_in(listener: TcpListener, tls: Option<TlsAcceptor>, ready: Sender<
         let (tls, ready) = (tls.clone(), ready.clone());
         tokio::spawn(async move {
             let Some(stream) = handshake(stream, tls).await else { return };
-            let connection = Connection { stream, quiet: Box::pin(tokio::time::sleep(QUIET_TIME)), _held: held };
+            let quiet = Box::pin(tokio::time::sleep(QUIET_TIME));
+            let connection = Connection { stream, quiet, asking: None, _held: held };
             // Nobody waits for it when the server has ended.
             let _ = ready.send((connection, peer)).await;
         });
@@ -120,14 +132,18 @@ async fn handshake(stream: TcpStream, tls: Option<TlsAcceptor>) -> Option<Stream
 
 /// Connections by source.
 #[derive(Default)]
-struct Sources(Mutex<BTreeMap<IpAddr, usize>>);
+struct Sources {
+    counts: Mutex<BTreeMap<IpAddr, usize>>,
+    /// Speaks for everybody.
+    proxy: Option<IpAddr>,
+}
 
 impl Sources {
     fn enter(sources: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let source = source_of(peer);
-        // This machine's own proxy and its own browsers are one source; the limit on all holds them.
-        if !source.is_loopback() {
-            let mut counts = sources.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A proxy and all behind it are one source, as are this machine's own browsers; the limit on all holds them.
+        if !source.is_loopback() && sources.proxy != Some(peer.to_canonical()) {
+            let mut counts = sources.counts.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(source).or_default();
             if *count >= MAX_OF_SOURCE {
                 return None;
@@ -145,7 +161,7 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.sources.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.sources.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -174,10 +190,12 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// One connection. Ends by itself when nothing moves on it for long.
+/// One connection. Ends by itself when nothing moves on it for long, or the client sends for long without an answer.
 pub(crate) struct Connection {
     stream: Stream,
     quiet: Pin<Box<Sleep>>,
+    /// Since when the client sends, and was answered nothing.
+    asking: Option<Instant>,
     _held: Held,
 }
 
@@ -195,12 +213,21 @@ impl Connection {
     }
 }
 
+/// Whether bytes that came in now came in time; bytes a little at a time keep no connection.
+fn is_in_time(asking: &mut Option<Instant>, now: Instant) -> bool {
+    now.duration_since(*asking.get_or_insert(now)) <= ASKING_TIME
+}
+
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
         let polled = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
         };
+        if into.filled().len() > before && !is_in_time(&mut self.asking, Instant::now()) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         self.watch(context, polled)
     }
 }
@@ -211,6 +238,9 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         };
+        if polled.is_ready() {
+            self.asking = None;
+        }
         self.watch(context, polled)
     }
 
@@ -234,6 +264,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_proxy_speaks_for_everybody() {
+        let proxy: IpAddr = "192.0.2.1".parse().expect("an address");
+        let sources = Arc::new(Sources { proxy: Some(proxy), ..Sources::default() });
+        let taken: Vec<_> = (0..=MAX_OF_SOURCE).filter_map(|_| Sources::enter(&sources, proxy)).collect();
+        assert_eq!(taken.len(), MAX_OF_SOURCE + 1);
+        drop(taken);
+        assert!(sources.counts.lock().expect("free").is_empty());
+    }
+
+    #[test]
+    fn a_request_that_comes_a_byte_at_a_time_ends() {
+        let (begin, mut asking) = (Instant::now(), None);
+        assert!(is_in_time(&mut asking, begin) && is_in_time(&mut asking, begin + ASKING_TIME));
+        assert!(!is_in_time(&mut asking, begin + ASKING_TIME + std::time::Duration::from_millis(1)));
+        asking = None;
+        assert!(is_in_time(&mut asking, begin + ASKING_TIME * 2), "it was answered in between");
+    }
+
+    #[test]
     fn one_source_has_so_many_connections_and_gives_them_back() {
         let sources = Arc::new(Sources::default());
         let enter = |address: &str| Sources::enter(&sources, address.parse().expect("an address"));
@@ -242,6 +291,6 @@ mod tests {
         assert!(enter("2001:db8:0:1::1").is_some() && enter("192.0.2.1").is_some(), "others");
         drop(taken);
         assert!(enter("2001:db8::1").is_some());
-        assert!(sources.0.lock().expect("free").len() <= 1);
+        assert!(sources.counts.lock().expect("free").len() <= 1);
     }
 }

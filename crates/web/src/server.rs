@@ -68,6 +68,7 @@ impl Server {
         let address = listener.local_addr().map_err(|source| WebError::Bind { address, source })?;
         // While anybody has an account the link opens nothing.
         let first = secret::secret()?;
+        let proxy = self.settings.proxy;
         let app = App {
             door: self.door,
             seats: Arc::default(),
@@ -83,7 +84,7 @@ impl Server {
             installation: self.installation.into(),
             simulated: self.simulated,
         };
-        let listener = Connections::new(listener, address, tls);
+        let listener = Connections::new(listener, address, tls, proxy);
         let first = (!people).then(|| link::with_parameters(FIRST, [("key", first.as_str())]));
         Ok(Bound { listener, address, secure: app.settings.is_secure(), first, router: router(app) })
     }

@@ -182,6 +182,29 @@ fn keys_hold_until_they_end_are_revoked_or_their_owner_goes() {
 }
 
 #[test]
+fn standing_keys_come_first_and_old_ones_are_forgotten() {
+    on_both(|target| {
+        let (accounts, ann, ben) = inhabited(target);
+        let standing = accounts.add_key(&ann.id, &key("standing"), now()).unwrap().1.id;
+        let his = accounts.add_key(&ben.id, &key("his"), now()).unwrap().1.id;
+        assert!(accounts.revoke_key(&ben.id, &his, now()).unwrap());
+        let revoked: Vec<_> = (1..=103)
+            .map(|number| {
+                let then = now().plus(Duration::from_secs(number));
+                let id = accounts.add_key(&ann.id, &key("x"), then).unwrap().1.id;
+                assert!(accounts.revoke_key(&ann.id, &id, then).unwrap());
+                id
+            })
+            .collect();
+        let kept: Vec<_> = accounts.keys(&ann.id).unwrap().into_iter().map(|key| key.id).collect();
+        // The last one was not past yet when it was made.
+        let newest: Vec<_> = revoked[2..].iter().rev().cloned().collect();
+        assert_eq!((&kept[0], &kept[1..]), (&standing, &newest[..]));
+        assert_eq!(accounts.keys(&ben.id).unwrap().len(), 1, "another's stay");
+    });
+}
+
+#[test]
 fn tries_are_counted_before_they_are_judged_however_many_come_at_once() {
     on_both(|target| {
         let (accounts, ..) = inhabited(target);
@@ -205,7 +228,7 @@ fn tries_are_counted_before_they_are_judged_however_many_come_at_once() {
         let later = now().plus(Duration::from_secs(1));
         assert_eq!(accounts.count_try(&counted, later).unwrap(), None);
         assert_eq!(accounts.count_try(&counted, later).unwrap(), Some(Duration::from_secs(2)));
-        accounts.forget_tries(&counted[0], &counted[1]).unwrap();
+        accounts.forget_tries(&counted[0], Some(&counted[1])).unwrap();
         assert_eq!(accounts.count_try(&counted, later).unwrap(), None, "who signed in begins anew");
         let quiet = later.plus(QUIET).plus(Duration::from_secs(1));
         for _ in 0..5 {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::response::Response;
-use hinomi_state::passkeys::INVITATION_TIME;
+use hinomi_state::passkeys::{INVITATION, INVITATION_TIME};
 use hinomi_state::{Ceremony, Entry, Person, secret};
 
 use super::admit::{own_path, redirect};
@@ -50,14 +50,12 @@ pub(crate) async fn leave(app: &App, headers: &HeaderMap) -> Result<(), Fault> {
     .await
 }
 
-/// What invitations are kept under.
-pub(crate) const INVITATION: &str = "invitation";
-
-/// A secret with which this person chooses a password, once.
+/// A secret with which this person chooses a password, once. Those before open nothing any more.
 pub(crate) async fn invite(app: &App, person: &Person) -> Result<String, Fault> {
     let (id, now) = (person.id.clone(), app.now());
     ask(app, move |accounts| {
         let key = secret::secret()?;
+        accounts.end_invitations(&id)?;
         let ceremony = Ceremony { person: Some(id.clone()), data: Vec::new() };
         accounts.begin_ceremony(INVITATION, &key, &ceremony, now.plus(INVITATION_TIME), now)?;
         Ok(key)

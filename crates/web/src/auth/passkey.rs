@@ -6,9 +6,11 @@
 //! the server; addresses have none.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
+use hinomi_state::attempts::{Counted, OF_SOURCE};
 use hinomi_state::passkeys::CEREMONY_TIME;
 use hinomi_state::{Ceremony, Credential, Person};
 use webauthn_rp::bin::{Decode, Encode};
@@ -26,6 +28,7 @@ use webauthn_rp::{
 
 use super::ask;
 use crate::app::App;
+use crate::listener::source_of;
 use crate::page::fault::Fault;
 
 const REGISTER: &str = "passkey-register";
@@ -129,6 +132,23 @@ pub(crate) async fn end_registration(
     let name: Vec<u8> = made.id().as_ref().to_vec();
     let (id, label, now) = (person.id.clone(), label.to_owned(), app.now());
     ask(app, move |accounts| accounts.add_passkey(&id, &name, &label, &credential, now)).await
+}
+
+fn tries_of(source: IpAddr) -> Counted {
+    Counted::new("passkey", &[&source_of(source).to_string()], OF_SOURCE)
+}
+
+/// Counts that somebody there begins to sign in, which anybody may and which is remembered; tells how long to wait when
+/// it was too often.
+pub(crate) async fn count_try(app: &App, source: IpAddr) -> Result<Option<Duration>, Fault> {
+    let (counted, now) = (tries_of(source), app.now());
+    ask(app, move |accounts| accounts.count_try(&[counted], now)).await
+}
+
+/// Who began there signed in.
+pub(crate) async fn take_back_try(app: &App, source: IpAddr) -> Result<(), Fault> {
+    let counted = tries_of(source);
+    ask(app, move |accounts| accounts.take_back_try(&counted)).await
 }
 
 /// What the browser needs to sign in, as JSON.

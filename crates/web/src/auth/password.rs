@@ -58,18 +58,15 @@ pub(crate) async fn judge(app: &App, headers: &HeaderMap, tried: Try) -> Result<
     let name = tried.name.trim().to_lowercase();
     let secret = ask(app, |accounts| accounts.installation_secret(DEVICE_SECRET)).await?;
     let source = source_of(tried.source).to_string();
-    let of_source = Counted::new("source", &[&source], OF_SOURCE);
     // A browser that is known is not slowed down by what strangers try, nor they by it.
-    let (of_account, counted) = match cookie::known_device(app, headers, &secret, &name) {
-        Some(device) => {
-            let of_device = Counted::new("device", &[&name, &device], OF_ACCOUNT);
-            (of_device.clone(), vec![of_device])
-        }
+    let (of_account, of_source) = match cookie::known_device(app, headers, &secret, &name) {
+        Some(device) => (Counted::new("device", &[&name, &device], OF_ACCOUNT), None),
         None => {
-            let of_account = Counted::new("account", &[&name, &source], OF_ACCOUNT);
-            (of_account.clone(), vec![of_account, of_source.clone()])
+            let of_source = Counted::new("source", &[&source], OF_SOURCE);
+            (Counted::new("account", &[&name, &source], OF_ACCOUNT), Some(of_source))
         }
     };
+    let counted: Vec<_> = [Some(of_account.clone()), of_source.clone()].into_iter().flatten().collect();
     let now = app.now();
     if let Some(wait) = ask(app, move |accounts| accounts.count_try(&counted, now)).await? {
         tracing::warn!(source, "a sign-in was put off: too many tries");
@@ -83,7 +80,7 @@ pub(crate) async fn judge(app: &App, headers: &HeaderMap, tried: Try) -> Result<
     let password = tried.password;
     let right = hash(app, move || kept.is(&password)).await?;
     let person = person.filter(|person| right && person.disabled.is_none()).ok_or(Refusal::Wrong)?;
-    ask(app, move |accounts| accounts.forget_tries(&of_account, &of_source)).await?;
+    ask(app, move |accounts| accounts.forget_tries(&of_account, of_source.as_ref())).await?;
     Ok(person)
 }
 

@@ -13,6 +13,7 @@ mod client;
 mod door;
 mod flow;
 mod hostile;
+mod invitations;
 mod keys;
 mod links;
 mod misp;

@@ -17,7 +17,8 @@ const LOOKS: u32 = 600;
 /// A browser with one page.
 struct Browser {
     child: Child,
-    to: ChildStdin,
+    /// Closed to end the browser.
+    to: Option<ChildStdin>,
     from: BufReader<ChildStdout>,
     session: Option<String>,
     number: u64,
@@ -26,8 +27,8 @@ struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
+        // It ends when nobody speaks to it any more, and at the latest when its time is over; it may have ended by itself.
+        drop(self.to.take());
         drop(self.child.wait());
     }
 }
@@ -35,8 +36,8 @@ impl Drop for Browser {
 impl Browser {
     fn start() -> Self {
         let profile = TempDir::new().expect("a folder");
-        // The browser speaks on the descriptors 3 and 4.
-        let pipes = "exec chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null";
+        // The browser speaks on the descriptors 3 and 4. With its time every read from it ends.
+        let pipes = "exec timeout --kill-after=5 120 chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null";
         let mut command = Command::new("sh");
         command.args(["-c", pipes, "sh", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]);
         command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
@@ -44,7 +45,8 @@ impl Browser {
         command.arg(format!("--user-data-dir={}", profile.path().display()));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
         let (to, from) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        let mut browser = Self { child, to, from: BufReader::new(from), session: None, number: 0, _profile: profile };
+        let mut browser =
+            Self { child, to: Some(to), from: BufReader::new(from), session: None, number: 0, _profile: profile };
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         browser.session = browser.call("Target.attachToTarget", &attach)["sessionId"].as_str().map(str::to_owned);
@@ -52,28 +54,34 @@ impl Browser {
     }
 
     fn call(&mut self, method: &str, parameters: &Value) -> Value {
+        self.try_call(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// What the browser answers, or its error.
+    fn try_call(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.number += 1;
         let mut message = json!({ "id": self.number, "method": method, "params": parameters });
         if let Some(session) = &self.session {
             message["sessionId"] = session.as_str().into();
         }
-        self.to.write_all(format!("{message}\0").as_bytes()).expect("the browser listens");
+        let to = self.to.as_mut().expect("open until the end");
+        to.write_all(format!("{message}\0").as_bytes()).expect("the browser listens");
         loop {
             let mut answer = Vec::new();
             self.from.read_until(0, &mut answer).expect("the browser answers");
             assert_eq!(answer.pop(), Some(0), "the browser ended: is chromium installed?");
             let answer: Value = serde_json::from_slice(&answer).expect("JSON");
             if answer["id"] == self.number {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].clone();
+                let error = &answer["error"];
+                return if error.is_null() { Ok(answer["result"].clone()) } else { Err(error.clone()) };
             }
         }
     }
 
-    /// The value of an expression on the page; nothing while there is no page.
+    /// The value of an expression on the page; nothing while there is no page, or another comes while it is asked.
     fn tell(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true });
-        self.call("Runtime.evaluate", &asked)["result"]["value"].clone()
+        self.try_call("Runtime.evaluate", &asked).map_or(Value::Null, |answer| answer["result"]["value"].clone())
     }
 
     fn until(&mut self, expression: &str) {

@@ -3,11 +3,13 @@
 //! They are no forms: what shows that our own page asks is the token, in a header, where somebody is signed in, and else
 //! where the browser says that the request comes from.
 
+use std::net::IpAddr;
+
 use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, ORIGIN, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hinomi_state::secret;
 
@@ -74,8 +76,22 @@ fn decoded(text: &str) -> String {
 }
 
 /// `POST /sign-in/passkey`
-pub(crate) async fn begin_sign_in(State(app): State<App>, headers: HeaderMap) -> Response {
-    answered(passkey::begin_sign_in(&app, &headers).await.map(json))
+pub(crate) async fn begin_sign_in(
+    State(app): State<App>,
+    Extension(Source(source)): Extension<Source>,
+    headers: HeaderMap,
+) -> Response {
+    answered(begin(&app, &headers, source).await)
+}
+
+async fn begin(app: &App, headers: &HeaderMap, source: IpAddr) -> Result<Response, Fault> {
+    if let Some(wait) = passkey::count_try(app, source).await? {
+        tracing::warn!(%source, "a sign-in was put off: too many tries");
+        let mut response = problem::respond(&Fault::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries"));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        return Ok(response);
+    }
+    passkey::begin_sign_in(app, headers).await.map(json)
 }
 
 /// `POST /sign-in/passkey/end`: the answer says where to go on.
@@ -91,6 +107,7 @@ pub(crate) async fn end_sign_in(
             return Err(Fault::new(StatusCode::FORBIDDEN, "other-site"));
         }
         let person = passkey::end_sign_in(&app, &headers, &whole(body).await?).await?;
+        passkey::take_back_try(&app, source).await?;
         let mut response = enter(&app, &headers, source, (&person, "passkey"), "/").await?;
         *response.status_mut() = StatusCode::NO_CONTENT;
         response.headers_mut().remove(LOCATION);

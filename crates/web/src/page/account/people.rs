@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use hinomi_state::{NewPerson, Person, Role};
 
@@ -12,6 +12,7 @@ use super::{Mine, Notice, mine, rights, role};
 use crate::app::App;
 use crate::auth::form::Form;
 use crate::auth::{ask, entry};
+use crate::guard::own_origin;
 use crate::limits::PAGE_PEOPLE;
 use crate::link;
 use crate::moment;
@@ -94,13 +95,14 @@ fn person_view(w: &Words, person: &Person) -> PersonView {
 }
 
 /// `POST /account/people`: one of the forms of the page.
-pub(crate) async fn change(State(app): State<App>, visit: Visit, form: Form) -> Response {
+pub(crate) async fn change(State(app): State<App>, visit: Visit, headers: HeaderMap, form: Form) -> Response {
     if let Err(fault) = administrator(&visit) {
         return fault::page(&visit, &fault);
     }
+    let origin = own_origin(&app.settings, &headers);
     let done = match form.get("do") {
-        "add" => add(&app, &visit, &form).await,
-        "invite" => invite(&app, &visit, &form).await,
+        "add" => add(&app, &visit, &origin, &form).await,
+        "invite" => invite(&app, &visit, &origin, &form).await,
         "close" | "open" | "rights" | "role" => set(&app, &visit, &form).await,
         _ => Err(Fault::new(StatusCode::BAD_REQUEST, "parameter")),
     };
@@ -108,7 +110,7 @@ pub(crate) async fn change(State(app): State<App>, visit: Visit, form: Form) -> 
     answer(&app, &visit, Some(notice)).await
 }
 
-async fn add(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
+async fn add(app: &App, visit: &Visit, origin: &str, form: &Form) -> Result<Notice, Fault> {
     let new = NewPerson {
         name: form.get("name").to_owned(),
         full_name: form.get("full-name").to_owned(),
@@ -118,21 +120,21 @@ async fn add(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     };
     let now = app.now();
     let person = ask(app, move |accounts| accounts.add(&new, now)).await?;
-    invitation(app, visit, &person).await
+    invitation(app, visit, origin, &person).await
 }
 
-async fn invite(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
+async fn invite(app: &App, visit: &Visit, origin: &str, form: &Form) -> Result<Notice, Fault> {
     let name = form.get("name").to_owned();
     let person = ask(app, move |accounts| accounts.person(&name)).await?;
     let person = person.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "not-found"))?;
-    invitation(app, visit, &person).await
+    invitation(app, visit, origin, &person).await
 }
 
-/// The path is shown, and not sent: how it gets there is the administrator's to see to.
-async fn invitation(app: &App, visit: &Visit, person: &Person) -> Result<Notice, Fault> {
+/// The link is shown, and not sent: how it gets there is the administrator's to see to. It calls the server as the
+/// administrator's browser did, so that it leads to the same port.
+async fn invitation(app: &App, visit: &Visit, origin: &str, person: &Person) -> Result<Notice, Fault> {
     let key = entry::invite(app, person).await?;
     let path = link::with_parameters("/sign-in/invited", [("key", key.as_str())]);
-    let origin = app.settings.names.first().map(|name| format!("https://{name}")).unwrap_or_default();
     let text = visit.words.with("invitation-made", &person.name);
     Ok(Notice { secret: Some(format!("{origin}{path}")), ..Notice::done(text) })
 }

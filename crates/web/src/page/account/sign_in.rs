@@ -8,12 +8,13 @@ use axum::extract::State;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
+use hinomi_state::passkeys::INVITATION;
 use hinomi_state::{NewPerson, PasswordHash, Person, secret};
 
 use super::Notice;
 use crate::app::App;
 use crate::auth::admit::{own_path, redirect};
-use crate::auth::entry::{INVITATION, enter};
+use crate::auth::entry::enter;
 use crate::auth::form::Form;
 use crate::auth::password::{Refusal, Try, judge};
 use crate::auth::{Caller, ask, hash};
@@ -197,7 +198,7 @@ async fn take_invitation(app: &App, headers: &HeaderMap, source: IpAddr, form: &
         ceremony.and_then(|found| found.person).map_or(Ok(None), |id| accounts.person_by_id(&id))
     });
     let gone = || Fault::new(StatusCode::FORBIDDEN, "invitation");
-    let person: Person = person.await?.ok_or_else(gone)?;
+    let person: Person = person.await?.filter(|person| person.disabled.is_none()).ok_or_else(gone)?;
     let kept = hashed(app, form.get("password"), &person.name).await?;
     let (name, key) = (person.name.clone(), form.get("key").to_owned());
     let taken = ask(app, move |accounts| {
