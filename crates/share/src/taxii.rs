@@ -2,7 +2,8 @@
 //! which they were added.
 //!
 //! A service is added when it was last seen: seen again, it is a later version of its objects, and comes again at the end.
-//! So a client that goes on after the last date that it was told misses nothing, however the lake changes meanwhile. What
+//! That is not when it arrived here: a client that goes on after the last date that it was told misses what arrived late,
+//! and reads again with an overlap. What
 //! the reader may not see does not exist here: neither as object nor in a count, and a collection has no count.
 //!
 //! At a hundred times the data pages cost the same. Filters by id read what the client may see until they are met, at most
