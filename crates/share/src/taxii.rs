@@ -110,6 +110,7 @@ pub fn page(
     ask: &Ask,
     now: Timestamp,
 ) -> Result<Page, ReadError> {
+    let reader = &reader.witnessed("taxii", &query(collection, ask))?;
     let limit = ask.limit.clamp(1, MAX_PAGE);
     let begin = match &ask.next {
         Some(text) => Cursor::read(text).ok_or(ReadError::Cursor)?,
