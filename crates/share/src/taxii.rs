@@ -26,7 +26,7 @@ pub const MAX_PAGE: usize = 1_000;
 /// Objects of a page when nobody says.
 pub const DEFAULT_PAGE: usize = 100;
 /// The most services that one answer looks at.
-pub const MAX_LOOKED_AT: usize = 20_000;
+pub const MAX_LOOKED_AT: usize = 5_000;
 /// Services that are asked for at once.
 const SERVICES_AT_ONCE: usize = 100;
 
@@ -206,7 +206,11 @@ impl Walk<'_> {
 
     /// Takes what fits; tells where it stopped when something did not.
     fn take(&self, page: &mut Page, found: &SearchPage, at: &Place) -> Result<Option<Place>, ReadError> {
-        let labels = labels::of(self.reader, &found.matches, self.now)?;
+        // What is wanted does not depend on the label, which costs more than the rest.
+        let is_wanted =
+            |one: &&Service| of_service(one, Tlp::Red, &self.identity).iter().any(|o| self.ask.filter.takes(o));
+        let wanted: Vec<Service> = found.matches.iter().filter(is_wanted).cloned().collect();
+        let labels = labels::of(self.reader, &wanted, self.now)?;
         for (number, service) in found.matches.iter().enumerate() {
             let label = labels::label(&labels, service);
             let objects = of_service(service, label, &self.identity).into_iter();
