@@ -17,6 +17,7 @@
 mod check;
 mod event;
 mod hash;
+mod kept;
 mod key;
 mod look;
 pub mod note;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use hinomi_model::merkle::{Digest, consistency_of, inclusion_of, root_of, verify_consistency, wanted};
 use hinomi_model::{Clock, Timestamp};
-use hinomi_state::ledger::{LedgerCheckpoint, LedgerEntry, NewLedgerEntry};
+use hinomi_state::ledger::{LedgerCheckpoint, LedgerEntry, MAX_READ, NewLedgerEntry};
 use hinomi_state::{Database, StateError};
 
 pub use check::Checked;
@@ -186,9 +187,8 @@ impl Log {
         let note = self.signer.sign(&checkpoint);
         let (signer, time) = (self.verifier().to_string(), self.clock.now());
         self.database.ledger_keep_checkpoint(&LedgerCheckpoint { size, signer, time, note: note.clone() })?;
-        let draft = self.kept.with_extension("checkpoint-new");
-        let written = fs::write(&draft, &note).and_then(|()| fs::rename(&draft, &self.kept));
-        written.map_err(|error| self.of_kept(error))?;
+        let size_of = |note: &str| note::open(note, &[self.verifier()]).map_or(0, |kept| kept.size);
+        kept::keep(&self.kept, &note, key::random()?, size_of).map_err(|error| self.of_kept(error))?;
         Ok(note)
     }
 
@@ -238,17 +238,34 @@ impl Log {
         Ok(keys)
     }
 
-    /// Deletes what entries of these kinds from before this moment say; an entry tells that it was done. Tells how many.
+    /// Deletes what entries of these kinds from before this moment say; an entry tells of it when it was done, also where
+    /// only a part was. Tells how many.
     ///
     /// # Errors
-    /// When a kind is none, or the database cannot be written.
+    /// When a kind is none, the reason is too long, or the database cannot be written.
     pub fn retain(&self, by: Actor, before: Timestamp, kinds: &[&str], reason: &str) -> Result<u64, LedgerError> {
         if let Some(unknown) = kinds.iter().find(|kind| !KINDS.contains(kind)) {
             return Err(LedgerError::Missing(format!("there is no kind {unknown}; there are {}", KINDS.join(", "))));
         }
-        let named = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-        self.append(Event::Retained { by, before, kinds: named, reason: reason.to_owned() })?;
-        Ok(self.database.ledger_retain(before, kinds)?)
+        let named: BTreeSet<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        let told = |reason: String| Event::Retained { by: by.clone(), before, kinds: named.clone(), reason };
+        let in_part = |deleted: u64| told(format!("{reason} (it failed after {deleted} entries)"));
+        // Nothing is deleted that no entry could tell of.
+        Entry::new(in_part(u64::MAX), self.clock.now(), key::random()?).to_bytes()?;
+        let (mut from, mut deleted, size) = (0, 0, self.size()?);
+        while from < size {
+            match self.database.ledger_retain(from, before, kinds) {
+                Ok(some) => deleted += some,
+                Err(error) if deleted == 0 => return Err(error.into()),
+                Err(error) => {
+                    self.append(in_part(deleted))?;
+                    return Err(error.into());
+                }
+            }
+            from += MAX_READ;
+        }
+        self.append(told(reason.to_owned()))?;
+        Ok(deleted)
     }
 
     fn root(&self, size: u64) -> Result<Digest, LedgerError> {

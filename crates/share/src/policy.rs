@@ -131,6 +131,8 @@ pub struct Reader {
     may: Option<Arc<Entitlement>>,
     /// What that rests on.
     ground: Option<Arc<Ground>>,
+    /// Whether the request that is answered was written down already.
+    witnessed: bool,
 }
 
 impl Reader {
@@ -140,26 +142,42 @@ impl Reader {
             Viewer::Operator => None,
             Viewer::Member(_) | Viewer::Visitor { .. } => Some(Arc::new(Entitlement::nothing())),
         };
-        Self { lake, viewer, witness: None, may, ground: None }
+        Self { lake, viewer, witness: None, may, ground: None, witnessed: false }
     }
 
     /// The same lake for a visitor.
     pub(crate) fn of_visitor(&self, address: IpAddr, since: Timestamp) -> Self {
         let may = Some(Arc::new(of_visitor(address, since)));
         let (lake, viewer) = (Arc::clone(&self.lake), Viewer::Visitor { address, since });
-        Self { lake, viewer, witness: None, may, ground: None }
+        Self { lake, viewer, witness: None, may, ground: None, witnessed: false }
     }
 
     /// The same lake for a member, who sees what rests on this.
     pub(crate) fn of_member(&self, member: Member, (may, ground): (Arc<Entitlement>, Arc<Ground>)) -> Self {
         let lake = Arc::clone(&self.lake);
-        Self { lake, viewer: Viewer::Member(member), witness: None, may: Some(may), ground: Some(ground) }
+        Self {
+            lake,
+            viewer: Viewer::Member(member),
+            witness: None,
+            may: Some(may),
+            ground: Some(ground),
+            witnessed: false,
+        }
     }
 
     /// The same with one who writes down what is looked at; without, findings of C&C servers are not shown.
     #[must_use]
     pub fn before(self, witness: Arc<dyn Witness>) -> Self {
-        Self { witness: Some(witness), ..self }
+        Self { witness: Some(witness), witnessed: false, ..self }
+    }
+
+    /// The same for one request that asks several questions: it is written down here, once, and they are not.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub fn witnessed(&self, what: &'static str, asked: &str) -> Result<Self, ReadError> {
+        self.look(what, asked)?;
+        Ok(Self { witnessed: true, ..self.clone() })
     }
 
     /// Who is looking.
@@ -187,6 +205,9 @@ impl Reader {
 
     /// Has a member's look written down, before it is answered; what to keep the answer within.
     pub(crate) fn look(&self, what: &'static str, asked: &str) -> Result<Option<Arc<Entitlement>>, ReadError> {
+        if self.witnessed {
+            return Ok(self.may.clone());
+        }
         let sight = match &self.viewer {
             Viewer::Operator => return Ok(self.may.clone()),
             Viewer::Member(member) => Sight::Records(Look::new(member, what, asked)),

@@ -131,17 +131,20 @@ impl Database {
         self.transact(|transaction| nodes(transaction, subtrees))
     }
 
-    /// Deletes what entries of these kinds from before a moment say; their hashes stay. Tells how many.
+    /// Deletes what entries of these kinds from before a moment say, of the [`MAX_READ`] entries from a place on; their
+    /// hashes stay. Tells how many. One step, short enough that whoever appends is not kept waiting: whoever wants all
+    /// takes one after another.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn ledger_retain(&self, before: Timestamp, kinds: &[&str]) -> Result<u64, StateError> {
-        let names: Vec<String> = (2..kinds.len() + 2).map(|place| format!("${place}")).collect();
+    pub fn ledger_retain(&self, from: u64, before: Timestamp, kinds: &[&str]) -> Result<u64, StateError> {
+        let names: Vec<String> = (4..kinds.len() + 4).map(|place| format!("${place}")).collect();
         let sql = format!(
-            "UPDATE ledger_entries SET data = NULL WHERE time < $1 AND data IS NOT NULL AND kind IN ({})",
+            "UPDATE ledger_entries SET data = NULL \
+             WHERE place >= $1 AND place < $2 AND time < $3 AND data IS NOT NULL AND kind IN ({})",
             if names.is_empty() { "''".to_owned() } else { names.join(", ") }
         );
-        let mut values = vec![Value::from(before.as_micros())];
+        let mut values = vec![number(from)?, number(from.saturating_add(MAX_READ))?, before.as_micros().into()];
         values.extend(kinds.iter().map(|kind| Value::from(*kind)));
         self.transact(|transaction| transaction.execute(&sql, &values))
     }

@@ -170,7 +170,12 @@ fn read(body: &Bytes) -> Result<Asked, Refusal> {
             "value" => addresses(&texts(value)?),
             "type" => texts(value)?.iter().any(|kind| kind == event::KIND || kind == "ip-dst").then(String::new),
             "eventid" => {
-                texts(value)?.first().and_then(|id| event::address_of(id)).map(|address| format!("ip:{address}"))
+                let known = texts(value)?
+                    .iter()
+                    .filter_map(|id| event::address_of(id))
+                    .map(|one| format!("ip:{one}"))
+                    .collect::<Vec<_>>();
+                (!known.is_empty()).then(|| format!("({})", known.join(" OR ")))
             }
             other => return Err(Refusal::bad(&format!("{other}: there is nothing for this condition here"))),
         };
@@ -212,7 +217,7 @@ fn addresses(values: &[String]) -> Option<String> {
 
 /// The services of each address of a page, whole: an address that a page begins within was told with the one before.
 fn hosts(reader: &Reader, request: SearchRequest, offset: usize, limit: usize) -> Result<Vec<Vec<Service>>, ReadError> {
-    let now = request.now;
+    let (now, asked) = (request.now, request.query.clone());
     let page = from_offset(reader, request, offset, limit)?;
     let mut hosts: Vec<Vec<Service>> = Vec::new();
     for service in page.matches {
@@ -225,14 +230,15 @@ fn hosts(reader: &Reader, request: SearchRequest, offset: usize, limit: usize) -
     }
     let whole = |host: &Vec<Service>| -> Result<Vec<Service>, ReadError> {
         let Some(first) = host.first() else { return Ok(Vec::new()) };
-        let query = format!("-purpose:exercise ip:{}", first.key.address);
+        let query = format!("({asked}) ip:{}", first.key.address);
         let request = SearchRequest { query, limit: MAX_LIMIT, now, ..SearchRequest::default() };
         Ok(reader.search(&request)?.matches)
     };
+    // Of an address that fills the whole page and goes on, it is told again: nothing would end the walk of a client.
+    let may_drop = hosts.len() > 1 || page.next.is_none();
     if let Some(first) = hosts.first_mut() {
         let all = whole(first)?;
-        // Elsewhere it may be a search by port, which takes a part of every address.
-        if offset > 0 && all.first().map(|one| one.key) != first.first().map(|one| one.key) {
+        if offset > 0 && may_drop && all.first().map(|one| one.key) != first.first().map(|one| one.key) {
             hosts.remove(0);
         }
     }
@@ -247,6 +253,7 @@ async fn found(app: &App, desk: &Desk, body: &Bytes) -> Result<Vec<Value>, Refus
     let (now, installation) = (app.now(), app.installation.clone());
     let request = SearchRequest { query, now, ..SearchRequest::default() };
     let look = move |reader: &Reader| {
+        let reader = &reader.witnessed("misp", &request.query)?;
         let mut events = Vec::new();
         for host in hosts(reader, request, offset, limit)? {
             let labels = labels_of(reader, &host, now)?;
@@ -293,6 +300,8 @@ mod tests {
         assert_eq!(some.as_deref(), Some(expected));
         assert_eq!(of(r#"{"value":"example.jp"}"#), None, "there are no names here");
         assert_eq!(of(r#"{"type":"md5"}"#), None);
+        let two = of(r#"{"eventid":[3405803785,"3405803786","x"]}"#);
+        assert_eq!(two.as_deref(), Some("-purpose:exercise (ip:203.0.113.9 OR ip:203.0.113.10)"));
         assert_eq!(of(r#"{"excludeDecayed":0,"tags":null,"org":false}"#).as_deref(), Some("-purpose:exercise"));
         for bad in [r#"{"tags":"tlp:red"}"#, r#"{"value":{"OR":["x"]}}"#, "[]", r#"{"limit":"x"}"#] {
             assert!(query(bad).is_err(), "{bad}");

@@ -82,9 +82,10 @@ fn what_entries_say_can_go_and_checkpoints_stay() {
         let entries: Vec<_> = (0..20).map(entry).collect();
         database.ledger_append::<Sha256>(&entries).unwrap();
         let before = Timestamp::from_micros(10);
-        assert_eq!(database.ledger_retain(before, &[]).unwrap(), 0);
-        assert_eq!(database.ledger_retain(before, &["kind-1", "other"]).unwrap(), 5);
-        assert_eq!(database.ledger_retain(before, &["kind-1"]).unwrap(), 0, "once");
+        assert_eq!(database.ledger_retain(0, before, &[]).unwrap(), 0);
+        assert_eq!(database.ledger_retain(8, before, &["kind-1"]).unwrap(), 1, "from a place on");
+        assert_eq!(database.ledger_retain(0, before, &["kind-1", "other"]).unwrap(), 4);
+        assert_eq!(database.ledger_retain(0, before, &["kind-1"]).unwrap(), 0, "once");
         let stored = database.ledger_entries(0, 20).unwrap();
         let gone = |place: u64| place % 2 == 1 && place < 10;
         assert!(stored.iter().all(|entry| entry.data.is_none() == gone(entry.place)));

@@ -105,11 +105,12 @@ fn read<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refusal> {
 /// `POST /shodan/alert`
 pub(super) async fn create(State(app): State<App>, desk: Desk, body: Bytes) -> Answer {
     let New { name, filters } = read(&body)?;
-    save(&app, &desk, name, filters).await
+    let query = filters.ip.query()?;
+    save(&app, &desk, name, query).await
 }
 
-async fn save(app: &App, desk: &Desk, name: String, filters: Filters) -> Answer {
-    let (query, now) = (filters.ip.query()?, app.now());
+async fn save(app: &App, desk: &Desk, name: String, query: String) -> Answer {
+    let now = app.now();
     let owner = "compat/shodan".to_owned();
     let saved = desk.ask(move |reader| reader.watches().add(&NewWatch { name, query, owner, within: None }, now)).await;
     let saved = saved.map_err(|error| match &error {
@@ -123,9 +124,18 @@ async fn save(app: &App, desk: &Desk, name: String, filters: Filters) -> Answer 
 pub(super) async fn edit(State(app): State<App>, desk: Desk, Path(alert): Path<String>, body: Bytes) -> Answer {
     let Change { filters } = read(&body)?;
     let before = find(&desk, alert).await?;
+    let query = filters.ip.query()?;
+    // What cannot be saved is told while the old one still stands.
+    hinomi_share::is_filed(&query).map_err(|error| Refusal::bad(&error.to_string()))?;
     let name = before.name.clone();
-    desk.ask(move |reader| reader.watches().remove(&before.name)).await?;
-    save(&app, &desk, name, filters).await
+    desk.ask(move |reader| reader.watches().remove(&name)).await?;
+    let saved = save(&app, &desk, before.name.clone(), query).await;
+    if saved.is_err() {
+        let (now, Saved { name, query, owner, within, .. }) = (app.now(), before);
+        let old = NewWatch { name, query, owner, within };
+        desk.ask(move |reader| reader.watches().add(&old, now)).await?;
+    }
+    saved
 }
 
 /// An alert by its id.

@@ -163,6 +163,7 @@ pub(crate) fn from_offset(
     offset: usize,
     limit: usize,
 ) -> Result<SearchPage, ReadError> {
+    let reader = &reader.witnessed("search", &request.query)?;
     let mut left = offset;
     while left > 0 {
         let step = left.min(MAX_LIMIT);
