@@ -243,7 +243,7 @@ impl Log {
     ///
     /// # Errors
     /// When a kind is none, the reason is too long, or the database cannot be written.
-    pub fn retain(&self, by: Actor, before: Timestamp, kinds: &[&str], reason: &str) -> Result<u64, LedgerError> {
+    pub fn retain(&self, by: &Actor, before: Timestamp, kinds: &[&str], reason: &str) -> Result<u64, LedgerError> {
         if let Some(unknown) = kinds.iter().find(|kind| !KINDS.contains(kind)) {
             return Err(LedgerError::Missing(format!("there is no kind {unknown}; there are {}", KINDS.join(", "))));
         }

@@ -261,14 +261,18 @@ impl Reader {
         Ok(self.lake.changes(&ChangesRequest { within: Some(may), ..request.clone() })?)
     }
 
-    /// What happened to services that a query shows, as it becomes known: what arrived after a place.
+    /// What happened to services that a query shows, as it becomes known: what arrived after a place. Streams ask every
+    /// moment: it is a look when there is something to see.
     ///
     /// # Errors
     /// As for [`Self::changes`].
     pub fn arrived(&self, request: &ArrivedRequest) -> Result<ArrivedPage, ReadError> {
         ask::check_limit(request.limit)?;
-        let Some(may) = self.look("arrivals", &request.query)? else { return Ok(self.lake.arrived(request)?) };
-        Ok(self.lake.arrived(&ArrivedRequest { within: Some(may), ..request.clone() })?)
+        let page = self.lake.arrived(&ArrivedRequest { within: self.may.clone(), ..request.clone() })?;
+        if !page.events.is_empty() {
+            self.look("arrivals", &request.query)?;
+        }
+        Ok(page)
     }
 
     /// The version of the sightings that is known now, and the place where what arrives after it begins.

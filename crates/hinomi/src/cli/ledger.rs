@@ -188,7 +188,7 @@ fn retain(common: &Common, log: &Log, before: Timestamp, kinds: &[String], reaso
     }
     let by = Actor { name: format!("operator {}", witness::user()), ..Actor::default() };
     let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-    let deleted = log.retain(by, before, &kinds, reason)?;
+    let deleted = log.retain(&by, before, &kinds, reason)?;
     match common.json {
         true => output::json(&json!({ "deleted": deleted })),
         false => output::line(&format!("what {deleted} entries said is deleted; their proofs stay")),

@@ -67,8 +67,8 @@ fn what_is_deleted_leaves_its_proof() {
     let before = log.checkpoint().unwrap();
     let told = verify_file(&serde_json::to_vec(&log.prove_inclusion(5).unwrap()).unwrap(), &[log.verifier()]).unwrap();
     let end = Timestamp::from_micros(i64::MAX / 2);
-    assert!(log.retain(Actor::default(), end, &["looks"], "r").is_err(), "no such kind");
-    assert_eq!(log.retain(Actor::default(), end, &["look"], "their time is over").unwrap(), 12);
+    assert!(log.retain(&Actor::default(), end, &["looks"], "r").is_err(), "no such kind");
+    assert_eq!(log.retain(&Actor::default(), end, &["look"], "their time is over").unwrap(), 12);
     let checked = log.check(std::slice::from_ref(&before)).unwrap();
     assert_eq!((checked.entries, checked.deleted), (14, 12), "and an entry tells of it");
     let proof = log.prove_inclusion(5).unwrap();
