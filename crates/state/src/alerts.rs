@@ -10,12 +10,16 @@
 //! missed while the program is down. At a hundred times the data: rows by channel and by message; old messages are
 //! removed ([`KEPT_MESSAGES`]).
 
+mod quiet;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+
+pub use quiet::Quiet;
 
 use crate::contacts::Language;
 use crate::database::{Database, Transaction};
@@ -35,10 +39,6 @@ const MAX_EVERY_MINUTES: u32 = 7 * 24 * 60;
 const MAX_AGAIN_HOURS: u32 = 90 * 24;
 /// Messages of one channel that are kept.
 pub const KEPT_MESSAGES: i64 = 200;
-/// Minutes of a day.
-const DAY_MINUTES: u16 = 24 * 60;
-/// How far local time can be from UTC, in minutes.
-const MAX_OFFSET_MINUTES: i16 = 14 * 60;
 /// Longest reason that is kept, in characters.
 const MAX_ERROR_CHARS: usize = 500;
 
@@ -54,30 +54,6 @@ pub enum Way {
     Slack(String),
     /// Kept here, to be fetched as a feed.
     Feed,
-}
-
-/// A time of day at which nothing is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quiet {
-    /// From this minute of the local day on.
-    pub from: u16,
-    /// Before this one; an earlier one is of the next day.
-    pub until: u16,
-    /// Local time less UTC, in minutes: 540 in Japan.
-    pub offset_minutes: i16,
-}
-
-impl Quiet {
-    /// Whether it is quiet now.
-    pub fn is_at(&self, now: Timestamp) -> bool {
-        let minutes = now.as_micros().div_euclid(60_000_000) + i64::from(self.offset_minutes);
-        let minute = u16::try_from(minutes.rem_euclid(i64::from(DAY_MINUTES))).unwrap_or(0);
-        match self.from <= self.until {
-            true => (self.from..self.until).contains(&minute),
-            false => minute >= self.from || minute < self.until,
-        }
-    }
 }
 
 /// What is said of a channel.
@@ -111,13 +87,7 @@ impl NewChannel {
             }
             Way::Feed => {}
         }
-        let quiet = self.quiet.is_none_or(|quiet| {
-            quiet.from < DAY_MINUTES
-                && quiet.until < DAY_MINUTES
-                && quiet.from != quiet.until
-                && quiet.offset_minutes.abs() <= MAX_OFFSET_MINUTES
-        });
-        if !quiet {
+        if !self.quiet.is_none_or(Quiet::is_fit) {
             return Err(StateError::refused("quiet hours are two different times of a day, and an offset from UTC"));
         }
         if self.every_minutes > MAX_EVERY_MINUTES || self.again_hours > MAX_AGAIN_HOURS {
