@@ -227,7 +227,7 @@ async fn page(
 
 /// Some simulated devices that people have at home.
 async fn homes(app: &App) -> Result<Vec<String>, DeskError> {
-    let query = "kind:router or kind:camera or kind:nas or kind:recorder".to_owned();
+    let query = "kind:router,camera,nas,recorder".to_owned();
     let request = SearchRequest { query, limit: SELF_CHECK_HOMES * 4, now: app.now(), ..SearchRequest::default() };
     let desk = Desk::new(app.door.clone(), Viewer::Operator, std::sync::Arc::clone(&app.seats));
     let found = desk.ask(move |reader| reader.search(&request)).await?;
