@@ -5,8 +5,8 @@
 //! ```
 //!
 //! What a member may see is worked out once for each set of facts, register and rules, and kept: [`MAX_KEPT`] of them. A
-//! register with another number, or other rules, is asked for at every reader, so that a claim that ended, an audience
-//! that was left and a rule that was added count at once.
+//! register with another number is asked for at every reader, so that a claim that ended and an audience that was left
+//! count at once. Rules are read when the program starts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,7 +8,7 @@ nav-flow = Flows
 nav-about = About
 language-label = Language
 crumbs = You are here
-foot = This server can be opened from this machine only, and loads nothing from anywhere else.
+foot = These pages load nothing from anywhere else.
 
 services-count = { $n ->
     [one] { $count } service

@@ -38,6 +38,6 @@ guide-hours-how = Yes: --hours "22:00-06:00 +09:00" when you write the scope. No
 guide-opt-out = What if somebody asks not to be surveyed?
 guide-opt-out-how = Write the address or prefix into opt-out.txt in the folder “office”. It always wins, and takes effect within ten seconds even while a survey runs.
 guide-sent = Does anything else leave this machine?
-guide-sent-how = No. Nothing is uploaded, nothing is fetched, and these pages can be opened from this machine only.
+guide-sent-how = No. Nothing is uploaded and nothing is fetched, but for what you set up yourself: alerts go where you say. While nobody has an account these pages can be opened from this machine only.
 guide-kept = Where is everything kept?
 guide-kept-how = In the state folder, as open Parquet tables that other programs can read. Delete the folder and nothing is left.

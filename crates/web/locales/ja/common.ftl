@@ -8,7 +8,7 @@ nav-flow = フロー
 nav-about = 概要
 language-label = 言語
 crumbs = 現在地
-foot = このサーバーは、このマシンからだけ開けます。外のサイトからは何も読み込みません。
+foot = このページは外のサイトからは何も読み込みません。
 
 services-count = { $count } サービス
 hosts-count = { $count } 台

@@ -54,7 +54,9 @@ fn keys_open_what_they_say_and_no_more() {
     assert_eq!(world.get(&format!("/compat/shodan/nothing?key={read_text}")).status, 404, "let in");
     assert_eq!(world.get(&format!("/compat/shodan/nothing?key={write_text}")).status, 401);
     assert_eq!(world.get(&format!("/api/v1/status?key={read_text}")).status, 401);
-    let wrong = format!("{}0", &read_text[..read_text.len() - 1]);
+    // Its last character may be the very one that is put in its place.
+    let other = if read_text.ends_with('0') { '1' } else { '0' };
+    let wrong = format!("{}{other}", &read_text[..read_text.len() - 1]);
     for bad in [wrong.as_str(), "hinomi_", "x", &read_text.replace("hinomi", "hinom")] {
         assert_eq!(bearer(&world, bad, "/api/v1/status").status, 401, "{bad}");
     }
