@@ -16,6 +16,11 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0003-people.sql"),
     include_str!("../migrations/0004-ledger.sql"),
     include_str!("../migrations/0005-alerts.sql"),
+    include_str!("../migrations/0006-notices.sql"),
+    include_str!("../migrations/0007-objects.sql"),
+    include_str!("../migrations/0008-providers.sql"),
+    include_str!("../migrations/0009-members.sql"),
+    include_str!("../migrations/0010-deeds.sql"),
 ];
 
 /// Brings the schema to what this program knows.

@@ -1,0 +1,1 @@
+-- Notices: one message to one responsible party, what it told, what came of it.

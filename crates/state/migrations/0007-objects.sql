@@ -1,0 +1,1 @@
+-- Objects that others share (STIX), with the bytes as they came.

@@ -1,0 +1,1 @@
+-- Saved queries, channels and reports of members.

@@ -1,0 +1,1 @@
+-- What was done to accounts, and which rules counted from when.
