@@ -130,7 +130,8 @@ impl Reader {
         let Some(ground) = self.ground() else { return Ok(MaySee::default()) };
         let facts = &ground.facts;
         let label = |tlp: Tlp| {
-            let marking = |audience: Vec<String>| facts.purpose.map(|purpose| Marking { tlp, audience, purpose });
+            let marking =
+                |audience: Vec<String>| facts.purpose.map(|purpose| Marking { tlp, audience, ..Marking::own(purpose) });
             let ways = [marking(Vec::new()), marking(facts.audiences.iter().cloned().collect())];
             let fits = |held: bool| {
                 let grants = || may.grants().iter().filter(|grant| grant.held.is_some() == held);
