@@ -50,7 +50,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(hinomi_share::inventory::certificate_names().map(|name| format!("certificates-{name}")));
     keys.extend(crate::page::account::PURPOSES.map(|purpose| format!("purpose-{purpose}")));
     keys.extend(hinomi_state::Role::ALL.map(|role| format!("role-{role}")));
-    keys.extend(["password", "passkey"].map(|way| format!("way-{way}")));
+    keys.extend(["password", "passkey", "provider"].map(|way| format!("way-{way}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys
 }
