@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod policy;
 pub mod proof;
 pub mod register;
+pub mod report;
 pub mod rules;
 pub mod stix;
 pub mod taxii;
