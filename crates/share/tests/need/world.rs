@@ -149,6 +149,11 @@ impl World {
         Self { reader: Reader::new(Arc::new(lake), Viewer::Operator), _folder: folder }
     }
 
+    /// The door of these organisations and rules; looks are kept nowhere.
+    pub(crate) fn door(&self, register: &Register, rules: &Arc<Rules>) -> Door {
+        Door::new(self.reader.clone()).for_members(register.clone(), Arc::clone(rules), Of(Arc::default()))
+    }
+
     /// The reader of a member, and what was written down of him.
     pub(crate) fn member(&self, register: &Register, rules: &Arc<Rules>, member: &Member) -> (Reader, Arc<Looks>) {
         let looks = Arc::new(Looks::default());
