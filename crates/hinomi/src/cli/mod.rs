@@ -13,6 +13,7 @@ mod identify;
 mod import;
 mod lake;
 mod ledger;
+mod marking;
 mod optout;
 mod organisation;
 pub(crate) mod outward;

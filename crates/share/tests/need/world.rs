@@ -83,7 +83,7 @@ pub(crate) fn marking() -> impl Strategy<Value = Marking> {
     (select(LABELS), audience, purpose).prop_map(|(tlp, audience, purpose)| Marking {
         tlp,
         audience: audience.into_iter().collect(),
-        purpose,
+        ..Marking::own(purpose)
     })
 }
 

@@ -105,3 +105,6 @@ evidence-kind-zgrab-record = ZGrab2 record
 evidence-kind-shodan-record = Shodan record
 evidence-kind-censys-record = Censys record
 evidence-kind-shadowserver-record = Shadowserver record
+terms-embargo = Under embargo until
+terms-licence = Licence
+terms-handling = Handling

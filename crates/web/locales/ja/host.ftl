@@ -105,3 +105,6 @@ evidence-kind-zgrab-record = ZGrab2 の記録
 evidence-kind-shodan-record = Shodan の記録
 evidence-kind-censys-record = Censys の記録
 evidence-kind-shadowserver-record = Shadowserver の記録
+terms-embargo = 公開できる日時（それまでは非公開）
+terms-licence = 利用条件
+terms-handling = 取り扱い

@@ -50,7 +50,7 @@ impl Caller {
     pub(crate) fn viewer(&self) -> Viewer {
         let Self::Person(known) = self else { return Viewer::Operator };
         if known.sees_all() {
-            return Viewer::Operator;
+            return Viewer::Analyst { name: self.name(), purpose: known.purpose };
         }
         let organisations = known.memberships().map(|(organisation, _)| organisation.to_owned()).collect();
         Viewer::Member(Member { name: self.name(), organisations, purpose: known.purpose })
@@ -168,8 +168,9 @@ mod tests {
 
     #[test]
     fn an_analyst_sees_all_and_his_key_for_one_organisation_that_one() {
-        assert_eq!(caller(&[], true, session()).viewer(), Viewer::Operator);
-        assert_eq!(caller(&[], true, key(None, false)).viewer(), Viewer::Operator);
+        let analyst = |name: &str| Viewer::Analyst { name: name.to_owned(), purpose: Purpose::Research };
+        assert_eq!(caller(&[], true, session()).viewer(), analyst("ann"), "and is named");
+        assert_eq!(caller(&[], true, key(None, false)).viewer(), analyst("ann (key k)"));
         assert_eq!(acts_for(&caller(&[], true, key(Some("c"), false))), ["c"]);
     }
 }

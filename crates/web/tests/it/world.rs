@@ -61,6 +61,8 @@ impl Clock for Moved {
 #[derive(Default)]
 pub(crate) struct Looks {
     pub(crate) sights: Mutex<Vec<Sight>>,
+    /// Who looked, where the door named somebody.
+    pub(crate) names: Mutex<Vec<String>>,
     pub(crate) refuses: AtomicBool,
 }
 
@@ -77,9 +79,20 @@ impl Witness for Looks {
 /// Everybody's looks go to one place.
 struct Of(Arc<Looks>);
 
+/// Who notes the name beside.
+struct Named(Arc<Looks>, String);
+
+impl Witness for Named {
+    fn looked(&self, sight: Sight) -> Result<(), String> {
+        self.0.looked(sight)?;
+        self.0.names.lock().expect("nobody failed").push(self.1.clone());
+        Ok(())
+    }
+}
+
 impl Witnesses for Of {
-    fn of(&self, _: &Member) -> Arc<dyn Witness> {
-        Arc::clone(&self.0) as Arc<_>
+    fn of(&self, member: &Member) -> Arc<dyn Witness> {
+        Arc::new(Named(Arc::clone(&self.0), format!("{} for {}", member.name, member.purpose)))
     }
 
     fn of_visitors(&self) -> Arc<dyn Witness> {
