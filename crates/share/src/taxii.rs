@@ -11,7 +11,7 @@
 
 mod cursor;
 mod filter;
-mod labels;
+pub(crate) mod labels;
 
 use hinomi_model::{Service, Timestamp, Tlp};
 
