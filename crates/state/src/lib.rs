@@ -32,6 +32,7 @@ mod leases;
 pub mod ledger;
 mod member;
 mod migrate;
+pub mod objects;
 pub mod organisations;
 pub mod passkeys;
 pub mod password;
