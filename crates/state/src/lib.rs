@@ -33,6 +33,7 @@ pub mod ledger;
 mod member;
 mod migrate;
 pub mod notices;
+pub mod objects;
 pub mod organisations;
 pub mod passkeys;
 pub mod password;
