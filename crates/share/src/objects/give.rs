@@ -97,7 +97,8 @@ impl Shelf {
         let here = objects().filter(|object| marking::is_plain(&object.members)).map(|object| object.id.clone());
         let mut plain: BTreeSet<String> = here.collect();
         let wanted = objects().flat_map(|object| marking::references(&object.members)).flatten();
-        let wanted: BTreeSet<String> = wanted.filter(|id| !plain.contains(*id)).take(1_000).map(str::to_owned).collect();
+        let wanted: BTreeSet<String> =
+            wanted.filter(|id| !plain.contains(*id)).take(1_000).map(str::to_owned).collect();
         if wanted.is_empty() {
             return Ok(plain);
         }
@@ -122,11 +123,7 @@ impl Shelf {
         Ok(plain)
     }
 
-    fn keep(
-        &self,
-        prepared: Vec<Result<NewObject, (String, String)>>,
-        now: Timestamp,
-    ) -> Result<Report, ObjectsError> {
+    fn keep(&self, prepared: Vec<Result<NewObject, (String, String)>>, now: Timestamp) -> Result<Report, ObjectsError> {
         let mut report = Report { total: prepared.len(), ..Report::default() };
         let mut new = Vec::new();
         for one in prepared {
@@ -163,13 +160,7 @@ impl Shelf {
     }
 }
 
-fn prepare(
-    read: Object,
-    text: &str,
-    terms: &Terms<'_>,
-    plain: &BTreeSet<String>,
-    now: Timestamp,
-) -> NewObject {
+fn prepare(read: Object, text: &str, terms: &Terms<'_>, plain: &BTreeSet<String>, now: Timestamp) -> NewObject {
     let label = marking::label(&read.members, plain, terms.unmarked);
     let marking = marking::decided(label, terms, read.exercise);
     let (version, version_text) = read.version.unwrap_or_default();

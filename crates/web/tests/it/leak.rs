@@ -285,7 +285,7 @@ fn batch_of(record: &Record) -> Batch {
     let purpose = if record.word.ends_with("purpose") { Purpose::Research } else { Purpose::ExposureReduction };
     for sighting in &mut batch.sightings {
         let audience = record.audience.iter().map(|name| (*name).to_owned()).collect();
-        sighting.marking = Marking { tlp: record.tlp, audience, purpose };
+        sighting.marking = Marking { tlp: record.tlp, audience, ..Marking::own(purpose) };
     }
     batch
 }
