@@ -21,7 +21,7 @@ use crate::world::{DAYS, World, asn_of, banner, day, marking, member, register, 
 const ALL: &str = "(has:closed OR -has:closed)";
 
 /// Which sightings the rules let a member see, one by one.
-fn visible(all: &[Sighting], rules: &Rules, member: &Member, register: &Register) -> Vec<Sighting> {
+pub(crate) fn visible(all: &[Sighting], rules: &Rules, member: &Member, register: &Register) -> Vec<Sighting> {
     visible_at(all, rules, member, register, day(DAYS))
 }
 

@@ -61,6 +61,8 @@ impl Clock for Moved {
 #[derive(Default)]
 pub(crate) struct Looks {
     pub(crate) sights: Mutex<Vec<Sight>>,
+    /// Who looked, where the door named somebody.
+    pub(crate) names: Mutex<Vec<String>>,
     pub(crate) refuses: AtomicBool,
 }
 
@@ -77,9 +79,20 @@ impl Witness for Looks {
 /// Everybody's looks go to one place.
 struct Of(Arc<Looks>);
 
+/// Who notes the name beside.
+struct Named(Arc<Looks>, String);
+
+impl Witness for Named {
+    fn looked(&self, sight: Sight) -> Result<(), String> {
+        self.0.looked(sight)?;
+        self.0.names.lock().expect("nobody failed").push(self.1.clone());
+        Ok(())
+    }
+}
+
 impl Witnesses for Of {
-    fn of(&self, _: &Member) -> Arc<dyn Witness> {
-        Arc::clone(&self.0) as Arc<_>
+    fn of(&self, member: &Member) -> Arc<dyn Witness> {
+        Arc::new(Named(Arc::clone(&self.0), format!("{} for {}", member.name, member.purpose)))
     }
 
     fn of_visitors(&self) -> Arc<dyn Witness> {
@@ -115,7 +128,7 @@ impl World {
 
     /// The same where an administrator, `ann`, has an account before the server starts.
     pub(crate) fn inhabited(settings: Settings) -> Self {
-        Self::begun(batches(), Arc::new(NoSurveys), None, settings, |accounts| {
+        Self::begun(batches(), Arc::new(NoSurveys), None, settings, Register::default(), |accounts| {
             let (name, full_name) = ("ann".to_owned(), String::new());
             let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
             accounts.add(&new, time(NOW)).expect("an account");
@@ -128,7 +141,12 @@ impl World {
     }
 
     fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>, settings: Settings) -> Self {
-        Self::begun(batches, progress, simulated, settings, |_| {})
+        Self::begun(batches, progress, simulated, settings, Register::default(), |_| {})
+    }
+
+    /// A lake of several organisations.
+    pub(crate) fn shared(batches: Vec<Batch>, register: Register) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), register, |_| {})
     }
 
     fn begun(
@@ -136,6 +154,7 @@ impl World {
         progress: Arc<dyn Progress>,
         simulated: Option<Simulated>,
         settings: Settings,
+        register: Register,
         before: impl FnOnce(&Accounts),
     ) -> Self {
         let folder = TempDir::new().expect("a folder");
@@ -159,7 +178,7 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
-        let door = Door::new(reader).for_members(Register::default(), rules, Of(Arc::clone(&looks)));
+        let door = Door::new(reader).for_members(register, rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
@@ -174,6 +193,7 @@ impl World {
             simulated,
             accounts: people,
             settings,
+            outward: Arc::new(crate::providers::Near),
         };
         let bound = runtime.block_on(server.bind()).expect("a free port");
         let (address, first) = (bound.address(), bound.first_start());
