@@ -3,12 +3,14 @@
 //! A file is read and written side by side, a few batches ahead, so that memory does not follow its size.
 //! At a hundred times the data: see [`super`].
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use arrow_array::{BooleanArray, RecordBatch};
+use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
-use hinomi_model::{ContentHash, Sighting, Timestamp};
+use hinomi_model::{ContentHash, Marking, Sighting, SightingId, Timestamp};
 
 use super::list::List;
 use super::reach::Moments;
@@ -54,6 +56,7 @@ pub(super) fn sightings(
 ) -> Result<Work, LakeError> {
     let table = &lake.sightings;
     let files = table.files(|file| choice.extents.iter().any(|extent| file.extent.overlaps(extent)));
+    let retold = Retold::read(table, &files)?;
     let mut work = Work::default();
     let total = files.len() as u64;
     for (done, file) in (1..).zip(&files) {
@@ -63,8 +66,9 @@ pub(super) fn sightings(
             for run in sightings::decode_runs(batch)? {
                 run.into_rows(&mut rows);
                 for row in rows.drain(..) {
-                    let wanted = (choice.wants)(&row.sighting);
-                    let held = wanted && holds.cover(&row.sighting);
+                    let seen = retold.seen(&row);
+                    let wanted = (choice.wants)(&seen);
+                    let held = wanted && holds.cover(&seen);
                     work.deleted.held += u64::from(held);
                     if wanted && !held {
                         list.add(&row.id);
@@ -81,7 +85,7 @@ pub(super) fn sightings(
         if gone > 0 && !dry_run {
             work.remove.push(file.path.clone());
             if rest > 0 {
-                work.add.push(rest_of(lake, choice, holds, file, work.add.len())?);
+                work.add.push(rest_of(lake, (choice, holds, &retold), file, work.add.len())?);
             }
         }
         progress(done, total);
@@ -89,15 +93,54 @@ pub(super) fn sightings(
     Ok(work)
 }
 
+/// How observations are marked that were told again: what is chosen by it goes with every telling, for the earlier ones alone
+/// would be open again.
+struct Retold(HashMap<SightingId, Marking>);
+
+impl Retold {
+    fn read(table: &Table, files: &[Arc<DataFile>]) -> Result<Self, LakeError> {
+        let mut retold: HashMap<SightingId, Marking> = HashMap::new();
+        for file in files {
+            let path = table.path(file);
+            let mut any = false;
+            read::read(&path, &["again"], Rows::All, &mut |batch| {
+                any |= batch.column_by_name("again").is_some_and(|again| again.null_count() < again.len());
+                Ok(())
+            })?;
+            if !any {
+                continue;
+            }
+            read::read(&path, sightings::STORED, Rows::All, &mut |batch| {
+                for row in sightings::decode(batch)?.into_iter().filter(|row| row.again) {
+                    let told = row.sighting.marking;
+                    retold.entry(row.id).and_modify(|known| *known = known.together(&told)).or_insert(told);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(Self(retold))
+    }
+
+    /// An observation as it is marked by all tellings of it.
+    fn seen<'a>(&self, row: &'a Row) -> Cow<'a, Sighting> {
+        match self.0.get(&row.id) {
+            Some(marking) => Cow::Owned(Sighting { marking: marking.clone(), ..row.sighting.clone() }),
+            None => Cow::Borrowed(&row.sighting),
+        }
+    }
+}
+
 fn rest_of(
     lake: &Lake,
-    choice: &Choice<'_>,
-    holds: &Holds,
+    (choice, holds, retold): (&Choice<'_>, &Holds, &Retold),
     file: &DataFile,
     number: usize,
 ) -> Result<Staged, LakeError> {
     let table = &lake.sightings;
-    let stays = |row: &Row| !(choice.wants)(&row.sighting) || holds.cover(&row.sighting);
+    let stays = |row: &Row| {
+        let seen = retold.seen(row);
+        !(choice.wants)(&seen) || holds.cover(&seen)
+    };
     let mut ordered = Ordered::new(ORDERED_ROWS);
     rewrite(table, file, sightings::STORED, Rows::All, &format!("rest-{number}"), &mut |batch| {
         let mut done = Vec::new();
