@@ -4,6 +4,7 @@ mod changes;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod notices;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -22,7 +23,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 18] = [
+pub const PATHS: [&str; 20] = [
     "/search",
     "/plan",
     "/as-of",
@@ -41,6 +42,8 @@ pub const PATHS: [&str; 18] = [
     "/watches",
     "/watches/events",
     "/openapi.json",
+    "/notices",
+    "/notices/{number}",
 ];
 
 /// The description.
@@ -66,6 +69,8 @@ pub(crate) fn routes() -> Router<App> {
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
         get(describe),
+        get(notices::list),
+        get(notices::show),
     ];
     let routes = PATHS.into_iter().zip(handlers);
     routes.fold(Router::new(), |router, (path, handler)| router.route(&format!("{BASE}{path}"), handler))

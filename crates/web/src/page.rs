@@ -10,6 +10,7 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod notices;
 pub(crate) mod organisation;
 mod overview;
 pub(crate) mod search;
@@ -68,6 +69,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
         .route("/organisation", get(organisation::show))
+        .route(notices::NOTICES, get(notices::show))
+        .route("/notices/{number}", get(notices::one::show).post(notices::one::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))

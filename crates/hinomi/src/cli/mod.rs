@@ -14,6 +14,7 @@ mod import;
 mod lake;
 mod ledger;
 mod marking;
+mod notice;
 mod optout;
 mod organisation;
 pub(crate) mod outward;
@@ -132,6 +133,9 @@ enum Command {
     /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
     #[command(subcommand)]
     Alert(alert::Verb),
+    /// Tell those who answer for what is open: draft, release, send, answers, what became of it.
+    #[command(subcommand)]
+    Notice(notice::Verb),
     /// Write services to a file or to stdout.
     Export(export::Options),
     /// Keep, check, back up and delete what was seen.
@@ -192,6 +196,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Alert(verb)) => alert::run(&common, &verb),
+        Some(Command::Notice(verb)) => notice::run(&common, &verb),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Ledger(verb)) => ledger::run(&common, &verb),

@@ -17,6 +17,7 @@
 //! - `organisation`: thousands entered at once; claims proved by real servers, decided by people, looked up in the past.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `keep`: checked, backed up, held, erased, restored.
+//! - `notices`: from draft to a real mailbox and back; one killed half-way; a second person.
 //! - `ledger`: who looked at what; two processes, one log, proofs from files alone.
 //! - `servers`: several servers on one bucket and one PostgreSQL; killed, stopped, taken over.
 //! - `passes`: jobs over everything, on a Spark cluster that loses a worker, equal what threads give.
@@ -45,6 +46,7 @@ mod line;
 mod newcomer;
 mod next;
 mod nodes;
+mod notices;
 mod organisation;
 mod outward;
 #[cfg(unix)]

@@ -74,6 +74,13 @@ impl Caller {
         allowed && (known.sees_all() || known.memberships().any(|(_, role)| role >= Role::Editor))
     }
 
+    /// Whether anything may be said for this organisation: answers to notices.
+    pub(crate) fn may_write_for(&self, organisation: &str) -> bool {
+        let Self::Person(known) = self else { return true };
+        let own = |(id, role): (&str, Role)| id == organisation && role >= Role::Editor;
+        self.may_write() && (known.sees_all() || known.memberships().any(own))
+    }
+
     /// The person, where one signed in with a browser: keys manage no accounts.
     pub(crate) fn signed_in(&self) -> Option<(&Person, &str, &str)> {
         match self {

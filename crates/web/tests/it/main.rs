@@ -18,6 +18,7 @@ mod invitations;
 mod keys;
 mod links;
 mod misp;
+mod notices;
 mod pages;
 mod passkeys;
 mod past;

@@ -9,7 +9,7 @@ use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
     Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::door::Witnesses;
+use hinomi_share::door::{Registers, Witnesses};
 use hinomi_share::register::Register;
 use hinomi_share::rules::Rules;
 use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
@@ -100,6 +100,20 @@ impl Witnesses for Of {
     }
 }
 
+/// The register of the state, which is opened when a member comes.
+struct Books(Accounts, Arc<Moved>);
+
+impl Registers for Books {
+    fn current(&self) -> Result<(u64, Arc<Register>), String> {
+        let read = || {
+            let database = self.0.database()?;
+            Ok((database.register_number()?, Register::read(&database, self.1.now())?))
+        };
+        let (number, register) = read().map_err(|error: hinomi_state::StateError| error.to_string())?;
+        Ok((u64::try_from(number).unwrap_or(0), Arc::new(register)))
+    }
+}
+
 impl World {
     /// The town at rest, no survey running.
     pub(crate) fn at_rest() -> Self {
@@ -172,10 +186,11 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
-        let door = Door::new(reader).for_members(Register::default(), rules, Of(Arc::clone(&looks)));
+        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
+        let books = Books(accounts.clone(), Arc::clone(&clock));
+        let door = Door::new(reader).for_members(books, rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
         before(&accounts);
         let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
         let server = Server {
