@@ -17,6 +17,7 @@ mod limits;
 mod notices;
 mod optout;
 mod output;
+mod providers;
 mod router;
 mod servers;
 mod state;

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Common;
 use crate::door;
 use crate::output;
+use crate::providers::Asker;
 use crate::watch::{Watch, until_told_to_stop};
 
 /// The usual port.
@@ -48,7 +49,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let door = door::open(state.make()?, reader)?;
     let notices = state.notices(door.clone())?;
     let server = Server {
-        door,
+        door: door.clone(),
         progress,
         clock: Arc::new(SystemClock),
         bind,
@@ -56,9 +57,10 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         simulated: None,
         accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
         settings: Settings::of_state(state.dir())?,
+        outward: Arc::new(Asker::new()),
     };
     let bound = server.bind().await?;
-    let _alerts = state.alerts()?;
+    let _alerts = state.alerts(door)?;
     let _notices = notices.map(crate::notices::Worker::start).transpose()?;
     let stop = until_told_to_stop();
     let url = bound.url();

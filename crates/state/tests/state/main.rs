@@ -13,6 +13,7 @@ mod claims;
 mod cluster;
 mod ledger;
 mod notices;
+mod objects;
 mod organisations;
 mod people;
 mod postgres;

@@ -100,14 +100,17 @@ impl Witnesses for Of {
     }
 }
 
-/// The register of the state, which is opened when a member comes.
-struct Books(Accounts, Arc<Moved>);
+/// A register of its own, or that of the state, which is opened when a member comes.
+struct Books(Option<Register>, Accounts, Arc<Moved>);
 
 impl Registers for Books {
     fn current(&self) -> Result<(u64, Arc<Register>), String> {
+        if let Some(own) = &self.0 {
+            return own.current();
+        }
         let read = || {
-            let database = self.0.database()?;
-            Ok((database.register_number()?, Register::read(&database, self.1.now())?))
+            let database = self.1.database()?;
+            Ok((database.register_number()?, Register::read(&database, self.2.now())?))
         };
         let (number, register) = read().map_err(|error: hinomi_state::StateError| error.to_string())?;
         Ok((u64::try_from(number).unwrap_or(0), Arc::new(register)))
@@ -142,7 +145,7 @@ impl World {
 
     /// The same where an administrator, `ann`, has an account before the server starts.
     pub(crate) fn inhabited(settings: Settings) -> Self {
-        Self::begun(batches(), Arc::new(NoSurveys), None, settings, |accounts| {
+        Self::begun(batches(), Arc::new(NoSurveys), None, settings, Register::default(), |accounts| {
             let (name, full_name) = ("ann".to_owned(), String::new());
             let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
             accounts.add(&new, time(NOW)).expect("an account");
@@ -155,7 +158,12 @@ impl World {
     }
 
     fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>, settings: Settings) -> Self {
-        Self::begun(batches, progress, simulated, settings, |_| {})
+        Self::begun(batches, progress, simulated, settings, Register::default(), |_| {})
+    }
+
+    /// A lake of several organisations.
+    pub(crate) fn shared(batches: Vec<Batch>, register: Register) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), register, |_| {})
     }
 
     fn begun(
@@ -163,6 +171,7 @@ impl World {
         progress: Arc<dyn Progress>,
         simulated: Option<Simulated>,
         settings: Settings,
+        register: Register,
         before: impl FnOnce(&Accounts),
     ) -> Self {
         let folder = TempDir::new().expect("a folder");
@@ -187,7 +196,8 @@ impl World {
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
-        let books = Books(accounts.clone(), Arc::clone(&clock));
+        let own = Some(register).filter(|register| *register != Register::default());
+        let books = Books(own, accounts.clone(), Arc::clone(&clock));
         let door = Door::new(reader).for_members(books, rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
@@ -202,6 +212,7 @@ impl World {
             simulated,
             accounts: people,
             settings,
+            outward: Arc::new(crate::providers::Near),
         };
         let bound = runtime.block_on(server.bind()).expect("a free port");
         let (address, first) = (bound.address(), bound.first_start());
