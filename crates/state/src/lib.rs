@@ -32,6 +32,8 @@ mod leases;
 pub mod ledger;
 mod member;
 mod migrate;
+pub mod notices;
+pub mod objects;
 pub mod organisations;
 pub mod passkeys;
 pub mod password;

@@ -4,6 +4,7 @@ mod changes;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+pub(crate) mod organisation;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -13,7 +14,7 @@ mod watch;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
 
 use crate::app::App;
@@ -22,7 +23,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 18] = [
+pub const PATHS: [&str; 23] = [
     "/search",
     "/plan",
     "/as-of",
@@ -40,6 +41,11 @@ pub const PATHS: [&str; 18] = [
     "/rollups",
     "/watches",
     "/watches/events",
+    "/organisation/watches",
+    "/organisation/watches/ranges",
+    "/organisation/channels",
+    "/organisation/channels/confirm",
+    "/organisation/channels/feed",
     "/openapi.json",
 ];
 
@@ -65,6 +71,11 @@ pub(crate) fn routes() -> Router<App> {
         get(rollup::show),
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
+        get(organisation::watches).post(organisation::add_watch).delete(organisation::remove_watch),
+        post(organisation::watch_ranges),
+        get(organisation::channels).post(organisation::add_channel).delete(organisation::remove_channel),
+        post(organisation::confirm),
+        get(organisation::feed),
         get(describe),
     ];
     let routes = PATHS.into_iter().zip(handlers);

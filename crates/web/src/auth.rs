@@ -10,6 +10,7 @@
 //! What is not named as public is closed. Nothing is remembered here between requests but that accounts exist: a session
 //! that was ended, a key that was revoked, an account that was closed opens nothing from the next request on.
 
+mod acting;
 pub(crate) mod admit;
 pub(crate) mod again;
 mod caller;
@@ -29,6 +30,7 @@ use hinomi_model::Clock;
 use hinomi_state::{Accounts, StateError};
 use tokio::sync::Semaphore;
 
+pub(crate) use acting::{Acting, acting};
 pub(crate) use caller::{By, Caller, Known};
 
 use crate::app::App;

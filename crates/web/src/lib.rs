@@ -17,6 +17,7 @@
 //! - [`scan`] is another server, for everybody: the page that says who surveys and how to stop it, and nothing else.
 //! - Surveys report through [`Progress`], which the binary implements.
 
+mod alerts;
 pub mod api;
 mod app;
 pub mod asset;

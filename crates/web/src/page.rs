@@ -68,6 +68,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
         .route("/organisation", get(organisation::show))
+        .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))

@@ -99,10 +99,15 @@ impl Refusal {
     }
 }
 
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.status, fault.detail.as_deref().unwrap_or(fault.code))
+    }
+}
+
 impl From<DeskError> for Refusal {
     fn from(error: DeskError) -> Self {
-        let fault = Fault::from(error);
-        Self::new(fault.status, fault.detail.as_deref().unwrap_or(fault.code))
+        Fault::from(error).into()
     }
 }
 

@@ -46,8 +46,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let progress: Arc<dyn Progress> = Arc::new(Watch::default());
     let bind = SocketAddr::new(options.address, options.port);
     let installation = state.installation();
+    let door = door::open(state.make()?, reader)?;
     let server = Server {
-        door: door::open(state.make()?, reader)?,
+        door: door.clone(),
         progress,
         clock: Arc::new(SystemClock),
         bind,
@@ -58,7 +59,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         outward: Arc::new(Asker::new()),
     };
     let bound = server.bind().await?;
-    let _alerts = state.alerts()?;
+    let _alerts = state.alerts(door)?;
     let stop = until_told_to_stop();
     let url = bound.url();
     if let Some(first) = bound.first_start() {

@@ -12,6 +12,8 @@ mod alerts;
 mod claims;
 mod cluster;
 mod ledger;
+mod notices;
+mod objects;
 mod organisations;
 mod people;
 mod postgres;

@@ -26,6 +26,8 @@ const TITLES: &[(&str, &str)] = &[
     ("unwitnessed", "The look could not be written into the ledger; nothing is shown without that"),
     ("watch", "The saved query cannot be kept"),
     ("watch-not-saved", "No saved query has this name"),
+    ("no-organisation", "There is no such organisation for you to act for"),
+    ("no-channel", "There is no channel of this name"),
     ("sign-in", "Sign in first, or send an API key"),
     ("not-entitled", "This is not for you to see"),
     ("refused", "This cannot be done"),

@@ -88,13 +88,13 @@ impl Caller {
 
 impl Known {
     /// Whether everything is seen that the operator sees.
-    fn sees_all(&self) -> bool {
+    pub(super) fn sees_all(&self) -> bool {
         let narrowed = matches!(&self.by, By::Key { organisation: Some(_), .. });
         self.person.analyst && !narrowed
     }
 
     /// For whom is acted here; a key that is for one organisation acts for that one, for as long as its owner does.
-    fn memberships(&self) -> impl Iterator<Item = (&str, Role)> {
+    pub(super) fn memberships(&self) -> impl Iterator<Item = (&str, Role)> {
         let only = match &self.by {
             By::Key { organisation, .. } => organisation.as_deref(),
             By::Session { .. } => None,
