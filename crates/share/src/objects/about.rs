@@ -127,6 +127,18 @@ impl Shelf {
         Ok(rows.into_iter().map(told).collect())
     }
 
+    /// Deletes an object, every version or one, whoever gave it: the operator's. Tells how many there were.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn forget(&self, id: &str, only: Option<&str>) -> Result<u64, ObjectsError> {
+        let which = Which::Ids(vec![id.to_owned()]);
+        let asked = ObjectQuery { which, after: i64::MIN, limit: u32::MAX, ..ObjectQuery::default() };
+        let rows = self.database.object_rows(&asked, &Sight::operator().filter(Vec::new()))?;
+        let meant = rows.iter().filter(|row| only.is_none_or(|only| version(row) == only));
+        Ok(self.database.remove_objects(&meant.map(|row| row.added).collect::<Vec<_>>())?)
+    }
+
     /// The bytes of every version of an object that is seen, the newest first.
     ///
     /// # Errors

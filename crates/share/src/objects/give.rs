@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::collection::{EXERCISE, key_of};
 use super::misp::Event;
 use super::stix::{Named, Object};
-use super::terms::Terms;
+use super::terms::{Giver, Terms};
 use super::{MAX_EVENT_BYTES, MAX_OBJECT_BYTES, MISP, ObjectsError, STIX, Shelf, json, marking};
 
 /// What became of one object.
@@ -91,13 +91,35 @@ impl Shelf {
         self.keep(vec![Ok(object(facts, text, &event.named, terms.asn))], now)
     }
 
+    /// Keeps what became of a gift, for its giver; `write` is handed the id by which he asks for it.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn keep_status(
+        &self,
+        giver: &Giver,
+        now: Timestamp,
+        write: impl Fn(&str) -> String,
+    ) -> Result<String, ObjectsError> {
+        Ok(self.database.keep_status((&giver.organisation, &giver.name), now, write)?)
+    }
+
+    /// What became of a gift, for its giver and nobody else.
+    ///
+    /// # Errors
+    /// When the state cannot be asked.
+    pub fn status(&self, giver: &Giver, id: &str) -> Result<Option<String>, ObjectsError> {
+        Ok(self.database.status_of((&giver.organisation, &giver.name), id)?)
+    }
+
     /// Marking definitions that are statements, among what is given and what the same source gave before.
     fn plain(&self, terms: &Terms<'_>, read: &[Result<Object, String>]) -> Result<BTreeSet<String>, ObjectsError> {
         let objects = || read.iter().flatten();
         let here = objects().filter(|object| marking::is_plain(&object.members)).map(|object| object.id.clone());
         let mut plain: BTreeSet<String> = here.collect();
         let wanted = objects().flat_map(|object| marking::references(&object.members)).flatten();
-        let wanted: BTreeSet<String> = wanted.filter(|id| !plain.contains(*id)).take(1_000).map(str::to_owned).collect();
+        let wanted: BTreeSet<String> =
+            wanted.filter(|id| !plain.contains(*id)).take(1_000).map(str::to_owned).collect();
         if wanted.is_empty() {
             return Ok(plain);
         }
@@ -122,11 +144,7 @@ impl Shelf {
         Ok(plain)
     }
 
-    fn keep(
-        &self,
-        prepared: Vec<Result<NewObject, (String, String)>>,
-        now: Timestamp,
-    ) -> Result<Report, ObjectsError> {
+    fn keep(&self, prepared: Vec<Result<NewObject, (String, String)>>, now: Timestamp) -> Result<Report, ObjectsError> {
         let mut report = Report { total: prepared.len(), ..Report::default() };
         let mut new = Vec::new();
         for one in prepared {
@@ -163,13 +181,7 @@ impl Shelf {
     }
 }
 
-fn prepare(
-    read: Object,
-    text: &str,
-    terms: &Terms<'_>,
-    plain: &BTreeSet<String>,
-    now: Timestamp,
-) -> NewObject {
+fn prepare(read: Object, text: &str, terms: &Terms<'_>, plain: &BTreeSet<String>, now: Timestamp) -> NewObject {
     let label = marking::label(&read.members, plain, terms.unmarked);
     let marking = marking::decided(label, terms, read.exercise);
     let (version, version_text) = read.version.unwrap_or_default();

@@ -198,7 +198,9 @@ mod tests {
         assert!(matches!(envelope(many.as_bytes()), Err(ObjectsError::TooMuch(_))));
         let deep = format!("{{\"objects\":[{}{}]}}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(envelope(deep.as_bytes()).map(|found| found.len()).unwrap_or(1), 1, "and no stack is used up");
-        for bad in [&b"[]"[..], b"{\"objects\":1}", b"{\"objects\":[],\"objects\":[]}", b"{\"objects\":[\"\xff\"]}", b""] {
+        for bad in
+            [&b"[]"[..], b"{\"objects\":1}", b"{\"objects\":[],\"objects\":[]}", b"{\"objects\":[\"\xff\"]}", b""]
+        {
             assert!(matches!(envelope(bad), Err(ObjectsError::Unreadable(_))), "{bad:?}");
         }
     }

@@ -94,7 +94,8 @@ mod tests {
         for unknown in [json!("marking-definition--x"), json!(null), json!(3), json!([green])] {
             assert_eq!(of(granular(unknown.clone())), Tlp::Red, "{unknown}");
         }
-        let lang = json!({ "object_marking_refs": [clear], "granular_markings": [{ "lang": "ja", "selectors": ["name"] }] });
+        let lang =
+            json!({ "object_marking_refs": [clear], "granular_markings": [{ "lang": "ja", "selectors": ["name"] }] });
         assert_eq!(of(lang), Tlp::Clear);
         for odd in [json!({ "object_marking_refs": clear }), json!({ "granular_markings": {} })] {
             assert_eq!(of(odd.clone()), Tlp::Red, "{odd}");

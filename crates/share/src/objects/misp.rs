@@ -95,7 +95,8 @@ impl Reading {
             // What was deleted is still in the bytes: it counts.
             self.limit(attribute);
             self.tags(attribute);
-            let told = attribute.get("to_ids").is_some_and(|told| *told == Value::Bool(true) || number(told) == Some(1));
+            let told =
+                attribute.get("to_ids").is_some_and(|told| *told == Value::Bool(true) || number(told) == Some(1));
             let kind = said(attribute, "type").unwrap_or_default();
             let value = said(attribute, "value").unwrap_or_default();
             self.attribute(&kind, &value, told);

@@ -113,15 +113,22 @@ mod tests {
     fn addresses_are_named_wherever_they_stand_and_said_where_they_are_compared() {
         for (pattern, places) in [
             ("[ipv4-addr:value = '198.51.100.7']", vec!["198.51.100.7"]),
-            ("[ipv4-addr:value='198.51.100.7' OR ipv6-addr:value IN ('2001:db8::1','2001:db8::2')]",
-             vec!["198.51.100.7", "2001:db8::1", "2001:db8::2"]),
+            (
+                "[ipv4-addr:value='198.51.100.7' OR ipv6-addr:value IN ('2001:db8::1','2001:db8::2')]",
+                vec!["198.51.100.7", "2001:db8::1", "2001:db8::2"],
+            ),
             ("[ipv4-addr:value ISSUBSET '198.51.100.9/24']", vec!["198.51.100.0"]),
             ("[ipv4-addr:value != '198.51.100.7']", vec!["198.51.100.7?"]),
             ("[ipv4-addr:value NOT IN ('198.51.100.7')]", vec!["198.51.100.7?"]),
-            ("[network-traffic:dst_ref.value = '198.51.100.7' AND network-traffic:dst_port = 443]", vec!["198.51.100.7"]),
+            (
+                "[network-traffic:dst_ref.value = '198.51.100.7' AND network-traffic:dst_port = 443]",
+                vec!["198.51.100.7"],
+            ),
             ("[x-own:note = '198.51.100.7']", vec!["198.51.100.7?"]),
-            ("[ipv4-addr:value = '198.51.100.7'] FOLLOWEDBY [url:value = 'http://198.51.100.8:80/x']",
-             vec!["198.51.100.7", "198.51.100.8"]),
+            (
+                "[ipv4-addr:value = '198.51.100.7'] FOLLOWEDBY [url:value = 'http://198.51.100.8:80/x']",
+                vec!["198.51.100.7", "198.51.100.8"],
+            ),
             ("[ipv4-addr:value = '0198.51.100.7']", vec![]),
             ("[ipv4-addr:value LIKE '198.51.%']", vec![]),
             ("[file:name = 'it\\'s 198.51.100.7']", vec![]),
@@ -138,7 +145,10 @@ mod tests {
             "[domain-name:value = 'Evil.Example.'] OR [file:hashes.'SHA-256' = '{hash}'] OR [url:value = 'https://e.example/a']"
         ));
         let hash = hash.to_lowercase();
-        assert_eq!(values, ["domain evil.example".to_owned(), format!("hash {hash}"), "url https://e.example/a".into()]);
+        assert_eq!(
+            values,
+            ["domain evil.example".to_owned(), format!("hash {hash}"), "url https://e.example/a".into()]
+        );
         assert!(named("[domain-name:value != 'evil.example']").1.is_empty());
     }
 }

@@ -140,7 +140,9 @@ impl Object {
             None => Ok(None),
             Some(value) => {
                 let text = value.as_str().unwrap_or_default();
-                moment(text).map(|time| Some((time, text.to_owned()))).ok_or_else(|| format!("{name} is no time of STIX"))
+                moment(text)
+                    .map(|time| Some((time, text.to_owned())))
+                    .ok_or_else(|| format!("{name} is no time of STIX"))
             }
         };
         let (created, modified) = (time("created")?, time("modified")?);
@@ -267,7 +269,8 @@ mod tests {
         );
         let object = Object::read(&text).unwrap();
         assert!(object.exercise);
-        let places: Vec<_> = object.named.places.keys().map(|(low, _)| hinomi_model::address::from_u128(*low)).collect();
+        let places: Vec<_> =
+            object.named.places.keys().map(|(low, _)| hinomi_model::address::from_u128(*low)).collect();
         assert_eq!(places.iter().map(ToString::to_string).collect::<Vec<_>>(), ["198.51.100.3", "2001:db8::9"]);
         let kinds: Vec<&str> = object.named.values.iter().map(|(kind, _)| kind.as_str()).collect();
         assert_eq!(kinds, ["domain", "hash", "url"]);

@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn cursors_come_back_as_they_went_and_nonsense_does_not() {
         let within = Some(("[2001:db8::1]:22/tcp".to_owned(), 3));
-        for stage in [Stage::Fixed(4), Stage::Services { cursor: Some("abc".to_owned()), within, told: Recent::full() }] {
+        for stage in [Stage::Fixed(4), Stage::Services { cursor: Some("abc".to_owned()), within, told: Recent::full() }]
+        {
             let cursor = Cursor { stage };
             assert_eq!(Cursor::read(&cursor.to_text()), Some(cursor), "whatever it remembers");
         }

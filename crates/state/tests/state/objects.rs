@@ -48,7 +48,10 @@ fn bytes_stay_and_each_moment_is_later() {
         // A clock that was set back changes nothing of that.
         let again = [object("a", 1, "x", "{ }"), object("a", 1, "x", "{}"), object("b", 0, "x", "{}")];
         let known = Keeping::Known(now);
-        assert_eq!(database.keep_objects(&again, Timestamp::from_micros(5)).unwrap(), [known, Keeping::Clash, at(1_003)]);
+        assert_eq!(
+            database.keep_objects(&again, Timestamp::from_micros(5)).unwrap(),
+            [known, Keeping::Clash, at(1_003)]
+        );
         let rows = database.object_rows(&asked(), &ALL).unwrap();
         assert_eq!(rows.iter().map(|row| row.added.as_micros()).collect::<Vec<_>>(), [1_000, 1_001, 1_002, 1_003]);
         assert_eq!(rows[0].facts.seen, now, "not of later than it was added");
@@ -82,7 +85,10 @@ fn objects_are_found_by_address_value_id_and_sight() {
         assert_eq!(ids(&ObjectQuery { kinds: vec!["malware".into()], ..asked() }, &ALL), "");
         let sight = |givers: &[&str], free: &[&str], placed: &[&str], places| {
             let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-            ids(&asked(), &ObjectSight { all: false, givers: own(givers), free: own(free), placed: own(placed), places })
+            ids(
+                &asked(),
+                &ObjectSight { all: false, givers: own(givers), free: own(free), placed: own(placed), places },
+            )
         };
         assert_eq!(sight(&[], &[], &[], None), "");
         assert_eq!(sight(&["x"], &["y"], &[], None), "ab");
