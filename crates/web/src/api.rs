@@ -4,6 +4,7 @@ mod changes;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod objects;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -22,7 +23,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 18] = [
+pub const PATHS: [&str; 19] = [
     "/search",
     "/plan",
     "/as-of",
@@ -40,6 +41,7 @@ pub const PATHS: [&str; 18] = [
     "/rollups",
     "/watches",
     "/watches/events",
+    "/objects",
     "/openapi.json",
 ];
 
@@ -65,6 +67,7 @@ pub(crate) fn routes() -> Router<App> {
         get(rollup::show),
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
+        get(objects::show),
         get(describe),
     ];
     let routes = PATHS.into_iter().zip(handlers);

@@ -30,6 +30,7 @@ pub mod link;
 mod listener;
 mod misp;
 pub mod moment;
+mod objects;
 mod page;
 mod read;
 pub mod scan;

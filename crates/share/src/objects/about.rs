@@ -36,6 +36,7 @@ pub struct Said {
     /// When it was added here; the key of this version.
     pub added: Timestamp,
     /// The organisation that gave it; none where its members do not know of each other, or it is of this installation.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// Whether the reader's own organisation gave it.
     pub own: bool,
@@ -43,8 +44,10 @@ pub struct Said {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub origin: String,
     /// From when on it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Timestamp>,
     /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
     /// Whether it was taken back.
     pub revoked: bool,

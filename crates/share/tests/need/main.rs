@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod adversary;
+mod objects;
 mod questions;
 mod rules;
 mod world;

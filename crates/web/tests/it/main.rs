@@ -23,6 +23,7 @@ mod past;
 mod pictures;
 mod schema;
 mod selfcheck;
+mod shared;
 mod shodan;
 mod sign_in;
 mod style;

@@ -10,7 +10,7 @@ use hinomi_model::{
     Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
 use hinomi_share::door::Witnesses;
-use hinomi_share::register::Register;
+use hinomi_share::register::{Desk, Register};
 use hinomi_share::rules::Rules;
 use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
 use hinomi_state::{Accounts, NewPerson, Target};
@@ -122,6 +122,11 @@ impl World {
         })
     }
 
+    /// These batches, where this is done to the state before the server starts.
+    pub(crate) fn organised(batches: Vec<Batch>, before: impl FnOnce(&Accounts)) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), before)
+    }
+
     /// The town at rest, reached as these settings say.
     pub(crate) fn reached(settings: Settings) -> Self {
         Self::new(batches(), Arc::new(NoSurveys), None, settings)
@@ -159,11 +164,19 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
-        let door = Door::new(reader).for_members(Register::default(), rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
         before(&accounts);
+        let door = Door::new(reader);
+        // Who is there the state says, where somebody was entered.
+        let door = match folder.path().join("state.sqlite").exists() {
+            true => {
+                let desk = Desk::new(accounts.database().expect("a state"), Arc::clone(&clock) as Arc<_>);
+                door.for_members(desk, rules, Of(Arc::clone(&looks)))
+            }
+            false => door.for_members(Register::default(), rules, Of(Arc::clone(&looks))),
+        };
         let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
         let server = Server {
             door,
