@@ -60,5 +60,6 @@ mod resume;
 mod rules;
 #[cfg(unix)]
 mod servers;
+mod shares;
 mod strangers;
 mod town;
