@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use hinomi_model::scope::is_public;
 use hinomi_model::{Clock, SystemClock};
 use hinomi_share::alert::{self, Letter, Post, Refused, SIGNATURE_HEADER};
-use hinomi_share::{Viewer, WatchDesk};
+use hinomi_share::{Door, Viewer, WatchDesk};
 use hinomi_state::Database;
 use lettre::Transport;
 use lettre::message::header::ContentType;
@@ -48,18 +48,18 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts to plan and send for the saved queries of a state folder.
+    /// Starts to plan and send for the saved queries of a state folder, and for those of members through the door.
     ///
     /// # Errors
     /// When the settings cannot be read or do not do.
-    pub(crate) fn start(folder: &Path, database: Database) -> Result<Self> {
+    pub(crate) fn start(folder: &Path, database: Database, door: Door) -> Result<Self> {
         let server = servers::instance(folder)?;
         let (desk, postman) = (WatchDesk::of_state(folder, Viewer::Operator), Postman::new(&Settings::read(folder)?)?);
         let ended = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ended);
         let work = move || {
             while !seen.load(Ordering::Relaxed) {
-                round((&desk, &server), &database, &postman, &seen);
+                round((&desk, &server), (&database, &door), &postman, &seen);
                 std::thread::park_timeout(EVERY);
             }
         };
@@ -81,9 +81,17 @@ impl Drop for Worker {
 }
 
 /// Plans and sends what is due; what fails is tried again in the next round.
-fn round((desk, server): (&WatchDesk, &str), database: &Database, post: &dyn Post, ended: &AtomicBool) {
+fn round(
+    (desk, server): (&WatchDesk, &str),
+    (database, door): (&Database, &Door),
+    post: &dyn Post,
+    ended: &AtomicBool,
+) {
     if let Err(error) = alert::plan(desk, server, database, SystemClock.now()) {
         tracing::warn!(%error, "alerts cannot be made");
+    }
+    if let Err(error) = alert::members::plan(door, database, SystemClock.now()) {
+        tracing::warn!(%error, "alerts of members cannot be made");
     }
     let going = |tried| tried < MOST_AT_ONCE && !ended.load(Ordering::Relaxed);
     if let Err(error) = alert::deliver(database, server, post, (&|| SystemClock.now(), &going)) {

@@ -279,5 +279,8 @@ fn check_sighting(sighting: &Sighting) -> Result<(), LakeError> {
     if sighting.remark.as_ref().is_some_and(|remark| remark.len() > MAX_REMARK_BYTES) {
         return refuse(format!("its remark is longer than {MAX_REMARK_BYTES} bytes"));
     }
+    if let Err(error) = sighting.marking.terms().check() {
+        return refuse(error.to_string());
+    }
     Ok(())
 }

@@ -186,6 +186,8 @@ fn entry(row: &Row, facts: &Facts, changes: Vec<String>) -> HistoryEntry {
         label: label(facts),
         changes,
         evidence: seen.evidence.clone(),
+        tlp: seen.marking.tlp,
+        terms: seen.marking.terms(),
     }
 }
 

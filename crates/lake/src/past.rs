@@ -19,6 +19,7 @@
 pub mod arrivals;
 pub mod changes;
 mod cursor;
+pub mod days;
 pub mod diff;
 pub(crate) mod owners;
 pub mod presence;

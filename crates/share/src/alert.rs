@@ -15,6 +15,7 @@
 //! At a hundred times the data: a look at the journal for each channel that is behind; messages hold at most
 //! [`MAX_TOLD`] events and say how many more there were.
 
+pub mod members;
 mod words;
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ use serde::Serialize;
 
 use crate::policy::ReadError;
 use crate::watch::WatchDesk;
+use words::Line;
 
 /// Events of one message.
 pub const MAX_TOLD: usize = 200;
@@ -176,9 +178,24 @@ fn name_of(event: &Event) -> String {
 fn compose(channel: &Channel, saved: &[Saved], events: &[&Event], missed: u64) -> NewMessage {
     let told = events.get(..MAX_TOLD).unwrap_or(events);
     let more = events.len() - told.len();
+    let name =
+        |id: &u64| saved.iter().find(|one| one.id == *id).map_or_else(|| format!("#{id}"), |one| one.name.clone());
+    let lines: Vec<Line> = told
+        .iter()
+        .map(|event| Line {
+            seen: event.seen,
+            what: &event.what,
+            service: event.service,
+            facts: &event.facts,
+            now: None,
+            queries: event.watches.iter().take(words::MAX_NAMES).map(name).collect(),
+        })
+        .collect();
+    let language = channel.said.language;
+    let ends = [words::missed(language, missed), Some(words::stop(language, &channel.name))];
     NewMessage {
-        subject: words::subject(channel, events),
-        body: words::body(channel, saved, (told, more), missed),
+        subject: words::subject(language, events.len(), lines.first()),
+        body: words::body(language, (&lines, more), ends),
         events: serde_json::to_string(&told).unwrap_or_else(|_| "[]".to_owned()),
         told: events.iter().map(|event| name_of(event)).collect(),
     }
@@ -198,8 +215,7 @@ pub fn deliver(
     while going(tried) {
         let Some(message) = database.take_message(server, now(), HOLD)? else { break };
         // Asked anew: a channel may have been made or removed since the last one.
-        let channel = database.channels(Some(server))?.into_iter().find(|channel| channel.number == message.channel);
-        let Some(channel) = channel else { continue };
+        let Some(channel) = database.channel(message.channel)? else { continue };
         let outcome = match post.send(&letter(&channel, &message, now())) {
             Ok(()) => Tried::Sent,
             Err(Refused::NotHere(why)) => Tried::Waits(FIRST_PAUSE, why),

@@ -1,4 +1,5 @@
-//! From who asks to what is read: the one place where readers for others than the operator are made.
+//! From who asks to what is read: the one place where readers for others than the operator are made. Analysts see what he
+//! sees, and are written down.
 //!
 //! ```text
 //!   Viewer::Member -> facts (register) -> residual of the rules -> Entitlement -> Reader -> every question
@@ -40,7 +41,7 @@ impl Registers for Register {
 
 /// Names who writes down the looks of a member.
 pub trait Witnesses: Send + Sync {
-    /// The witness of this member.
+    /// The witness of this member; an analyst comes as one who acts for nobody.
     fn of(&self, member: &Member) -> Arc<dyn Witness>;
 
     /// The witness of visitors, which writes down that they looked and not who.
@@ -101,6 +102,10 @@ impl Door {
         let members = || self.members.as_ref().ok_or_else(refuse);
         let member = match viewer {
             Viewer::Operator => return Ok(self.operator.clone()),
+            Viewer::Analyst { name, purpose } => {
+                let witness = viewer.named().map(|named| Ok::<_, ReadError>(members()?.witnesses.of(&named)));
+                return Ok(self.operator.of_analyst(name, *purpose, witness.ok_or_else(refuse)??));
+            }
             Viewer::Visitor { address, since } => {
                 return Ok(self.operator.of_visitor(*address, *since).before(members()?.witnesses.of_visitors()));
             }

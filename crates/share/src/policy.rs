@@ -1,17 +1,16 @@
 //! The door: no entitlement, no record.
 //!
-//! The operator of this installation sees everything. A [`Member`] acts for organisations and sees what the rules give
+//! The operator of this installation sees everything, and so does an analyst, by name. A [`Member`] acts for organisations and sees what the rules give
 //! ([`crate::rules`]): the lake ands his [`Entitlement`] into every question, so that what he may not see is not counted,
 //! not listed, not paged, and answers as if it did not exist. [`crate::door::Door`] makes his readers; one made otherwise
 //! shows nothing.
 //!
-//! A [`Witness`] writes looks down before anything is shown: every look of a member, and every look at findings of C&C
-//! servers ([`cnc`]).
+//! A [`Witness`] writes looks down before anything is shown: every look of an analyst and of a member, and every look at
+//! findings of C&C servers ([`cnc`]).
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hinomi_lake::entitlement::Entitlement;
 use hinomi_lake::export::Format;
@@ -31,40 +30,13 @@ use crate::entitle::of_visitor;
 use crate::witness::{Look, Sight, Witness};
 
 mod cnc;
+mod viewer;
 mod why;
 
 pub use cnc::{CncFindings, CncList};
+pub use viewer::{Member, Viewer};
 pub(crate) use why::Ground;
 pub use why::{MayLabel, MaySee, Reason, Why};
-
-/// Who is looking.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Viewer {
-    /// The operator of this installation, at the machine itself. May read every record of the local lake.
-    Operator,
-    /// A person or program that acts for organisations of the register.
-    Member(Member),
-    /// Somebody at home who asks about the address that they come from, and sees what was seen there lately: whoever had
-    /// the address before is somebody else.
-    Visitor {
-        /// From where they come.
-        address: IpAddr,
-        /// What was seen before is not shown.
-        since: Timestamp,
-    },
-}
-
-/// A person or program that acts for organisations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The name of the account, or of the key and its account; for the ledger.
-    pub name: String,
-    /// Ids of the organisations that are acted for.
-    pub organisations: BTreeSet<String>,
-    /// What is read for.
-    pub purpose: Purpose,
-}
 
 /// Why a question was not answered. Says no more about records than the viewer may know.
 #[derive(Debug, thiserror::Error)]
@@ -133,36 +105,44 @@ pub struct Reader {
     ground: Option<Arc<Ground>>,
     /// Whether the request that is answered was written down already.
     witnessed: bool,
+    /// The same, where a request has several readers.
+    request: Option<Request>,
 }
+
+/// Whether a request was written down, for all its readers.
+pub type Request = Arc<Mutex<bool>>;
 
 impl Reader {
     /// The lake through the eyes of this viewer: the operator's, or nothing.
     pub fn new(lake: Arc<Lake>, viewer: Viewer) -> Self {
         let may = match viewer {
             Viewer::Operator => None,
-            Viewer::Member(_) | Viewer::Visitor { .. } => Some(Arc::new(Entitlement::nothing())),
+            Viewer::Analyst { .. } | Viewer::Member(_) | Viewer::Visitor { .. } => {
+                Some(Arc::new(Entitlement::nothing()))
+            }
         };
-        Self { lake, viewer, witness: None, may, ground: None, witnessed: false }
+        Self { lake, viewer, witness: None, may, ground: None, witnessed: false, request: None }
+    }
+
+    /// The same lake for somebody, who sees what rests on this; nothing named is everything.
+    fn of(&self, viewer: Viewer, may: Option<Arc<Entitlement>>, ground: Option<Arc<Ground>>) -> Self {
+        let lake = Arc::clone(&self.lake);
+        Self { lake, viewer, witness: None, may, ground, witnessed: false, request: None }
+    }
+
+    /// The same lake for an analyst, before who writes down what he looks at.
+    pub(crate) fn of_analyst(&self, name: &str, purpose: Purpose, witness: Arc<dyn Witness>) -> Self {
+        self.of(Viewer::Analyst { name: name.to_owned(), purpose }, None, None).before(witness)
     }
 
     /// The same lake for a visitor.
     pub(crate) fn of_visitor(&self, address: IpAddr, since: Timestamp) -> Self {
-        let may = Some(Arc::new(of_visitor(address, since)));
-        let (lake, viewer) = (Arc::clone(&self.lake), Viewer::Visitor { address, since });
-        Self { lake, viewer, witness: None, may, ground: None, witnessed: false }
+        self.of(Viewer::Visitor { address, since }, Some(Arc::new(of_visitor(address, since))), None)
     }
 
     /// The same lake for a member, who sees what rests on this.
     pub(crate) fn of_member(&self, member: Member, (may, ground): (Arc<Entitlement>, Arc<Ground>)) -> Self {
-        let lake = Arc::clone(&self.lake);
-        Self {
-            lake,
-            viewer: Viewer::Member(member),
-            witness: None,
-            may: Some(may),
-            ground: Some(ground),
-            witnessed: false,
-        }
+        self.of(Viewer::Member(member), Some(may), Some(ground))
     }
 
     /// The same with one who writes down what is looked at; without, findings of C&C servers are not shown.
@@ -178,6 +158,12 @@ impl Reader {
     pub fn witnessed(&self, what: &'static str, asked: &str) -> Result<Self, ReadError> {
         self.look(what, asked)?;
         Ok(Self { witnessed: true, ..self.clone() })
+    }
+
+    /// The same for a request that has several readers: the first question of any of them is written down, once.
+    #[must_use]
+    pub fn within(self, request: Request) -> Self {
+        Self { request: Some(request), ..self }
     }
 
     /// Who is looking.
@@ -199,23 +185,33 @@ impl Reader {
         self.ground.as_ref()
     }
 
-    pub(crate) const fn witness(&self) -> Option<&Arc<dyn Witness>> {
-        self.witness.as_ref()
+    /// Has a look of an analyst, a member or a visitor written down, before it is answered; what to keep the answer within.
+    pub(crate) fn look(&self, what: &'static str, asked: &str) -> Result<Option<Arc<Entitlement>>, ReadError> {
+        let sight = match (&self.viewer, self.viewer.named()) {
+            (Viewer::Operator, _) => return Ok(self.may.clone()),
+            (_, Some(member)) => Sight::Records(Look::new(&member, what, asked)),
+            (_, None) => Sight::SelfCheck,
+        };
+        if !self.witnessed {
+            self.see(sight)?;
+        }
+        Ok(self.may.clone())
     }
 
-    /// Has a member's look written down, before it is answered; what to keep the answer within.
-    pub(crate) fn look(&self, what: &'static str, asked: &str) -> Result<Option<Arc<Entitlement>>, ReadError> {
-        if self.witnessed {
-            return Ok(self.may.clone());
-        }
-        let sight = match &self.viewer {
-            Viewer::Operator => return Ok(self.may.clone()),
-            Viewer::Member(member) => Sight::Records(Look::new(member, what, asked)),
-            Viewer::Visitor { .. } => Sight::SelfCheck,
-        };
+    /// Has it written down; once for a request, but each look at findings.
+    pub(crate) fn see(&self, sight: Sight) -> Result<(), ReadError> {
         let refuse = || ReadError::Unwitnessed("nobody was named to write it down".to_owned());
-        self.witness.as_ref().ok_or_else(refuse)?.looked(sight).map_err(ReadError::Unwitnessed)?;
-        Ok(self.may.clone())
+        let witness = self.witness.as_ref().ok_or_else(refuse)?;
+        // Whoever asks beside this one of the same request waits: nothing is shown before it is written.
+        let mut written = self.request.as_ref().map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
+        let again = written.as_deref().is_some_and(|written| *written);
+        if !again || !matches!(sight, Sight::Records(_) | Sight::SelfCheck) {
+            witness.looked(sight).map_err(ReadError::Unwitnessed)?;
+        }
+        if let Some(written) = written.as_deref_mut() {
+            *written = true;
+        }
+        Ok(())
     }
 
     /// A page of services with counts.
@@ -351,7 +347,7 @@ impl Reader {
         by: &str,
         (format, out): (Format, &mut (dyn Write + Send)),
     ) -> Result<Passed, ReadError> {
-        if self.may.is_some() {
+        if self.look("pass", by)?.is_some() {
             return Err(ReadError::Refused("passes over the whole lake are the operator's".to_owned()));
         }
         Ok(self.lake.pass_into(order, engine, by, (format, out))?)
@@ -370,7 +366,7 @@ impl Reader {
         Ok(self.lake.scan_within(query, now, may.as_ref(), &mut hand_out)?)
     }
 
-    /// Every campaign that left a checkpoint and when it last did, the last to do so first. The operator's alone.
+    /// Every campaign that left a checkpoint and when it last did, the last to do so first. The operator's and analysts'.
     ///
     /// # Errors
     /// When the lake cannot be read.
@@ -378,12 +374,13 @@ impl Reader {
         if self.may.is_some() {
             return Ok(Vec::new());
         }
+        self.look("surveys", "")?;
         let mut campaigns = self.lake.campaigns()?;
         campaigns.sort_by(|(left_id, left), (right_id, right)| right.cmp(left).then_with(|| right_id.cmp(left_id)));
         Ok(campaigns)
     }
 
-    /// The newest checkpoint of a campaign: the sensor's own account of how far it is. The operator's alone.
+    /// The newest checkpoint of a campaign: the sensor's own account of how far it is. The operator's and analysts'.
     ///
     /// # Errors
     /// When the lake cannot be read.
@@ -391,6 +388,7 @@ impl Reader {
         if self.may.is_some() {
             return Ok(None);
         }
+        self.look("surveys", "")?;
         Ok(self.lake.checkpoint(campaign)?)
     }
 

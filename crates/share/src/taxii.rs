@@ -12,7 +12,7 @@
 
 mod cursor;
 mod filter;
-mod labels;
+pub(crate) mod labels;
 mod told;
 
 use hinomi_model::{Service, Timestamp, Tlp};
@@ -214,13 +214,14 @@ impl Walk<'_> {
     /// Takes what fits; tells where it stopped when something did not.
     fn take(&self, page: &mut Page, found: &SearchPage, at: &mut Place) -> Result<Option<Place>, ReadError> {
         // What is wanted does not depend on the label, which costs more than the rest.
-        let is_wanted =
-            |one: &&Service| of_service(one, Tlp::Red, &self.identity).iter().any(|o| self.ask.filter.takes(o));
+        let is_wanted = |one: &&Service| {
+            of_service(one, Tlp::Red, &self.identity, self.now).iter().any(|o| self.ask.filter.takes(o))
+        };
         let wanted: Vec<Service> = found.matches.iter().filter(is_wanted).cloned().collect();
         let labels = labels::of(self.reader, &wanted, self.now)?;
         for (number, service) in found.matches.iter().enumerate() {
             let label = labels::label(&labels, service);
-            let objects = of_service(service, label, &self.identity).into_iter();
+            let objects = of_service(service, label, &self.identity, self.now).into_iter();
             let fresh = |object: &Object| self.ask.filter.takes(object) && !at.told.has(object);
             let objects: Vec<Object> = objects.filter(fresh).collect();
             let skip = told_before(at, number, service);

@@ -1,6 +1,6 @@
 //! Saved queries with their events, and counts by day, as one viewer may know them.
 //!
-//! They are the operator's: a change fires them before anybody is asked what he may see. To a member there are none, and
+//! They are the operator's and analysts': a change fires them before anybody is asked what he may see. To a member there are none, and
 //! he is refused when he saves one.
 
 use std::path::Path;
@@ -14,10 +14,18 @@ use serde::Serialize;
 use crate::policy::{ReadError, Reader, Viewer};
 
 /// The saved queries of a state folder before one viewer. Needs no open lake.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WatchDesk {
     book: WatchBook,
     viewer: Viewer,
+    /// Through whom they are seen, where looks are written down.
+    reader: Option<Reader>,
+}
+
+impl std::fmt::Debug for WatchDesk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WatchDesk({:?}, {:?})", self.book, self.viewer)
+    }
 }
 
 /// How saved queries stand.
@@ -37,7 +45,17 @@ pub struct Standing {
 impl WatchDesk {
     /// Whether there are any for this viewer.
     const fn is_open(&self) -> bool {
-        matches!(self.viewer, Viewer::Operator)
+        match self.viewer {
+            Viewer::Operator => true,
+            // Without a reader nothing would be written down.
+            Viewer::Analyst { .. } => self.reader.is_some(),
+            Viewer::Member(_) | Viewer::Visitor { .. } => false,
+        }
+    }
+
+    /// Has an analyst's look written down.
+    fn look(&self) -> Result<(), ReadError> {
+        self.reader.as_ref().map_or(Ok(()), |reader| reader.look("saved queries", "").map(drop))
     }
 
     fn refuse(&self) -> Result<(), ReadError> {
@@ -46,7 +64,7 @@ impl WatchDesk {
 
     /// Of this state folder.
     pub fn of_state(state: &Path, viewer: Viewer) -> Self {
-        Self { book: WatchBook::of_state(state), viewer }
+        Self { book: WatchBook::of_state(state), viewer, reader: None }
     }
 
     /// Who is looking.
@@ -62,6 +80,7 @@ impl WatchDesk {
         if !self.is_open() {
             return Ok(Vec::new());
         }
+        self.look()?;
         Ok(self.book.queries()?)
     }
 
@@ -73,6 +92,7 @@ impl WatchDesk {
         if !self.is_open() {
             return Ok(Standing::default());
         }
+        self.look()?;
         let (saved, unread) = match self.book.queries() {
             Ok(saved) => (saved, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
@@ -110,6 +130,7 @@ impl WatchDesk {
         if !self.is_open() {
             return Ok(Events { next: after, ..Events::default() });
         }
+        self.look()?;
         Ok(self.book.events(after, limit, of)?)
     }
 
@@ -129,6 +150,7 @@ impl WatchDesk {
         if !self.is_open() {
             return Ok(Events::default());
         }
+        self.look()?;
         let before = self.book.newest()?.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
         let mut events = self.book.events(before, limit, None)?;
         events.events.reverse();
@@ -138,7 +160,7 @@ impl WatchDesk {
 
 impl Reader {
     /// Services at the end of each day that was looked at, by one dimension; both ends belong to it. They are counted
-    /// over everything, so they are the operator's alone.
+    /// over everything, so they are the operator's and analysts'.
     ///
     /// # Errors
     /// When there is no such dimension, or the table cannot be read.
@@ -149,12 +171,13 @@ impl Reader {
             self.lake().rollups(dimension, end, end)?;
             return Ok(Rollups { counts: Vec::new(), behind: false });
         }
+        self.look("rollups", dimension)?;
         Ok(self.lake().rollups(dimension, from, until)?)
     }
 
     /// Saved queries and their events.
     pub fn watches(&self) -> WatchDesk {
-        WatchDesk { book: self.lake().watch_book(), viewer: self.viewer().clone() }
+        WatchDesk { book: self.lake().watch_book(), viewer: self.viewer().clone(), reader: Some(self.clone()) }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Findings of C&C servers rest on what subscribers did, however little of it is left in them; and records of
 //! organisations are shown to members by rules that somebody must be able to look into afterwards. So every look at
-//! findings, and every look of a member, is an entry of a ledger, on the command line as on pages; a [`Witness`] makes it,
+//! findings, and every look of a member or an analyst, is an entry of a ledger, on the command line as on pages; a [`Witness`] makes it,
 //! and without one there is nothing to see. The entry says who looked at what kind of thing and why; what was asked is
 //! kept as the witness decides, as a sum or not at all.
 
@@ -23,7 +23,7 @@ pub enum Sight {
     List,
     /// What was seen at the address that somebody comes from; which one is not said.
     SelfCheck,
-    /// Records, by a member.
+    /// Records, by a member or an analyst.
     Records(Look),
 }
 
@@ -40,11 +40,11 @@ impl Sight {
     }
 }
 
-/// A look of a member at records.
+/// A look of a member or an analyst at records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Look {
-    /// Who looks.
+    /// Who looks; an analyst acts for nobody.
     pub member: Member,
     /// At what kind of thing: `search`, `host`, `export`, ...
     pub what: &'static str,

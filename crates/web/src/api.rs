@@ -5,6 +5,7 @@ mod evidence;
 pub(crate) mod export;
 mod flow;
 mod objects;
+pub(crate) mod organisation;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -14,7 +15,7 @@ mod watch;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
 
 use crate::app::App;
@@ -23,7 +24,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 19] = [
+pub const PATHS: [&str; 24] = [
     "/search",
     "/plan",
     "/as-of",
@@ -42,6 +43,11 @@ pub const PATHS: [&str; 19] = [
     "/watches",
     "/watches/events",
     "/objects",
+    "/organisation/watches",
+    "/organisation/watches/ranges",
+    "/organisation/channels",
+    "/organisation/channels/confirm",
+    "/organisation/channels/feed",
     "/openapi.json",
 ];
 
@@ -68,6 +74,11 @@ pub(crate) fn routes() -> Router<App> {
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
         get(objects::show),
+        get(organisation::watches).post(organisation::add_watch).delete(organisation::remove_watch),
+        post(organisation::watch_ranges),
+        get(organisation::channels).post(organisation::add_channel).delete(organisation::remove_channel),
+        post(organisation::confirm),
+        get(organisation::feed),
         get(describe),
     ];
     let routes = PATHS.into_iter().zip(handlers);

@@ -46,9 +46,11 @@ pub(crate) const FORMS: &str = "/watch";
 /// Where a body may be sent, with all below it, and of how many bytes.
 const BODIES: &[(&str, usize)] = &[
     (FORMS, MAX_FORM_BYTES),
+    (crate::page::organisation::alerts::PATH, MAX_FORM_BYTES),
     (crate::page::selfcheck::PATH, MAX_FORM_BYTES),
     ("/sign-in/passkey", MAX_PASSKEY_BYTES),
     ("/account/passkeys", MAX_PASSKEY_BYTES),
+    ("/account/again/passkey", MAX_PASSKEY_BYTES),
     ("/sign-in", MAX_FORM_BYTES),
     ("/account", MAX_FORM_BYTES),
     ("/first-start", MAX_FORM_BYTES),

@@ -1,11 +1,12 @@
 //! Reading the lake: off the asynchronous threads, and never more at a time than named.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
+use hinomi_share::policy::Request;
 use hinomi_share::{Door, ReadError, Reader, Viewer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -53,6 +54,8 @@ pub(crate) struct Desk {
     door: Door,
     viewer: Viewer,
     seats: Arc<Seats>,
+    /// Whether this request was written down.
+    request: Request,
     /// What let the request in, for those that last.
     pass: Option<Pass>,
 }
@@ -69,8 +72,8 @@ impl FromRequestParts<App> for Desk {
 }
 
 impl Desk {
-    pub(crate) const fn new(door: Door, viewer: Viewer, seats: Arc<Seats>) -> Self {
-        Self { door, viewer, seats, pass: None }
+    pub(crate) fn new(door: Door, viewer: Viewer, seats: Arc<Seats>) -> Self {
+        Self { door, viewer, seats, request: Request::default(), pass: None }
     }
 
     /// Who asks.
@@ -78,8 +81,9 @@ impl Desk {
         &self.viewer
     }
 
-    /// Whether what let the request in still does: a stream asks before each look.
+    /// Whether what let the request in still does: a stream asks before each look, which is one of its own.
     pub(crate) async fn check(&self) -> Result<(), DeskError> {
+        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = false;
         let Some(pass) = self.pass.clone() else { return Ok(()) };
         let holds = tokio::task::spawn_blocking(move || pass.holds()).await.map_err(|_| DeskError::Interrupted)?;
         if holds { Ok(()) } else { Err(ReadError::Refused("sign in again, or use another key".to_owned()).into()) }
@@ -109,9 +113,9 @@ impl Desk {
         F: FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     {
         let seat = self.seat(seats).await?;
-        let (door, viewer) = (self.door.clone(), self.viewer.clone());
+        let (door, viewer, request) = (self.door.clone(), self.viewer.clone(), Arc::clone(&self.request));
         let answer = tokio::task::spawn_blocking(move || {
-            let answer = door.reader(&viewer).and_then(|reader| question(&reader));
+            let answer = door.reader(&viewer).and_then(|reader| question(&reader.within(request)));
             drop(seat);
             answer
         });

@@ -11,7 +11,11 @@
 //! address = "192.0.2.1"
 //! ```
 //!
+//! Identity providers stand under `[[oidc]]`: [`provider`].
+//!
 //! Files are relative to the state folder. At a hundred times the data nothing changes here.
+
+pub mod provider;
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -19,6 +23,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use provider::Provider;
 
 /// The settings file, in the state folder.
 pub const FILE: &str = "web.toml";
@@ -35,6 +41,8 @@ struct Told {
     names: Vec<String>,
     tls: Option<ToldTls>,
     proxy: Option<ToldProxy>,
+    #[serde(default)]
+    oidc: Vec<provider::Told>,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +67,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Who speaks TLS in front of it.
     pub proxy: Option<IpAddr>,
+    /// By whom else people may be known.
+    pub providers: Vec<Provider>,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -101,6 +111,7 @@ impl Settings {
             names: names(told.names).map_err(refuse)?,
             tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
+            providers: provider::read(state, told.oidc).map_err(refuse)?,
         })
     }
 

@@ -13,6 +13,7 @@ mod identify;
 mod import;
 mod lake;
 mod ledger;
+mod marking;
 mod objects;
 mod optout;
 mod organisation;

@@ -92,10 +92,12 @@ fn medallion(here: &Installation, python: &Path) -> (Background, String) {
         "id": one["id"], "version": one["modified"], "date_added": format!("2026-03-01T00:00:{second:02}.000000Z"),
         "media_type": "application/stix+json;version=2.1",
     })).collect();
-    let collection = |id: &str, title: &str, objects: &[Value], manifest: &[Value]| json!({
-        "id": id, "title": title, "can_read": true, "can_write": true, "objects": objects, "manifest": manifest,
-        "media_types": ["application/stix+json;version=2.1"],
-    });
+    let collection = |id: &str, title: &str, objects: &[Value], manifest: &[Value]| {
+        json!({
+            "id": id, "title": title, "can_read": true, "can_write": true, "objects": objects, "manifest": manifest,
+            "media_types": ["application/stix+json;version=2.1"],
+        })
+    };
     let data = json!({
         "/discovery": { "title": "x", "default": "/api/", "api_roots": ["/api/"] },
         "api": {
@@ -164,7 +166,10 @@ fn a_collection_of_medallion_is_pulled_and_the_next_pull_goes_on() {
     let newest = ("indicator--00000000-0000-4000-8000-000000000001".to_owned(), "2026-02-01T00:00:00.000Z".to_owned());
     assert_eq!(kept[&newest], indicator(1, "2026-02-01T00:00:00.000Z"));
     let said = here.json(&["objects", "list", "--address", "198.51.100.1"]);
-    assert_eq!((&said["objects"][0]["label"], said["objects"].as_array().map(Vec::len)), (&"TLP:GREEN".into(), Some(1)));
+    assert_eq!(
+        (&said["objects"][0]["label"], said["objects"].as_array().map(Vec::len)),
+        (&"TLP:GREEN".into(), Some(1))
+    );
 }
 
 #[test]
@@ -201,7 +206,9 @@ fn bytes_go_from_file_to_server_to_another_installation_unchanged() {
          \"pattern\":\"[domain-name:value = 'Evil.example']\",\"valid_from\":\"2026-11-01T00:00:00.0Z\"}}"
     );
     let file = here.path("bundle.json");
-    let bundle = format!("{{\"type\":\"bundle\",\"id\":\"bundle--00000000-0000-4000-8000-000000000009\",\"objects\":[{odd},{{}}]}}");
+    let bundle = format!(
+        "{{\"type\":\"bundle\",\"id\":\"bundle--00000000-0000-4000-8000-000000000009\",\"objects\":[{odd},{{}}]}}"
+    );
     std::fs::write(&file, bundle).expect("written");
     let file = file.to_str().expect("a path");
     let report = here.json(&["objects", "import", file, "--tlp", "green"])["report"].clone();
@@ -217,8 +224,14 @@ fn bytes_go_from_file_to_server_to_another_installation_unchanged() {
     there.succeed(&["objects", "export", "--out", out.to_str().expect("a path")]);
     assert!(std::fs::read_to_string(&out).expect("a bundle").contains(&odd));
     let shown = there.json(&["objects", "show", id]);
-    assert_eq!((&shown["versions"][0]["bytes"], &shown["versions"][0]["about"]["label"]), (&odd.as_str().into(), &"TLP:CLEAR".into()));
-    assert_eq!(there.json(&["objects", "list", "--value", "EVIL.example"])["objects"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&shown["versions"][0]["bytes"], &shown["versions"][0]["about"]["label"]),
+        (&odd.as_str().into(), &"TLP:CLEAR".into())
+    );
+    assert_eq!(
+        there.json(&["objects", "list", "--value", "EVIL.example"])["objects"].as_array().map(Vec::len),
+        Some(1)
+    );
     assert_eq!(there.json(&["objects", "delete", id])["deleted"], 1);
     there.fail(&["objects", "delete", id]);
     there.fail(&["objects", "show", id]);
@@ -233,7 +246,8 @@ fn samples_of_others_keep_ids_and_bytes() {
         return stand_aside("no folder of samples with stix in it");
     };
     let here = Installation::new();
-    let mut files: Vec<_> = std::fs::read_dir(samples).expect("a folder").map(|file| file.expect("a file").path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(samples).expect("a folder").map(|file| file.expect("a file").path()).collect();
     files.sort();
     let texts: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).expect("text")).collect();
     let names: Vec<&str> = files.iter().map(|file| file.to_str().expect("a path")).collect();
@@ -273,7 +287,10 @@ fn events_of_misp_are_taken_and_found() {
     assert_eq!(report["report"]["successes"].as_array().map(Vec::len), Some(1), "{report}");
     for (flag, value) in [("--address", "198.51.100.9"), ("--value", "c2.example")] {
         let found = here.json(&["objects", "list", flag, value]);
-        assert_eq!((&found["objects"][0]["kind"], &found["objects"][0]["label"]), (&"misp-event".into(), &"TLP:GREEN".into()));
+        assert_eq!(
+            (&found["objects"][0]["kind"], &found["objects"][0]["label"]),
+            (&"misp-event".into(), &"TLP:GREEN".into())
+        );
     }
     let shown = here.json(&["objects", "show", "5a0c2f3e-0000-4000-8000-000000000001"]);
     assert_eq!(shown["versions"][0]["bytes"], event.to_string());

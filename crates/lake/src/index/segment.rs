@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
-use hinomi_model::{Service, ServiceKey, Timestamp, Transport};
+use hinomi_model::{Marking, Service, ServiceKey, Terms, Timestamp, Transport};
 use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::{DocId, SegmentReader};
 
@@ -136,7 +136,10 @@ pub(super) struct Rows {
     pub(super) spots: Spots,
     facts: Column<u64>,
     asn: Column<u64>,
-    texts: [Option<StrColumn>; 4],
+    texts: [Option<StrColumn>; 2],
+    marking: Option<StrColumn>,
+    /// Terms of markings read already.
+    terms: RefCell<HashMap<u64, Terms>>,
     /// Texts read already: few, and the same again and again.
     read: RefCell<HashMap<(usize, u64), String>>,
 }
@@ -162,7 +165,9 @@ impl Rows {
             spots: Spots::open(reader)?,
             facts: fast.u64(column::FACTS)?,
             asn: fast.u64(column::ASN)?,
-            texts: [text(Field::Sensor)?, text(Field::Country)?, text(Field::Tlp)?, text(Field::Purpose)?],
+            texts: [text(Field::Sensor)?, text(Field::Country)?],
+            marking: fast.str(column::MARKING)?,
+            terms: RefCell::default(),
             read: RefCell::default(),
         })
     }
@@ -192,7 +197,25 @@ impl Rows {
             country,
             facts: told.facts.clone(),
             evidence: told.evidence.clone(),
+            terms: self.terms(doc)?,
         })
+    }
+
+    /// The terms of a row; none where its marking cannot be read: who may not see all is not shown it then.
+    fn terms(&self, doc: DocId) -> Result<Terms, LakeError> {
+        let Some(column) = &self.marking else { return Ok(Terms::default()) };
+        let Some(ordinal) = column.ords().first(doc) else { return Ok(Terms::default()) };
+        let mut read = self.terms.borrow_mut();
+        if let Some(terms) = read.get(&ordinal) {
+            return Ok(terms.clone());
+        }
+        let mut text = String::new();
+        column.ord_to_str(ordinal, &mut text).map_err(super::files::io("read a column of the index"))?;
+        let terms = serde_json::from_str::<Marking>(&text).map_or_else(|_| Terms::default(), |one| one.terms());
+        if read.len() < MAX_READ_TEXTS {
+            read.insert(ordinal, terms.clone());
+        }
+        Ok(terms)
     }
 
     /// The shown value of a row.

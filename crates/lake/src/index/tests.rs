@@ -230,7 +230,7 @@ pub(crate) fn any_update() -> impl Strategy<Value = Update> {
             operator,
             prefecture,
             fresh: false,
-            marking: Marking { tlp, audience, purpose: Purpose::Research },
+            marking: Marking { tlp, audience, ..Marking::own(Purpose::Research) },
         }
     })
 }

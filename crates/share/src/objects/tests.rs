@@ -96,7 +96,8 @@ fn audiences_have_collections_of_their_own_and_statements_say_nothing() {
         r#"{{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--{UUID}","created":"2026-01-01T00:00:00Z",
             "definition_type":"statement","definition":{{"statement":"(c)"}}}}"#
     );
-    let marked = indicator("2026-01-01T00:00:00.000Z", &format!(",\"object_marking_refs\":[\"marking-definition--{UUID}\"]"));
+    let marked =
+        indicator("2026-01-01T00:00:00.000Z", &format!(",\"object_marking_refs\":[\"marking-definition--{UUID}\"]"));
     let giver = giver("city");
     let terms = Terms { giver: &giver, audience: Some("isac"), unmarked: Tlp::Amber, origin: "", asn: &|_| None };
     shelf.give_each(&terms, &[&statement], now(0)).unwrap();
@@ -127,7 +128,9 @@ fn audiences_have_collections_of_their_own_and_statements_say_nothing() {
 fn what_holds_now_is_told_apart_and_exercises_are_kept_apart() {
     let (_folder, shelf) = shelf();
     let until = indicator("2026-01-01T00:00:00.000Z", ",\"valid_until\":\"2026-03-01T00:00:00Z\"");
-    let drill = until.replace(UUID, "33fe3b22-0201-47cf-85d0-97c02164528e").replace("\"name\"", "\"labels\":[\"exercise\"],\"name\"");
+    let drill = until
+        .replace(UUID, "33fe3b22-0201-47cf-85d0-97c02164528e")
+        .replace("\"name\"", "\"labels\":[\"exercise\"],\"name\"");
     give(&shelf, "city", &[&until, &drill]);
     let about = |now: Timestamp| {
         let which = Which::Address(hinomi_model::address::to_u128("198.51.100.7".parse().unwrap()));
@@ -141,7 +144,10 @@ fn what_holds_now_is_told_apart_and_exercises_are_kept_apart() {
     let sight = Sight::operator();
     let apart = shelf.collection(&sight, Some(""), "shared-exercise").unwrap();
     assert!(!apart.can_write);
-    assert_eq!(shelf.page_of(&sight, &apart, &Ask { limit: 9, ..Ask::default() }, true).unwrap().objects[0].body, drill);
+    assert_eq!(
+        shelf.page_of(&sight, &apart, &Ask { limit: 9, ..Ask::default() }, true).unwrap().objects[0].body,
+        drill
+    );
 }
 
 fn event(tags: &str, distribution: &str, attributes: &str) -> String {
@@ -197,16 +203,24 @@ fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
     for (value, count) in [("evil.example", 1), ("http://198.51.100.9/a", 1), ("abcd", 1), ("a.exe", 0)] {
         assert_eq!(found(Which::Value(value.to_owned())), count, "{value}");
     }
-    let row = &shelf.database.object_rows(
-        &hinomi_state::objects::ObjectQuery { after: i64::MIN, limit: 9, ..Default::default() },
-        &Sight::operator().filter(Vec::new()),
-    ).unwrap()[0];
+    let row = &shelf
+        .database
+        .object_rows(
+            &hinomi_state::objects::ObjectQuery { after: i64::MIN, limit: 9, ..Default::default() },
+            &Sight::operator().filter(Vec::new()),
+        )
+        .unwrap()[0];
     assert_eq!(row.places.len(), 4, "all four addresses are named, said or not");
     let drill = event(r#"{"name":"exercise:generic=\"comcheck\""}"#, "3", "").replace("02164528d", "02164528e");
     shelf.give_event(&terms, &drill, now(0)).unwrap();
     assert_eq!(shelf.events(&Sight::operator(), Which::All).unwrap().len(), 1);
-    for bad in ["{}", "[]", "", r#"{"Event":{"uuid":"x","info":"i","timestamp":"1"}}"#,
-                &event("", "3", "").replace("1790000000", "-1")] {
+    for bad in [
+        "{}",
+        "[]",
+        "",
+        r#"{"Event":{"uuid":"x","info":"i","timestamp":"1"}}"#,
+        &event("", "3", "").replace("1790000000", "-1"),
+    ] {
         assert!(shelf.give_event(&terms, bad, now(0)).is_err(), "{bad}");
     }
 }

@@ -49,7 +49,7 @@ pub struct Why {
     pub purpose: &'static str,
     /// Which of the viewer's audiences it names.
     pub audiences: Vec<String>,
-    /// The rules that let it be seen; none for the operator, who sees everything.
+    /// The rules that let it be seen; none for the operator and analysts, who see everything.
     pub rules: Vec<Rule>,
     /// The viewer's claims around it at that time.
     pub claims: Vec<Reason>,
@@ -69,7 +69,7 @@ pub struct MayLabel {
 /// What a viewer may see.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MaySee {
-    /// Everything: the operator.
+    /// Everything: the operator, and analysts.
     pub everything: bool,
     /// For which organisations he acts; those that may not read for this purpose are missing.
     pub organisations: Vec<String>,
@@ -130,7 +130,8 @@ impl Reader {
         let Some(ground) = self.ground() else { return Ok(MaySee::default()) };
         let facts = &ground.facts;
         let label = |tlp: Tlp| {
-            let marking = |audience: Vec<String>| facts.purpose.map(|purpose| Marking { tlp, audience, purpose });
+            let marking =
+                |audience: Vec<String>| facts.purpose.map(|purpose| Marking { tlp, audience, ..Marking::own(purpose) });
             let ways = [marking(Vec::new()), marking(facts.audiences.iter().cloned().collect())];
             let fits = |held: bool| {
                 let grants = || may.grants().iter().filter(|grant| grant.held.is_some() == held);

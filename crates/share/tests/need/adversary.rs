@@ -53,7 +53,7 @@ fn sighting(tlp: Tlp, audience: &[&str], at: i64) -> Sighting {
         marking: Marking {
             tlp,
             audience: audience.iter().map(|name| (*name).to_owned()).collect(),
-            purpose: Purpose::ExposureReduction,
+            ..Marking::own(Purpose::ExposureReduction)
         },
     }
 }

@@ -52,12 +52,18 @@ impl Gift {
     }
 
     fn text(&self, number: usize) -> String {
-        let each: Vec<String> = self.named.iter().map(|(address, bits)| match bits {
-            32 => format!("'{address}'"),
-            bits => format!("'{address}/{bits}'"),
-        }).collect();
-        let pattern = if each.is_empty() { "x = 'y'".to_owned() } else { format!("ipv4-addr:value IN ({})", each.join(",")) };
-        let marked = self.tlp.map(|tlp| format!(",\"object_marking_refs\":[\"{}\"]", hinomi_share::stix::marking_id(tlp)));
+        let each: Vec<String> = self
+            .named
+            .iter()
+            .map(|(address, bits)| match bits {
+                32 => format!("'{address}'"),
+                bits => format!("'{address}/{bits}'"),
+            })
+            .collect();
+        let pattern =
+            if each.is_empty() { "x = 'y'".to_owned() } else { format!("ipv4-addr:value IN ({})", each.join(",")) };
+        let marked =
+            self.tlp.map(|tlp| format!(",\"object_marking_refs\":[\"{}\"]", hinomi_share::stix::marking_id(tlp)));
         let time = hinomi_share::stix::moment(day(self.day));
         format!(
             "{{\"type\":\"indicator\",\"spec_version\":\"2.1\",\"id\":\"{}\",\"created\":\"{time}\",\"modified\":\"{time}\",\

@@ -21,7 +21,7 @@ use crate::world::{DAYS, World, asn_of, banner, day, member, register, sightings
 const ALL: &str = "(has:closed OR -has:closed)";
 
 /// Which sightings the rules let a member see, one by one.
-fn visible(all: &[Sighting], rules: &Rules, member: &Member, register: &Register) -> Vec<Sighting> {
+pub(crate) fn visible(all: &[Sighting], rules: &Rules, member: &Member, register: &Register) -> Vec<Sighting> {
     let register = Arc::new(register.clone());
     let (facts, holders) = (facts_of(member, &register), Holders::new(&register));
     let allowed = |one: &&Sighting| {

@@ -79,7 +79,7 @@ proptest! {
     fn any_built_in_label_is_read_for_its_own_purpose_alone(register in register(), member in member(), tlp in select(&[Tlp::Clear, Tlp::Green][..])) {
         let (register, rules) = (Arc::new(register), rules(&[]));
         let facts = facts_of(&member, &register);
-        let other = Marking { tlp, audience: Vec::new(), purpose: Purpose::Notification };
+        let other = Marking { tlp, ..Marking::own(Purpose::Notification) };
         let may = entitlement(&rules, &facts, &register).expect("an entitlement");
         let seen = Seen { address: [192, 0, 2, 1].into(), asn: None, time: crate::world::day(1), marking: &other };
         prop_assert!(!may.admits(&seen));

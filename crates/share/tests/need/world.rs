@@ -83,7 +83,7 @@ pub(crate) fn marking() -> impl Strategy<Value = Marking> {
     (select(LABELS), audience, purpose).prop_map(|(tlp, audience, purpose)| Marking {
         tlp,
         audience: audience.into_iter().collect(),
-        purpose,
+        ..Marking::own(purpose)
     })
 }
 
@@ -149,11 +149,19 @@ impl World {
         Self { reader: Reader::new(Arc::new(lake), Viewer::Operator), _folder: folder }
     }
 
+    /// A door of this register.
+    pub(crate) fn door(&self, register: &Register, rules: &Arc<Rules>) -> Door {
+        self.door_with(register, rules, &Arc::default())
+    }
+
+    fn door_with(&self, register: &Register, rules: &Arc<Rules>, looks: &Arc<Looks>) -> Door {
+        Door::new(self.reader.clone()).for_members(register.clone(), Arc::clone(rules), Of(Arc::clone(looks)))
+    }
+
     /// The reader of a member, and what was written down of him.
     pub(crate) fn member(&self, register: &Register, rules: &Arc<Rules>, member: &Member) -> (Reader, Arc<Looks>) {
         let looks = Arc::new(Looks::default());
-        let door =
-            Door::new(self.reader.clone()).for_members(register.clone(), Arc::clone(rules), Of(Arc::clone(&looks)));
+        let door = self.door_with(register, rules, &looks);
         (door.reader(&Viewer::Member(member.clone())).expect("a reader"), looks)
     }
 }

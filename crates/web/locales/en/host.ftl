@@ -116,3 +116,6 @@ said-revoked = taken back
 said-not-now = does not hold now
 said-own = this installation
 said-untold = not told
+terms-embargo = Under embargo until
+terms-licence = Licence
+terms-handling = Handling

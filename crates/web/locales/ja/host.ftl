@@ -116,3 +116,6 @@ said-revoked = 取り消し済み
 said-not-now = 今は有効でない
 said-own = この見張り台
 said-untold = 明かされていません
+terms-embargo = 公開できる日時（それまでは非公開）
+terms-licence = 利用条件
+terms-handling = 取り扱い

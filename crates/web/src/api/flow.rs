@@ -5,13 +5,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::cnc::status::CollectorStatus;
+use hinomi_share::ReadError;
 use serde::Serialize;
 
 use super::{json, problem};
 use crate::app::App;
 use crate::page::fault::Fault;
 use crate::page::flow::endpoint::find;
-use crate::read::Desk;
+use crate::read::{Desk, DeskError};
 
 /// The collector's account, where there is one.
 #[derive(Serialize)]
@@ -38,6 +39,7 @@ pub(super) async fn finding(State(app): State<App>, desk: Desk, path: Result<Pat
 pub(super) async fn status(desk: Desk) -> Response {
     match desk.ask(|reader| Ok(reader.collector_status())).await {
         Ok(Ok(collector)) => json(&Status { collector }),
+        Ok(Err(error @ ReadError::Unwitnessed(_))) => problem::respond(&Fault::from(DeskError::Read(error))),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the collector's account could not be read");
             problem::respond(&Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "collector-account"))

@@ -51,7 +51,7 @@ impl Caller {
     pub(crate) fn viewer(&self) -> Viewer {
         let Self::Person(known) = self else { return Viewer::Operator };
         if known.sees_all() {
-            return Viewer::Operator;
+            return Viewer::Analyst { name: self.name(), purpose: known.purpose };
         }
         let organisations = known.memberships().map(|(organisation, _)| organisation.to_owned()).collect();
         Viewer::Member(Member { name: self.name(), organisations, purpose: known.purpose })
@@ -103,13 +103,13 @@ impl Caller {
 
 impl Known {
     /// Whether everything is seen that the operator sees.
-    fn sees_all(&self) -> bool {
+    pub(super) fn sees_all(&self) -> bool {
         let narrowed = matches!(&self.by, By::Key { organisation: Some(_), .. });
         self.person.analyst && !narrowed
     }
 
     /// For whom is acted here; a key that is for one organisation acts for that one, for as long as its owner does.
-    fn memberships(&self) -> impl Iterator<Item = (&str, Role)> {
+    pub(super) fn memberships(&self) -> impl Iterator<Item = (&str, Role)> {
         let only = match &self.by {
             By::Key { organisation, .. } => organisation.as_deref(),
             By::Session { .. } => None,
@@ -190,8 +190,9 @@ mod tests {
 
     #[test]
     fn an_analyst_sees_all_and_his_key_for_one_organisation_that_one() {
-        assert_eq!(caller(&[], true, session()).viewer(), Viewer::Operator);
-        assert_eq!(caller(&[], true, key(None, false)).viewer(), Viewer::Operator);
+        let analyst = |name: &str| Viewer::Analyst { name: name.to_owned(), purpose: Purpose::Research };
+        assert_eq!(caller(&[], true, session()).viewer(), analyst("ann"), "and is named");
+        assert_eq!(caller(&[], true, key(None, false)).viewer(), analyst("ann (key k)"));
         assert_eq!(acts_for(&caller(&[], true, key(Some("c"), false))), ["c"]);
     }
 }

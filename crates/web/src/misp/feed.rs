@@ -80,7 +80,8 @@ fn id_of(installation: &str, address: IpAddr) -> String {
 fn hosts(reader: &Reader, now: Timestamp) -> Result<BTreeMap<IpAddr, Host>, ReadError> {
     let count = SearchRequest { query: QUERY.to_owned(), limit: 0, now, ..SearchRequest::default() };
     if reader.search(&count)?.total > MAX_SERVICES {
-        let words = format!("the feed holds at most {MAX_SERVICES} services: ask events/restSearch for a range instead");
+        let words =
+            format!("the feed holds at most {MAX_SERVICES} services: ask events/restSearch for a range instead");
         return Err(ReadError::Unfit(words));
     }
     let mut hosts: BTreeMap<IpAddr, Host> = BTreeMap::new();
@@ -128,11 +129,7 @@ async fn everything(app: &App, desk: &Desk, known: Known) -> Result<BTreeMap<Str
 }
 
 /// `GET feed/manifest.json`
-async fn manifest(
-    State(app): State<App>,
-    desk: Desk,
-    Extension(known): Extension<Known>,
-) -> Result<Response, Refusal> {
+async fn manifest(State(app): State<App>, desk: Desk, Extension(known): Extension<Known>) -> Result<Response, Refusal> {
     let events = everything(&app, &desk, known).await?;
     let entries: Map<String, Value> = events.iter().map(|(id, event)| (id.clone(), entry(event))).collect();
     Ok(told(&Value::Object(entries)))
@@ -158,17 +155,14 @@ fn entry(event: &Value) -> Value {
 }
 
 /// `GET feed/hashes.csv`: MD5 of every value, and of each part of one with a bar, beside the id of its event.
-async fn hashes(
-    State(app): State<App>,
-    desk: Desk,
-    Extension(known): Extension<Known>,
-) -> Result<Response, Refusal> {
+async fn hashes(State(app): State<App>, desk: Desk, Extension(known): Extension<Known>) -> Result<Response, Refusal> {
     let events = everything(&app, &desk, known).await?;
     let mut lines = String::new();
     for (id, event) in &events {
         for attribute in attributes(event) {
             let said = |name: &str| attribute.get(name).and_then(Value::as_str).unwrap_or_default();
-            let parts: Vec<&str> = if said("type").contains('|') { said("value").split('|').collect() } else { vec![said("value")] };
+            let parts: Vec<&str> =
+                if said("type").contains('|') { said("value").split('|').collect() } else { vec![said("value")] };
             for part in parts {
                 lines.push_str(&format!("{},{id}\n", HEXLOWER.encode(&Md5::digest(part.as_bytes()))));
             }

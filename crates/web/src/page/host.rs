@@ -11,7 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use hinomi_model::{CertificateFacts, EvidenceRef, Service, Timestamp, parse_address};
+use hinomi_model::{CertificateFacts, EvidenceRef, Service, Terms, Timestamp, parse_address};
 use hinomi_share::objects::Said;
 use hinomi_share::{HistoryEntry, Host, HostPresence};
 
@@ -82,6 +82,7 @@ struct Part {
     certificate: Option<Certificate>,
     proofs: Vec<ProofView>,
     evidence: Vec<EvidenceLink>,
+    terms: Vec<(String, Seen)>,
 }
 
 struct Certificate {
@@ -116,6 +117,7 @@ struct Row {
     sensor: Seen,
     remark: Option<Seen>,
     evidence: Vec<EvidenceLink>,
+    terms: Vec<(String, Seen)>,
 }
 
 pub(super) async fn show(
@@ -221,7 +223,17 @@ fn part(w: &Words, now: Timestamp, service: &Service, opened: &Opened) -> Part {
         certificate: service.facts.certificate.as_ref().map(|facts| certificate(w, now, facts)),
         proofs: opened.proofs(w, service),
         evidence: service.evidence.iter().map(|reference| evidence_link(w, service.key.address, reference)).collect(),
+        terms: terms(w, &service.terms),
     }
+}
+
+/// Embargo, licence and handling, with their names.
+fn terms(w: &Words, terms: &Terms) -> Vec<(String, Seen)> {
+    let embargo = terms.embargo.map(|until| ("terms-embargo", Seen::line(&moment::minute(until))));
+    let licence = terms.licence.as_deref().map(|licence| ("terms-licence", Seen::line(licence)));
+    let words: Vec<&str> = terms.handling.iter().map(String::as_str).collect();
+    let handling = (!words.is_empty()).then(|| ("terms-handling", Seen::line(&words.join(" "))));
+    [embargo, licence, handling].into_iter().flatten().map(|(name, told)| (w.say(name), told)).collect()
 }
 
 fn evidence_link(w: &Words, host: IpAddr, reference: &EvidenceRef) -> EvidenceLink {
@@ -267,5 +279,6 @@ fn row(w: &Words, host: IpAddr, entry: &HistoryEntry) -> Row {
         sensor: Seen::word(&entry.sensor),
         remark: entry.remark.as_deref().map(|remark| Seen::remark(w, remark)),
         evidence: entry.evidence.iter().take(8).map(|reference| evidence_link(w, host, reference)).collect(),
+        terms: terms(w, &entry.terms),
     }
 }

@@ -2,6 +2,8 @@
 //! with, for members as for the operator; everything on it is asked through the door, so that it shows what the visitor may
 //! see and counts nothing else.
 
+pub(crate) mod alerts;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and tell like tests"
 )]
 
+mod analysts;
 mod api;
 mod browser;
 mod client;
@@ -15,12 +16,14 @@ mod flow;
 mod hostile;
 mod invitations;
 mod keys;
+mod leak;
 mod links;
 mod misp;
 mod pages;
 mod passkeys;
 mod past;
 mod pictures;
+mod providers;
 mod schema;
 mod selfcheck;
 mod shared;

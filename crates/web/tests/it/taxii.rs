@@ -19,7 +19,7 @@ pub(crate) fn marked() -> Vec<Batch> {
             .map(|(port, server)| open(&address, port, &time, vec![web(server, "A \u{202e}\"title\"")]));
         let mut batch = crate::world::batch(looks.into());
         for sighting in &mut batch.sightings {
-            sighting.marking = Marking { tlp, audience: Vec::new(), purpose: Purpose::ExposureReduction };
+            sighting.marking = Marking { tlp, ..Marking::own(Purpose::ExposureReduction) };
         }
         batches.push(batch);
     }

@@ -61,6 +61,8 @@ impl Clock for Moved {
 #[derive(Default)]
 pub(crate) struct Looks {
     pub(crate) sights: Mutex<Vec<Sight>>,
+    /// Who looked, where the door named somebody.
+    pub(crate) names: Mutex<Vec<String>>,
     pub(crate) refuses: AtomicBool,
 }
 
@@ -77,9 +79,20 @@ impl Witness for Looks {
 /// Everybody's looks go to one place.
 struct Of(Arc<Looks>);
 
+/// Who notes the name beside.
+struct Named(Arc<Looks>, String);
+
+impl Witness for Named {
+    fn looked(&self, sight: Sight) -> Result<(), String> {
+        self.0.looked(sight)?;
+        self.0.names.lock().expect("nobody failed").push(self.1.clone());
+        Ok(())
+    }
+}
+
 impl Witnesses for Of {
-    fn of(&self, _: &Member) -> Arc<dyn Witness> {
-        Arc::clone(&self.0) as Arc<_>
+    fn of(&self, member: &Member) -> Arc<dyn Witness> {
+        Arc::new(Named(Arc::clone(&self.0), format!("{} for {}", member.name, member.purpose)))
     }
 
     fn of_visitors(&self) -> Arc<dyn Witness> {
@@ -115,7 +128,7 @@ impl World {
 
     /// The same where an administrator, `ann`, has an account before the server starts.
     pub(crate) fn inhabited(settings: Settings) -> Self {
-        Self::begun(batches(), Arc::new(NoSurveys), None, settings, |accounts| {
+        Self::begun(batches(), Arc::new(NoSurveys), None, settings, Register::default(), |accounts| {
             let (name, full_name) = ("ann".to_owned(), String::new());
             let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
             accounts.add(&new, time(NOW)).expect("an account");
@@ -124,7 +137,7 @@ impl World {
 
     /// These batches, where this is done to the state before the server starts.
     pub(crate) fn organised(batches: Vec<Batch>, before: impl FnOnce(&Accounts)) -> Self {
-        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), before)
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), Register::default(), before)
     }
 
     /// The town at rest, reached as these settings say.
@@ -133,7 +146,12 @@ impl World {
     }
 
     fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>, settings: Settings) -> Self {
-        Self::begun(batches, progress, simulated, settings, |_| {})
+        Self::begun(batches, progress, simulated, settings, Register::default(), |_| {})
+    }
+
+    /// A lake of several organisations.
+    pub(crate) fn shared(batches: Vec<Batch>, register: Register) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), register, |_| {})
     }
 
     fn begun(
@@ -141,6 +159,7 @@ impl World {
         progress: Arc<dyn Progress>,
         simulated: Option<Simulated>,
         settings: Settings,
+        register: Register,
         before: impl FnOnce(&Accounts),
     ) -> Self {
         let folder = TempDir::new().expect("a folder");
@@ -170,12 +189,13 @@ impl World {
         before(&accounts);
         let door = Door::new(reader);
         // Who is there the state says, where somebody was entered.
-        let door = match folder.path().join("state.sqlite").exists() {
+        let told = register == Register::default() && folder.path().join("state.sqlite").exists();
+        let door = match told {
             true => {
                 let desk = Desk::new(accounts.database().expect("a state"), Arc::clone(&clock) as Arc<_>);
                 door.for_members(desk, rules, Of(Arc::clone(&looks)))
             }
-            false => door.for_members(Register::default(), rules, Of(Arc::clone(&looks))),
+            false => door.for_members(register, rules, Of(Arc::clone(&looks))),
         };
         let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
         let server = Server {
@@ -187,6 +207,7 @@ impl World {
             simulated,
             accounts: people,
             settings,
+            outward: Arc::new(crate::providers::Near),
         };
         let bound = runtime.block_on(server.bind()).expect("a free port");
         let (address, first) = (bound.address(), bound.first_start());

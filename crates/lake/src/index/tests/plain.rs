@@ -48,6 +48,7 @@ fn one(updates: &[&Update]) -> Option<Plain> {
         country: newest.country.clone(),
         facts: (*newest.facts).clone(),
         evidence: newest.evidence.clone(),
+        terms: newest.marking.terms(),
     };
     let is_closed = closed.is_some_and(|closed| closed > last_seen);
     Some(Plain { service, newest: newest.clone(), closed: is_closed, found_closed: closed })

@@ -67,6 +67,10 @@ impl Outlook {
     /// The picture, drawn anew when it is old.
     pub(crate) async fn look(&self, app: &App, desk: &Desk) -> Result<Arc<Picture>, DeskError> {
         let now = app.now();
+        if *desk.viewer() != Viewer::Operator {
+            // What was kept is looked at too.
+            desk.ask(|reader| reader.witnessed("overview", "").map(drop)).await?;
+        }
         let place = self.place(desk.viewer());
         let mut newest = place.lock().await;
         if let Some(picture) = newest.as_ref().filter(|picture| now.since(picture.taken) < picture.keep) {
