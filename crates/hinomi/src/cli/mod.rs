@@ -15,6 +15,7 @@ mod lake;
 mod ledger;
 mod marking;
 mod notice;
+mod objects;
 mod optout;
 mod organisation;
 pub(crate) mod outward;
@@ -158,6 +159,9 @@ enum Command {
     /// Who may sign in: people, their rights and keys.
     #[command(subcommand)]
     Account(account::Verb),
+    /// What others share (STIX 2.1, TAXII 2.1, MISP), with the bytes as they came.
+    #[command(subcommand)]
+    Objects(objects::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
@@ -205,6 +209,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Account(verb)) => account::run(&common, verb),
+        Some(Command::Objects(verb)) => objects::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }

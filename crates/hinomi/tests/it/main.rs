@@ -63,6 +63,7 @@ mod resume;
 mod rules;
 #[cfg(unix)]
 mod servers;
+mod shares;
 mod strangers;
 mod town;
 #[cfg(unix)]

@@ -27,6 +27,7 @@ mod pictures;
 mod providers;
 mod schema;
 mod selfcheck;
+mod shared;
 mod shodan;
 mod sign_in;
 mod style;

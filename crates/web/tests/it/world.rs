@@ -152,6 +152,11 @@ impl World {
         })
     }
 
+    /// These batches, where this is done to the state before the server starts.
+    pub(crate) fn organised(batches: Vec<Batch>, before: impl FnOnce(&Accounts)) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), Register::default(), before)
+    }
+
     /// The town at rest, reached as these settings say.
     pub(crate) fn reached(settings: Settings) -> Self {
         Self::new(batches(), Arc::new(NoSurveys), None, settings)
