@@ -12,6 +12,7 @@ mod hex;
 pub(crate) mod host;
 pub(crate) mod organisation;
 mod overview;
+mod report;
 pub(crate) mod search;
 pub(crate) mod selfcheck;
 mod service;
@@ -68,6 +69,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
         .route("/organisation", get(organisation::show))
+        .route(&format!("{}/{{month}}", report::PATH), get(report::show))
         .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))

@@ -9,6 +9,9 @@
 //!
 //! [proxy]                                # who speaks TLS instead: its X-Forwarded-For is believed, nobody else's
 //! address = "192.0.2.1"
+//!
+//! [report]
+//! font = "fonts/gothic.otf"              # for PDF; absent: the best of this machine
 //! ```
 //!
 //! Files are relative to the state folder. At a hundred times the data nothing changes here.
@@ -35,6 +38,13 @@ struct Told {
     names: Vec<String>,
     tls: Option<ToldTls>,
     proxy: Option<ToldProxy>,
+    report: Option<ToldReport>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldReport {
+    font: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +69,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Who speaks TLS in front of it.
     pub proxy: Option<IpAddr>,
+    /// In which font reports are written as PDF.
+    pub font: Option<PathBuf>,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -101,6 +113,7 @@ impl Settings {
             names: names(told.names).map_err(refuse)?,
             tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
+            font: told.report.map(|report| state.join(report.font)),
         })
     }
 

@@ -19,6 +19,7 @@ mod organisation;
 pub(crate) mod outward;
 mod past;
 mod predict;
+mod report;
 mod rollup;
 pub(crate) mod rules;
 mod scope;
@@ -132,6 +133,8 @@ enum Command {
     /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
     #[command(subcommand)]
     Alert(alert::Verb),
+    /// The report of a month: what an organisation shows to the outside, as HTML or PDF.
+    Report(report::Options),
     /// Write services to a file or to stdout.
     Export(export::Options),
     /// Keep, check, back up and delete what was seen.
@@ -192,6 +195,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Alert(verb)) => alert::run(&common, &verb),
+        Some(Command::Report(options)) => report::run(&common, &options),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Ledger(verb)) => ledger::run(&common, &verb),
