@@ -16,6 +16,7 @@ mod identifier;
 mod limits;
 mod optout;
 mod output;
+mod providers;
 mod router;
 mod servers;
 mod state;

@@ -164,6 +164,11 @@ impl Concern {
         )
     }
 
+    /// The protocols that are this, whatever the device is.
+    pub(crate) fn protocols(self) -> &'static [&'static str] {
+        BY_PROTOCOL.iter().find(|(concern, _)| *concern == self).map_or(&[], |(_, names)| names)
+    }
+
     /// What this service is to the one who has it.
     pub fn of(service: &Service) -> Self {
         let facts = &service.facts;

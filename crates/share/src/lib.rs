@@ -11,6 +11,8 @@ pub mod door;
 pub mod entitle;
 pub mod inventory;
 pub mod ledger;
+pub mod notice;
+pub mod objects;
 pub mod policy;
 pub mod proof;
 pub mod register;

@@ -10,6 +10,7 @@ use crate::accounts::{Accounts, line, optional_time, time};
 use crate::database::Transaction;
 use crate::error::StateError;
 use crate::people::{Person, find};
+use crate::providers::{keep_a_way, link};
 use crate::secret::{self, hex};
 
 /// The most passkeys of one account.
@@ -135,11 +136,17 @@ impl Accounts {
     /// Forgets a passkey of an account; tells whether there was one.
     ///
     /// # Errors
-    /// When the state cannot be written.
+    /// When it is the last way in which they can sign in, or the state cannot be written.
     pub fn remove_passkey(&self, person: &str, id: &str) -> Result<bool, StateError> {
         let values = [person.into(), id.into()];
         let sql = "DELETE FROM passkeys WHERE person = $1 AND id = $2";
-        Ok(self.transact(|transaction| transaction.execute(sql, &values))? > 0)
+        self.transact(|transaction| {
+            let gone = transaction.execute(sql, &values)? > 0;
+            if gone {
+                keep_a_way(transaction, person)?;
+            }
+            Ok(gone)
+        })
     }
 
     /// Remembers a ceremony under a secret that its owner brings back.
@@ -224,25 +231,7 @@ impl Accounts {
     /// # Errors
     /// When it is somebody's already, or the state cannot be written.
     pub fn link_identity(&self, person: &str, issuer: &str, subject: &str, now: Timestamp) -> Result<(), StateError> {
-        self.transact(|transaction| {
-            let sql = "SELECT person FROM identities WHERE issuer = $1 AND subject = $2";
-            if !transaction.query(sql, &[issuer.into(), subject.into()])?.is_empty() {
-                return Err(StateError::refused("this account elsewhere is linked already"));
-            }
-            let sql = "INSERT INTO identities (issuer, subject, person, created) VALUES ($1, $2, $3, $4)";
-            let values = [issuer.into(), subject.into(), person.into(), now.as_micros().into()];
-            transaction.execute(sql, &values).map(drop)
-        })
-    }
-
-    /// Accounts elsewhere of a person: issuer and name there.
-    ///
-    /// # Errors
-    /// When the state cannot be asked.
-    pub fn identities(&self, person: &str) -> Result<Vec<(String, String)>, StateError> {
-        let sql = "SELECT issuer, subject FROM identities WHERE person = $1 ORDER BY issuer, subject";
-        let rows = self.transact(|transaction| transaction.query(sql, &[person.into()]))?;
-        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
+        self.transact(|transaction| link(transaction, person, issuer, subject, now))
     }
 }
 
@@ -251,7 +240,7 @@ pub(crate) fn forget_invitations(transaction: &mut Transaction<'_>, person: &str
     transaction.execute(sql, &[INVITATION.into(), person.into()]).map(drop)
 }
 
-fn look(
+pub(crate) fn look(
     transaction: &mut Transaction<'_>,
     kind: &str,
     id: &str,

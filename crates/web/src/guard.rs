@@ -50,6 +50,7 @@ const BODIES: &[(&str, usize)] = &[
     (crate::page::selfcheck::PATH, MAX_FORM_BYTES),
     ("/sign-in/passkey", MAX_PASSKEY_BYTES),
     ("/account/passkeys", MAX_PASSKEY_BYTES),
+    ("/account/again/passkey", MAX_PASSKEY_BYTES),
     ("/sign-in", MAX_FORM_BYTES),
     ("/account", MAX_FORM_BYTES),
     ("/first-start", MAX_FORM_BYTES),

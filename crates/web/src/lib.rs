@@ -31,6 +31,7 @@ pub mod link;
 mod listener;
 mod misp;
 pub mod moment;
+pub mod outward;
 mod page;
 mod read;
 pub mod scan;
@@ -46,6 +47,7 @@ pub mod watch;
 pub mod words;
 
 pub use error::WebError;
+pub use outward::{Incoming, Outgoing, Outward};
 pub use scan::{ScanDesk, ScanServer};
 pub use server::{Bound, Server, Simulated};
 pub use settings::Settings;

@@ -172,3 +172,9 @@ pub const PAGE_CHANGES_AGE: Duration = Duration::from_secs(7 * 86_400);
 
 /// A claim that ends so soon is shown as pressing.
 pub const CLAIM_ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+
+/// Identity providers that are asked at one time.
+pub const MAX_CALLS: usize = 8;
+
+/// How long ago somebody may have shown who they are when they change how they sign in, make a key, or change others' rights.
+pub const RECENT: Duration = Duration::from_secs(15 * 60);

@@ -23,7 +23,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::auth::admit;
+use crate::auth::{admit, again};
 
 pub(crate) use frame::{Frame, render};
 pub(crate) use overview::Outlook;
@@ -84,6 +84,12 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sign-in/passkey/end", post(account::passkey::end_sign_in))
         .route("/account/passkeys", post(account::passkey::begin_registration))
         .route("/account/passkeys/end", post(account::passkey::end_registration))
+        .route("/sign-in/with/{provider}", post(account::provider::sign_in))
+        .route("/sign-in/back/{provider}", get(account::provider::back))
+        .route("/account/with/{provider}", post(account::provider::of_account))
+        .route(again::AGAIN, get(account::again::show).post(account::again::by_password))
+        .route("/account/again/passkey", post(account::passkey::begin_again))
+        .route("/account/again/passkey/end", post(account::passkey::end_again))
         .route(account::people::PEOPLE, get(account::people::show).post(account::people::change))
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))

@@ -14,7 +14,11 @@
 //! font = "fonts/gothic.otf"              # for PDF; absent: the best of this machine
 //! ```
 //!
+//! Identity providers stand under `[[oidc]]`: [`provider`].
+//!
 //! Files are relative to the state folder. At a hundred times the data nothing changes here.
+
+pub mod provider;
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -22,6 +26,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use provider::Provider;
 
 /// The settings file, in the state folder.
 pub const FILE: &str = "web.toml";
@@ -38,6 +44,8 @@ struct Told {
     names: Vec<String>,
     tls: Option<ToldTls>,
     proxy: Option<ToldProxy>,
+    #[serde(default)]
+    oidc: Vec<provider::Told>,
     report: Option<ToldReport>,
 }
 
@@ -71,6 +79,8 @@ pub struct Settings {
     pub proxy: Option<IpAddr>,
     /// In which font reports are written as PDF.
     pub font: Option<PathBuf>,
+    /// By whom else people may be known.
+    pub providers: Vec<Provider>,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -114,6 +124,7 @@ impl Settings {
             tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
             font: told.report.map(|report| state.join(report.font)),
+            providers: provider::read(state, told.oidc).map_err(refuse)?,
         })
     }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Common;
 use crate::door;
 use crate::output;
+use crate::providers::Asker;
 use crate::watch::{Watch, until_told_to_stop};
 
 /// The usual port.
@@ -55,6 +56,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         simulated: None,
         accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
         settings: Settings::of_state(state.dir())?,
+        outward: Arc::new(Asker::new()),
     };
     let bound = server.bind().await?;
     let _alerts = state.alerts(door)?;

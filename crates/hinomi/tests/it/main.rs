@@ -19,6 +19,7 @@
 //! - `keep`: checked, backed up, held, erased, restored.
 //! - `ledger`: who looked at what; two processes, one log, proofs from files alone.
 //! - `servers`: several servers on one bucket and one PostgreSQL; killed, stopped, taken over.
+//! - `two_servers`: two that serve, on one PostgreSQL: who signs in at one is known at the other.
 //! - `passes`: jobs over everything, on a Spark cluster that loses a worker, equal what threads give.
 //! - `rules`: the user's own, in the state folder or named, and broken ones.
 //! - `newcomer`: `hinomi` alone.
@@ -64,3 +65,5 @@ mod rules;
 mod servers;
 mod strangers;
 mod town;
+#[cfg(unix)]
+mod two_servers;

@@ -74,7 +74,7 @@ impl Held {
     }
 
     /// The AS numbers.
-    pub(crate) fn asns(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
+    pub fn asns(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.asns.keys().copied()
     }
 
@@ -84,7 +84,7 @@ impl Held {
     }
 
     /// First and last address of each range.
-    pub(crate) fn spans(&self) -> impl ExactSizeIterator<Item = Span> + '_ {
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = Span> + '_ {
         self.ranges.iter().map(|(span, _)| *span)
     }
 

@@ -5,6 +5,7 @@
 
 mod adversary;
 mod alerts;
+mod notices;
 mod questions;
 mod rules;
 mod world;

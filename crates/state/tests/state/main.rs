@@ -13,6 +13,8 @@ mod claims;
 mod cluster;
 mod ledger;
 mod members;
+mod notices;
+mod objects;
 mod organisations;
 mod people;
 mod postgres;

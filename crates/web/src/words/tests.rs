@@ -50,7 +50,7 @@ fn composed() -> BTreeSet<String> {
     keys.extend(hinomi_share::inventory::certificate_names().map(|name| format!("certificates-{name}")));
     keys.extend(crate::page::account::PURPOSES.map(|purpose| format!("purpose-{purpose}")));
     keys.extend(hinomi_state::Role::ALL.map(|role| format!("role-{role}")));
-    keys.extend(["password", "passkey"].map(|way| format!("way-{way}")));
+    keys.extend(["password", "passkey", "provider"].map(|way| format!("way-{way}")));
     let alerts = &crate::page::organisation::alerts::WAYS;
     keys.extend(alerts.iter().chain(&["report"]).map(|way| format!("alerts-way-{way}")));
     keys.extend(crate::page::organisation::alerts::RHYTHMS.map(|every| format!("alerts-every-{every}")));

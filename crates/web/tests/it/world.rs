@@ -128,7 +128,7 @@ impl World {
 
     /// The same where an administrator, `ann`, has an account before the server starts.
     pub(crate) fn inhabited(settings: Settings) -> Self {
-        Self::begun(batches(), Arc::new(NoSurveys), None, settings, |accounts| {
+        Self::begun(batches(), Arc::new(NoSurveys), None, settings, Register::default(), |accounts| {
             let (name, full_name) = ("ann".to_owned(), String::new());
             let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
             accounts.add(&new, time(NOW)).expect("an account");
@@ -141,7 +141,12 @@ impl World {
     }
 
     fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>, settings: Settings) -> Self {
-        Self::begun(batches, progress, simulated, settings, |_| {})
+        Self::begun(batches, progress, simulated, settings, Register::default(), |_| {})
+    }
+
+    /// A lake of several organisations.
+    pub(crate) fn shared(batches: Vec<Batch>, register: Register) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), register, |_| {})
     }
 
     fn begun(
@@ -149,6 +154,7 @@ impl World {
         progress: Arc<dyn Progress>,
         simulated: Option<Simulated>,
         settings: Settings,
+        register: Register,
         before: impl FnOnce(&Accounts),
     ) -> Self {
         let folder = TempDir::new().expect("a folder");
@@ -172,7 +178,7 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
-        let door = Door::new(reader).for_members(Register::default(), rules, Of(Arc::clone(&looks)));
+        let door = Door::new(reader).for_members(register, rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
@@ -187,6 +193,7 @@ impl World {
             simulated,
             accounts: people,
             settings,
+            outward: Arc::new(crate::providers::Near),
         };
         let bound = runtime.block_on(server.bind()).expect("a free port");
         let (address, first) = (bound.address(), bound.first_start());
