@@ -43,6 +43,16 @@ const ROUTES: &[(&str, Asks)] = &[
     ("\"/evidence/{hash}\"", Get(&["/evidence/{hash}", "/evidence/{hash}?start=0&end=4"])),
     ("\"/crypto\"", Get(&["/crypto"])),
     ("\"/organisation\"", Get(&["/organisation", "/organisation?lang=en"])),
+    (
+        "&format!(\"{}/{{month}}\", report::PATH)",
+        Get(&[
+            "/organisation/report/2026-11",
+            "/organisation/report/2026-11?lang=en",
+            "/organisation/report/2026-11.pdf",
+            "/organisation/report/2026-10?organisation=city-b",
+        ]),
+    ),
+    ("organisation::alerts::PATH", Get(&["/organisation/alerts", "/organisation/alerts?organisation=city-b"])),
     ("crate::guard::FORMS", Get(&["/watch", "/watch?name=w"])),
     ("\"/surveys\"", Get(&["/surveys"])),
     ("\"/flow\"", Get(&["/flow"])),
@@ -106,6 +116,11 @@ const ROUTES: &[(&str, Asks)] = &[
     ("/rollups", Get(&["/api/v1/rollups", "/api/v1/rollups?by=port&from=2026-11-01&until=2026-11-23"])),
     ("/watches", Get(&["/api/v1/watches"])),
     ("/watches/events", Get(&["/api/v1/watches/events"])),
+    ("/organisation/watches", Get(&["/api/v1/organisation/watches"])),
+    ("/organisation/watches/ranges", Nothing("saves queries, and tells which")),
+    ("/organisation/channels", Get(&["/api/v1/organisation/channels"])),
+    ("/organisation/channels/confirm", Nothing("opens a channel")),
+    ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=feed"])),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),

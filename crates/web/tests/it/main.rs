@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and tell like tests"
 )]
 
+mod alerts;
 mod analysts;
 mod api;
 mod browser;

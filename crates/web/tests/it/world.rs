@@ -410,6 +410,8 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/crypto",
+        "/organisation",
+        "/organisation/report/2026-11",
         "/watch",
         "/surveys",
         "/flow",
