@@ -50,11 +50,9 @@ impl Sight {
             (viewer, None, _) if viewer.sees_all() => Eyes::All,
             (Viewer::Member(member), Some(may), Some(ground)) => {
                 let known = |id: &&String| ground.register.organisations.contains_key(*id);
-                let now = reader.lake().now();
                 Eyes::Member(Box::new(Member {
                     own: member.organisations.iter().filter(known).cloned().collect(),
-                    may: may.at(now),
-                    now,
+                    may: Arc::new(may.at(reader.lake().now())),
                     ground: Arc::clone(ground),
                     cuts: OnceLock::new(),
                     nowhere: Mutex::default(),
@@ -141,12 +139,8 @@ impl Member {
         if let Some(may) = known.get(text) {
             return *may;
         }
-        let record = RecordFacts {
-            embargo: marking.is_embargoed(self.now),
-            marking: marking.clone(),
-            holders: BTreeSet::new(),
-            operators: BTreeSet::new(),
-        };
+        let (marking, embargo) = (marking.clone(), marking.is_embargoed(self.may.now()));
+        let record = RecordFacts { marking, embargo, holders: BTreeSet::new(), operators: BTreeSet::new() };
         let may = self.ground.rules.decide(&self.ground.facts, &record).is_ok_and(|decided| decided.allowed);
         known.insert(text.to_owned(), may);
         may
@@ -173,13 +167,12 @@ impl Member {
         let (mut spans, mut asns) = (BTreeSet::new(), BTreeSet::new());
         for text in markings {
             let Some(marking) = read(&text) else { continue };
-            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.now));
+            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.may.now()));
             if fitting().any(|grant| grant.held.is_empty()) || self.nowhere(&text, &marking) {
                 sight.free.push(text);
                 continue;
             }
-            // More than is seen where a grant asks for several places at once: each row is decided afterwards.
-            let helds: Vec<_> = fitting().flat_map(|grant| &grant.held).collect();
+            let helds: Vec<_> = fitting().filter_map(|grant| grant.held.first()).collect();
             if !helds.is_empty() {
                 spans.extend(helds.iter().flat_map(|held| held.spans()));
                 asns.extend(helds.iter().flat_map(|held| held.asns()));
