@@ -4,7 +4,8 @@ mod changes;
 mod evidence;
 pub(crate) mod export;
 mod flow;
-pub const PATHS: [&str; 25] = [
+mod notices;
+pub(crate) mod organisation;
 mod past;
 pub(crate) mod problem;
 mod records;
