@@ -5,6 +5,7 @@ mod evidence;
 pub(crate) mod export;
 mod flow;
 mod notices;
+mod objects;
 pub(crate) mod organisation;
 mod past;
 pub(crate) mod problem;
@@ -24,7 +25,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 25] = [
+pub const PATHS: [&str; 26] = [
     "/search",
     "/plan",
     "/as-of",
@@ -42,6 +43,7 @@ pub const PATHS: [&str; 25] = [
     "/rollups",
     "/watches",
     "/watches/events",
+    "/objects",
     "/organisation/watches",
     "/organisation/watches/ranges",
     "/organisation/channels",
@@ -74,6 +76,7 @@ pub(crate) fn routes() -> Router<App> {
         get(rollup::show),
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
+        get(objects::show),
         get(organisation::watches).post(organisation::add_watch).delete(organisation::remove_watch),
         post(organisation::watch_ranges),
         get(organisation::channels).post(organisation::add_channel).delete(organisation::remove_channel),

@@ -44,6 +44,7 @@ mod interface;
 mod keep;
 mod ledger;
 mod line;
+mod members;
 mod newcomer;
 mod next;
 mod nodes;
@@ -59,10 +60,12 @@ mod ports;
 mod program;
 mod real_servers;
 mod refusals;
+mod reports;
 mod resume;
 mod rules;
 #[cfg(unix)]
 mod servers;
+mod shares;
 mod strangers;
 mod town;
 #[cfg(unix)]

@@ -152,6 +152,11 @@ impl World {
         })
     }
 
+    /// These batches, where this is done to the state before the server starts.
+    pub(crate) fn organised(batches: Vec<Batch>, before: impl FnOnce(&Accounts)) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), Register::default(), before)
+    }
+
     /// The town at rest, reached as these settings say.
     pub(crate) fn reached(settings: Settings) -> Self {
         Self::new(batches(), Arc::new(NoSurveys), None, settings)
@@ -405,6 +410,8 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/crypto",
+        "/organisation",
+        "/organisation/report/2026-11",
         "/watch",
         "/surveys",
         "/flow",
