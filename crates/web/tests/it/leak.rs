@@ -43,6 +43,7 @@ const ROUTES: &[(&str, Asks)] = &[
     ("\"/evidence/{hash}\"", Get(&["/evidence/{hash}", "/evidence/{hash}?start=0&end=4"])),
     ("\"/crypto\"", Get(&["/crypto"])),
     ("\"/organisation\"", Get(&["/organisation", "/organisation?lang=en"])),
+    ("organisation::alerts::PATH", Get(&["/organisation/alerts", "/organisation/alerts?organisation=city-b"])),
     ("crate::guard::FORMS", Get(&["/watch", "/watch?name=w"])),
     ("\"/surveys\"", Get(&["/surveys"])),
     ("\"/flow\"", Get(&["/flow"])),
@@ -106,6 +107,17 @@ const ROUTES: &[(&str, Asks)] = &[
     ("/rollups", Get(&["/api/v1/rollups", "/api/v1/rollups?by=port&from=2026-11-01&until=2026-11-23"])),
     ("/watches", Get(&["/api/v1/watches"])),
     ("/watches/events", Get(&["/api/v1/watches/events"])),
+    (
+        "/organisation/watches",
+        Get(&["/api/v1/organisation/watches", "/api/v1/organisation/watches?organisation=city-b"]),
+    ),
+    ("/organisation/watches/ranges", Nothing("writes, and is refused to keys that read")),
+    (
+        "/organisation/channels",
+        Get(&["/api/v1/organisation/channels", "/api/v1/organisation/channels?organisation=city-b"]),
+    ),
+    ("/organisation/channels/confirm", Nothing("writes, and is refused to keys that read")),
+    ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=own"])),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),
@@ -455,10 +467,37 @@ impl Names {
     }
 }
 
+/// What nobody is told anything by, whoever asks.
+const EMPTY: [&str; 5] = [
+    "/flow/203.0.113.200:1-tcp",
+    "/taxii2/default/status/1/",
+    "/compat/shodan/shodan/scan/1",
+    "/compat/shodan/shodan/alert/1/info",
+    "/api/v1/organisation/channels/feed?name=own",
+];
+
+/// That every target is understood, and that the analyst is told more than who is of no organisation: what is equal
+/// because it is refused shows nothing.
+fn understood(town: &Town, names: &Names) {
+    let (mut more, mut asked) = (0, 0);
+    for (_, asks) in ROUTES {
+        let Get(targets) = asks else { continue };
+        for target in targets.iter().filter(|target| !EMPTY.contains(target)) {
+            let told = names.fill(target).into_iter().map(|target| (town.get('o', &target), town.get('n', &target)));
+            let told: Vec<_> = told.collect();
+            assert!(told.iter().any(|(all, _)| all.status == 200), "{target}: {}", told[0].0.text());
+            asked += 1;
+            more += usize::from(told.iter().any(|(all, none)| all.status == 200 && all.body != none.body));
+        }
+    }
+    assert!(2 * more > asked, "{more} of {asked}");
+}
+
 #[test]
 fn what_others_hold_is_not_there() {
     let whole = Town::with(|_| true);
     let names = Names::of(&whole);
+    understood(&whole, &names);
     let mut leaks = Vec::new();
     for (letter, _) in ASKERS {
         let alone = Town::with(|record| record.known_to.contains(letter));
