@@ -46,7 +46,7 @@ impl Sight {
     /// The eyes of a reader.
     pub fn of(reader: &Reader) -> Self {
         let eyes = match (reader.viewer(), reader.may(), reader.ground()) {
-            (Viewer::Operator, None, _) => Eyes::All,
+            (viewer, None, _) if viewer.sees_all() => Eyes::All,
             (Viewer::Member(member), Some(may), Some(ground)) => {
                 let known = |id: &&String| ground.register.organisations.contains_key(*id);
                 Eyes::Member(Box::new(Member {

@@ -43,6 +43,15 @@ const ROUTES: &[(&str, Asks)] = &[
     ("\"/evidence/{hash}\"", Get(&["/evidence/{hash}", "/evidence/{hash}?start=0&end=4"])),
     ("\"/crypto\"", Get(&["/crypto"])),
     ("\"/organisation\"", Get(&["/organisation", "/organisation?lang=en"])),
+    (
+        "&format!(\"{}/{{month}}\", report::PATH)",
+        Get(&[
+            "/organisation/report/2026-11",
+            "/organisation/report/2026-11?lang=en",
+            "/organisation/report/2026-11.pdf",
+            "/organisation/report/2026-10?organisation=city-b",
+        ]),
+    ),
     ("organisation::alerts::PATH", Get(&["/organisation/alerts", "/organisation/alerts?organisation=city-b"])),
     ("crate::guard::FORMS", Get(&["/watch", "/watch?name=w"])),
     ("\"/surveys\"", Get(&["/surveys"])),
@@ -229,8 +238,8 @@ const API_SEARCHES: [&str; 14] = [
     "/api/v1/search?q=tlp:red",
     "/api/v1/search?q=sort:port",
     "/api/v1/search?facets=port,net,product,tag,tlp,kind,protocol&limit=1",
-    "/api/v1/search?distinct=ip,port,product",
-    "/api/v1/search?histograms=last,first",
+    "/api/v1/search?distinct=ip&facets=port",
+    "/api/v1/search?histograms=seen:day,port:10",
     "/api/v1/search?sample=2&seed=7",
     "/api/v1/search?budget=1",
 ];

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and tell like tests"
 )]
 
+mod alerts;
 mod analysts;
 mod api;
 mod browser;
@@ -19,6 +20,7 @@ mod keys;
 mod leak;
 mod links;
 mod misp;
+mod notices;
 mod pages;
 mod passkeys;
 mod past;
@@ -26,6 +28,7 @@ mod pictures;
 mod providers;
 mod schema;
 mod selfcheck;
+mod shared;
 mod shodan;
 mod sign_in;
 mod style;
