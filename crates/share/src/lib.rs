@@ -30,6 +30,7 @@ pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw
 pub use hinomi_lake::export::Format;
 pub use hinomi_lake::past::arrivals::{Arrived, ArrivedPage, ArrivedRequest};
 pub use hinomi_lake::past::changes::{ChangeEvent, ChangesPage, ChangesRequest};
+pub use hinomi_lake::past::days::{Days, OnDay};
 pub use hinomi_lake::past::diff::{DiffPage, DiffRequest, Difference, Side, What};
 pub use hinomi_lake::past::presence::{HostPresence, ServicePresence, Stretch, Was};
 pub use hinomi_lake::past::{FRESH, Happened, PastPage, PastRequest, PastService, Presence};

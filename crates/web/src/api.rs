@@ -4,6 +4,7 @@ mod changes;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod notices;
 mod objects;
 pub(crate) mod organisation;
 mod past;
@@ -24,7 +25,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 24] = [
+pub const PATHS: [&str; 26] = [
     "/search",
     "/plan",
     "/as-of",
@@ -49,6 +50,8 @@ pub const PATHS: [&str; 24] = [
     "/organisation/channels/confirm",
     "/organisation/channels/feed",
     "/openapi.json",
+    "/notices",
+    "/notices/{number}",
 ];
 
 /// The description.
@@ -80,6 +83,8 @@ pub(crate) fn routes() -> Router<App> {
         post(organisation::confirm),
         get(organisation::feed),
         get(describe),
+        get(notices::list),
+        get(notices::show),
     ];
     let routes = PATHS.into_iter().zip(handlers);
     routes.fold(Router::new(), |router, (path, handler)| router.route(&format!("{BASE}{path}"), handler))

@@ -56,6 +56,7 @@ const BODIES: &[(&str, usize)] = &[
     ("/first-start", MAX_FORM_BYTES),
     (crate::shodan::BODIES, MAX_FORM_BYTES),
     (crate::misp::BASE, MAX_FORM_BYTES),
+    (crate::page::notices::NOTICES, MAX_FORM_BYTES),
     (crate::taxii::BASE, crate::taxii::MAX_CONTENT_BYTES),
 ];
 

@@ -10,8 +10,10 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod notices;
 pub(crate) mod organisation;
 mod overview;
+mod report;
 pub(crate) mod search;
 pub(crate) mod selfcheck;
 mod service;
@@ -68,7 +70,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
         .route("/organisation", get(organisation::show))
+        .route(&format!("{}/{{month}}", report::PATH), get(report::show))
         .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
+        .route(notices::NOTICES, get(notices::show))
+        .route("/notices/{number}", get(notices::one::show).post(notices::one::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))

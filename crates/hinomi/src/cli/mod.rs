@@ -14,12 +14,14 @@ mod import;
 mod lake;
 mod ledger;
 mod marking;
+mod notice;
 mod objects;
 mod optout;
 mod organisation;
 pub(crate) mod outward;
 mod past;
 mod predict;
+mod report;
 mod rollup;
 pub(crate) mod rules;
 mod scope;
@@ -133,6 +135,11 @@ enum Command {
     /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
     #[command(subcommand)]
     Alert(alert::Verb),
+    /// Tell those who answer for what is open: draft, release, send, answers, what became of it.
+    #[command(subcommand)]
+    Notice(notice::Verb),
+    /// The report of a month: what an organisation shows to the outside, as HTML or PDF.
+    Report(report::Options),
     /// Write services to a file or to stdout.
     Export(export::Options),
     /// Keep, check, back up and delete what was seen.
@@ -196,6 +203,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Alert(verb)) => alert::run(&common, &verb),
+        Some(Command::Notice(verb)) => notice::run(&common, &verb),
+        Some(Command::Report(options)) => report::run(&common, &options),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Ledger(verb)) => ledger::run(&common, &verb),

@@ -12,6 +12,7 @@ mod alerts;
 mod claims;
 mod cluster;
 mod ledger;
+mod members;
 mod notices;
 mod objects;
 mod organisations;

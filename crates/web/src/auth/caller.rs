@@ -75,6 +75,13 @@ impl Caller {
         allowed && (known.sees_all() || known.memberships().any(|(_, role)| role >= Role::Editor))
     }
 
+    /// Whether anything may be said for this organisation: answers to notices.
+    pub(crate) fn may_write_for(&self, organisation: &str) -> bool {
+        let Self::Person(known) = self else { return true };
+        let own = |(id, role): (&str, Role)| id == organisation && role >= Role::Editor;
+        self.may_write() && (known.sees_all() || known.memberships().any(own))
+    }
+
     /// As whom objects are given: this installation, or the one organisation for which the caller may change something.
     pub(crate) fn giver(&self) -> Option<Giver> {
         let name = self.name();

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hinomi_model::{Batch, Clock, Marking, Purpose, Sink, Timestamp, Tlp};
+use hinomi_model::{Batch, Clock, Marking, Purpose, Sink, Tlp};
 use hinomi_share::register::{Claim, Held, Organisation, Register};
 use hinomi_state::organisations::{Deed, Kind, Profile};
 use hinomi_state::{NewKey, NewPerson, Person, Role};
@@ -43,6 +43,16 @@ const ROUTES: &[(&str, Asks)] = &[
     ("\"/evidence/{hash}\"", Get(&["/evidence/{hash}", "/evidence/{hash}?start=0&end=4"])),
     ("\"/crypto\"", Get(&["/crypto"])),
     ("\"/organisation\"", Get(&["/organisation", "/organisation?lang=en"])),
+    (
+        "&format!(\"{}/{{month}}\", report::PATH)",
+        Get(&[
+            "/organisation/report/2026-11",
+            "/organisation/report/2026-11?lang=en",
+            "/organisation/report/2026-11.pdf",
+            "/organisation/report/2026-10?organisation=city-b",
+        ]),
+    ),
+    ("organisation::alerts::PATH", Get(&["/organisation/alerts", "/organisation/alerts?organisation=city-b"])),
     ("crate::guard::FORMS", Get(&["/watch", "/watch?name=w"])),
     ("\"/surveys\"", Get(&["/surveys"])),
     ("\"/flow\"", Get(&["/flow"])),
@@ -106,6 +116,11 @@ const ROUTES: &[(&str, Asks)] = &[
     ("/rollups", Get(&["/api/v1/rollups", "/api/v1/rollups?by=port&from=2026-11-01&until=2026-11-23"])),
     ("/watches", Get(&["/api/v1/watches"])),
     ("/watches/events", Get(&["/api/v1/watches/events"])),
+    ("/organisation/watches", Get(&["/api/v1/organisation/watches"])),
+    ("/organisation/watches/ranges", Nothing("saves queries, and tells which")),
+    ("/organisation/channels", Get(&["/api/v1/organisation/channels"])),
+    ("/organisation/channels/confirm", Nothing("opens a channel")),
+    ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=feed"])),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),
@@ -545,29 +560,20 @@ fn streams_tell_nothing_of_others() {
     .into_iter()
     .enumerate()
     {
-        let others = Record {
-            tlp: Tlp::Amber,
-            word: "secretword in a stream",
-            ..record("198.51.100.75", 23, NOW, Tlp::Amber, "", "b")
-        };
-        let at = |seconds: usize| -> Timestamp {
-            time(NOW).plus(Duration::from_secs(u64::try_from(seconds).expect("small")))
-        };
+        let (foreign, own) = (format!("198.51.100.{}", 80 + number), format!("198.51.100.{}", 20 + number));
         let append = || {
             // What others hold comes first, then what is one's own: where that is told, the other was passed over.
-            for (record, second) in [(&others, 0), (&record("198.51.100.11", 23, NOW, Tlp::Amber, "ownword", "a"), 1)] {
-                let mut batch = batch_of(record);
+            for (address, word) in [(&foreign, "secretword in a stream"), (&own, "ownword")] {
+                let mut batch = batch_of(&record("198.51.100.1", 23, NOW, Tlp::Amber, word, ""));
                 for sighting in &mut batch.sightings {
-                    sighting.time = at(10 * number + second);
-                    sighting.subject.address = format!("{}{number}", record.address).parse().expect("an address");
+                    sighting.subject.address = address.parse().expect("an address");
                 }
                 town.world.lake.append(batch).expect("room");
             }
         };
         let headers = format!("Authorization: Bearer {}\r\n{accept}", town.askers[&'a'].key);
-        let own = format!("198.51.100.11{number}");
         let text = stream_until(town.world.address, target, &headers, append, &own);
-        assert!(!text.contains("198.51.100.75") && !text.contains("secretword"), "{target}: {text}");
+        assert!(!text.contains(&foreign) && !text.contains("secretword"), "{target}: {text}");
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and tell like tests"
 )]
 
+mod alerts;
 mod analysts;
 mod api;
 mod browser;
@@ -19,6 +20,7 @@ mod keys;
 mod leak;
 mod links;
 mod misp;
+mod notices;
 mod pages;
 mod passkeys;
 mod past;

@@ -9,8 +9,8 @@ use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
     Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::door::Witnesses;
-use hinomi_share::register::{Desk, Register};
+use hinomi_share::door::{Registers, Witnesses};
+use hinomi_share::register::Register;
 use hinomi_share::rules::Rules;
 use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
 use hinomi_state::{Accounts, NewPerson, Target};
@@ -100,6 +100,23 @@ impl Witnesses for Of {
     }
 }
 
+/// A register of its own, or that of the state, which is opened when a member comes.
+struct Books(Option<Register>, Accounts, Arc<Moved>);
+
+impl Registers for Books {
+    fn current(&self) -> Result<(u64, Arc<Register>), String> {
+        if let Some(own) = &self.0 {
+            return own.current();
+        }
+        let read = || {
+            let database = self.1.database()?;
+            Ok((database.register_number()?, Register::read(&database, self.2.now())?))
+        };
+        let (number, register) = read().map_err(|error: hinomi_state::StateError| error.to_string())?;
+        Ok((u64::try_from(number).unwrap_or(0), Arc::new(register)))
+    }
+}
+
 impl World {
     /// The town at rest, no survey running.
     pub(crate) fn at_rest() -> Self {
@@ -183,20 +200,13 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
+        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
+        let own = Some(register).filter(|register| *register != Register::default());
+        let books = Books(own, accounts.clone(), Arc::clone(&clock));
+        let door = Door::new(reader).for_members(books, rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
         before(&accounts);
-        let door = Door::new(reader);
-        // Who is there the state says, where somebody was entered.
-        let told = register == Register::default() && folder.path().join("state.sqlite").exists();
-        let door = match told {
-            true => {
-                let desk = Desk::new(accounts.database().expect("a state"), Arc::clone(&clock) as Arc<_>);
-                door.for_members(desk, rules, Of(Arc::clone(&looks)))
-            }
-            false => door.for_members(register, rules, Of(Arc::clone(&looks))),
-        };
         let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
         let server = Server {
             door,
@@ -400,6 +410,8 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/crypto",
+        "/organisation",
+        "/organisation/report/2026-11",
         "/watch",
         "/surveys",
         "/flow",
