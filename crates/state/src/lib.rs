@@ -4,6 +4,7 @@
 //!   state.toml -> Settings -> Database -> transact(|transaction| SQL) -> SQLite | PostgreSQL
 //!                                |
 //!                                +-> organisations, contacts, audiences, claims: who is who, who holds what
+//!                                +-> objects: what others say, with the bytes as they came
 //!                                |
 //!                                +-> servers: who is there    +-> ranges: who may write which addresses
 //!                                           Member (a thread: heartbeat, renewal) -> leases with epochs

@@ -34,6 +34,7 @@ enum Eyes {
 struct Member {
     /// Organisations whose own gifts are seen: those acted for that are in the register.
     own: BTreeSet<String>,
+    /// As of the moment of the question.
     may: Entitlement,
     now: Timestamp,
     ground: Arc<Ground>,
@@ -49,10 +50,12 @@ impl Sight {
         let eyes = match (reader.viewer(), reader.may(), reader.ground()) {
             (viewer, None, _) if viewer.sees_all() => Eyes::All,
             (Viewer::Member(member), Some(may), Some(ground)) => {
+                let now = reader.lake().now();
                 let known = |id: &&String| ground.register.organisations.contains_key(*id);
                 Eyes::Member(Box::new(Member {
                     own: member.organisations.iter().filter(known).cloned().collect(),
-                    may: Arc::new(may.at(reader.lake().now())),
+                    may: may.at(now),
+                    now,
                     ground: Arc::clone(ground),
                     cuts: OnceLock::new(),
                     nowhere: Mutex::default(),
@@ -139,8 +142,9 @@ impl Member {
         if let Some(may) = known.get(text) {
             return *may;
         }
-        let (marking, embargo) = (marking.clone(), marking.is_embargoed(self.may.now()));
-        let record = RecordFacts { marking, embargo, holders: BTreeSet::new(), operators: BTreeSet::new() };
+        let embargo = marking.is_embargoed(self.now);
+        let (holders, operators) = (BTreeSet::new(), BTreeSet::new());
+        let record = RecordFacts { marking: marking.clone(), embargo, holders, operators };
         let may = self.ground.rules.decide(&self.ground.facts, &record).is_ok_and(|decided| decided.allowed);
         known.insert(text.to_owned(), may);
         may
@@ -167,11 +171,12 @@ impl Member {
         let (mut spans, mut asns) = (BTreeSet::new(), BTreeSet::new());
         for text in markings {
             let Some(marking) = read(&text) else { continue };
-            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.may.now()));
+            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.now));
             if fitting().any(|grant| grant.held.is_empty()) || self.nowhere(&text, &marking) {
                 sight.free.push(text);
                 continue;
             }
+            // Of places that must all be held one is enough here: each row is decided.
             let helds: Vec<_> = fitting().filter_map(|grant| grant.held.first()).collect();
             if !helds.is_empty() {
                 spans.extend(helds.iter().flat_map(|held| held.spans()));

@@ -110,7 +110,7 @@ fn plainly(gift: &Gift, rules: &Rules, member: &Member, register: &Arc<Register>
     let time = day(gift.day);
     addresses.into_iter().all(|(address, asn)| {
         let seen = Seen { address, asn, time, marking: &marking };
-        decide(rules, &facts, &holders, &seen, day(crate::world::DAYS)).expect("a decision").allowed
+        decide(rules, &facts, &holders, &seen, day(DAYS)).expect("a decision").allowed
     })
 }
 
