@@ -26,16 +26,19 @@ pub fn plan(door: &Door, database: &Database, font: &dyn Fn() -> Font, now: Time
     let channels = database.member_channels(None)?;
     let due = |one: &&MemberChannel| one.channel.said.monthly && one.is_open() && one.reported < month.to_string();
     let quiet = |one: &&MemberChannel| one.channel.said.quiet.is_some_and(|quiet| quiet.is_at(now));
-    let due: Vec<&MemberChannel> = channels.iter().filter(due).filter(|one| !quiet(one)).collect();
-    if due.is_empty() {
+    let mut wanted = Vec::new();
+    for channel in channels.iter().filter(due).filter(|one| !quiet(one)) {
+        if database.is_still_shown(channel, now)? {
+            wanted.push(channel);
+        }
+    }
+    if wanted.is_empty() {
         return Ok(0);
     }
     let (font, mut made) = (font(), 0);
-    for channel in due {
-        if database.is_still_shown(channel, now)? {
-            let message = message(door, database, (channel, &font), (month, now))?;
-            made += u64::from(database.plan_report(channel, &month.to_string(), &message, now)?);
-        }
+    for channel in wanted {
+        let message = message(door, database, (channel, &font), (month, now))?;
+        made += u64::from(database.plan_report(channel, &month.to_string(), &message, now)?);
     }
     Ok(made)
 }
