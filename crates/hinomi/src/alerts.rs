@@ -30,8 +30,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, config::Config, http::Uri};
 
 use crate::servers;
-pub(crate) use settings::{FILE, Settings};
-use settings::{MailSettings, Security};
+pub(crate) use settings::{FILE, MailSettings, Security, Settings};
 
 /// How often is looked for something to tell.
 const EVERY: Duration = Duration::from_secs(5);

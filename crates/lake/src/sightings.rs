@@ -48,6 +48,7 @@ pub(crate) static SIGHTINGS: Definition = Definition {
         Column::new("embargo", Kind::Time).optional(),
         Column::new("licence", Kind::Text).optional(),
         Column::new("handling", Kind::Texts).optional(),
+        Column::new("again", Kind::Bool).optional(),
     ]],
     sorted_by: &["address_high", "address_low", "port", "time"],
     format: 3,
@@ -76,6 +77,7 @@ pub(crate) const STORED: &[&str] = &[
     "embargo",
     "licence",
     "handling",
+    "again",
 ];
 
 mod run;
@@ -104,6 +106,8 @@ pub(crate) struct Row {
     pub(crate) content: ContentHash,
     /// The sighting.
     pub(crate) sighting: Sighting,
+    /// Whether it was stored before, and is told again with a stricter marking.
+    pub(crate) again: bool,
 }
 
 impl Row {
@@ -165,6 +169,7 @@ struct Parts<'a> {
     times: Vec<Option<Vec<Timestamp>>>,
     campaigns: Vec<Option<Vec<&'a str>>>,
     handling: Vec<Option<Vec<&'a str>>>,
+    again: Vec<bool>,
 }
 
 /// The words of a marking; none where there are none.
@@ -182,6 +187,7 @@ impl<'a> Parts<'a> {
             times: vec![None; rows.len()],
             campaigns: vec![None; rows.len()],
             handling: rows.iter().map(|row| handling_of(&row.sighting)).collect(),
+            again: rows.iter().map(|row| row.again).collect(),
         }
     }
 
@@ -197,6 +203,7 @@ impl<'a> Parts<'a> {
             times: runs.iter().map(times).collect(),
             campaigns: runs.iter().map(names).collect(),
             handling: runs.iter().map(|run| handling_of(&run.first)).collect(),
+            again: runs.iter().map(|run| run.again).collect(),
         }
     }
 }
@@ -233,6 +240,7 @@ fn encode_chunk(schema: &SchemaRef, parts: &Parts<'_>) -> Result<RecordBatch, La
             columns::times(seen().map(|one| one.marking.embargo)),
             columns::maybe_texts(seen().map(|one| one.marking.licence.as_deref())),
             columns::maybe_text_lists(parts.handling.iter().map(Option::as_deref)).map_err(list_error)?,
+            columns::bools(parts.again.iter().map(|again| again.then_some(true))),
         ],
     )
 }
@@ -272,6 +280,7 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
         true => columns.time_lists("times", "campaigns")?,
         false => vec![None; batch.num_rows()],
     };
+    let again = columns.has("again").then(|| columns.bools("again")).transpose()?;
     let terms = terms(&columns, batch.num_rows())?;
     let each = evidence.into_iter().zip(audiences).zip(looks.drain(..)).zip(terms);
     let mut runs = Vec::with_capacity(batch.num_rows());
@@ -296,7 +305,13 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
         let id = parse(&columns, present(ids).map(|id| id.parse()).transpose())?;
         let content = parse(&columns, contents.value(at).parse())?;
         let later = later_looks(&columns, looks, first.time)?;
-        runs.push(Run { id, content, first, later });
+        runs.push(Run {
+            id,
+            content,
+            first,
+            later,
+            again: again.is_some_and(|again| again.is_valid(at) && again.value(at)),
+        });
     }
     Ok(runs)
 }

@@ -4,6 +4,8 @@ mod changes;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod notices;
+mod objects;
 pub(crate) mod organisation;
 mod past;
 pub(crate) mod problem;
@@ -23,7 +25,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 23] = [
+pub const PATHS: [&str; 26] = [
     "/search",
     "/plan",
     "/as-of",
@@ -41,12 +43,15 @@ pub const PATHS: [&str; 23] = [
     "/rollups",
     "/watches",
     "/watches/events",
+    "/objects",
     "/organisation/watches",
     "/organisation/watches/ranges",
     "/organisation/channels",
     "/organisation/channels/confirm",
     "/organisation/channels/feed",
     "/openapi.json",
+    "/notices",
+    "/notices/{number}",
 ];
 
 /// The description.
@@ -71,12 +76,15 @@ pub(crate) fn routes() -> Router<App> {
         get(rollup::show),
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
+        get(objects::show),
         get(organisation::watches).post(organisation::add_watch).delete(organisation::remove_watch),
         post(organisation::watch_ranges),
         get(organisation::channels).post(organisation::add_channel).delete(organisation::remove_channel),
         post(organisation::confirm),
         get(organisation::feed),
         get(describe),
+        get(notices::list),
+        get(notices::show),
     ];
     let routes = PATHS.into_iter().zip(handlers);
     routes.fold(Router::new(), |router, (path, handler)| router.route(&format!("{BASE}{path}"), handler))

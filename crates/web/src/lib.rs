@@ -31,6 +31,7 @@ pub mod link;
 mod listener;
 mod misp;
 pub mod moment;
+mod objects;
 pub mod outward;
 mod page;
 mod read;

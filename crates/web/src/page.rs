@@ -10,6 +10,7 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod notices;
 pub(crate) mod organisation;
 mod overview;
 mod report;
@@ -71,6 +72,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/organisation", get(organisation::show))
         .route(&format!("{}/{{month}}", report::PATH), get(report::show))
         .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
+        .route(notices::NOTICES, get(notices::show))
+        .route("/notices/{number}", get(notices::one::show).post(notices::one::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))

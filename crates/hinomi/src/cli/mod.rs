@@ -14,6 +14,8 @@ mod import;
 mod lake;
 mod ledger;
 mod marking;
+mod notice;
+mod objects;
 mod optout;
 mod organisation;
 pub(crate) mod outward;
@@ -133,6 +135,9 @@ enum Command {
     /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
     #[command(subcommand)]
     Alert(alert::Verb),
+    /// Tell those who answer for what is open: draft, release, send, answers, what became of it.
+    #[command(subcommand)]
+    Notice(notice::Verb),
     /// The report of a month: what an organisation shows to the outside, as HTML or PDF.
     Report(report::Options),
     /// Write services to a file or to stdout.
@@ -157,6 +162,9 @@ enum Command {
     /// Who may sign in: people, their rights and keys.
     #[command(subcommand)]
     Account(account::Verb),
+    /// What others share (STIX 2.1, TAXII 2.1, MISP), with the bytes as they came.
+    #[command(subcommand)]
+    Objects(objects::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
@@ -195,6 +203,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Alert(verb)) => alert::run(&common, &verb),
+        Some(Command::Notice(verb)) => notice::run(&common, &verb),
         Some(Command::Report(options)) => report::run(&common, &options),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
@@ -204,6 +213,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Account(verb)) => account::run(&common, verb),
+        Some(Command::Objects(verb)) => objects::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }

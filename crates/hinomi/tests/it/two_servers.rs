@@ -359,7 +359,13 @@ fn talk(here: &Installation) -> Vec<String> {
     let word = here.path("word");
     let file = word.to_str().expect("a path");
     let mut said = Vec::new();
-    let mut tell = |arguments: &[&str]| said.push(here.succeed(arguments));
+    let is_moment =
+        |word: &str| word.trim_matches('"').starts_with("20") && word.contains('T') && word.ends_with(['Z', '"']);
+    let plain = |text: &str| {
+        let words = text.split([' ', '\n']).map(|word| if is_moment(word) { "MOMENT" } else { word });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let mut tell = |arguments: &[&str]| said.push(plain(&here.succeed(arguments)));
     tell(&[
         "organisation",
         "add",

@@ -59,6 +59,8 @@ pub(crate) struct Around<'a> {
     pub(crate) operator: Option<&'a str>,
     pub(crate) country: Option<&'a str>,
     pub(crate) prefecture: Option<&'a str>,
+    /// The AS number when it was seen, where it was another, or none.
+    pub(crate) other_then: Option<Option<u32>>,
 }
 
 impl<'a> Around<'a> {
@@ -70,6 +72,7 @@ impl<'a> Around<'a> {
             operator: place.name.as_deref(),
             country: place.country.as_deref(),
             prefecture: place.prefecture.as_deref(),
+            other_then: None,
         }
     }
 }
@@ -121,6 +124,9 @@ impl Sayer {
             .into_iter()
             .for_each(|known| text(known.unwrap_or_default()));
         hasher.write_u64(around.asn.map_or(u64::MAX, u64::from));
+        if let Some(then) = around.other_then {
+            hasher.write_u64(then.map_or(u64::MAX, u64::from));
+        }
         let number = hasher.finish() & SAID;
         Said(if number & LOW < 2 { number | 2 } else { number })
     }

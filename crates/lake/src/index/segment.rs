@@ -12,11 +12,10 @@ use tantivy::{DocId, SegmentReader};
 use super::address::Addresses;
 use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
-use super::eyes::Eyes;
+use super::eyes::{Eyes, Narrow};
 use super::records::Records;
 use super::schema::{Columns, State, column};
 use super::times::{Seen, View};
-use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::Field;
 
@@ -30,6 +29,8 @@ pub(super) struct Life {
     times: Arc<View>,
     /// Whose eyes see it; none sees all.
     eyes: Option<Eyes>,
+    /// Whether there are lanes that the asker must look for.
+    laned: bool,
     /// Whether every row of the segment answered and is what it seems.
     all_open: bool,
 }
@@ -39,14 +40,15 @@ impl Life {
     pub(super) fn open(
         reader: &SegmentReader,
         times: Arc<View>,
-        within: Option<&Arc<Entitlement>>,
+        within: Option<&Arc<Narrow>>,
         rows: u64,
     ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let eyes = within.map(|may| Eyes::open(reader, may, &times, rows)).transpose()?;
+        let laned = within.is_some_and(|may| !may.lanes.is_empty());
         let state = fast.u64(column::STATE)?;
         let all_open = state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64;
-        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times, eyes })
+        Ok(Self { all_open, laned, state, row: fast.u64(column::ROW)?, times, eyes })
     }
 
     /// Leaves what the asker may see.
@@ -70,7 +72,8 @@ impl Life {
         });
         block.retain(|at, doc| {
             let seen = self.times.get(rows.get(at).copied().unwrap_or(u64::MAX));
-            !seen.is_closed() || !self.told(doc, seen).is_closed()
+            // Of a service with lanes others than this one may have found it closed.
+            (!self.laned && !seen.is_closed()) || !self.told(doc, seen).is_closed()
         });
     }
 
@@ -80,7 +83,8 @@ impl Life {
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
-        State::of(self.state.first(doc).unwrap_or(State::Nothing as u64))
+        let number = self.state.first(doc).unwrap_or(State::Nothing as u64);
+        if self.laned { State::of_any(number) } else { State::of(number) }
     }
 
     pub(super) fn row(&self, doc: DocId) -> u64 {
@@ -153,7 +157,7 @@ impl Rows {
         reader: &SegmentReader,
         columns: &Columns,
         times: Arc<View>,
-        within: Option<&Arc<Entitlement>>,
+        within: Option<&Arc<Narrow>>,
     ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let text = |field: Field| match columns.text_of(field) {

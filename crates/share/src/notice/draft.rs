@@ -253,6 +253,7 @@ fn said_of(seen: &Sighted, link: &Link, asked: bool) -> Option<Said> {
         evidence: service.evidence.iter().take(MAX_EVIDENCE).map(|one| one.hash.to_string()).collect(),
         purpose: seen.purpose.name().to_owned(),
         label: seen.label.label().to_owned(),
+        terms: service.terms.licence.iter().chain(&service.terms.handling).cloned().collect(),
         by: link.by.clone(),
     })
 }

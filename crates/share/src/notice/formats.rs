@@ -104,6 +104,7 @@ fn csv(token: &str, said: &[Said]) -> String {
         "confidence",
         "first_seen",
         "tlp",
+        "terms",
         "evidence_sha256",
         "notice",
         "finding",
@@ -132,6 +133,7 @@ fn csv(token: &str, said: &[Said]) -> String {
             one.confidence.to_string(),
             moment(one.first),
             one.label.clone(),
+            one.terms.join(";"),
             one.evidence.join(";"),
             token.to_owned(),
             (at + 1).to_string(),
@@ -194,6 +196,7 @@ fn intelmq(settings: &Settings, (token, place): (&str, usize), one: &Said) -> Va
         ("source.geolocation.cc", json!(one.country), one.country.is_some()),
         ("extra.product", json!(one.product), !one.product.is_empty()),
         ("extra.banner", json!(one.summary), !one.summary.is_empty()),
+        ("extra.terms", json!(one.terms), !one.terms.is_empty()),
         ("extra.evidence_sha256", json!(one.evidence), !one.evidence.is_empty()),
     ];
     if let Some(members) = event.as_object_mut() {

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hinomi_model::{Batch, Clock, Marking, Purpose, Sink, Timestamp, Tlp};
+use hinomi_model::{Batch, Clock, Marking, Purpose, Sink, Tlp};
 use hinomi_share::register::{Claim, Held, Organisation, Register};
 use hinomi_state::organisations::{Deed, Kind, Profile};
 use hinomi_state::{NewKey, NewPerson, Person, Role};
@@ -560,29 +560,20 @@ fn streams_tell_nothing_of_others() {
     .into_iter()
     .enumerate()
     {
-        let others = Record {
-            tlp: Tlp::Amber,
-            word: "secretword in a stream",
-            ..record("198.51.100.75", 23, NOW, Tlp::Amber, "", "b")
-        };
-        let at = |seconds: usize| -> Timestamp {
-            time(NOW).plus(Duration::from_secs(u64::try_from(seconds).expect("small")))
-        };
+        let (foreign, own) = (format!("198.51.100.{}", 80 + number), format!("198.51.100.{}", 20 + number));
         let append = || {
             // What others hold comes first, then what is one's own: where that is told, the other was passed over.
-            for (record, second) in [(&others, 0), (&record("198.51.100.11", 23, NOW, Tlp::Amber, "ownword", "a"), 1)] {
-                let mut batch = batch_of(record);
+            for (address, word) in [(&foreign, "secretword in a stream"), (&own, "ownword")] {
+                let mut batch = batch_of(&record("198.51.100.1", 23, NOW, Tlp::Amber, word, ""));
                 for sighting in &mut batch.sightings {
-                    sighting.time = at(10 * number + second);
-                    sighting.subject.address = format!("{}{number}", record.address).parse().expect("an address");
+                    sighting.subject.address = address.parse().expect("an address");
                 }
                 town.world.lake.append(batch).expect("room");
             }
         };
         let headers = format!("Authorization: Bearer {}\r\n{accept}", town.askers[&'a'].key);
-        let own = format!("198.51.100.11{number}");
         let text = stream_until(town.world.address, target, &headers, append, &own);
-        assert!(!text.contains("198.51.100.75") && !text.contains("secretword"), "{target}: {text}");
+        assert!(!text.contains(&foreign) && !text.contains("secretword"), "{target}: {text}");
     }
 }
 

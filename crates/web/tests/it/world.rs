@@ -9,7 +9,7 @@ use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
     Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::door::Witnesses;
+use hinomi_share::door::{Registers, Witnesses};
 use hinomi_share::register::Register;
 use hinomi_share::rules::Rules;
 use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
@@ -100,6 +100,23 @@ impl Witnesses for Of {
     }
 }
 
+/// A register of its own, or that of the state, which is opened when a member comes.
+struct Books(Option<Register>, Accounts, Arc<Moved>);
+
+impl Registers for Books {
+    fn current(&self) -> Result<(u64, Arc<Register>), String> {
+        if let Some(own) = &self.0 {
+            return own.current();
+        }
+        let read = || {
+            let database = self.1.database()?;
+            Ok((database.register_number()?, Register::read(&database, self.2.now())?))
+        };
+        let (number, register) = read().map_err(|error: hinomi_state::StateError| error.to_string())?;
+        Ok((u64::try_from(number).unwrap_or(0), Arc::new(register)))
+    }
+}
+
 impl World {
     /// The town at rest, no survey running.
     pub(crate) fn at_rest() -> Self {
@@ -133,6 +150,11 @@ impl World {
             let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
             accounts.add(&new, time(NOW)).expect("an account");
         })
+    }
+
+    /// These batches, where this is done to the state before the server starts.
+    pub(crate) fn organised(batches: Vec<Batch>, before: impl FnOnce(&Accounts)) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), Register::default(), before)
     }
 
     /// The town at rest, reached as these settings say.
@@ -178,10 +200,12 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
-        let door = Door::new(reader).for_members(register, rules, Of(Arc::clone(&looks)));
+        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
+        let own = Some(register).filter(|register| *register != Register::default());
+        let books = Books(own, accounts.clone(), Arc::clone(&clock));
+        let door = Door::new(reader).for_members(books, rules, Of(Arc::clone(&looks)));
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
         before(&accounts);
         let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
         let server = Server {
