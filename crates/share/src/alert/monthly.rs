@@ -52,7 +52,7 @@ fn message(
     let language = channel.channel.said.language;
     let reader = door.reader(&viewer_of(channel, Purpose::ExposureReduction))?;
     let report = gather(&reader, &channel.organisation, month, now)?;
-    let around = Around::of(database, &channel.organisation, month, language)?;
+    let around = Around::of(database, &channel.organisation, &report, language)?;
     let document = tell(&report, &around, language);
     let bytes = pdf::write(&document, font).map_err(|error| AlertError::Report(error.to_string()))?;
     let file = Attached::new(format!("hinomi-{}-{month}.pdf", channel.organisation), &bytes);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hinomi_model::{Clock, Purpose};
-use hinomi_state::organisations::{Deed, Kind, Profile};
 use hinomi_share::register::{Claim, Held, Organisation, Register};
+use hinomi_state::organisations::{Deed, Kind, Profile};
 use hinomi_state::{NewKey, NewPerson, PasswordHash, Role};
 
 use crate::client::{Answer, ask, raw};
