@@ -353,7 +353,7 @@ pub(crate) fn open<'a>(address: &'a str, port: u16, time: &'a str, evidence: Vec
     Look { address, port, time, outcome: Outcome::Open, evidence }
 }
 
-fn batches() -> Vec<Batch> {
+pub(crate) fn batches() -> Vec<Batch> {
     let certificate = Evidence::new(EvidenceKind::Certificate, include_bytes!("data/expired.der").as_slice());
     let first = vec![
         open("192.0.2.10", 22, "2026-11-01T09:00:00Z", vec![banner("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")]),
