@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod policy;
 pub mod proof;
 pub mod register;
+pub mod rulebook;
 pub mod rules;
 pub mod stix;
 pub mod taxii;
@@ -41,7 +42,7 @@ pub use hinomi_lake::{CompactionStatus, Known, LakeError, Status};
 pub use inventory::{Inventory, inventory};
 pub use policy::{CncFindings, CncList, Member, ReadError, Reader, Viewer};
 pub use watch::{Standing, WatchDesk, is_filed, is_query_error};
-pub use witness::{Sight, Witness};
+pub use witness::{Departure, Sight, Witness};
 
 /// Every field of the query language, with an example and help in both languages.
 pub fn query_fields() -> &'static [FieldInfo] {

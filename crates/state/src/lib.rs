@@ -25,6 +25,7 @@ pub mod audiences;
 pub mod claims;
 pub mod contacts;
 mod database;
+pub mod deeds;
 mod dialect;
 pub mod error;
 pub mod keys;

@@ -1,9 +1,12 @@
 //! The API under `/api/v1/`. `openapi.json` describes it; a test holds the real answers against that.
 
 mod changes;
+mod entitlement;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod ledger;
+pub(crate) mod outflow;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -22,7 +25,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 18] = [
+pub const PATHS: [&str; 21] = [
     "/search",
     "/plan",
     "/as-of",
@@ -41,6 +44,9 @@ pub const PATHS: [&str; 18] = [
     "/watches",
     "/watches/events",
     "/openapi.json",
+    "/entitlement",
+    "/hosts/{address}/why",
+    "/ledger",
 ];
 
 /// The description.
@@ -66,6 +72,9 @@ pub(crate) fn routes() -> Router<App> {
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
         get(describe),
+        get(entitlement::show),
+        get(entitlement::why),
+        get(ledger::show),
     ];
     let routes = PATHS.into_iter().zip(handlers);
     routes.fold(Router::new(), |router, (path, handler)| router.route(&format!("{BASE}{path}"), handler))

@@ -28,6 +28,7 @@ pub mod language;
 pub mod limits;
 pub mod link;
 mod listener;
+mod mine;
 mod misp;
 pub mod moment;
 mod page;

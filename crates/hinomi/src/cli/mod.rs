@@ -17,6 +17,7 @@ mod optout;
 mod organisation;
 pub(crate) mod outward;
 mod past;
+mod policy;
 mod predict;
 mod rollup;
 pub(crate) mod rules;
@@ -155,6 +156,9 @@ enum Command {
     Account(account::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
+    /// The rules of who may know: check them, show them, ask which decide.
+    #[command(subcommand)]
+    Policy(policy::Verb),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
     Servers(servers::Options),
 }
@@ -200,6 +204,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Account(verb)) => account::run(&common, verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
+        Some(Command::Policy(verb)) => policy::run(&common, verb),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }
 }

@@ -51,6 +51,10 @@ fn composed() -> BTreeSet<String> {
     keys.extend(crate::page::account::PURPOSES.map(|purpose| format!("purpose-{purpose}")));
     keys.extend(hinomi_state::Role::ALL.map(|role| format!("role-{role}")));
     keys.extend(["password", "passkey"].map(|way| format!("way-{way}")));
+    let rules = hinomi_share::rules::Rules::built_in().expect("rules").list();
+    keys.extend(rules.iter().map(|rule| format!("rule-{}", rule.id)));
+    keys.extend(["clear", "green", "amber", "amber-strict", "red"].map(|label| format!("label-{label}")));
+    keys.extend(hinomi_share::ledger::KINDS.map(|kind| format!("ledger-{kind}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys
 }

@@ -9,7 +9,7 @@ use crate::sign_in::{Browser, WORD, inhabited};
 use crate::world::Looks;
 
 /// Paths of the API that show no record.
-const SILENT: [&str; 1] = ["/openapi.json"];
+const SILENT: [&str; 2] = ["/openapi.json", "/ledger"];
 
 /// Every request for records, with real names filled in.
 fn targets(hash: &str) -> Vec<String> {
@@ -29,6 +29,8 @@ fn targets(hash: &str) -> Vec<String> {
         "/flow/findings/203.0.113.9:1337-tcp",
         "/flow/status",
         "/rollups",
+        "/entitlement",
+        "/hosts/192.0.2.10/why",
         "/watches",
         "/watches/events",
     ];
@@ -39,6 +41,7 @@ fn targets(hash: &str) -> Vec<String> {
         "/hosts/192.0.2.40",
         "/crypto",
         "/organisation",
+        "/entitlement?address=192.0.2.10",
         "/watch",
         "/surveys",
         "/flow",

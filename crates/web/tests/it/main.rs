@@ -16,6 +16,7 @@ mod flow;
 mod hostile;
 mod invitations;
 mod keys;
+mod leaving;
 mod links;
 mod misp;
 mod pages;

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use hinomi_identify::Engine;
 use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
-    Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
+    Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, SystemClock,
+    Timestamp, Transport,
 };
 use hinomi_share::door::Witnesses;
+use hinomi_share::ledger::Log;
 use hinomi_share::register::Register;
 use hinomi_share::rules::Rules;
-use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
+use hinomi_share::{Departure, Door, Member, ReadError, Reader, Sight, Viewer, Witness};
 use hinomi_state::{Accounts, NewPerson, Target};
 use hinomi_web::{NoSurveys, Progress, Server, Settings, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
@@ -63,7 +65,11 @@ pub(crate) struct Looks {
     pub(crate) sights: Mutex<Vec<Sight>>,
     /// Who looked, where the door named somebody.
     pub(crate) names: Mutex<Vec<String>>,
+    /// What left.
+    pub(crate) departures: Mutex<Vec<Departure>>,
     pub(crate) refuses: AtomicBool,
+    /// Writes no departure down.
+    pub(crate) mute: AtomicBool,
 }
 
 impl Witness for Looks {
@@ -74,10 +80,18 @@ impl Witness for Looks {
         self.sights.lock().expect("nobody failed").push(sight);
         Ok(())
     }
+
+    fn left(&self, departure: Departure) -> Result<(), String> {
+        if self.mute.load(Ordering::Relaxed) {
+            return Err("no paper".to_owned());
+        }
+        self.departures.lock().expect("nobody failed").push(departure);
+        Ok(())
+    }
 }
 
 /// Everybody's looks go to one place.
-struct Of(Arc<Looks>);
+struct Of(Arc<Looks>, Accounts, std::path::PathBuf);
 
 /// Who notes the name beside.
 struct Named(Arc<Looks>, String);
@@ -88,11 +102,20 @@ impl Witness for Named {
         self.0.names.lock().expect("nobody failed").push(self.1.clone());
         Ok(())
     }
+
+    fn left(&self, departure: Departure) -> Result<(), String> {
+        self.0.left(departure)
+    }
 }
 
 impl Witnesses for Of {
     fn of(&self, member: &Member) -> Arc<dyn Witness> {
         Arc::new(Named(Arc::clone(&self.0), format!("{} for {}", member.name, member.purpose)))
+    }
+
+    fn ledger(&self) -> Option<Arc<Log>> {
+        let database = self.1.database().expect("a state");
+        Some(Arc::new(Log::open(&database, &self.2, Arc::new(SystemClock)).expect("a ledger")))
     }
 
     fn of_visitors(&self) -> Arc<dyn Witness> {
@@ -172,10 +195,11 @@ impl World {
         let lake = Arc::new(lake);
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
-        let door = Door::new(reader).for_members(Register::default(), rules, Of(Arc::clone(&looks)));
+        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
+        let of = Of(Arc::clone(&looks), accounts.clone(), folder.path().to_owned());
+        let door = Door::new(reader).for_members(Register::default(), rules, of);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
-        let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
         before(&accounts);
         let (time, people) = (Arc::clone(&clock) as Arc<_>, accounts.clone());
         let server = Server {
