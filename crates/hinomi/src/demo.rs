@@ -103,6 +103,7 @@ async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> R
         simulated: Some(Simulated { devices: u64::from(TOWN_SIZE) }),
         accounts: accounts.clone(),
         settings: Settings::default(),
+        outward: Arc::new(hinomi_web::outward::Silent),
     };
     match server(USUAL_PORT).bind().await {
         Err(WebError::InUse { .. }) => Ok(server(0).bind().await?),

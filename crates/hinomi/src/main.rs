@@ -14,8 +14,10 @@ mod door;
 mod engine;
 mod identifier;
 mod limits;
+mod notices;
 mod optout;
 mod output;
+mod providers;
 mod router;
 mod servers;
 mod state;
@@ -26,6 +28,10 @@ mod witness;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// Taking in, searching and collecting allocate much and from several threads at once.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit code for a scope of which everything is right but the day.
 const NOT_YET_VALID: u8 = 3;

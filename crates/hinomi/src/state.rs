@@ -30,7 +30,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use hinomi_lake::{Compactor, Lake, LakeError, LakeOptions, Places};
 use hinomi_model::{Identifier, SystemClock};
-use hinomi_share::{Reader, Viewer};
+use hinomi_share::{Door, Reader, Viewer};
 use hinomi_state::{Database, Settings, Work};
 use hinomi_survey::{OptOut, PrivateKey};
 
@@ -166,9 +166,19 @@ impl State {
     ///
     /// # Errors
     /// When the state cannot be opened, or the settings of alerts do not do.
-    pub(crate) fn alerts(&self) -> Result<Worker> {
+    pub(crate) fn alerts(&self, door: Door) -> Result<Worker> {
         let folder = self.make()?;
-        Worker::start(folder, Database::open(&Settings::of_state(folder)?.target)?)
+        Worker::start(folder, Database::open(&Settings::of_state(folder)?.target)?, door)
+    }
+
+    /// What sends released notices; none where there is no relay or nobody said who we are.
+    ///
+    /// # Errors
+    /// When the state cannot be opened, or the settings of notices do not do.
+    pub(crate) fn notices(&self, door: hinomi_share::Door) -> Result<Option<crate::notices::Sender>> {
+        let folder = self.make()?;
+        let sender = crate::notices::Sender::new(folder, door, Database::open(&Settings::of_state(folder)?.target)?)?;
+        Ok(Some(sender).filter(crate::notices::Sender::can))
     }
 
     /// Who writes down that somebody looked at findings.

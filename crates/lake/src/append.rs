@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::thread::ScopedJoinHandle;
 
 use hinomi_model::{
-    Batch, CampaignId, Checkpoint, ContentHash, Evidence, Receipt, Sighting, Sink, SinkError, Timestamp,
+    Batch, CampaignId, Checkpoint, ContentHash, Evidence, Marking, Receipt, Sighting, Sink, SinkError, Timestamp,
 };
 
 use crate::error::LakeError;
@@ -19,7 +19,7 @@ use crate::evidence::{self, NewPiece};
 use crate::identify::{AtHand, Known};
 use crate::index::write::Plan;
 use crate::lake::{Lake, application};
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 use crate::sightings::{self, Row};
 use crate::table::{Change, Note, Staged};
 
@@ -97,14 +97,21 @@ impl Lake {
     fn new_rows(&self, recent: &mut Recent, told: Vec<Sighting>) -> Result<Vec<Row>, LakeError> {
         let mut rows = side_by_side(told, |sighting| {
             let (id, content) = (sighting.id(), sighting.content());
-            Row { id, content, sighting }
+            Row { id, content, sighting, again: false }
         });
         sightings::sort(&mut rows);
         // The same observation told twice sorts side by side.
-        rows.dedup_by_key(|row| row.id);
+        rows.dedup_by(|next, kept| {
+            let same = next.id == kept.id;
+            if same && next.sighting.marking != kept.sighting.marking {
+                kept.sighting.marking = kept.sighting.marking.together(&next.sighting.marking);
+            }
+            same
+        });
         let stored = recent.stored(&self.sightings, &rows)?;
         if !stored.is_empty() {
-            rows.retain(|row| !stored.contains(&row.id));
+            let markings = recent::markings(&self.sightings, rows.iter().filter(|row| stored.contains(&row.id)))?;
+            rows.retain_mut(|row| !stored.contains(&row.id) || tightens(row, markings.get(&row.id)));
         }
         Ok(rows)
     }
@@ -169,6 +176,15 @@ impl Lake {
         let change = Change { add, note: checkpoint.map(note), marks, ..Change::default() };
         self.heed_loss(self.sightings.commit(change, self.clock.now()))
     }
+}
+
+/// Whether a sighting that is stored closes more than it did; then it is stored once more, with what both say together.
+fn tightens(row: &mut Row, stored: Option<&Marking>) -> bool {
+    let Some(stored) = stored else { return false };
+    let together = stored.together(&row.sighting.marking);
+    row.again = together != *stored;
+    row.sighting.marking = together;
+    row.again
 }
 
 /// Evidence by its hash, worked out on all processors.
@@ -278,6 +294,9 @@ fn check_sighting(sighting: &Sighting) -> Result<(), LakeError> {
     }
     if sighting.remark.as_ref().is_some_and(|remark| remark.len() > MAX_REMARK_BYTES) {
         return refuse(format!("its remark is longer than {MAX_REMARK_BYTES} bytes"));
+    }
+    if let Err(error) = sighting.marking.terms().check() {
+        return refuse(error.to_string());
     }
     Ok(())
 }

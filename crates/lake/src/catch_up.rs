@@ -8,17 +8,19 @@
 //!
 //! [`Index::applied`]: crate::index::Index::applied
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use hinomi_model::{ContentHash, Marking, SensorId, Sighting};
+use hinomi_model::{ContentHash, Marking, Outcome, SensorId, ServiceKey, Sighting};
 
 use crate::error::LakeError;
 use crate::identify::{AtHand, Contents, Known};
 use crate::index::Update;
-use crate::index::directory::Around;
 use crate::index::write::{Glance, Plan, Source};
 use crate::lake::Lake;
-use crate::place::Places;
+use crate::looks::{Looks, OneLook};
+use crate::past::owners::Then;
+use crate::query::AddressRanges;
 use crate::sightings::{self, Row};
 use crate::table::{DataFile, Rows, read};
 
@@ -77,9 +79,10 @@ impl Lake {
         }
         // What compaction wrote lately holds old rows.
         files.sort_by_key(|file| (file.newest(), file.version));
-        let mut rows = Vec::new();
+        let (mut rows, mut retold) = (Vec::new(), HashSet::new());
         for (at, file) in files.iter().enumerate() {
             self.take_file(file, &mut rows)?;
+            retold.extend(told_again(&rows));
             let next = files.get(at + 1).map(|next| next.newest());
             // The index remembers versions, not files: all files of a version must be told before it counts.
             if next.is_none() || rows.len() >= GROUP_ROWS && next != Some(file.newest()) {
@@ -87,7 +90,8 @@ impl Lake {
                 self.apply(Some(file.newest()), &std::mem::take(&mut rows))?;
             }
         }
-        Ok(())
+        // What was told first may lie in a file that came after.
+        self.settle(&retold)
     }
 
     /// Reads a file, and applies what is too much to hold before it goes on.
@@ -113,15 +117,9 @@ impl Lake {
 
     /// What applying these sightings will do.
     pub(crate) fn plan(&self, rows: &[Row]) -> Result<Plan, LakeError> {
-        let sayer = self.index.sayer()?;
-        let glance = |(at, row): (usize, &Row)| {
-            let Sighting { subject, time, outcome, sensor, marking, .. } = &row.sighting;
-            let around = Around::of(self.places.find(subject.address));
-            let said = sayer.said(&row.content, *outcome, sensor, &around, marking);
-            Glance { key: *subject, time: *time, outcome: *outcome, said, at }
-        };
-        let glances = rows.iter().enumerate().map(glance).collect();
-        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::new(), places: &self.places })
+        let then = self.then()?;
+        let glances = self.glances(rows, &then)?;
+        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::new(), then: &then })
     }
 
     /// What the contents of these sightings say, as far as the index does not know it.
@@ -148,8 +146,50 @@ impl Lake {
             false => self.knowledge.remember(new),
         }
         let known = Known { derived, new: Vec::new() };
-        let told = Told { rows, known: &known, fresh: &fresh, places: &self.places };
-        self.index.carry_out(version, plan, &told, self.watching.who_heeds())
+        let told = Told { rows, known: &known, fresh: &fresh, then: &self.then()? };
+        let retold = told_again(rows);
+        if retold.is_empty() {
+            return self.index.carry_out(version, plan, &told, self.watching.who_heeds());
+        }
+        self.index.carry_out(None, plan, &told, self.watching.who_heeds())?;
+        self.settle(&retold)?;
+        self.index.carry_out(version, Plan::default(), &told, None)
+    }
+
+    /// Services of which something was told again with a stricter marking: what stands of them is made anew from all that
+    /// was told, for times of what is closed now must go from where they were told.
+    fn settle(&self, retold: &HashSet<ServiceKey>) -> Result<(), LakeError> {
+        if retold.is_empty() {
+            return Ok(());
+        }
+        let ranges = Arc::new(AddressRanges::new(retold.iter().map(|key| key.address.into())));
+        let mut ends: HashMap<ServiceKey, Ends> = HashMap::new();
+        for look in Looks::new(&self.sightings, &self.sightings.files(|_| true), Some(ranges)) {
+            let look = look?;
+            let key = look.run.first.subject;
+            if retold.contains(&key) {
+                ends.entry(key).or_default().take(look);
+            }
+        }
+        let rows: Vec<Row> = ends.into_values().flat_map(Ends::rows).collect();
+        let then = self.then()?;
+        let none = Told { rows: &rows, known: &Known::default(), fresh: &HashSet::new(), then: &then };
+        let plan = self.index.plan_anew(self.glances(&rows, &then)?, &none)?;
+        let known = self.know(&rows, &plan, &AtHand::new())?;
+        let known = Known { derived: known.derived, new: Vec::new() };
+        let told = Told { rows: &rows, known: &known, fresh: &HashSet::new(), then: &then };
+        self.index.carry_out(None, plan, &told, None)
+    }
+
+    fn glances(&self, rows: &[Row], then: &Then<'_>) -> Result<Vec<Glance>, LakeError> {
+        let sayer = self.index.sayer()?;
+        let glance = |(at, row): (usize, &Row)| {
+            let Sighting { subject, time, outcome, sensor, marking, .. } = &row.sighting;
+            let around = then.around(subject.address, *time);
+            let said = sayer.said(&row.content, *outcome, sensor, &around, marking);
+            Glance { key: *subject, time: *time, outcome: *outcome, said, at }
+        };
+        Ok(rows.iter().enumerate().map(glance).collect())
     }
 
     /// Builds the index again from the tables; the old one is searched until the new one is complete.
@@ -163,13 +203,59 @@ impl Lake {
     }
 }
 
+/// The services of which these tell again, with a stricter marking, what was told.
+fn told_again(rows: &[Row]) -> HashSet<ServiceKey> {
+    rows.iter().filter(|row| row.again).map(|row| row.sighting.subject).collect()
+}
+
+/// All that the present depends on of a service: of each marking the first and the newest that answered, and the newest that
+/// found it closed.
+#[derive(Default)]
+struct Ends(Vec<(Marking, [Option<OneLook>; 3])>);
+
+impl Ends {
+    fn take(&mut self, look: OneLook) {
+        let marking = &look.run.first.marking;
+        let at = self.0.iter().position(|(known, _)| known == marking).unwrap_or_else(|| {
+            self.0.push((marking.clone(), [None, None, None]));
+            self.0.len() - 1
+        });
+        let Some((_, [first, newest, closed])) = self.0.get_mut(at) else { return };
+        let rank = |one: &OneLook| {
+            let seen = &one.run.first;
+            (one.time, seen.outcome == Outcome::Open, one.run.content, seen.sensor.clone())
+        };
+        let newer = |known: &Option<OneLook>| known.as_ref().is_none_or(|known| rank(known) < rank(&look));
+        if look.run.first.outcome == Outcome::Closed {
+            if newer(closed) {
+                *closed = Some(look.alone());
+            }
+            return;
+        }
+        if first.is_none() {
+            *first = Some(look.clone().alone());
+        }
+        if newer(newest) {
+            *newest = Some(look.alone());
+        }
+    }
+
+    fn rows(self) -> impl Iterator<Item = Row> {
+        let row = |look: OneLook| {
+            let (content, sighting) = (look.run.content, look.run.first.clone());
+            Row { id: sighting.id(), content, sighting, again: false }
+        };
+        self.0.into_iter().flat_map(|(_, looks)| looks).flatten().map(row)
+    }
+}
+
 /// Sightings as the index asks for them.
 struct Told<'a> {
     rows: &'a [Row],
     known: &'a Known,
     /// Contents that nobody knew before.
     fresh: &'a HashSet<ContentHash>,
-    places: &'a Places,
+    then: &'a Then<'a>,
 }
 
 impl Source for Told<'_> {
@@ -180,7 +266,7 @@ impl Source for Told<'_> {
     fn update(&self, at: usize) -> Option<Update> {
         let Row { content, sighting, .. } = self.rows.get(at)?;
         let derived = self.known.derived.get(content).cloned().unwrap_or_default();
-        let around = Around::of(self.places.find(sighting.subject.address));
+        let around = self.then.around(sighting.subject.address, sighting.time);
         let own = |text: Option<&str>| text.map(ToOwned::to_owned);
         Some(Update {
             key: sighting.subject,
@@ -192,6 +278,7 @@ impl Source for Told<'_> {
             facts: derived.facts,
             text: derived.text,
             asn: around.asn,
+            other_then: around.other_then,
             operator: own(around.operator),
             country: own(around.country),
             prefecture: own(around.prefecture),

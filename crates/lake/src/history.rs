@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_model::{Facts, Outcome, ServiceKey, Sighting};
+use hinomi_model::{Facts, Marking, Outcome, ServiceKey, Sighting, SightingId};
 
 use crate::entitlement::{Entitlement, Seen};
 use crate::error::LakeError;
@@ -36,6 +36,8 @@ impl Lake {
     pub fn host_within(&self, address: IpAddr, may: Option<&Arc<Entitlement>>) -> Result<Host, LakeError> {
         self.see_others()?;
         let address = address.to_canonical();
+        let may = may.map(|may| self.asked_now(may));
+        let may = may.as_ref();
         let services = self.index.services_of(address, may)?;
         let (rows, complete) = self.sightings_of(address, may.map(Arc::as_ref))?;
         let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
@@ -64,30 +66,54 @@ impl Lake {
         self.see_others()?;
         let address = service.address.to_canonical();
         let wanted = ServiceKey { address, ..*service };
-        let (rows, _) = self.sightings_of(address, may)?;
+        let may = may.map(|may| self.asked_now(may));
+        let (rows, _) = self.sightings_of(address, may.as_deref())?;
         let newest =
             rows.into_iter().find(|row| row.sighting.subject == wanted && row.sighting.outcome != Outcome::Closed);
-        Ok(newest.map(|row| (row.sighting, self.places.find(address).and_then(|place| place.asn))))
+        let then = self.then()?;
+        Ok(newest.map(|row| {
+            let asn = then.asn(address, row.sighting.time);
+            (row.sighting, asn)
+        }))
+    }
+
+    /// The AS number of an address, where one is known.
+    pub fn asn_of(&self, address: IpAddr) -> Option<u32> {
+        self.places.find(address.to_canonical()).and_then(|place| place.asn)
     }
 
     /// The newest sightings of an address that may be seen, newest first, and whether that is all of them.
     fn sightings_of(&self, address: IpAddr, may: Option<&Entitlement>) -> Result<(Vec<Row>, bool), LakeError> {
-        let (wanted, asn) = (halves(address), self.places.find(address).and_then(|place| place.asn));
+        let (wanted, then) = (halves(address), self.then()?);
         let visible = |row: &Row| {
             let Sighting { time, marking, .. } = &row.sighting;
-            may.is_none_or(|may| may.admits(&Seen { address, asn, time: *time, marking }))
+            let asn = || then.asn(address, *time);
+            may.is_none_or(|may| may.admits(&Seen { address, asn: asn(), time: *time, marking }))
         };
         let mut rows: Vec<Row> = Vec::new();
+        let mut retold: HashMap<SightingId, Marking> = HashMap::new();
         let mut complete = true;
         for file in self.sightings.files(|file| file.extent.may_hold(wanted)) {
             read::read(&self.sightings.path(&file), sightings::STORED, Rows::Address(wanted), &mut |batch| {
-                rows.extend(sightings::decode(batch)?.into_iter().filter(visible));
+                for row in sightings::decode(batch)? {
+                    if row.again {
+                        let told = &row.sighting.marking;
+                        retold.entry(row.id).and_modify(|known| *known = known.together(told)).or_insert(told.clone());
+                    }
+                    rows.extend(Some(row).filter(visible));
+                }
                 if rows.len() > 2 * MAX_LIMIT {
                     complete &= keep_newest(&mut rows);
                 }
                 Ok(())
             })?;
         }
+        for row in &mut rows {
+            if let Some(marking) = retold.get(&row.id) {
+                row.sighting.marking = row.sighting.marking.together(marking);
+            }
+        }
+        rows.retain(visible);
         complete &= keep_newest(&mut rows);
         Ok((rows, complete))
     }
@@ -95,7 +121,15 @@ impl Lake {
 
 /// Sorts newest first and keeps what a page may hold; whether that was everything.
 fn keep_newest(rows: &mut Vec<Row>) -> bool {
-    rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.sighting.time, row.sighting.subject, row.id)));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.sighting.time, row.sighting.subject, row.id)));
+    // Told again: the stricter one stays.
+    rows.dedup_by(|next, kept| {
+        let same = next.id == kept.id;
+        if same && kept.sighting.marking.by_strictness(&next.sighting.marking).is_lt() {
+            std::mem::swap(next, kept);
+        }
+        same
+    });
     let complete = rows.len() <= MAX_LIMIT;
     rows.truncate(MAX_LIMIT);
     complete
@@ -181,6 +215,8 @@ fn entry(row: &Row, facts: &Facts, changes: Vec<String>) -> HistoryEntry {
         label: label(facts),
         changes,
         evidence: seen.evidence.clone(),
+        tlp: seen.marking.tlp,
+        terms: seen.marking.terms(),
     }
 }
 

@@ -52,6 +52,8 @@ mod folder;
 mod grams;
 mod guard;
 mod histogram;
+mod lane;
+mod lanes;
 mod mix;
 mod order;
 mod own;
@@ -71,14 +73,15 @@ mod times;
 pub(crate) mod when;
 mod wish;
 pub(crate) mod write;
+mod writer;
 
 use changed::Heed;
-use directory::{Around, Directory, Sayer, Slot};
+use directory::{Around, Directory, Sayer};
 use document::Templates;
-use folder::{Generation, Payload, index_error};
-use standing::Stands;
+use folder::{Generation, Payload};
+use lanes::Lanes;
 use times::View;
-use write::{Doing, Glance, Plan, Planner, Remembered, Source};
+use write::{Glance, Plan, Remembered, Source};
 
 use crate::error::LakeError;
 
@@ -103,6 +106,8 @@ pub(crate) struct Update {
     pub(crate) text: Arc<str>,
     /// AS number of the address.
     pub(crate) asn: Option<u32>,
+    /// AS number of the address when it was seen, where it was another, or none.
+    pub(crate) other_then: Option<Option<u32>>,
     /// Name of the network of the address.
     pub(crate) operator: Option<String>,
     /// Country of the address.
@@ -123,6 +128,7 @@ impl Update {
             operator: self.operator.as_deref(),
             country: self.country.as_deref(),
             prefecture: self.prefecture.as_deref(),
+            other_then: self.other_then,
         }
     }
 }
@@ -149,6 +155,8 @@ struct Writer {
     next_row: u64,
     /// Where every service is; loaded when something is first applied.
     directory: Option<Directory>,
+    /// Lanes of services of several markings; loaded with the directory.
+    lanes: Lanes,
     remembered: Remembered,
     templates: Templates,
     /// Whether the generation's reader has seen the last commit.
@@ -226,7 +234,12 @@ impl Index {
 
     /// Works out what applying these sightings will do. Holds until something else is applied.
     pub(crate) fn plan(&self, glances: Vec<Glance>, source: &dyn Source) -> Result<Plan, LakeError> {
-        self.writer().as_mut().ok_or(LakeError::ReadOnly)?.plan(glances, source)
+        self.writer().as_mut().ok_or(LakeError::ReadOnly)?.plan(glances, source, false)
+    }
+
+    /// The same of all the sightings that there are of their services: what stands of those is replaced.
+    pub(crate) fn plan_anew(&self, glances: Vec<Glance>, source: &dyn Source) -> Result<Plan, LakeError> {
+        self.writer().as_mut().ok_or(LakeError::ReadOnly)?.plan(glances, source, true)
     }
 
     /// What [`Index::rebuild`] was told of the facts that this index was built from.
@@ -338,92 +351,5 @@ impl Index {
 
     fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Writer {
-    fn open(dir: &Path, number: u64) -> Result<Self, LakeError> {
-        let generation = Arc::new(Generation::open(dir, number, true)?);
-        let (terms, payload) = (generation.writer()?, generation.payload()?);
-        let applied = payload.version.max(generation.times.version());
-        let next_row = payload.next_row.max(generation.times.next_row());
-        let (remembered, templates) = (Remembered::default(), Templates::default());
-        Ok(Self { generation, terms, payload, applied, next_row, directory: None, remembered, templates, seen: true })
-    }
-
-    fn plan(&mut self, glances: Vec<Glance>, source: &dyn Source) -> Result<Plan, LakeError> {
-        if !self.seen {
-            self.generation.reload_now()?;
-            self.seen = true;
-        }
-        if self.directory.is_none() {
-            self.directory = Some(self.generation.directory()?);
-        }
-        let Self { generation, directory, .. } = self;
-        let directory = directory.get_or_insert_with(Directory::new);
-        let (searcher, times) = (generation.searcher(), generation.times.view()?);
-        let stands = Stands::open(&searcher, &generation.columns, &generation.facts)?;
-        let plan = Planner { directory, times: &times, stands, source }.plan(glances)?;
-        times.check()?;
-        Ok(plan)
-    }
-
-    /// Writes records and touches, then commits the rows with the version: before the commit nothing has happened, and
-    /// touches that went before it are true whether it comes or not. Without rows the touches are the commit.
-    fn carry_out(
-        &mut self,
-        version: Option<u64>,
-        plan: Plan,
-        source: &dyn Source,
-        heed: Option<&dyn Heed>,
-    ) -> Result<(), LakeError> {
-        let generation = Arc::clone(&self.generation);
-        let (searcher, rows) = (generation.searcher(), plan.has_rows());
-        let doing = Doing {
-            columns: &generation.columns,
-            facts: &generation.facts,
-            writer: &self.terms,
-            stands: Stands::open(&searcher, &generation.columns, &generation.facts)?,
-            source,
-            remembered: &mut self.remembered,
-            templates: &mut self.templates,
-            next_row: self.next_row,
-            heeded: heed.is_some(),
-            version: version.or(self.applied).unwrap_or(0),
-        };
-        let done = doing.carry_out(plan)?;
-        if let Some(heed) = heed.filter(|_| !done.changes.is_empty()) {
-            heed.heed(&done.changes)?;
-        }
-        let facts_length = if rows { generation.facts.sync()? } else { self.payload.facts_length };
-        let counts = (version.or(self.applied).unwrap_or(0), version.is_some() && !rows);
-        generation.times.touch(counts, done.next_row, &done.touches)?;
-        // Numbers of rows are never used twice, also when the commit fails.
-        self.next_row = done.next_row;
-        let applied = version.or(self.applied);
-        if rows {
-            self.commit(applied, facts_length)?;
-        }
-        self.applied = applied;
-        self.place(done.placed);
-        generation.times.fold_if_due(self.applied)
-    }
-
-    fn commit(&mut self, version: Option<u64>, facts_length: u64) -> Result<(), LakeError> {
-        let payload = self.payload.applied(version, self.next_row, facts_length);
-        let mut prepared = self.terms.prepare_commit().map_err(index_error("write the index"))?;
-        prepared.set_payload(&payload.text()?);
-        prepared.commit().map_err(index_error("write the index"))?;
-        (self.payload, self.seen) = (payload, false);
-        self.generation.settle()?;
-        self.generation.reload_now()?;
-        self.seen = true;
-        Ok(())
-    }
-
-    fn place(&mut self, placed: Vec<(ServiceKey, Slot)>) {
-        if let Some(directory) = &mut self.directory {
-            placed.into_iter().for_each(|(key, slot)| directory.put(&key, slot));
-        }
     }
 }

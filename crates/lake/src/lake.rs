@@ -152,7 +152,10 @@ impl Lake {
     /// # Errors
     /// When the query or the cursor cannot be understood, or the index cannot be read.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchPage, LakeError> {
-        self.index.search(request)
+        match &request.within {
+            None => self.index.search(request),
+            Some(may) => self.index.search(&SearchRequest { within: Some(self.asked_now(may)), ..request.clone() }),
+        }
     }
 
     /// What a search would cost and why, without running it.
@@ -168,7 +171,7 @@ impl Lake {
     /// # Errors
     /// When the query cannot be understood or the index cannot be read.
     pub fn explain_within(&self, query: &str, may: &Arc<Entitlement>) -> Result<Plan, LakeError> {
-        self.index.explain(query, Some(may))
+        self.index.explain(query, Some(&self.asked_now(may)))
     }
 
     /// Every service that matches, by address and port, one at a time; the number of them.
@@ -195,7 +198,8 @@ impl Lake {
         may: Option<&Arc<Entitlement>>,
         each: &mut dyn FnMut(Service) -> Result<(), LakeError>,
     ) -> Result<u64, LakeError> {
-        self.index.scan(query, now, may, each)
+        let may = may.map(|may| self.asked_now(may));
+        self.index.scan(query, now, may.as_ref(), each)
     }
 
     /// The services of one address as last seen, by port.
@@ -227,6 +231,7 @@ impl Lake {
         may: &Arc<Entitlement>,
     ) -> Result<Option<StoredEvidence>, LakeError> {
         self.see_others()?;
+        let may = &self.asked_now(may);
         let shown = match self.index.shows_evidence(hash, may)? {
             Some(first) => Some(first),
             None => self.showed_evidence(hash, may)?,
@@ -237,12 +242,22 @@ impl Lake {
         Ok(stored.map(|stored| StoredEvidence { first_seen: stored.first_seen.max(first), ..stored }))
     }
 
+    /// The present, by the clock of this lake.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What an asker may see at this moment: embargoes end by this machine's clock, whatever moment a question is about.
+    pub(crate) fn asked_now(&self, may: &Entitlement) -> Arc<Entitlement> {
+        Arc::new(may.at(self.clock.now()))
+    }
+
     /// When something that the asker held rested on this piece.
     fn showed_evidence(&self, hash: &ContentHash, may: &Entitlement) -> Result<Option<Timestamp>, LakeError> {
         let Some(own) = may.own_ranges() else { return Ok(None) };
         let files = self.sightings.files(|_| true);
         let looks = Looks::new(&self.sightings, &files, Some(Arc::new(own)));
-        for look in self.visible(looks, Some(may)).take(MAX_PROVING_LOOKS) {
+        for look in self.visible(looks, Some(may))?.take(MAX_PROVING_LOOKS) {
             let look = look?;
             if look.run.first.evidence.iter().any(|piece| piece.hash == *hash) {
                 return Ok(Some(look.time));

@@ -15,7 +15,7 @@ use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hinomi_model::{CampaignId, Sighting, Timestamp};
+use hinomi_model::{CampaignId, Marking, Sighting, Timestamp};
 
 use crate::error::LakeError;
 use crate::query::AddressRanges;
@@ -75,6 +75,16 @@ impl OneLook {
         time.then_with(subject).then_with(seen).then_with(|| self.campaign().cmp(&other.campaign()))
     }
 
+    /// The same with another marking.
+    fn marked(self, marking: &Marking) -> Self {
+        if self.run.first.marking == *marking {
+            return self;
+        }
+        let alone = self.alone();
+        let first = Sighting { marking: marking.clone(), ..alone.run.first.clone() };
+        Self { run: Arc::new(Run::new(alone.run.content, first)), ..alone }
+    }
+
     /// Whether this is the same observation told twice.
     pub(crate) fn repeats(&self, other: &Self) -> bool {
         self.order(other) == Ordering::Equal
@@ -86,6 +96,7 @@ struct Next {
     look: OneLook,
     /// The file that the run comes from, when this is its first look: then the file has more.
     source: Option<usize>,
+    told: bool,
 }
 
 impl Ord for Next {
@@ -112,11 +123,15 @@ impl Eq for Next {}
 pub(crate) struct Looks {
     heap: BinaryHeap<Next>,
     sources: Vec<Option<Source>>,
-    waiting: VecDeque<(Halves, Located)>,
+    waiting: VecDeque<(Halves, Located, bool)>,
+    /// Tellings of one observation, each with what all of them say together.
+    ready: VecDeque<OneLook>,
     within: Option<Arc<AddressRanges>>,
 }
 
 struct Source {
+    /// Whether what it holds is told, or only closes what others tell.
+    told: bool,
     batches: Batches,
     runs: std::vec::IntoIter<Run>,
 }
@@ -124,24 +139,36 @@ struct Source {
 impl Looks {
     /// The observations in these files, of these addresses.
     pub(crate) fn new(table: &Table, files: &[Arc<DataFile>], within: Option<Arc<AddressRanges>>) -> Self {
-        let wanted = |file: &&Arc<DataFile>| within.as_ref().is_none_or(|ranges| file.extent.may_touch(ranges));
-        let mut waiting: Vec<_> =
-            files.iter().filter(wanted).map(|file| (file.extent.least(), table.path(file))).collect();
-        waiting.sort_by_key(|(least, _)| *least);
-        Self { heap: BinaryHeap::new(), sources: Vec::new(), waiting: waiting.into(), within }
+        Self::marked_by(table, files, &[], within)
+    }
+
+    /// The same, marked as others of these files say, too, which tell nothing themselves.
+    pub(crate) fn marked_by(
+        table: &Table,
+        files: &[Arc<DataFile>],
+        others: &[Arc<DataFile>],
+        within: Option<Arc<AddressRanges>>,
+    ) -> Self {
+        let wanted = |file: &Arc<DataFile>| within.as_ref().is_none_or(|ranges| file.extent.may_touch(ranges));
+        let told = files.iter().map(|file| (file, true)).chain(others.iter().map(|file| (file, false)));
+        let open = |(file, told): (&Arc<DataFile>, bool)| (file.extent.least(), table.path(file), told);
+        let mut waiting: Vec<_> = told.filter(|(file, _)| wanted(file)).map(open).collect();
+        waiting.sort_by_key(|(least, ..)| *least);
+        let (heap, sources, ready) = (BinaryHeap::new(), Vec::new(), VecDeque::new());
+        Self { heap, sources, waiting: waiting.into(), ready, within }
     }
 
     /// Opens the files that may hold something before what stands first.
     fn open_due(&mut self) -> Result<(), LakeError> {
         loop {
             let first = self.heap.peek().map(|next| next.look.place().0);
-            let Some((_, file)) = self.waiting.pop_front_if(|(least, _)| first.is_none_or(|first| *least <= first))
-            else {
+            let due = |(least, ..): &mut (Halves, Located, bool)| first.is_none_or(|first| *least <= first);
+            let Some((_, file, told)) = self.waiting.pop_front_if(due) else {
                 return Ok(());
             };
             let rows = self.within.as_ref().map_or(Rows::All, Rows::Within);
             let batches = Box::new(read::stream(&file, sightings::STORED, rows)?);
-            self.sources.push(Some(Source { batches, runs: Vec::new().into_iter() }));
+            self.sources.push(Some(Source { told, batches, runs: Vec::new().into_iter() }));
             self.advance(self.sources.len() - 1)?;
         }
     }
@@ -151,7 +178,8 @@ impl Looks {
         let Some(slot) = self.sources.get_mut(at) else { return Ok(()) };
         while let Some(source) = slot {
             if let Some(run) = source.runs.next() {
-                self.heap.push(Next { look: OneLook::first(run), source: Some(at) });
+                let told = source.told;
+                self.heap.push(Next { look: OneLook::first(run), source: Some(at), told });
                 return Ok(());
             }
             match source.batches.next() {
@@ -162,16 +190,42 @@ impl Looks {
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Option<OneLook>, LakeError> {
+    fn take(&mut self) -> Result<Option<(OneLook, bool)>, LakeError> {
         self.open_due()?;
-        let Some(Next { look, source }) = self.heap.pop() else { return Ok(None) };
+        let Some(Next { look, source, told }) = self.heap.pop() else { return Ok(None) };
         if let Some(later) = look.next() {
-            self.heap.push(Next { look: later, source: None });
+            self.heap.push(Next { look: later, source: None, told });
         }
         if let Some(at) = source {
             self.advance(at)?;
         }
-        Ok(Some(look))
+        Ok(Some((look, told)))
+    }
+
+    /// The next observation that is told, as it is marked by all tellings of it together.
+    fn one(&mut self) -> Result<Option<OneLook>, LakeError> {
+        while self.ready.is_empty() {
+            let Some((look, told)) = self.take()? else { return Ok(None) };
+            if !self.heap.peek().is_some_and(|next| next.look.repeats(&look)) {
+                self.ready.extend(told.then_some(look));
+                continue;
+            }
+            let mut marking = look.run.first.marking.clone();
+            let mut all = vec![(look, told)];
+            while let Some((again, told)) = self.take_if_repeats(&all)? {
+                marking = marking.together(&again.run.first.marking);
+                all.push((again, told));
+            }
+            let all = all.into_iter().filter(|(_, told)| *told);
+            self.ready.extend(all.map(|(look, _)| look.marked(&marking)));
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    fn take_if_repeats(&mut self, all: &[(OneLook, bool)]) -> Result<Option<(OneLook, bool)>, LakeError> {
+        let first = all.first().map(|(look, _)| look);
+        let repeats = self.heap.peek().zip(first).is_some_and(|(next, first)| next.look.repeats(first));
+        if repeats { self.take() } else { Ok(None) }
     }
 }
 
@@ -179,6 +233,6 @@ impl Iterator for Looks {
     type Item = Result<OneLook, LakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.take().transpose()
+        self.one().transpose()
     }
 }

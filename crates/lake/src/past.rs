@@ -19,6 +19,7 @@
 pub mod arrivals;
 pub mod changes;
 mod cursor;
+pub mod days;
 pub mod diff;
 pub(crate) mod owners;
 pub mod presence;
@@ -44,6 +45,7 @@ use crate::query::{AddressRanges, Node, Query, Test, parse};
 use crate::search::MAX_LIMIT;
 use crate::table::Known;
 use cursor::Cursor;
+use owners::Then;
 use standing::Standing;
 pub use trail::Happened;
 
@@ -139,7 +141,8 @@ impl Lake {
         let limit = request.limit.min(MAX_LIMIT);
         let question = format!("{} {} {:?}", request.query, request.at, request.known);
         let cursor = Cursor::read(request.cursor.as_deref(), &question)?;
-        let looks = self.looks(&query, request.known, cursor.as_ref(), request.within.as_deref())?;
+        let may = request.within.as_ref().map(|may| self.asked_now(may));
+        let looks = self.looks(&query, request.known, cursor.as_ref(), may.as_deref())?;
         let mut asked = AsOf { lake: self, request, matcher: Matcher::new(&query), matches: Vec::new(), total: 0 };
         let until = |standing: &mut Standing, look: &OneLook| {
             if look.time <= request.at {
@@ -174,7 +177,9 @@ impl Lake {
         let rest = cursor.map(|cursor| AddressRanges::from_number(cursor.address()));
         let parts = [query.filter.as_ref().and_then(reach), rest, may.and_then(Entitlement::ranges)];
         let ranges = parts.into_iter().flatten().reduce(|one, other| one.both(&other));
-        Ok(self.visible(Looks::new(&self.sightings, &files, ranges.map(Arc::new)), may))
+        // Who may not see all is kept to how it is marked now, whatever was known then.
+        let now = if may.is_some() && known.is_some() { self.sightings.files(|_| true) } else { Vec::new() };
+        self.visible(Looks::marked_by(&self.sightings, &files, &now, ranges.map(Arc::new)), may)
     }
 
     /// Those that the asker may see; none is all.
@@ -182,20 +187,12 @@ impl Lake {
         &'a self,
         looks: Looks,
         may: Option<&'a Entitlement>,
-    ) -> impl Iterator<Item = Result<OneLook, LakeError>> + 'a {
-        looks.filter(move |look| match (may, look) {
-            (may, Ok(look)) => self.may_see(may, look, look.time),
-            (_, Err(_)) => true,
-        })
-    }
-
-    /// Whether the asker may see what was observed like this, had it been at this moment.
-    pub(crate) fn may_see(&self, may: Option<&Entitlement>, look: &OneLook, time: Timestamp) -> bool {
-        let Some(may) = may else { return true };
-        let seen = &look.run.first;
-        let address = seen.subject.address;
-        let asn = self.places.find(address).and_then(|place| place.asn);
-        may.admits(&Seen { address, asn, time, marking: &seen.marking })
+    ) -> Result<impl Iterator<Item = Result<OneLook, LakeError>> + 'a, LakeError> {
+        let then = self.then()?;
+        Ok(looks.filter(move |look| match look {
+            Ok(look) => then.may_see(may, look, look.time),
+            Err(_) => true,
+        }))
     }
 
     /// What the newest evidence of each says.
@@ -211,6 +208,16 @@ impl Lake {
             self.knowledge.remember(new);
         }
         Ok(derived)
+    }
+}
+
+impl Then<'_> {
+    /// Whether the asker may see what was observed like this, had it been at this moment.
+    pub(crate) fn may_see(&self, may: Option<&Entitlement>, look: &OneLook, time: Timestamp) -> bool {
+        let Some(may) = may else { return true };
+        let seen = &look.run.first;
+        let address = seen.subject.address;
+        may.admits(&Seen { address, asn: self.asn(address, time), time, marking: &seen.marking })
     }
 }
 

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use hinomi_model::SightingId;
+use hinomi_model::{Marking, SightingId};
 
 use crate::error::LakeError;
 use crate::query::AddressRanges;
@@ -87,6 +87,38 @@ impl Recent {
             self.names -= self.files.remove(&oldest).map_or(0, |names| names.len());
         }
     }
+}
+
+/// How these sightings are marked in the table, by all that was told of them together.
+pub(crate) fn markings<'a>(
+    table: &Table,
+    rows: impl Iterator<Item = &'a Row>,
+) -> Result<HashMap<SightingId, Marking>, LakeError> {
+    let wanted: HashMap<SightingId, &Row> = rows.map(|row| (row.id, row)).collect();
+    let times: HashSet<_> = wanted.values().map(|row| row.sighting.time).collect();
+    let ranges = Arc::new(AddressRanges::new(wanted.values().map(|row| row.sighting.subject.address.into())));
+    let may_hold = |file: &DataFile| {
+        file.extent.may_touch(&ranges) && times.iter().any(|time| file.extent.may_hold_time(time.as_micros()))
+    };
+    let mut markings: HashMap<SightingId, Marking> = HashMap::new();
+    for file in table.files(may_hold) {
+        read::read(&table.path(&file), sightings::STORED, Rows::Within(&ranges), &mut |batch| {
+            for run in sightings::decode_runs(batch)? {
+                if !run.looks().any(|(time, _)| times.contains(&time)) {
+                    continue;
+                }
+                for id in run.ids().filter(|id| wanted.contains_key(id)) {
+                    let told = &run.first.marking;
+                    markings
+                        .entry(id)
+                        .and_modify(|known| *known = known.together(told))
+                        .or_insert_with(|| told.clone());
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(markings)
 }
 
 /// Those of these sightings that a large file holds: reads the row groups of their addresses.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hinomi_model::{EvidenceKind, EvidenceRef, Outcome, Service, Timestamp};
+use hinomi_model::{EvidenceKind, EvidenceRef, Outcome, Service, Terms, Timestamp, Tlp};
 use serde::Serialize;
 
 use crate::entitlement::Entitlement;
@@ -253,6 +253,11 @@ pub struct HistoryEntry {
     pub changes: Vec<String>,
     /// What was seen.
     pub evidence: Vec<EvidenceRef>,
+    /// How far it may travel.
+    pub tlp: Tlp,
+    /// Under which terms it is told.
+    #[serde(skip_serializing_if = "Terms::is_empty")]
+    pub terms: Terms,
 }
 
 /// Everything about one address.

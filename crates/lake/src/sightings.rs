@@ -10,7 +10,9 @@ use std::net::IpAddr;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::SchemaRef;
 use hinomi_model::address::{from_u128, to_u128};
-use hinomi_model::{CampaignId, ContentHash, Marking, Outcome, ServiceKey, Sighting, SightingId, Timestamp, Tlp};
+use hinomi_model::{
+    CampaignId, ContentHash, Marking, Outcome, ServiceKey, Sighting, SightingId, Terms, Timestamp, Tlp,
+};
 
 use crate::error::LakeError;
 use crate::table::columns::{self, Columns, TimesAndTexts};
@@ -43,9 +45,13 @@ pub(crate) static SIGHTINGS: Definition = Definition {
         Column::new("count", Kind::Int).optional(),
         Column::new("times", Kind::Times).optional(),
         Column::new("campaigns", Kind::Texts).optional(),
+        Column::new("embargo", Kind::Time).optional(),
+        Column::new("licence", Kind::Text).optional(),
+        Column::new("handling", Kind::Texts).optional(),
+        Column::new("again", Kind::Bool).optional(),
     ]],
     sorted_by: &["address_high", "address_low", "port", "time"],
-    format: 2,
+    format: 3,
 };
 
 /// The columns that [`decode`] needs.
@@ -68,6 +74,10 @@ pub(crate) const STORED: &[&str] = &[
     "format",
     "times",
     "campaigns",
+    "embargo",
+    "licence",
+    "handling",
+    "again",
 ];
 
 mod run;
@@ -75,8 +85,14 @@ mod run;
 use run::Look;
 pub(crate) use run::{MAX_LOOKS, Run};
 
-/// Version of the form of a row. 1: one observation. 2: a run of them, or one without its name.
-const FORMAT: i32 = 2;
+/// Version of the form of a row. 1: one observation. 2: a run of them, or one without its name. 3: with terms, which who
+/// does not know them must not pass over.
+const FORMAT: i32 = 3;
+
+/// The form of a row that is marked like this.
+fn format_of(marking: &Marking) -> i32 {
+    if marking.is_plain() { FORMAT - 1 } else { FORMAT }
+}
 
 /// Rows put into one Arrow batch while writing.
 const ENCODED_ROWS: usize = 16_384;
@@ -90,6 +106,8 @@ pub(crate) struct Row {
     pub(crate) content: ContentHash,
     /// The sighting.
     pub(crate) sighting: Sighting,
+    /// Whether it was stored before, and is told again with a stricter marking.
+    pub(crate) again: bool,
 }
 
 impl Row {
@@ -150,6 +168,14 @@ struct Parts<'a> {
     seen: Vec<&'a Sighting>,
     times: Vec<Option<Vec<Timestamp>>>,
     campaigns: Vec<Option<Vec<&'a str>>>,
+    handling: Vec<Option<Vec<&'a str>>>,
+    again: Vec<bool>,
+}
+
+/// The words of a marking; none where there are none.
+fn handling_of(seen: &Sighting) -> Option<Vec<&str>> {
+    let words: Vec<&str> = seen.marking.handling.iter().map(String::as_str).collect();
+    (!words.is_empty()).then_some(words)
 }
 
 impl<'a> Parts<'a> {
@@ -160,6 +186,8 @@ impl<'a> Parts<'a> {
             seen: rows.iter().map(|row| &row.sighting).collect(),
             times: vec![None; rows.len()],
             campaigns: vec![None; rows.len()],
+            handling: rows.iter().map(|row| handling_of(&row.sighting)).collect(),
+            again: rows.iter().map(|row| row.again).collect(),
         }
     }
 
@@ -174,6 +202,8 @@ impl<'a> Parts<'a> {
             seen: runs.iter().map(|run| &run.first).collect(),
             times: runs.iter().map(times).collect(),
             campaigns: runs.iter().map(names).collect(),
+            handling: runs.iter().map(|run| handling_of(&run.first)).collect(),
+            again: runs.iter().map(|run| run.again).collect(),
         }
     }
 }
@@ -202,11 +232,15 @@ fn encode_chunk(schema: &SchemaRef, parts: &Parts<'_>) -> Result<RecordBatch, La
             columns::texts(seen().map(|one| one.marking.tlp.label())),
             columns::text_lists(seen().map(|one| one.marking.audience.as_slice())).map_err(list_error)?,
             columns::texts(seen().map(|one| one.marking.purpose.name())),
-            columns::ints(seen().map(|_| FORMAT)),
+            columns::ints(seen().map(|one| format_of(&one.marking))),
             columns::times(several().map(|times| times?.last().copied())),
             columns::maybe_ints(several().map(|times| i32::try_from(times?.len()).ok())),
             columns::maybe_time_lists(several()).map_err(list_error)?,
             columns::maybe_text_lists(parts.campaigns.iter().map(Option::as_deref)).map_err(list_error)?,
+            columns::times(seen().map(|one| one.marking.embargo)),
+            columns::maybe_texts(seen().map(|one| one.marking.licence.as_deref())),
+            columns::maybe_text_lists(parts.handling.iter().map(Option::as_deref)).map_err(list_error)?,
+            columns::bools(parts.again.iter().map(|again| again.then_some(true))),
         ],
     )
 }
@@ -246,8 +280,11 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
         true => columns.time_lists("times", "campaigns")?,
         false => vec![None; batch.num_rows()],
     };
+    let again = columns.has("again").then(|| columns.bools("again")).transpose()?;
+    let terms = terms(&columns, batch.num_rows())?;
+    let each = evidence.into_iter().zip(audiences).zip(looks.drain(..)).zip(terms);
     let mut runs = Vec::with_capacity(batch.num_rows());
-    for (at, ((evidence, audience), looks)) in evidence.into_iter().zip(audiences).zip(looks.drain(..)).enumerate() {
+    for (at, (((evidence, audience), looks), terms)) in each.enumerate() {
         let subject = ServiceKey {
             address: address((highs.value(at), lows.value(at))),
             port: parse(&columns, u16::try_from(ports.value(at)))?,
@@ -263,14 +300,34 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
             outcome: outcome(&columns, outcomes.value(at))?,
             remark: present(remarks),
             evidence,
-            marking: Marking { tlp: Tlp::read(tlps.value(at)), audience, purpose },
+            marking: Marking { tlp: Tlp::read(tlps.value(at)), audience, ..Marking::own(purpose) }.under(terms),
         };
         let id = parse(&columns, present(ids).map(|id| id.parse()).transpose())?;
         let content = parse(&columns, contents.value(at).parse())?;
         let later = later_looks(&columns, looks, first.time)?;
-        runs.push(Run { id, content, first, later });
+        runs.push(Run {
+            id,
+            content,
+            first,
+            later,
+            again: again.is_some_and(|again| again.is_valid(at) && again.value(at)),
+        });
     }
     Ok(runs)
+}
+
+/// Embargo, licence and handling of each row: rows of older forms have none.
+fn terms(columns: &Columns<'_>, rows: usize) -> Result<Vec<Terms>, LakeError> {
+    if !columns.has("embargo") {
+        return Ok(vec![Terms::default(); rows]);
+    }
+    let (embargoes, licences) = (columns.times("embargo")?, columns.texts("licence")?);
+    let of = |(at, words): (usize, Vec<String>)| Terms {
+        embargo: embargoes.is_valid(at).then(|| Timestamp::from_micros(embargoes.value(at))),
+        licence: licences.is_valid(at).then(|| licences.value(at).to_owned()),
+        handling: words.into_iter().collect(),
+    };
+    Ok(columns.text_lists("handling")?.into_iter().enumerate().map(of).collect())
 }
 
 /// The observations of a run after its first one.

@@ -54,7 +54,7 @@ pub(crate) use write::Staged;
 pub(crate) const MAX_ATTEMPTS: u64 = 100;
 
 /// The newest version of our use of the table format that is understood; each table states its own.
-pub(crate) const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 
 /// One table, open. Reading is shared; the caller sees to it that one commit runs at a time.
 #[derive(Debug)]

@@ -40,7 +40,7 @@ pub use evidence::{Evidence, EvidenceKind, EvidenceRef};
 pub use facts::{CertificateFacts, Confidence, Facts, Identifier, Proof, Protocol};
 pub use finding::{Finding, Severity};
 pub use id::{CampaignId, ContentHash, SensorId, SightingId};
-pub use marking::{Marking, Purpose, Tlp};
+pub use marking::{Marking, Purpose, Terms, Tlp};
 pub use organisation::Organisation;
 pub use scope::{Scope, Verdict};
 pub use service::{Service, ServiceKey};

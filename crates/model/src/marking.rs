@@ -1,9 +1,17 @@
 //! Who may know: the marking that travels with every record, failing closed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::time::Timestamp;
+
+mod strict;
+mod terms;
+
+pub use terms::{MAX_HANDLING_CHARS, MAX_HANDLING_WORDS, MAX_LICENCE_CHARS, Terms, UnfitTerms};
 
 /// Traffic Light Protocol 2.0 (FIRST, 2022). Ordered from open to closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -127,12 +135,50 @@ pub struct Marking {
     pub audience: Vec<String>,
     /// What it may be read for.
     pub purpose: Purpose,
+    /// Before this moment nobody may know but whom the rules except.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::embargo")]
+    pub embargo: Option<Timestamp>,
+    /// What it may be used under: an SPDX id, or a short text.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "terms::licence")]
+    pub licence: Option<String>,
+    /// How whoever has it is to handle it, in words such as `pap:amber` or `no-forward`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty", deserialize_with = "terms::handling")]
+    pub handling: BTreeSet<String>,
 }
 
 impl Marking {
     /// What a sensor's own observations carry until somebody decides otherwise: for the organisation alone.
     pub const fn own(purpose: Purpose) -> Self {
-        Self { tlp: Tlp::AmberStrict, audience: Vec::new(), purpose }
+        Self {
+            tlp: Tlp::AmberStrict,
+            audience: Vec::new(),
+            purpose,
+            embargo: None,
+            licence: None,
+            handling: BTreeSet::new(),
+        }
+    }
+
+    /// Embargo, licence and handling.
+    pub fn terms(&self) -> Terms {
+        Terms { embargo: self.embargo, licence: self.licence.clone(), handling: self.handling.clone() }
+    }
+
+    /// The same with these terms.
+    #[must_use]
+    pub fn under(self, terms: Terms) -> Self {
+        let Terms { embargo, licence, handling } = terms;
+        Self { embargo, licence, handling, ..self }
+    }
+
+    /// Whether it says nothing but label, audiences and purpose.
+    pub fn is_plain(&self) -> bool {
+        self.embargo.is_none() && self.licence.is_none() && self.handling.is_empty()
+    }
+
+    /// Whether it is under an embargo at a moment.
+    pub fn is_embargoed(&self, now: Timestamp) -> bool {
+        self.embargo.is_some_and(|until| now < until)
     }
 }
 
@@ -151,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_marking_with_a_field_we_do_not_know_is_refused() {
-        let text = r#"{"tlp":"TLP:CLEAR","purpose":"research","embargo":"2027-01-01"}"#;
+        let text = r#"{"tlp":"TLP:CLEAR","purpose":"research","sealed":"2027-01-01"}"#;
         assert!(serde_json::from_str::<Marking>(text).is_err());
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Transport;
 use crate::evidence::EvidenceRef;
 use crate::facts::Facts;
+use crate::marking::Terms;
 use crate::time::Timestamp;
 
 /// The identity of a service.
@@ -57,4 +58,7 @@ pub struct Service {
     pub facts: Facts,
     /// What that rests on.
     pub evidence: Vec<EvidenceRef>,
+    /// Under which terms it is told.
+    #[serde(default, skip_serializing_if = "Terms::is_empty")]
+    pub terms: Terms,
 }

@@ -164,6 +164,11 @@ impl Concern {
         )
     }
 
+    /// The protocols that are this, whatever the device is.
+    pub(crate) fn protocols(self) -> &'static [&'static str] {
+        BY_PROTOCOL.iter().find(|(concern, _)| *concern == self).map_or(&[], |(_, names)| names)
+    }
+
     /// What this service is to the one who has it.
     pub fn of(service: &Service) -> Self {
         let facts = &service.facts;
@@ -203,7 +208,17 @@ mod tests {
         let key = ServiceKey { address: [192, 0, 2, 1].into(), transport: Transport::Tcp, port };
         let (first_seen, last_seen) = (Timestamp::default(), Timestamp::default());
         let (sensor, evidence) = ("survey".to_owned(), Vec::new());
-        Service { key, first_seen, last_seen, sensor, asn: None, country: None, facts, evidence }
+        Service {
+            key,
+            first_seen,
+            last_seen,
+            sensor,
+            asn: None,
+            country: None,
+            facts,
+            evidence,
+            terms: hinomi_model::Terms::default(),
+        }
     }
 
     #[test]

@@ -15,19 +15,23 @@
 //! At a hundred times the data: a look at the journal for each channel that is behind; messages hold at most
 //! [`MAX_TOLD`] events and say how many more there were.
 
+pub mod members;
+pub mod monthly;
 mod words;
 
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use hinomi_lake::watch::{Event, Saved};
 use hinomi_model::Timestamp;
 use hinomi_state::alerts::{Channel, Message, NewMessage, Tried, Way};
 use hinomi_state::{Database, StateError};
 use ring::hmac;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::ReadError;
 use crate::watch::WatchDesk;
+use words::Line;
 
 /// Events of one message.
 pub const MAX_TOLD: usize = 200;
@@ -54,6 +58,9 @@ pub enum AlertError {
     /// The saved queries or their events.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A report that was to be sent.
+    #[error("the report cannot be written: {0}")]
+    Report(String),
 }
 
 /// Brings a message to where it belongs.
@@ -87,6 +94,8 @@ pub enum Letter<'a> {
         subject: &'a str,
         /// Plain text.
         body: &'a str,
+        /// A file that goes with it.
+        attached: Option<Attached>,
     },
     /// To a web address.
     Web {
@@ -97,6 +106,27 @@ pub enum Letter<'a> {
         /// What [`SIGNATURE_HEADER`] says, where it is signed.
         signature: Option<String>,
     },
+}
+
+/// A file that goes with a mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// Its name: letters, digits, dots and strokes.
+    pub name: String,
+    /// A PDF, in base64.
+    pub base64: String,
+}
+
+impl Attached {
+    /// A file.
+    pub fn new(name: String, bytes: &[u8]) -> Self {
+        Self { name, base64: BASE64.encode(bytes) }
+    }
+
+    /// Its bytes; none when it is damaged.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        BASE64.decode(self.base64.as_bytes()).ok()
+    }
 }
 
 /// What a program gets from a webhook.
@@ -176,9 +206,24 @@ fn name_of(event: &Event) -> String {
 fn compose(channel: &Channel, saved: &[Saved], events: &[&Event], missed: u64) -> NewMessage {
     let told = events.get(..MAX_TOLD).unwrap_or(events);
     let more = events.len() - told.len();
+    let name =
+        |id: &u64| saved.iter().find(|one| one.id == *id).map_or_else(|| format!("#{id}"), |one| one.name.clone());
+    let lines: Vec<Line> = told
+        .iter()
+        .map(|event| Line {
+            seen: event.seen,
+            what: &event.what,
+            service: event.service,
+            facts: &event.facts,
+            now: None,
+            queries: event.watches.iter().take(words::MAX_NAMES).map(name).collect(),
+        })
+        .collect();
+    let language = channel.said.language;
+    let ends = [words::missed(language, missed), Some(words::stop(language, &channel.name))];
     NewMessage {
-        subject: words::subject(channel, events),
-        body: words::body(channel, saved, (told, more), missed),
+        subject: words::subject(language, events.len(), lines.first()),
+        body: words::body(language, (&lines, more), ends),
         events: serde_json::to_string(&told).unwrap_or_else(|_| "[]".to_owned()),
         told: events.iter().map(|event| name_of(event)).collect(),
     }
@@ -198,8 +243,7 @@ pub fn deliver(
     while going(tried) {
         let Some(message) = database.take_message(server, now(), HOLD)? else { break };
         // Asked anew: a channel may have been made or removed since the last one.
-        let channel = database.channels(Some(server))?.into_iter().find(|channel| channel.number == message.channel);
-        let Some(channel) = channel else { continue };
+        let Some(channel) = database.channel(message.channel)? else { continue };
         let outcome = match post.send(&letter(&channel, &message, now())) {
             Ok(()) => Tried::Sent,
             Err(Refused::NotHere(why)) => Tried::Waits(FIRST_PAUSE, why),
@@ -221,7 +265,11 @@ fn pause(tries: u32) -> Duration {
 /// A message as it leaves.
 fn letter<'a>(channel: &'a Channel, message: &'a Message, now: Timestamp) -> Letter<'a> {
     match &channel.said.to {
-        Way::Mail(to) => Letter::Mail { to, subject: &message.subject, body: &message.body },
+        Way::Mail(to) => {
+            // Events are a list; what is none is a file, or nothing.
+            let attached = serde_json::from_str(&message.events).ok();
+            Letter::Mail { to, subject: &message.subject, body: &message.body, attached }
+        }
         Way::Slack(to) => {
             let body = serde_json::json!({ "text": words::slack(&message.body) }).to_string();
             Letter::Web { to, body, signature: None }

@@ -18,7 +18,7 @@ use hinomi_model::{Timestamp, Tlp};
 use crate::policy::Member;
 use crate::register::{Holders, Register};
 use crate::rules::{Decided, MemberFacts, RecordFacts, Residual, Rules, RulesError};
-use compile::{Compiled, Conjunction, Part, Place, compile};
+use compile::{Compiled, Part, Place, Where, compile};
 
 /// What is known of a member. An organisation that is not in the register, or may not read for this purpose, is none.
 pub fn facts_of(member: &Member, register: &Register) -> MemberFacts {
@@ -33,18 +33,25 @@ pub fn facts_of(member: &Member, register: &Register) -> MemberFacts {
     facts
 }
 
-/// What rules look at of an observation.
-pub fn record_of(seen: &Seen<'_>, holders: &Holders) -> RecordFacts {
+/// What rules look at of an observation, at a moment.
+pub fn record_of(seen: &Seen<'_>, holders: &Holders, now: Timestamp) -> RecordFacts {
     let (held, run) = holders.of(seen.address, seen.asn, seen.time);
-    RecordFacts { marking: seen.marking.clone(), holders: held, operators: run }
+    let embargo = seen.marking.is_embargoed(now);
+    RecordFacts { marking: seen.marking.clone(), embargo, holders: held, operators: run }
 }
 
-/// What the rules say of one observation.
+/// What the rules say of one observation at a moment, whenever it was seen.
 ///
 /// # Errors
 /// When the rules cannot be asked.
-pub fn decide(rules: &Rules, facts: &MemberFacts, holders: &Holders, seen: &Seen<'_>) -> Result<Decided, RulesError> {
-    rules.decide(facts, &record_of(seen, holders))
+pub fn decide(
+    rules: &Rules,
+    facts: &MemberFacts,
+    holders: &Holders,
+    seen: &Seen<'_>,
+    now: Timestamp,
+) -> Result<Decided, RulesError> {
+    rules.decide(facts, &record_of(seen, holders, now))
 }
 
 /// What somebody may see who comes from an address: what was seen there since a moment, unless it names who alone may
@@ -54,7 +61,8 @@ pub fn of_visitor(address: IpAddr, since: Timestamp) -> Entitlement {
     let stretch = Stretch { from: since.as_micros(), ..Stretch::ALWAYS };
     let held = Held::new([((number, number), stretch)], []);
     let not_red = Marks::Not(Box::new(Marks::Tlp([Tlp::Red].into())));
-    Entitlement::new([Grant { marks: Marks::All(vec![not_red, Marks::Unnamed]), held: Some(Arc::new(held)) }])
+    // It is his own address: an embargo is about others.
+    Entitlement::new([Grant::of(Marks::All(vec![not_red, Marks::Unnamed]), Arc::new(held))])
 }
 
 /// What a member may see.
@@ -70,8 +78,8 @@ pub fn entitlement(
     let holders = Holders::new(register);
     let mut helds: BTreeMap<Place, Arc<Held>> = BTreeMap::new();
     let mut grants = Vec::new();
-    for Conjunction { marks, place } in any {
-        let held = place.map(|place| {
+    let mut held_at = |places: BTreeSet<Place>| -> Vec<Arc<Held>> {
+        let one = |place: Place| {
             let made = helds.entry(place).or_insert_with_key(|(part, organisations)| {
                 Arc::new(match part {
                     Part::Holder => holders.holding(organisations),
@@ -79,8 +87,11 @@ pub fn entitlement(
                 })
             });
             Arc::clone(made)
-        });
-        grants.push(Grant { marks: Marks::All(marks), held });
+        };
+        places.into_iter().map(one).collect()
+    };
+    for (Where { at, not_at }, marks) in any {
+        grants.push(Grant { marks, held: held_at(at), not_held: held_at(not_at) });
     }
     let entitlement = Entitlement::new(grants);
     if exact {
@@ -108,8 +119,8 @@ struct Judged {
 }
 
 impl Judge for Judged {
-    fn may(&self, seen: &Seen<'_>) -> bool {
-        let decided = decide(&self.rules, &self.facts, &self.holders, seen);
+    fn may(&self, seen: &Seen<'_>, now: Timestamp) -> bool {
+        let decided = decide(&self.rules, &self.facts, &self.holders, seen, now);
         decided.is_ok_and(|decided| decided.allowed)
     }
 }

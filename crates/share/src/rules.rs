@@ -75,6 +75,8 @@ pub struct MemberFacts {
 pub struct RecordFacts {
     /// How it is marked.
     pub marking: Marking,
+    /// Whether it is under an embargo that has not ended.
+    pub embargo: bool,
     /// Who held the address.
     pub holders: BTreeSet<String>,
     /// Who ran its network.
@@ -325,10 +327,14 @@ fn member_entity(who: EntityUid, member: &MemberFacts) -> Result<Entity, RulesEr
 
 fn record_entity(what: EntityUid, record: &RecordFacts) -> Result<Entity, RulesError> {
     let marking = &record.marking;
+    let handling = marking.handling.iter().map(|word| RestrictedExpression::new_string(word.clone()));
     let attributes = HashMap::from([
         ("tlp".to_owned(), RestrictedExpression::new_long(number_of(marking.tlp))),
         ("audiences".to_owned(), entities_of("Audience", &marking.audience)?),
         ("purpose".to_owned(), RestrictedExpression::new_string(marking.purpose.name().to_owned())),
+        ("embargo".to_owned(), RestrictedExpression::new_bool(record.embargo)),
+        ("licence".to_owned(), RestrictedExpression::new_string(marking.licence.clone().unwrap_or_default())),
+        ("handling".to_owned(), RestrictedExpression::new_set(handling)),
         ("holders".to_owned(), entities_of("Organisation", &record.holders)?),
         ("operators".to_owned(), entities_of("Organisation", &record.operators)?),
     ]);

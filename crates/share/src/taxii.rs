@@ -3,7 +3,8 @@
 //!
 //! A service is added when it was last seen: seen again, it is a later version of its objects, and comes again at the end.
 //! That is not when it arrived here: a client that goes on after the last date that it was told misses what arrived late,
-//! and reads again with an overlap. What
+//! and reads again with an overlap. Software and addresses that several services share are told with the first of them and
+//! not again in the same walk, as far as the place to go on remembers ([`told`]). What
 //! the reader may not see does not exist here: neither as object nor in a count, and a collection has no count.
 //!
 //! At a hundred times the data pages cost the same. Filters by id read what the client may see until they are met, at most
@@ -11,7 +12,8 @@
 
 mod cursor;
 mod filter;
-mod labels;
+pub(crate) mod labels;
+mod told;
 
 use hinomi_model::{Service, Timestamp, Tlp};
 
@@ -20,6 +22,7 @@ use crate::stix::{MAX_OBJECTS, Object, identity, identity_id, marking_objects, o
 use crate::{SearchPage, SearchRequest};
 use cursor::{Cursor, Stage};
 pub use filter::Filter;
+use told::Recent;
 
 /// The most objects of one page.
 pub const MAX_PAGE: usize = 1_000;
@@ -88,6 +91,8 @@ pub struct Ask {
     pub limit: usize,
     /// Where the page before ended.
     pub next: Option<String>,
+    /// Whether one object is asked for, as the newest service tells it: it may come several times.
+    pub newest: bool,
 }
 
 /// A page.
@@ -128,7 +133,7 @@ pub fn page(
             }
             Place::default()
         }
-        Stage::Services { cursor, within } => Place { cursor, within },
+        Stage::Services { cursor, within, told } => Place { cursor, within, told },
     };
     let walk = Walk { reader, identity: identity_id(installation), query: query(collection, ask), ask, limit, now };
     walk.fill(&mut page, at)?;
@@ -152,6 +157,8 @@ fn query(collection: &Collection, ask: &Ask) -> String {
 struct Place {
     cursor: Option<String>,
     within: Option<(String, usize)>,
+    /// What was told lately and would come again.
+    told: Recent,
 }
 
 /// One answer being gathered.
@@ -180,12 +187,12 @@ impl Walk<'_> {
             };
             let found = self.search(&at, services)?;
             looked_at += found.matches.len();
-            if let Some(stopped) = self.take(page, &found, &at)? {
+            if let Some(stopped) = self.take(page, &found, &mut at)? {
                 page.next = Some(Cursor::services(&stopped).to_text());
                 return Ok(());
             }
             let Some(next) = found.next else { return Ok(()) };
-            at = Place { cursor: Some(next), within: None };
+            at = Place { cursor: Some(next), within: None, told: at.told };
             if looked_at >= MAX_LOOKED_AT {
                 page.next = Some(Cursor::services(&at).to_text());
                 return Ok(());
@@ -205,21 +212,26 @@ impl Walk<'_> {
     }
 
     /// Takes what fits; tells where it stopped when something did not.
-    fn take(&self, page: &mut Page, found: &SearchPage, at: &Place) -> Result<Option<Place>, ReadError> {
+    fn take(&self, page: &mut Page, found: &SearchPage, at: &mut Place) -> Result<Option<Place>, ReadError> {
         // What is wanted does not depend on the label, which costs more than the rest.
-        let is_wanted =
-            |one: &&Service| of_service(one, Tlp::Red, &self.identity).iter().any(|o| self.ask.filter.takes(o));
+        let is_wanted = |one: &&Service| {
+            of_service(one, Tlp::Red, &self.identity, self.now).iter().any(|o| self.ask.filter.takes(o))
+        };
         let wanted: Vec<Service> = found.matches.iter().filter(is_wanted).cloned().collect();
         let labels = labels::of(self.reader, &wanted, self.now)?;
         for (number, service) in found.matches.iter().enumerate() {
             let label = labels::label(&labels, service);
-            let objects = of_service(service, label, &self.identity).into_iter();
-            let objects: Vec<Object> = objects.filter(|object| self.ask.filter.takes(object)).collect();
+            let objects = of_service(service, label, &self.identity, self.now).into_iter();
+            let fresh = |object: &Object| self.ask.filter.takes(object) && !at.told.has(object);
+            let objects: Vec<Object> = objects.filter(fresh).collect();
             let skip = told_before(at, number, service);
             let room = self.limit.saturating_sub(page.objects.len());
             let left = objects.len().saturating_sub(skip);
             if left > room {
                 return self.stop(page, (objects, skip, room), (number, service), at).map(Some);
+            }
+            if !self.ask.newest {
+                at.told.extend(&objects);
             }
             page.objects.extend(objects.into_iter().skip(skip));
         }
@@ -236,10 +248,11 @@ impl Walk<'_> {
     ) -> Result<Place, ReadError> {
         if number == 0 {
             page.objects.extend(objects.into_iter().skip(skip).take(room));
-            return Ok(Place { cursor: at.cursor.clone(), within: Some((service.key.to_string(), skip + room)) });
+            let within = Some((service.key.to_string(), skip + room));
+            return Ok(Place { cursor: at.cursor.clone(), within, told: at.told.clone() });
         }
         let before = self.search(at, number)?;
-        Ok(Place { cursor: before.next.or_else(|| at.cursor.clone()), within: None })
+        Ok(Place { cursor: before.next.or_else(|| at.cursor.clone()), within: None, told: at.told.clone() })
     }
 }
 

@@ -10,6 +10,7 @@
 //! missed while the program is down. At a hundred times the data: rows by channel and by message; old messages are
 //! removed ([`KEPT_MESSAGES`]).
 
+pub mod members;
 mod quiet;
 
 use std::collections::BTreeSet;
@@ -72,6 +73,9 @@ pub struct NewChannel {
     pub again_hours: u32,
     /// When nothing is sent.
     pub quiet: Option<Quiet>,
+    /// The report of each month that has ended, and no changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub monthly: bool,
 }
 
 impl NewChannel {
@@ -220,6 +224,37 @@ fn count(number: u64) -> Value {
     i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
+/// A message about a channel's events waits from now on, or stands in its feed.
+fn add_message(
+    transaction: &mut Transaction<'_>,
+    of: &Channel,
+    new: &NewMessage,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let time = now.as_micros();
+    let sql = "UPDATE alert_channels SET made = $1 WHERE number = $2";
+    transaction.execute(sql, &[time.into(), of.number.into()])?;
+    let forget = now.minus(Duration::from_secs(u64::from(of.said.again_hours) * 3_600)).as_micros();
+    let old = "DELETE FROM alert_told WHERE channel = $1 AND told <= $2";
+    transaction.execute(old, &[of.number.into(), forget.into()])?;
+    for what in new.told.iter().filter(|_| of.said.again_hours > 0) {
+        let sql = "INSERT INTO alert_told (channel, what, told) VALUES ($1, $2, $3) \
+                   ON CONFLICT (channel, what) DO UPDATE SET told = $3";
+        transaction.execute(sql, &[of.number.into(), what.into(), time.into()])?;
+    }
+    let number = next_number(transaction)?;
+    let state = if of.said.to == Way::Feed { "sent" } else { "waiting" };
+    let sql = "INSERT INTO alert_messages (number, channel, subject, body, events, made, due, tries, state, error) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '')";
+    let mut values: Vec<Value> = vec![number.into(), of.number.into(), (&new.subject).into(), (&new.body).into()];
+    values.extend([(&new.events).into(), time.into(), time.into(), state.into()]);
+    transaction.execute(sql, &values)?;
+    let tidy = "DELETE FROM alert_messages WHERE channel = $1 AND state <> 'waiting' AND number < \
+                (SELECT MIN(number) FROM (SELECT number FROM alert_messages WHERE channel = $1 \
+                ORDER BY number DESC LIMIT $2) AS kept)";
+    transaction.execute(tidy, &[of.number.into(), KEPT_MESSAGES.into()]).map(drop)
+}
+
 impl Database {
     /// Makes a channel, for events of this server's saved queries. Only what happens after event `after` is told to it.
     ///
@@ -254,12 +289,12 @@ impl Database {
         })
     }
 
-    /// Every channel of a server, or of all, by number.
+    /// Every channel of the operator's, of a server or of all, by number.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn channels(&self, server: Option<&str>) -> Result<Vec<Channel>, StateError> {
-        let sql = format!("{CHANNEL} WHERE server = $1 OR $1 = '' ORDER BY number");
+        let sql = format!("{CHANNEL} WHERE (server = $1 OR $1 = '') AND server <> '' ORDER BY number");
         let values = [server.unwrap_or_default().into()];
         self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(channel).collect())
     }
@@ -277,6 +312,15 @@ impl Database {
             }
             Ok(transaction.execute("DELETE FROM alert_channels WHERE name = $1", &[name.into()])? > 0)
         })
+    }
+
+    /// A channel by its number, the operator's or an organisation's; its name is then that and its own.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn channel(&self, number: i64) -> Result<Option<Channel>, StateError> {
+        let sql = format!("{CHANNEL} WHERE number = $1");
+        self.transact(|transaction| transaction.query(&sql, &[number.into()])?.first().map(channel).transpose())
     }
 
     /// Which of these were told to a channel since a moment.
@@ -300,39 +344,19 @@ impl Database {
         new: Option<&NewMessage>,
         now: Timestamp,
     ) -> Result<bool, StateError> {
-        let time = now.as_micros();
         self.transact(|transaction| {
             let sql = "UPDATE alert_channels SET after = $1 WHERE number = $2 AND after = $3";
             if transaction.execute(sql, &[count(until), of.number.into(), count(of.after)])? == 0 {
                 return Ok(false);
             }
-            let Some(new) = new else { return Ok(true) };
-            let sql = "UPDATE alert_channels SET made = $1 WHERE number = $2";
-            transaction.execute(sql, &[time.into(), of.number.into()])?;
-            let forget = now.minus(Duration::from_secs(u64::from(of.said.again_hours) * 3_600)).as_micros();
-            let old = "DELETE FROM alert_told WHERE channel = $1 AND told <= $2";
-            transaction.execute(old, &[of.number.into(), forget.into()])?;
-            for what in new.told.iter().filter(|_| of.said.again_hours > 0) {
-                let sql = "INSERT INTO alert_told (channel, what, told) VALUES ($1, $2, $3) \
-                           ON CONFLICT (channel, what) DO UPDATE SET told = $3";
-                transaction.execute(sql, &[of.number.into(), what.into(), time.into()])?;
+            if let Some(new) = new {
+                add_message(transaction, of, new, now)?;
             }
-            let number = next_number(transaction)?;
-            let state = if of.said.to == Way::Feed { "sent" } else { "waiting" };
-            let sql = "INSERT INTO alert_messages (number, channel, subject, body, events, made, due, tries, state, error) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '')";
-            let mut values: Vec<Value> = vec![number.into(), of.number.into(), (&new.subject).into(), (&new.body).into()];
-            values.extend([(&new.events).into(), time.into(), time.into(), state.into()]);
-            transaction.execute(sql, &values)?;
-            let tidy = "DELETE FROM alert_messages WHERE channel = $1 AND state <> 'waiting' AND number < \
-                        (SELECT MIN(number) FROM (SELECT number FROM alert_messages WHERE channel = $1 \
-                        ORDER BY number DESC LIMIT $2) AS kept)";
-            transaction.execute(tidy, &[of.number.into(), KEPT_MESSAGES.into()])?;
             Ok(true)
         })
     }
 
-    /// The message of this server that has waited longest, to be sent by the caller: for `hold` nobody else gets it.
+    /// The message of this server, or of a member, that has waited longest, to be sent by the caller: for `hold` nobody else gets it.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -341,7 +365,7 @@ impl Database {
         self.transact(|transaction| {
             let sql = format!(
                 "{MESSAGE} WHERE state = 'waiting' AND due <= $1 AND channel IN \
-                 (SELECT number FROM alert_channels WHERE server = $2) ORDER BY due, number LIMIT 1"
+                 (SELECT number FROM alert_channels WHERE server = $2 OR server = '') ORDER BY due, number LIMIT 1"
             );
             let Some(found) =
                 transaction.query(&sql, &[time.into(), server.into()])?.first().map(message).transpose()?

@@ -11,6 +11,7 @@ use crate::database::Transaction;
 use crate::deeds::{note, note_of};
 use crate::error::StateError;
 use crate::people::{Person, find};
+use crate::providers::{keep_a_way, link};
 use crate::secret::{self, hex};
 
 /// The most passkeys of one account.
@@ -137,16 +138,17 @@ impl Accounts {
     /// Forgets a passkey of an account; tells whether there was one.
     ///
     /// # Errors
-    /// When the state cannot be written.
+    /// When it is the last way in which they can sign in, or the state cannot be written.
     pub fn remove_passkey(&self, person: &str, id: &str) -> Result<bool, StateError> {
         let values = [person.into(), id.into()];
         let sql = "DELETE FROM passkeys WHERE person = $1 AND id = $2";
         self.transact(|transaction| {
-            let removed = transaction.execute(sql, &values)? > 0;
-            if removed {
+            let gone = transaction.execute(sql, &values)? > 0;
+            if gone {
+                keep_a_way(transaction, person)?;
                 note_of(transaction, self.actor(), person, ("passkey-removed", id))?;
             }
-            Ok(removed)
+            Ok(gone)
         })
     }
 
@@ -226,25 +228,9 @@ impl Accounts {
     /// When it is somebody's already, or the state cannot be written.
     pub fn link_identity(&self, person: &str, issuer: &str, subject: &str, now: Timestamp) -> Result<(), StateError> {
         self.transact(|transaction| {
-            let sql = "SELECT person FROM identities WHERE issuer = $1 AND subject = $2";
-            if !transaction.query(sql, &[issuer.into(), subject.into()])?.is_empty() {
-                return Err(StateError::refused("this account elsewhere is linked already"));
-            }
-            let sql = "INSERT INTO identities (issuer, subject, person, created) VALUES ($1, $2, $3, $4)";
-            let values = [issuer.into(), subject.into(), person.into(), now.as_micros().into()];
-            transaction.execute(sql, &values)?;
+            link(transaction, person, issuer, subject, now)?;
             note_of(transaction, self.actor(), person, ("identity-linked", &format!("{subject} of {issuer}")))
         })
-    }
-
-    /// Accounts elsewhere of a person: issuer and name there.
-    ///
-    /// # Errors
-    /// When the state cannot be asked.
-    pub fn identities(&self, person: &str) -> Result<Vec<(String, String)>, StateError> {
-        let sql = "SELECT issuer, subject FROM identities WHERE person = $1 ORDER BY issuer, subject";
-        let rows = self.transact(|transaction| transaction.query(sql, &[person.into()]))?;
-        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
     }
 }
 
@@ -277,7 +263,7 @@ pub(crate) fn forget_invitations(transaction: &mut Transaction<'_>, person: &str
     transaction.execute(sql, &[INVITATION.into(), person.into()]).map(drop)
 }
 
-fn look(
+pub(crate) fn look(
     transaction: &mut Transaction<'_>,
     kind: &str,
     id: &str,

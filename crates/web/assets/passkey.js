@@ -14,7 +14,11 @@
   };
   const post = async (path, headers, body) => {
     const answer = await fetch(path, { method: "POST", headers, body, credentials: "same-origin" });
-    if (!answer.ok) throw new Error(String(answer.status));
+    if (!answer.ok) {
+      const problem = await answer.json().catch(() => ({}));
+      if (problem.code === "again") location.assign(`/account/again?to=${encodeURIComponent(location.pathname)}`);
+      throw new Error(String(answer.status));
+    }
     return answer;
   };
   const withKeys = (key) => {
@@ -53,9 +57,12 @@
     entry.hidden = false;
     entry.querySelector("button").addEventListener("click", () =>
       trying(entry, async () => {
-        const options = await (await post("/sign-in/passkey", {})).json();
+        const path = entry.dataset.path || "/sign-in/passkey";
+        const headers = entry.dataset.token ? { "X-Hinomi-Token": entry.dataset.token } : {};
+        const options = await (await post(path, headers)).json();
         const credential = await navigator.credentials.get(withKeys(options));
-        await post("/sign-in/passkey/end", { "Content-Type": "application/json" }, told(credential));
+        headers["Content-Type"] = "application/json";
+        await post(`${path}/end`, headers, told(credential));
         location.assign(entry.dataset.to);
       }),
     );

@@ -6,6 +6,9 @@ mod evidence;
 pub(crate) mod export;
 mod flow;
 mod ledger;
+mod notices;
+mod objects;
+pub(crate) mod organisation;
 pub(crate) mod outflow;
 mod past;
 pub(crate) mod problem;
@@ -16,7 +19,7 @@ mod watch;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
 
 use crate::app::App;
@@ -25,7 +28,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 21] = [
+pub const PATHS: [&str; 29] = [
     "/search",
     "/plan",
     "/as-of",
@@ -43,7 +46,15 @@ pub const PATHS: [&str; 21] = [
     "/rollups",
     "/watches",
     "/watches/events",
+    "/objects",
+    "/organisation/watches",
+    "/organisation/watches/ranges",
+    "/organisation/channels",
+    "/organisation/channels/confirm",
+    "/organisation/channels/feed",
     "/openapi.json",
+    "/notices",
+    "/notices/{number}",
     "/entitlement",
     "/hosts/{address}/why",
     "/ledger",
@@ -71,7 +82,15 @@ pub(crate) fn routes() -> Router<App> {
         get(rollup::show),
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
+        get(objects::show),
+        get(organisation::watches).post(organisation::add_watch).delete(organisation::remove_watch),
+        post(organisation::watch_ranges),
+        get(organisation::channels).post(organisation::add_channel).delete(organisation::remove_channel),
+        post(organisation::confirm),
+        get(organisation::feed),
         get(describe),
+        get(notices::list),
+        get(notices::show),
         get(entitlement::show),
         get(entitlement::why),
         get(ledger::show),

@@ -7,6 +7,7 @@ use hinomi_share::Door;
 use hinomi_state::Accounts;
 
 use crate::auth::Turns;
+use crate::outward::Outward;
 use crate::page::{Asked, Outlook};
 use crate::read::{Desk, DeskError, Seats};
 use crate::server::Simulated;
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub(crate) accounts: Accounts,
     pub(crate) turns: Arc<Turns>,
     pub(crate) settings: Arc<Settings>,
+    /// By whom identity providers are asked.
+    pub(crate) outward: Arc<dyn Outward>,
     /// What the link to the first start carries.
     pub(crate) first: Arc<str>,
     pub(crate) progress: Arc<dyn Progress>,

@@ -10,12 +10,15 @@
 //! What is not named as public is closed. Nothing is remembered here between requests but that accounts exist: a session
 //! that was ended, a key that was revoked, an account that was closed opens nothing from the next request on.
 
+mod acting;
 pub(crate) mod admit;
+pub(crate) mod again;
 mod caller;
 pub(crate) mod cookie;
 mod credentials;
 pub(crate) mod entry;
 pub(crate) mod form;
+pub(crate) mod oidc;
 pub(crate) mod passkey;
 pub(crate) mod password;
 
@@ -27,21 +30,24 @@ use hinomi_model::Clock;
 use hinomi_state::{Accounts, StateError};
 use tokio::sync::Semaphore;
 
+pub(crate) use acting::{Acting, acting};
 pub(crate) use caller::{By, Caller, Known};
 
 use crate::app::App;
-use crate::limits::{MAX_HASHES, MAX_STATE_ASKS, TURN_WAIT};
+use crate::limits::{MAX_CALLS, MAX_HASHES, MAX_STATE_ASKS, TURN_WAIT};
 use crate::page::fault::Fault;
 
-/// Turns at what costs: hashing, and asking the state.
+/// Turns at what costs: hashing, asking the state, and asking others.
 pub(crate) struct Turns {
     hashes: Arc<Semaphore>,
     asks: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { hashes: Arc::new(Semaphore::new(MAX_HASHES)), asks: Arc::new(Semaphore::new(MAX_STATE_ASKS)) }
+        let turns = |most: usize| Arc::new(Semaphore::new(most));
+        Self { hashes: turns(MAX_HASHES), asks: turns(MAX_STATE_ASKS), calls: turns(MAX_CALLS) }
     }
 }
 
@@ -62,6 +68,15 @@ where
     F: FnOnce() -> T + Send + 'static,
 {
     in_turn(&app.turns.hashes, work).await
+}
+
+/// Asks somebody else, who may be slow.
+pub(crate) async fn outside<T, F>(app: &App, work: F) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    in_turn(&app.turns.calls, work).await
 }
 
 async fn in_turn<T, F>(turns: &Arc<Semaphore>, work: F) -> Result<T, Fault>

@@ -46,14 +46,18 @@ pub(crate) const FORMS: &str = "/watch";
 /// Where a body may be sent, with all below it, and of how many bytes.
 const BODIES: &[(&str, usize)] = &[
     (FORMS, MAX_FORM_BYTES),
+    (crate::page::organisation::alerts::PATH, MAX_FORM_BYTES),
     (crate::page::selfcheck::PATH, MAX_FORM_BYTES),
     ("/sign-in/passkey", MAX_PASSKEY_BYTES),
     ("/account/passkeys", MAX_PASSKEY_BYTES),
+    ("/account/again/passkey", MAX_PASSKEY_BYTES),
     ("/sign-in", MAX_FORM_BYTES),
     ("/account", MAX_FORM_BYTES),
     ("/first-start", MAX_FORM_BYTES),
     (crate::shodan::BODIES, MAX_FORM_BYTES),
     (crate::misp::BASE, MAX_FORM_BYTES),
+    (crate::page::notices::NOTICES, MAX_FORM_BYTES),
+    (crate::taxii::BASE, crate::taxii::MAX_CONTENT_BYTES),
 ];
 
 /// For a year (RFC 6797): a browser that was here once comes by TLS alone.

@@ -17,6 +17,7 @@
 //! - [`scan`] is another server, for everybody: the page that says who surveys and how to stop it, and nothing else.
 //! - Surveys report through [`Progress`], which the binary implements.
 
+mod alerts;
 pub mod api;
 mod app;
 pub mod asset;
@@ -31,6 +32,8 @@ mod listener;
 mod mine;
 mod misp;
 pub mod moment;
+mod objects;
+pub mod outward;
 mod page;
 mod read;
 pub mod scan;
@@ -46,6 +49,7 @@ pub mod watch;
 pub mod words;
 
 pub use error::WebError;
+pub use outward::{Incoming, Outgoing, Outward};
 pub use scan::{ScanDesk, ScanServer};
 pub use server::{Bound, Server, Simulated};
 pub use settings::Settings;

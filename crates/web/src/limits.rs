@@ -23,6 +23,18 @@ pub const PAGE_EVENTS: usize = 100;
 /// Saved queries on their page.
 pub const PAGE_WATCHES: usize = 500;
 
+/// Notices on their page, findings on the page of one, and what others were told.
+pub const PAGE_NOTICES: u32 = 100;
+
+/// Findings on the page of a notice.
+pub const PAGE_FINDINGS: usize = 500;
+
+/// Rows of what others were told.
+pub const PAGE_TOLD_OTHERS: usize = 200;
+
+/// Characters of a text or file on the page of a notice.
+pub const NOTICE_CHARS: usize = 100_000;
+
 /// The most parameters of one request that are looked at.
 pub const MAX_PARAMETERS: usize = 32;
 
@@ -187,3 +199,9 @@ pub const PAGE_CHANGES_AGE: Duration = Duration::from_secs(7 * 86_400);
 
 /// A claim that ends so soon is shown as pressing.
 pub const CLAIM_ENDS_SOON: Duration = Duration::from_secs(30 * 86_400);
+
+/// Identity providers that are asked at one time.
+pub const MAX_CALLS: usize = 8;
+
+/// How long ago somebody may have shown who they are when they change how they sign in, make a key, or change others' rights.
+pub const RECENT: Duration = Duration::from_secs(15 * 60);

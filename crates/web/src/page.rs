@@ -11,8 +11,10 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod notices;
 pub(crate) mod organisation;
 mod overview;
+mod report;
 pub(crate) mod search;
 pub(crate) mod selfcheck;
 mod service;
@@ -23,7 +25,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::auth::admit;
+use crate::auth::{admit, again};
 
 pub(crate) use frame::{Frame, render};
 pub(crate) use overview::Outlook;
@@ -69,6 +71,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
         .route("/organisation", get(organisation::show))
+        .route(&format!("{}/{{month}}", report::PATH), get(report::show))
+        .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
+        .route(notices::NOTICES, get(notices::show))
+        .route("/notices/{number}", get(notices::one::show).post(notices::one::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
@@ -82,6 +88,12 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sign-in/passkey/end", post(account::passkey::end_sign_in))
         .route("/account/passkeys", post(account::passkey::begin_registration))
         .route("/account/passkeys/end", post(account::passkey::end_registration))
+        .route("/sign-in/with/{provider}", post(account::provider::sign_in))
+        .route("/sign-in/back/{provider}", get(account::provider::back))
+        .route("/account/with/{provider}", post(account::provider::of_account))
+        .route(again::AGAIN, get(account::again::show).post(account::again::by_password))
+        .route("/account/again/passkey", post(account::passkey::begin_again))
+        .route("/account/again/passkey/end", post(account::passkey::end_again))
         .route(account::people::PEOPLE, get(account::people::show).post(account::people::change))
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))

@@ -17,6 +17,7 @@ use crate::auth::Turns;
 use crate::auth::admit::FIRST;
 use crate::limits::SHUTDOWN_TIME;
 use crate::listener::{Connections, Peer};
+use crate::outward::Outward;
 use crate::page::Outlook;
 use crate::settings::Settings;
 use crate::watch::Progress;
@@ -37,6 +38,8 @@ pub struct Server {
     pub accounts: Accounts,
     /// How the server is reached.
     pub settings: Settings,
+    /// By whom identity providers are asked.
+    pub outward: Arc<dyn Outward>,
     /// Which installation this is: what leaves is said to be of it.
     pub installation: String,
     /// Set when the devices are simulated: every page says so.
@@ -75,6 +78,7 @@ impl Server {
             accounts: self.accounts,
             turns: Arc::new(Turns::default()),
             settings: Arc::new(self.settings),
+            outward: self.outward,
             first: first.clone().into(),
             progress: self.progress,
             clock: self.clock,

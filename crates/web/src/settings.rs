@@ -9,9 +9,16 @@
 //!
 //! [proxy]                                # who speaks TLS instead: its X-Forwarded-For is believed, nobody else's
 //! address = "192.0.2.1"
+//!
+//! [report]
+//! font = "fonts/gothic.otf"              # for PDF; absent: the best of this machine
 //! ```
 //!
+//! Identity providers stand under `[[oidc]]`: [`provider`].
+//!
 //! Files are relative to the state folder. At a hundred times the data nothing changes here.
+
+pub mod provider;
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -19,6 +26,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use provider::Provider;
 
 /// The settings file, in the state folder.
 pub const FILE: &str = "web.toml";
@@ -35,6 +44,15 @@ struct Told {
     names: Vec<String>,
     tls: Option<ToldTls>,
     proxy: Option<ToldProxy>,
+    #[serde(default)]
+    oidc: Vec<provider::Told>,
+    report: Option<ToldReport>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldReport {
+    font: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +77,10 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Who speaks TLS in front of it.
     pub proxy: Option<IpAddr>,
+    /// In which font reports are written as PDF.
+    pub font: Option<PathBuf>,
+    /// By whom else people may be known.
+    pub providers: Vec<Provider>,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -101,6 +123,8 @@ impl Settings {
             names: names(told.names).map_err(refuse)?,
             tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
+            font: told.report.map(|report| state.join(report.font)),
+            providers: provider::read(state, told.oidc).map_err(refuse)?,
         })
     }
 

@@ -99,10 +99,15 @@ impl Refusal {
     }
 }
 
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.status, fault.detail.as_deref().unwrap_or(fault.code))
+    }
+}
+
 impl From<DeskError> for Refusal {
     fn from(error: DeskError) -> Self {
-        let fault = Fault::from(error);
-        Self::new(fault.status, fault.detail.as_deref().unwrap_or(fault.code))
+        Fault::from(error).into()
     }
 }
 
@@ -132,7 +137,7 @@ type Answer = Result<Told, Refusal>;
 /// The answer to a request that went wrong before it came here.
 pub(crate) fn fault(fault: &Fault) -> Response {
     let words = match fault.status {
-        StatusCode::UNAUTHORIZED => "this API key is not valid here",
+        StatusCode::UNAUTHORIZED => fault.detail.as_deref().unwrap_or("this API key is not valid here"),
         _ => fault.detail.as_deref().unwrap_or(fault.code),
     };
     Refusal::new(fault.status, words).into_response()

@@ -34,6 +34,8 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/account.ftl")),
             include_str!(concat!("../locales/", $language, "/selfcheck.ftl")),
             include_str!(concat!("../locales/", $language, "/organisation.ftl")),
+            include_str!(concat!("../locales/", $language, "/alerts.ftl")),
+            include_str!(concat!("../locales/", $language, "/notices.ftl")),
             include_str!(concat!("../locales/", $language, "/entitlement.ftl")),
         ]
     };

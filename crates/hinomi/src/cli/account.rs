@@ -92,6 +92,11 @@ pub(crate) struct Word {
     password_file: Option<PathBuf>,
 }
 
+/// The password that is typed or in a file.
+pub(super) fn password(word: &Word) -> Result<String> {
+    prompt::password(word)
+}
+
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
     let accounts = accounts(common)?;
     let changes = !matches!(verb, Verb::List | Verb::Key(key::Verb::List { .. }));

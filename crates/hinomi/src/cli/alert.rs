@@ -1,5 +1,9 @@
 //! `hinomi alert`: who is told of what saved queries fired, and how.
 
+mod members;
+
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use hinomi_model::{Clock, SystemClock};
@@ -18,6 +22,8 @@ use crate::witness;
 
 /// Messages that are sent in one go.
 const MOST: u32 = 10_000;
+/// Messages that are listed.
+const MESSAGES: u32 = 200;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -25,19 +31,41 @@ pub(crate) enum Verb {
     ///
     /// hinomi alert add noc --mail noc@example.jp --watch telnet --every 60 --quiet 22:00-07:00
     /// hinomi alert add hook --webhook <https://example.jp/hook> --again 0
+    /// hinomi alert add noc --organisation city-a --mail noc@city-a.example
+    /// hinomi alert add report --organisation city-a --mail ciso@city-a.example --monthly
     #[command(verbatim_doc_comment)]
     Add(Add),
     /// The channels, and how far each is.
-    List,
+    List {
+        /// Those of this organisation.
+        #[arg(long, value_name = "ID")]
+        organisation: Option<String>,
+    },
     /// The last messages of a channel: sent, waiting, given up and why.
     Messages {
         /// Its name.
         name: String,
+        /// Of this organisation.
+        #[arg(long, value_name = "ID")]
+        organisation: Option<String>,
+    },
+    /// Open a channel of an organisation with the code that was mailed to its address.
+    Confirm {
+        /// Its name.
+        name: String,
+        /// The code.
+        code: String,
+        /// Of this organisation.
+        #[arg(long, value_name = "ID")]
+        organisation: String,
     },
     /// Remove a channel with its messages.
     Remove {
         /// Its name.
         name: String,
+        /// Of this organisation.
+        #[arg(long, value_name = "ID")]
+        organisation: Option<String>,
     },
     /// Make and send what is due now, once; `hinomi serve` does so all the time.
     Send,
@@ -49,6 +77,12 @@ pub(crate) struct Add {
     name: String,
     #[command(flatten)]
     to: To,
+    /// Of this organisation: it is told of what it may see, by its own saved queries.
+    #[arg(long, value_name = "ID")]
+    organisation: Option<String>,
+    /// The report of each month that has ended, by mail, and no changes.
+    #[arg(long, requires = "organisation", requires = "mail", conflicts_with = "watch")]
+    monthly: bool,
     /// Only what the saved query of this name fired; may be repeated [default: all].
     #[arg(long, value_name = "NAME")]
     watch: Vec<String>,
@@ -97,11 +131,15 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     let folder = state.make()?;
     let database = Database::open(&Settings::of_state(folder)?.target)?;
     let (desk, server) = (WatchDesk::of_state(folder, Viewer::Operator), servers::instance(folder)?);
+    if let Some(done) = members::run(common, (&state, &database), verb) {
+        return done;
+    }
     match verb {
         Verb::Add(add) => channel_made(common, (&desk, &server), &database, add),
-        Verb::List => list(common, &database),
-        Verb::Messages { name } => messages(common, &database, name),
-        Verb::Remove { name } => {
+        Verb::List { .. } => list(common, &database),
+        Verb::Confirm { .. } => Ok(()),
+        Verb::Messages { name, .. } => messages(common, &database, name),
+        Verb::Remove { name, .. } => {
             if !database.remove_channel(name)? {
                 bail!("there is no channel {name:?}; hinomi alert list tells the names");
             }
@@ -109,7 +147,8 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
         }
         Verb::Send => {
             let postman = Postman::new(&crate::alerts::Settings::read(folder)?)?;
-            let made = hinomi_share::alert::plan(&desk, &server, &database, SystemClock.now())?;
+            let mut made = hinomi_share::alert::plan(&desk, &server, &database, SystemClock.now())?;
+            made += members::plan(&state, &database)?;
             let sent = hinomi_share::alert::deliver(
                 &database,
                 &server,
@@ -127,20 +166,7 @@ fn channel_made(common: &Common, (desk, server): (&WatchDesk, &str), database: &
         let found = saved.iter().find(|one| one.name == *name).map(|one| one.id);
         found.with_context(|| format!("there is no saved query named {name:?}; hinomi watch list tells the names"))
     };
-    let to = match &add.to {
-        To { mail: Some(address), .. } => Way::Mail(address.clone()),
-        To { webhook: Some(address), .. } => Way::Webhook(address.clone()),
-        To { slack: Some(address), .. } => Way::Slack(address.clone()),
-        _ => Way::Feed,
-    };
-    let new = NewChannel {
-        to,
-        language: if add.language == Spoken::En { Language::En } else { Language::Ja },
-        watches: add.watch.iter().map(number).collect::<Result<_>>()?,
-        every_minutes: add.every,
-        again_hours: add.again,
-        quiet: add.quiet.as_deref().map(|text| quiet(text, &add.offset)).transpose()?,
-    };
+    let new = add.said(add.watch.iter().map(number).collect::<Result<_>>()?)?;
     let by = witness::user();
     let deed = Deed { by: &by, now: SystemClock.now() };
     let made = database.add_channel(deed, (&add.name, server), &new, desk.newest()?)?;
@@ -151,6 +177,27 @@ fn channel_made(common: &Common, (desk, server): (&WatchDesk, &str), database: &
     let line = secret.map_or_else(|| one_line(&made), |secret| format!("{}\n{secret}", one_line(&made)));
     let hint = matches!(made.said.to, Way::Mail(_)).then_some(FILE);
     told(common, &json!({ "channel": made, "secret": secret, "relay": hint }), &line)
+}
+
+impl Add {
+    /// What is said of the channel, with these saved queries.
+    fn said(&self, watches: BTreeSet<u64>) -> Result<NewChannel> {
+        let to = match &self.to {
+            To { mail: Some(address), .. } => Way::Mail(address.clone()),
+            To { webhook: Some(address), .. } => Way::Webhook(address.clone()),
+            To { slack: Some(address), .. } => Way::Slack(address.clone()),
+            _ => Way::Feed,
+        };
+        Ok(NewChannel {
+            to,
+            language: if self.language == Spoken::En { Language::En } else { Language::Ja },
+            watches,
+            every_minutes: self.every,
+            again_hours: self.again,
+            quiet: self.quiet.as_deref().map(|text| quiet(text, &self.offset)).transpose()?,
+            monthly: self.monthly,
+        })
+    }
 }
 
 fn quiet(text: &str, offset: &str) -> Result<Quiet> {
@@ -181,13 +228,16 @@ fn list(common: &Common, database: &Database) -> Result<()> {
 }
 
 fn one_line(channel: &Channel) -> String {
-    let to = match &channel.said.to {
+    clean_line(&format!("{:<20}  {}  events up to {}", channel.name, where_to(channel), channel.after), 400)
+}
+
+fn where_to(channel: &Channel) -> String {
+    match &channel.said.to {
         Way::Mail(to) => format!("mail {to}"),
         Way::Webhook(to) => format!("webhook {to}"),
         Way::Slack(to) => format!("slack {to}"),
         Way::Feed => "feed".to_owned(),
-    };
-    clean_line(&format!("{:<20}  {to}  events up to {}", channel.name, channel.after), 400)
+    }
 }
 
 fn messages(common: &Common, database: &Database, name: &str) -> Result<()> {
@@ -195,7 +245,10 @@ fn messages(common: &Common, database: &Database, name: &str) -> Result<()> {
     let channel = channels.iter().find(|one| one.name == name);
     let channel =
         channel.with_context(|| format!("there is no channel {name:?}; hinomi alert list tells the names"))?;
-    let messages = database.messages(channel.number, 200)?;
+    show_messages(common, &database.messages(channel.number, MESSAGES)?)
+}
+
+fn show_messages(common: &Common, messages: &[Message]) -> Result<()> {
     if common.json {
         return output::json(&messages);
     }

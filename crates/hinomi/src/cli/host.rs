@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use hinomi_model::{ContentHash, EvidenceRef, parse_address};
+use hinomi_model::{ContentHash, EvidenceRef, Terms, parse_address};
 use hinomi_share::{Host, Reader, StoredEvidence};
 
 use super::Common;
@@ -38,6 +38,7 @@ fn show(reader: &Reader, host: &Host, options: &Options) -> Result<()> {
     for service in &host.services {
         output::line(&format!("\n{}", one_line(service)))?;
         output::line(&format!("  first seen {}, last seen {}", service.first_seen, service.last_seen))?;
+        show_terms(&service.terms)?;
         for proof in &service.facts.proofs {
             let span = format!("bytes {}..{} of {}", proof.start, proof.end, proof.evidence);
             output::line(&format!("  because {}: {} ({span})", proof.rule, proof.field))?;
@@ -58,6 +59,15 @@ fn show(reader: &Reader, host: &Host, options: &Options) -> Result<()> {
         output::talk(&format!("{left_out} older entries are left out; --history {} shows all", host.history.len()));
     }
     Ok(())
+}
+
+fn show_terms(terms: &Terms) -> Result<()> {
+    let embargo = terms.embargo.map(|until| format!("under embargo until {until}"));
+    let licence = terms.licence.as_deref().map(|licence| format!("licence {}", clean_line(licence, 128)));
+    let words: Vec<&str> = terms.handling.iter().map(String::as_str).collect();
+    let handling = (!words.is_empty()).then(|| format!("handling {}", words.join(" ")));
+    let told: Vec<String> = [embargo, licence, handling].into_iter().flatten().collect();
+    if told.is_empty() { Ok(()) } else { output::line(&format!("  {}", told.join(", "))) }
 }
 
 fn show_evidence(reader: &Reader, reference: &EvidenceRef, bytes: bool) -> Result<()> {

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use hinomi_model::{Marking, Purpose, Timestamp};
+use hinomi_model::Timestamp;
 use hinomi_survey::{ImportReport, import};
 use hinomi_wire::scans::shadowserver::report;
 use hinomi_wire::scans::{Format, detect, read};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 
-use super::Common;
 use super::rules::Folders;
+use super::{Common, marking};
 use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     /// The time of records that carry none [default: when the file was last changed; from stdin there is none].
     #[arg(long)]
     time: Option<Timestamp>,
+    #[command(flatten)]
+    marking: marking::Options,
     #[command(flatten)]
     rules: Folders,
 }
@@ -62,6 +64,7 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    options.marking.marking()?;
     let lake = common.state()?.with_rules(&options.rules.folders).open_lake()?;
     let (mut cut_short, mut left_out) = (false, Vec::new());
     for path in &options.files {
@@ -95,7 +98,7 @@ fn end(mut left_out: Vec<anyhow::Error>, files: usize, cut_short: bool) -> Resul
 
 fn import_source(source: Source, options: &Options, lake: &hinomi_lake::Lake) -> Result<ImportReport> {
     let Source { start, bytes, format, bar, changed } = source;
-    let marking = Marking::own(Purpose::ExposureReduction);
+    let marking = options.marking.marking()?;
     let records = read(format, Cursor::new(start).chain(bytes));
     let report = import(records, options.time.or(changed), &marking, lake)?;
     bar.finish_and_clear();

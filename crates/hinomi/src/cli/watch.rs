@@ -1,12 +1,14 @@
 //! `hinomi watch`: saved queries that are told of every change they fit.
 
+mod members;
+
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use hinomi_model::address::parse_prefix;
-use hinomi_model::{Clock, SystemClock};
+use hinomi_model::{Clock, Purpose, SystemClock};
 use hinomi_share::{Event, NewWatch, ReadError, Saved, SearchRequest, Viewer, WatchDesk, is_filed, is_query_error};
 use serde_json::json;
 
@@ -21,13 +23,28 @@ pub(crate) enum Verb {
     /// Save a query: every change of a service that it fits is an event from now on.
     Add(Add),
     /// The saved queries.
-    List,
+    List {
+        /// Those of this organisation.
+        #[arg(long, value_name = "ID")]
+        organisation: Option<String>,
+    },
     /// How many are saved, how many of them are asked for every change, and whether they can be read.
     Status,
+    /// Give a saved query of an organisation another name, query or purpose.
+    Change(members::Change),
+    /// Watch everything that an organisation holds: one saved query for each prefix and AS number.
+    Ranges {
+        /// Its id.
+        #[arg(long, value_name = "ID")]
+        organisation: String,
+    },
     /// Remove a saved query; its events stay.
     Remove {
         /// Its name.
         name: String,
+        /// Of this organisation.
+        #[arg(long, value_name = "ID")]
+        organisation: Option<String>,
     },
     /// Events, oldest first: which change fitted which saved queries.
     Events(Events),
@@ -47,6 +64,12 @@ pub(crate) struct Add {
     /// Whose it is [default: who runs this].
     #[arg(long)]
     owner: Option<String>,
+    /// Of this organisation, which is told of what it may see.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["owner", "within"])]
+    organisation: Option<String>,
+    /// For what the organisation reads.
+    #[arg(long, default_value = "exposure-reduction")]
+    purpose: Purpose,
     /// Only services in these prefixes, as `192.0.2.0/24,2001:db8::/48`: what the owner may see.
     #[arg(long, value_delimiter = ',', value_name = "PREFIX")]
     within: Vec<String>,
@@ -72,12 +95,17 @@ pub(crate) struct Events {
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
-    let desk = WatchDesk::of_state(common.state()?.dir(), Viewer::Operator);
+    let state = common.state()?;
+    let desk = WatchDesk::of_state(state.dir(), Viewer::Operator);
+    if let Some(done) = members::run(common, &state, &verb) {
+        return done;
+    }
     match verb {
         Verb::Add(add) => save(common, &desk, &add),
-        Verb::List => list(common, &desk),
+        Verb::List { .. } => list(common, &desk),
+        Verb::Change(_) | Verb::Ranges { .. } => Ok(()),
         Verb::Status => status(common, &desk),
-        Verb::Remove { name } => remove(common, &desk, &name),
+        Verb::Remove { name, .. } => remove(common, &desk, &name),
         Verb::Events(events) => follow(common, &desk, &events).await,
         Verb::Test { query } => test(common, &query.join(" ")),
     }

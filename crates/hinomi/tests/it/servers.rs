@@ -10,7 +10,7 @@ use serde_json::Value;
 
 #[expect(dead_code, reason = "the suite of the state asks more of it")]
 #[path = "../../../state/tests/state/cluster.rs"]
-mod cluster;
+pub(crate) mod cluster;
 
 use self::cluster::Cluster;
 use crate::program::{Background, Installation, stand_aside, until};

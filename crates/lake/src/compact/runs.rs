@@ -120,7 +120,9 @@ fn add(runs: &mut Vec<Run>, open: &mut HashMap<(Transport, SensorId), usize>, lo
         None => {
             open.insert(key, runs.len());
             let first = Sighting { time: look.time, campaign: look.campaign().cloned(), ..seen.clone() };
-            runs.push(Run::new(look.run.content, first));
+            let mut run = Run::new(look.run.content, first);
+            run.again = look.run.again;
+            runs.push(run);
         }
     }
 }

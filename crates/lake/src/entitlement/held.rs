@@ -22,6 +22,11 @@ impl Stretch {
         self.from <= time && (time < self.until || self.until == i64::MAX)
     }
 
+    /// From the later beginning to the earlier end, of two around one moment.
+    pub(crate) fn narrowest(self, other: Self) -> Self {
+        Self { from: self.from.max(other.from), until: self.until.min(other.until) }
+    }
+
     /// From the earlier beginning to the later end, of two around one moment.
     pub(crate) fn widest(self, other: Self) -> Self {
         Self { from: self.from.min(other.from), until: self.until.max(other.until) }
@@ -74,7 +79,7 @@ impl Held {
     }
 
     /// The AS numbers.
-    pub(crate) fn asns(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
+    pub fn asns(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.asns.keys().copied()
     }
 
@@ -84,7 +89,7 @@ impl Held {
     }
 
     /// First and last address of each range.
-    pub(crate) fn spans(&self) -> impl ExactSizeIterator<Item = Span> + '_ {
+    pub fn spans(&self) -> impl ExactSizeIterator<Item = Span> + '_ {
         self.ranges.iter().map(|(span, _)| *span)
     }
 
@@ -95,15 +100,37 @@ impl Held {
 
     /// From when until when this counts, around a moment; none when it does not.
     pub(crate) fn stretch(&self, address: u128, asn: Option<u32>, time: i64) -> Option<Stretch> {
-        let after = self.ranges.partition_point(|((low, _), _)| *low <= address);
-        let range = after.checked_sub(1).and_then(|at| self.ranges.get(at));
-        let by_address = range.filter(|((_, high), _)| address <= *high).and_then(|(_, own)| around(own, time));
+        let by_address = around(self.of_address(address), time);
         let by_asn = asn.and_then(|asn| self.asns.get(&asn)).and_then(|own| around(own, time));
         match (by_address, by_asn) {
             (Some(one), Some(other)) => Some(one.widest(other)),
             (one, other) => one.or(other),
         }
     }
+
+    /// From when until when this does not count, around a moment; none when it does.
+    pub(crate) fn gap(&self, address: u128, asn: Option<u32>, time: i64) -> Option<Stretch> {
+        let by_address = between(self.of_address(address), time)?;
+        let by_asn = between(asn.and_then(|asn| self.asns.get(&asn)).map_or(&[][..], Vec::as_slice), time)?;
+        Some(by_address.narrowest(by_asn))
+    }
+
+    /// The stretches of the range that an address is in.
+    fn of_address(&self, address: u128) -> &[Stretch] {
+        let after = self.ranges.partition_point(|((low, _), _)| *low <= address);
+        let range = after.checked_sub(1).and_then(|at| self.ranges.get(at));
+        range.filter(|((_, high), _)| address <= *high).map_or(&[], |(_, own)| own)
+    }
+}
+
+/// What lies between stretches around a moment; none when it lies in one.
+fn between(stretches: &[Stretch], time: i64) -> Option<Stretch> {
+    if around(stretches, time).is_some() {
+        return None;
+    }
+    let from = stretches.iter().map(|stretch| stretch.until).filter(|until| *until <= time).max();
+    let until = stretches.iter().map(|stretch| stretch.from).filter(|from| *from > time).min();
+    Some(Stretch { from: from.unwrap_or(i64::MIN), until: until.unwrap_or(i64::MAX) })
 }
 
 fn around(stretches: &[Stretch], time: i64) -> Option<Stretch> {

@@ -23,8 +23,12 @@ const BEFORE: &[Part] = &[
     ("country", |one| one.country.clone().unwrap_or_default()),
 ];
 
-const AFTER: &[Part] =
-    &[("evidence", |one| one.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))];
+const AFTER: &[Part] = &[
+    ("evidence", |one| one.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+    ("embargo", |one| one.terms.embargo.map(|until| until.to_string()).unwrap_or_default()),
+    ("licence", |one| one.terms.licence.clone().unwrap_or_default()),
+    ("handling", |one| one.terms.handling.iter().cloned().collect::<Vec<_>>().join(" ")),
+];
 
 /// What a spreadsheet takes for the beginning of a formula.
 const FORMULA: &[char] = &['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];

@@ -34,7 +34,12 @@ static SERVICES: Definition = Definition {
             Column::new("country", Kind::Text).optional(),
         ],
         &list::COLUMNS,
-        &[Column::new("evidence", Kind::References)],
+        &[
+            Column::new("evidence", Kind::References),
+            Column::new("embargo", Kind::Time).optional(),
+            Column::new("licence", Kind::Text).optional(),
+            Column::new("handling", Kind::Texts),
+        ],
     ],
     sorted_by: &["address_high", "address_low", "port"],
     format: 1,
@@ -90,6 +95,10 @@ impl<'o> Writer<'o> {
         ];
         arrays.extend(list::arrays(|| all().map(|one| &one.facts)).map_err(list_error)?);
         arrays.push(columns::reference_lists(all().map(|one| one.evidence.as_slice())).map_err(list_error)?);
+        arrays.push(columns::times(all().map(|one| one.terms.embargo)));
+        arrays.push(columns::maybe_texts(all().map(|one| one.terms.licence.as_deref())));
+        let words: Vec<Vec<String>> = all().map(|one| one.terms.handling.iter().cloned().collect()).collect();
+        arrays.push(columns::text_lists(words.iter().map(Vec::as_slice)).map_err(list_error)?);
         self.inner.write(&columns::batch(&self.schema, arrays)?).map_err(refused)
     }
 }

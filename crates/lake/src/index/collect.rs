@@ -12,6 +12,7 @@ use tantivy::{DocAddress, DocId, SegmentReader, TantivyError};
 use super::block::{BLOCK, Block};
 use super::cursor::Rank;
 use super::distinct::Pairs;
+use super::eyes::Narrow;
 use super::facet::{Counter, Counts};
 use super::histogram::{Columned, Histogram};
 use super::mix::{ByNumber, mix_wide};
@@ -20,7 +21,6 @@ use super::schema::{Columns, State};
 use super::segment::{Life, Spots};
 use super::things::Things;
 use super::times::View;
-use crate::entitlement::Entitlement;
 use crate::query::{Field, Sort};
 use crate::search::Distinct;
 
@@ -28,7 +28,7 @@ use crate::search::Distinct;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
     /// What the asker is entitled to; none is all.
-    pub(super) within: Option<Arc<Entitlement>>,
+    pub(super) within: Option<Arc<Narrow>>,
     /// Services last found closed, too.
     pub(super) closed: bool,
     /// What only pretends, too.

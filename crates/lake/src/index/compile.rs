@@ -20,16 +20,16 @@ use tantivy::query::{
 use tantivy::schema::{Field as Column, IndexRecordOption};
 use tantivy::{SegmentReader, Term};
 
+use super::eyes::Narrow;
 use super::facts::FactsFile;
 use super::grams::{Grams, Hit, Hits};
 use super::guard::Guarded;
 use super::plan::Planner;
 use super::prefix::Addresses;
-use super::schema::{Columns, State, TextColumns, column};
+use super::schema::{Columns, LANE, State, TextColumns, column};
 use super::segment::Life;
 use super::times::{Seen, View};
 use super::when::{Span, span};
-use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::raw::Needle;
 use crate::query::words::{LeftOut, Word, has_phrase, words};
@@ -49,7 +49,7 @@ pub(super) struct Compiler<'a> {
     pub(super) times: &'a Arc<View>,
     pub(super) now: Timestamp,
     /// What the asker is entitled to; none is all.
-    pub(super) within: Option<&'a Arc<Entitlement>>,
+    pub(super) within: Option<&'a Arc<Narrow>>,
     pub(super) planner: Planner<'a>,
     pub(super) grams: &'a Grams,
     /// How much of `facts.bin` belongs to this moment.
@@ -75,7 +75,7 @@ impl Trouble {
 impl Compiler<'_> {
     /// Compiles a condition; none is everything. Where the asker may see little, that is looked up first.
     pub(super) fn compile(&self, filter: Option<&Node>) -> tantivy::Result<Boxed> {
-        let own = self.within.and_then(|may| self.planner.own(may));
+        let own = self.within.and_then(|may| self.planner.own(&may.may));
         let narrow = own.as_ref().is_some_and(|own| own.rows <= MAX_TESTED_ROWS);
         let asked = filter.map(|node| self.node(node, narrow)).transpose()?;
         match own {
@@ -229,8 +229,12 @@ impl Compiler<'_> {
         match wanted {
             Trait::Closed => self.life(Seen::is_closed),
             Trait::Pseudo => {
-                let pseudo = Term::from_field_u64(self.columns.state, State::Pseudo as u64);
-                Box::new(TermQuery::new(pseudo, IndexRecordOption::Basic))
+                let pseudo = |number| {
+                    let term = Term::from_field_u64(self.columns.state, number);
+                    Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Boxed
+                };
+                let row = State::Pseudo as u64;
+                any(self.within.map_or_else(|| vec![pseudo(row)], |_| vec![pseudo(row), pseudo(row + LANE)]))
             }
             known => term(self.columns.has, known.name()),
         }

@@ -59,6 +59,8 @@ pub(crate) struct Around<'a> {
     pub(crate) operator: Option<&'a str>,
     pub(crate) country: Option<&'a str>,
     pub(crate) prefecture: Option<&'a str>,
+    /// The AS number when it was seen, where it was another, or none.
+    pub(crate) other_then: Option<Option<u32>>,
 }
 
 impl<'a> Around<'a> {
@@ -70,6 +72,7 @@ impl<'a> Around<'a> {
             operator: place.name.as_deref(),
             country: place.country.as_deref(),
             prefecture: place.prefecture.as_deref(),
+            other_then: None,
         }
     }
 }
@@ -110,10 +113,20 @@ impl Sayer {
         text(marking.tlp.label());
         text(marking.purpose.name());
         marking.audience.iter().for_each(|name| text(name));
+        if !marking.is_plain() {
+            // What is plain says what it always said.
+            text("\0");
+            text(marking.licence.as_deref().unwrap_or_default());
+            marking.handling.iter().for_each(|word| text(word));
+            text(&marking.embargo.map_or_else(String::new, |until| until.to_string()));
+        }
         [around.operator, around.country, around.prefecture]
             .into_iter()
             .for_each(|known| text(known.unwrap_or_default()));
         hasher.write_u64(around.asn.map_or(u64::MAX, u64::from));
+        if let Some(then) = around.other_then {
+            hasher.write_u64(then.map_or(u64::MAX, u64::from));
+        }
         let number = hasher.finish() & SAID;
         Said(if number & LOW < 2 { number | 2 } else { number })
     }
@@ -249,7 +262,7 @@ fn unpack(slot: u128, tail: u16) -> Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hinomi_model::Purpose;
+    use hinomi_model::{Purpose, Terms, Timestamp};
     use proptest::prelude::*;
 
     fn key() -> impl Strategy<Value = ServiceKey> {
@@ -289,13 +302,18 @@ mod tests {
         let (sayer, marking) = (Sayer::new(), Marking::own(Purpose::Exercise));
         let sensor: SensorId = "survey".parse().expect("a name");
         let (nowhere, place) = (Around::default(), Around { asn: Some(64_500), ..Around::default() });
-        let said = |content: &[u8], outcome, sensor: &SensorId, around: Around<'_>, marking| {
+        let said = |content: &[u8], outcome, sensor: &SensorId, around: Around<'_>, marking: &Marking| {
             sayer.said(&ContentHash::of(content), outcome, sensor, &around, marking)
         };
         let base = said(b"a", Outcome::Open, &sensor, nowhere, &marking);
         assert_eq!(base, said(b"a", Outcome::Open, &sensor, nowhere, &marking));
         let audience = Marking { audience: vec!["isac".to_owned()], ..Marking::own(Purpose::Exercise) };
+        let under = |terms: Terms| said(b"a", Outcome::Open, &sensor, nowhere, &marking.clone().under(terms));
+        let handling = |word: &str| Terms { handling: [word.to_owned()].into(), ..Terms::default() };
         let others = [
+            under(Terms { embargo: Some(Timestamp::from_micros(1)), ..Terms::default() }),
+            under(Terms { licence: Some("CC0-1.0".to_owned()), ..Terms::default() }),
+            under(handling("no-forward")),
             said(b"b", Outcome::Open, &sensor, nowhere, &marking),
             said(b"a", Outcome::Pseudo, &sensor, nowhere, &marking),
             said(b"a", Outcome::Open, &"decoy".parse().expect("a name"), nowhere, &marking),

@@ -12,7 +12,7 @@ use tantivy::schema::Field as Column;
 
 use super::Update;
 use super::directory::Said;
-use super::schema::{Columns, State, TextColumns};
+use super::schema::{Columns, LANE, State, TextColumns};
 use super::standing::network_bytes;
 use crate::query::words::{Cutter, GAP, LeftOut, fold};
 use crate::query::{Class, Field, Trait};
@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub(super) facts: Option<u64>,
     /// What it says.
     pub(super) said: Said,
+    /// Whether it is a lane.
+    pub(super) lane: bool,
 }
 
 /// Port and transport as one number that sorts.
@@ -316,6 +318,7 @@ pub(super) fn document(
 ) -> TantivyDocument {
     let mut document = TantivyDocument::default();
     add_identity(&mut document, columns, &update.key, state, place);
+    document.add_text(columns.marking, templates.marking_of(&update.marking));
     if state == State::Nothing {
         return document;
     }
@@ -325,8 +328,10 @@ pub(super) fn document(
         document.add_u64(columns.asn, u64::from(asn));
         document.add_text(columns.has, Trait::As.name());
     }
+    if let Some(then) = update.other_then {
+        document.add_u64(columns.as_then, then.map_or(0, u64::from));
+    }
     update.marking.audience.iter().for_each(|name| document.add_text(columns.audience, name));
-    document.add_text(columns.marking, templates.marking_of(&update.marking));
     document
 }
 
@@ -346,7 +351,7 @@ fn add_identity(document: &mut TantivyDocument, columns: &Columns, key: &Service
     document.add_u64(columns.place, place_number(key));
     document.add_u64(columns.port, u64::from(key.port));
     document.add_u64(columns.row, place.row);
-    document.add_u64(columns.state, state as u64);
+    document.add_u64(columns.state, state as u64 + if place.lane { LANE } else { 0 });
     document.add_u64(columns.said, place.said.number());
     if let Some(facts) = place.facts {
         document.add_u64(columns.facts, facts);

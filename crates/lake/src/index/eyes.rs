@@ -5,9 +5,10 @@
 //! costs one number, and of others one bit for the address and, where the asker's right begins or ends among the times
 //! of the segment, a binary search.
 //!
-//! Times that lie outside the asker's stretch are not told ([`Eyes::cut`]): first seen is not before it begins, and what
-//! was found closed after it ended is still open.
+//! Times that the asker may not see are not told ([`Eyes::cut`]): first seen is not before his stretch begins, and what was
+//! found closed when he may not know it is still open.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
@@ -17,14 +18,23 @@ use tantivy::{DocId, SegmentReader};
 
 use super::address::Addresses;
 use super::block::Block;
-use super::schema::column;
+use super::lanes::{Lane, Lanes};
+use super::schema::{State, column};
+use super::segment::Spots;
 use super::times::{Seen, View};
-use crate::entitlement::{Entitlement, Held, Seen as Observed, Stretch};
+use crate::entitlement::{Entitlement, Grant, Held, Seen as Observed, Stretch};
 
 /// From so many rows on a bitmap is made of ranges; for fewer each row is looked up by itself.
 pub(super) const BITS_FROM_ROWS: u64 = 20_000;
 /// The most bits of such a bitmap: 16 MB.
 const MAX_BITS: usize = 1 << 27;
+
+/// An asker who may not see all, and the lanes of services of several markings.
+#[derive(Debug)]
+pub(super) struct Narrow {
+    pub(super) may: Arc<Entitlement>,
+    pub(super) lanes: Arc<Lanes>,
+}
 
 /// What rows of one marking need.
 enum Sight {
@@ -36,11 +46,20 @@ enum Sight {
     Placed(Vec<Place>),
 }
 
-/// Places and times in the numbers of a segment.
+/// Where and when a grant is for.
 struct Place {
+    /// All of these.
+    held: Vec<Where>,
+    /// None of these.
+    not_held: Vec<Arc<Held>>,
+}
+
+/// Places and times in the numbers of a segment.
+#[derive(Clone)]
+struct Where {
     held: Arc<Held>,
     /// One bit for each small number of an address; none where each row is looked up.
-    bits: Option<Vec<u64>>,
+    bits: Option<Arc<[u64]>>,
 }
 
 /// One segment through the eyes of an asker.
@@ -51,16 +70,18 @@ pub(super) struct Eyes {
     marking: Option<StrColumn>,
     addresses: Addresses,
     asn: Column<u64>,
+    as_then: Column<u64>,
     row: Column<u64>,
+    spots: Spots,
     times: Arc<View>,
-    may: Arc<Entitlement>,
+    narrow: Arc<Narrow>,
 }
 
 impl Eyes {
     /// A segment of which about so many rows are looked at.
     pub(super) fn open(
         reader: &SegmentReader,
-        may: &Arc<Entitlement>,
+        narrow: &Arc<Narrow>,
         times: &Arc<View>,
         rows: u64,
     ) -> tantivy::Result<Self> {
@@ -74,9 +95,20 @@ impl Eyes {
             }
         }
         let mut places = Places { addresses: &addresses, rows, made: Vec::new() };
-        let sights = markings.iter().map(|marking| sight(may, marking.as_ref(), &mut places)).collect();
-        let (asn, row) = (fast.u64(column::ASN)?, fast.u64(column::ROW)?);
-        Ok(Self { sights, markings, marking, asn, row, times: Arc::clone(times), may: Arc::clone(may), addresses })
+        let sights = markings.iter().map(|marking| sight(&narrow.may, marking.as_ref(), &mut places)).collect();
+        let (asn, as_then, row) = (fast.u64(column::ASN)?, fast.u64(column::AS_THEN)?, fast.u64(column::ROW)?);
+        Ok(Self {
+            sights,
+            markings,
+            marking,
+            asn,
+            as_then,
+            row,
+            spots: Spots::open(reader)?,
+            times: Arc::clone(times),
+            narrow: Arc::clone(narrow),
+            addresses,
+        })
     }
 
     /// Leaves of a block what may be seen.
@@ -86,15 +118,70 @@ impl Eyes {
 
     /// What may be told of when a row was seen; nothing of a row that may not be seen.
     pub(super) fn cut(&self, doc: DocId, seen: Seen) -> Seen {
+        if let Some(lanes) = self.lanes(doc) {
+            return self.newest(doc, lanes).map(|(_, seen)| seen).unwrap_or_default();
+        }
         let Some(stretch) = self.stretch(doc, seen.last) else { return Seen::default() };
+        let Some((_, Some(marking))) = self.sight(doc) else { return Seen::default() };
+        self.told(doc, (marking, self.asn(doc)), stretch, seen)
+    }
+
+    /// Times of what is marked like this, of which the last is known to be the asker's.
+    fn told(&self, doc: DocId, how: How<'_>, stretch: Stretch, seen: Seen) -> Seen {
+        let first = seen.first.map(|first| first.max(stretch.from));
+        // Where a judge has a say, nothing between is known to be his.
+        let is_his = |first: &i64| !self.narrow.may.is_judged() || self.may_know(doc, how, *first);
         Seen {
             last: seen.last,
-            first: seen.first.map(|first| first.max(stretch.from)),
-            closed: seen.closed.filter(|closed| stretch.holds(*closed)),
+            first: first.filter(is_his).or(seen.last),
+            closed: seen.closed.filter(|closed| self.may_know(doc, how, *closed)),
         }
     }
 
+    /// Whether the asker may see what is marked like this at the address of a row, at a moment.
+    fn may_know(&self, doc: DocId, (marking, asn): How<'_>, time: i64) -> bool {
+        let address = from_u128(self.addresses.whole(self.addresses.small(doc)));
+        self.narrow.may.admits(&Observed { address, asn, time: Timestamp::from_micros(time), marking })
+    }
+
+    /// The lanes of a row's service; none where it has none.
+    fn lanes(&self, doc: DocId) -> Option<&[Lane]> {
+        if self.narrow.lanes.is_empty() {
+            return None;
+        }
+        Some(self.narrow.lanes.of(self.spots.get(doc))).filter(|lanes| !lanes.is_empty())
+    }
+
+    /// The row of the newest lane that the asker may see, and the times of all of those.
+    fn newest(&self, doc: DocId, lanes: &[Lane]) -> Option<(u64, Seen)> {
+        let address = from_u128(self.addresses.whole(self.addresses.small(doc)));
+        let (mut shown, mut all) = (None::<((i64, bool), &Lane)>, Seen::default());
+        for lane in lanes.iter().filter(|lane| lane.state != State::Nothing) {
+            let (Some(marking), seen) = (&lane.marking, self.times.get(lane.row)) else { continue };
+            let Some(last) = seen.last else { continue };
+            let at = Observed { address, asn: lane.asn, time: Timestamp::from_micros(last), marking };
+            let Some(stretch) = self.narrow.may.stretch(&at) else { continue };
+            let told = self.told(doc, (marking, lane.asn), stretch, seen);
+            all = all.merge(Seen { closed: None, ..told });
+            let rank = (last, lane.state == State::Open);
+            let newer = |(known, other): (_, &Lane)| rank.cmp(&known).then_with(|| by_marking(lane, other)).is_gt();
+            if shown.is_none_or(newer) {
+                shown = Some((rank, lane));
+            }
+        }
+        let (_, newest) = shown?;
+        let closed = |lane: &Lane| {
+            let (marking, closed) = (lane.marking.as_ref()?, self.times.get(lane.row).closed?);
+            self.may_know(doc, (marking, newest.asn), closed).then_some(closed)
+        };
+        all.closed = lanes.iter().filter_map(closed).max();
+        Some((newest.row, all))
+    }
+
     fn sees(&self, doc: DocId) -> bool {
+        if let Some(lanes) = self.lanes(doc) {
+            return self.newest(doc, lanes).is_some_and(|(row, _)| self.row.first(doc) == Some(row));
+        }
         match self.sight(doc) {
             None | Some((Sight::Hidden, _)) => false,
             Some((Sight::Shown, marking)) => self.judged(doc, marking),
@@ -114,7 +201,7 @@ impl Eyes {
             Sight::Shown => Some(Stretch::ALWAYS),
             Sight::Placed(places) => {
                 let (address, asn) = (self.addresses.whole(self.addresses.small(doc)), self.asn(doc));
-                let of = |place: &Place| place.held.stretch(address, asn, last?);
+                let of = |place: &Place| place.stretch(address, asn, last?);
                 places.iter().filter_map(of).reduce(Stretch::widest)
             }
         };
@@ -126,8 +213,10 @@ impl Eyes {
         self.sights.get(ordinal).zip(self.markings.get(ordinal))
     }
 
+    /// The AS number of when it was last seen.
     fn asn(&self, doc: DocId) -> Option<u32> {
-        self.asn.first(doc).and_then(|asn| u32::try_from(asn).ok())
+        let asn = self.as_then.first(doc).or_else(|| self.asn.first(doc)).filter(|asn| *asn > 0);
+        asn.and_then(|asn| u32::try_from(asn).ok())
     }
 
     fn last(&self, doc: DocId) -> Option<i64> {
@@ -136,23 +225,42 @@ impl Eyes {
 
     /// Whether the judge agrees, where there is one.
     fn judged(&self, doc: DocId, marking: &Option<Marking>) -> bool {
-        let Some(judge) = self.may.judge() else { return true };
+        if !self.narrow.may.is_judged() {
+            return true;
+        }
         let (Some(marking), Some(last)) = (marking, self.last(doc)) else { return false };
         let address = from_u128(self.addresses.whole(self.addresses.small(doc)));
-        judge.may(&Observed { address, asn: self.asn(doc), time: Timestamp::from_micros(last), marking })
+        self.narrow.may.judges(&Observed { address, asn: self.asn(doc), time: Timestamp::from_micros(last), marking })
+    }
+}
+
+/// How something is marked, and its AS number.
+type How<'a> = (&'a Marking, Option<u32>);
+
+/// Of lanes of one moment the stricter is shown.
+fn by_marking(one: &Lane, other: &Lane) -> Ordering {
+    match (&one.marking, &other.marking) {
+        (Some(one), Some(other)) => one.by_strictness(other),
+        (one, other) => one.is_some().cmp(&other.is_some()),
     }
 }
 
 /// Which grants a marking fits. What cannot be read is for nobody.
 fn sight(may: &Entitlement, marking: Option<&Marking>, places: &mut Places<'_>) -> Sight {
     let Some(marking) = marking else { return Sight::Hidden };
-    let mut placed = Vec::new();
-    for grant in may.grants().iter().filter(|grant| grant.marks.fit(marking)) {
-        match &grant.held {
-            None => return Sight::Shown,
-            Some(held) => placed.push(places.of(held)),
-        }
+    let fitting: Vec<&Grant> = may.grants().iter().filter(|grant| grant.marks.fit(marking, may.now())).collect();
+    if fitting.iter().any(|grant| grant.held.is_empty() && grant.not_held.is_empty()) {
+        return Sight::Shown;
     }
+    // What is let through by a grant that asks for less need not be asked for more.
+    let needless = |at: usize, grant: &Grant| {
+        let less = |(other, one): (usize, &&Grant)| {
+            one.asks_no_more_than(grant) && (other < at || !grant.asks_no_more_than(one))
+        };
+        fitting.iter().enumerate().filter(|(other, _)| *other != at).any(less)
+    };
+    let needed = fitting.iter().enumerate().filter(|(at, grant)| !needless(*at, grant));
+    let placed: Vec<Place> = needed.map(|(_, grant)| places.of(grant)).collect();
     if placed.is_empty() { Sight::Hidden } else { Sight::Placed(placed) }
 }
 
@@ -160,18 +268,22 @@ fn sight(may: &Entitlement, marking: Option<&Marking>, places: &mut Places<'_>) 
 struct Places<'a> {
     addresses: &'a Addresses,
     rows: u64,
-    made: Vec<(Arc<Held>, Option<Vec<u64>>)>,
+    made: Vec<Where>,
 }
 
 impl Places<'_> {
-    fn of(&mut self, held: &Arc<Held>) -> Place {
-        let known = self.made.iter().find(|(known, _)| Arc::ptr_eq(known, held)).map(|(_, bits)| bits.clone());
-        let bits = known.unwrap_or_else(|| {
-            let bits = self.bits(held);
-            self.made.push((Arc::clone(held), bits.clone()));
-            bits
-        });
-        Place { held: Arc::clone(held), bits }
+    fn of(&mut self, grant: &Grant) -> Place {
+        let held = grant.held.iter().map(|held| self.one(held)).collect();
+        Place { held, not_held: grant.not_held.clone() }
+    }
+
+    fn one(&mut self, held: &Arc<Held>) -> Where {
+        if let Some(known) = self.made.iter().find(|known| Arc::ptr_eq(&known.held, held)) {
+            return known.clone();
+        }
+        let made = Where { held: Arc::clone(held), bits: self.bits(held).map(Into::into) };
+        self.made.push(made.clone());
+        made
     }
 
     fn bits(&self, held: &Held) -> Option<Vec<u64>> {
@@ -192,6 +304,19 @@ impl Places<'_> {
 impl Place {
     fn holds(&self, small: u32, asn: Option<u32>, last: Option<i64>, addresses: &Addresses) -> bool {
         let Some(last) = last else { return false };
+        self.held.iter().all(|held| held.holds(small, asn, last, addresses))
+            && self.not_held.iter().all(|held| held.gap(addresses.whole(small), asn, last).is_some())
+    }
+
+    fn stretch(&self, address: u128, asn: Option<u32>, last: i64) -> Option<Stretch> {
+        let within = self.held.iter().map(|one| one.held.stretch(address, asn, last));
+        let without = self.not_held.iter().map(|held| held.gap(address, asn, last));
+        within.chain(without).try_fold(Stretch::ALWAYS, |mine, other| Some(mine.narrowest(other?)))
+    }
+}
+
+impl Where {
+    fn holds(&self, small: u32, asn: Option<u32>, last: i64, addresses: &Addresses) -> bool {
         let inside = self.bits.as_ref().map(|words| is_set(words, small));
         match (inside, self.held.sure()) {
             (Some(true), Some(sure)) if sure.holds(last) => true,

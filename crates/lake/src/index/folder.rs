@@ -25,15 +25,16 @@ use super::directory::{Directory, Said, Sayer, Slot};
 use super::facts::FactsFile;
 use super::files::io;
 use super::grams::Grams;
+use super::lanes::Lanes;
 use super::records::Records;
-use super::schema::{Columns, column, register};
+use super::schema::{Columns, LANE, column, register};
 use super::segment::{Spots, key_of};
 use super::still::Still;
 use super::times::Times;
 use crate::error::LakeError;
 
 /// Version of everything in the folder; another one is built again.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// Length of a `facts.bin` without records.
 const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.
@@ -88,6 +89,8 @@ pub(super) struct Generation {
     pub(super) times: Times,
     /// The commit that the reader of another process's index knows: the whole of `meta.json`, some kilobytes.
     known: Mutex<Vec<u8>>,
+    /// Lanes, and of which commit.
+    lanes: Mutex<Option<(u64, Arc<Lanes>)>>,
 }
 
 impl Generation {
@@ -107,7 +110,8 @@ impl Generation {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader = reader.try_into().map_err(index_error("open the index"))?;
         let (records, grams) = (Records::new(Arc::clone(&facts)), Grams::new(Arc::clone(&facts)));
-        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known: Mutex::default() })
+        let (known, lanes) = (Mutex::default(), Mutex::default());
+        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known, lanes })
     }
 
     /// What was committed last.
@@ -122,6 +126,26 @@ impl Generation {
             fill(&mut directory, reader).map_err(index_error("read the index"))?;
         }
         Ok(directory)
+    }
+
+    /// The lanes of services of several markings, and every marking.
+    pub(super) fn lanes(&self) -> Result<Lanes, LakeError> {
+        Lanes::read(&self.searcher(), &self.columns).map_err(index_error("read the index"))
+    }
+
+    /// The same of these rows, for who may not see all; read once after a commit.
+    pub(super) fn lanes_of(&self, searcher: &Searcher) -> Result<Arc<Lanes>, LakeError> {
+        let number = searcher.generation().generation_id();
+        let mut read = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*read {
+            Some((known, lanes)) if *known == number => Ok(Arc::clone(lanes)),
+            _ => {
+                let lanes = Lanes::read(searcher, &self.columns).map_err(index_error("read the index"))?;
+                let lanes = Arc::new(lanes);
+                *read = Some((number, Arc::clone(&lanes)));
+                Ok(lanes)
+            }
+        }
     }
 
     /// The one that writes.
@@ -208,7 +232,8 @@ pub(super) fn unused(dir: &Path) -> u64 {
 fn fill(directory: &mut Directory, reader: &SegmentReader) -> tantivy::Result<()> {
     let fast = reader.fast_fields();
     let (spots, row, said) = (Spots::open(reader)?, fast.u64(column::ROW)?, fast.u64(column::SAID)?);
-    for doc in reader.doc_ids_alive() {
+    let state = fast.u64(column::STATE)?;
+    for doc in reader.doc_ids_alive().filter(|doc| state.first(*doc).is_none_or(|state| state < LANE)) {
         if let (Some(row), Some(said)) = (row.first(doc), said.first(doc)) {
             directory.put(&key_of(spots.get(doc)), Slot { row, said: Said::of(said) });
         }

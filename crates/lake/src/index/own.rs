@@ -3,6 +3,8 @@
 //! Two ways in: addresses and AS numbers that he holds, and markings that he may know wherever they are. At a hundred
 //! times the data nothing changes: what is looked up follows what the asker may see.
 
+use std::sync::Arc;
+
 use hinomi_model::Marking;
 use tantivy::query::{Query as Search, TermQuery};
 use tantivy::schema::IndexRecordOption;
@@ -11,7 +13,7 @@ use tantivy::{SegmentReader, Term};
 use super::plan::Planner;
 use super::prefix::Addresses;
 use super::schema::Columns;
-use crate::entitlement::Entitlement;
+use crate::entitlement::{Entitlement, Held};
 
 /// The most ranges and AS numbers that are looked up before anything else.
 const MAX_RANGES: usize = 64;
@@ -34,15 +36,28 @@ impl Own {
     }
 }
 
+/// Places in one of which each row lies that a grant with places lets through.
+fn ways_in(may: &Entitlement) -> Vec<&Arc<Held>> {
+    let mut ways: Vec<&Arc<Held>> = Vec::new();
+    let mut placed: Vec<_> = may.grants().iter().filter(|grant| !grant.held.is_empty()).collect();
+    placed.sort_by_key(|grant| grant.held.len());
+    for grant in placed {
+        let known = grant.held.iter().any(|held| ways.iter().any(|way| Arc::ptr_eq(way, held)));
+        ways.extend(grant.held.first().filter(|_| !known));
+    }
+    ways
+}
+
 impl Planner<'_> {
     /// The asker's own way in; none where it would not be the quickest.
     pub(super) fn own(&self, may: &Entitlement) -> Option<Own> {
         let (mut ranges, mut terms) = (Vec::new(), Vec::new());
-        for held in may.grants().iter().filter_map(|grant| grant.held.as_ref()) {
+        for held in ways_in(may) {
             let spans = held.spans().map(|(low, high)| Addresses { low, high });
             ranges.extend(spans.take(MAX_RANGES + 1));
-            let asns = held.asns().map(|asn| Term::from_field_u64(self.columns.asn, u64::from(asn)));
-            terms.extend(asns.take(MAX_RANGES + 1));
+            let both =
+                |asn| [self.columns.asn, self.columns.as_then].map(|is| Term::from_field_u64(is, u64::from(asn)));
+            terms.extend(held.asns().flat_map(both).take(MAX_RANGES + 1));
             if ranges.len() + terms.len() > MAX_RANGES || !ranges.iter().all(|range| range.is_narrow()) {
                 return None;
             }
@@ -58,13 +73,17 @@ impl Planner<'_> {
 
     /// The terms of markings that the asker may know wherever they are; none where there are too many.
     fn known_anywhere(&self, may: &Entitlement) -> Option<Vec<Term>> {
-        let anywhere: Vec<_> = may.grants().iter().filter(|grant| grant.held.is_none()).collect();
+        let anywhere: Vec<_> = may.grants().iter().filter(|grant| grant.held.is_empty()).collect();
         let mut known = Vec::new();
         if anywhere.is_empty() {
             return Some(known);
         }
         for reader in self.searcher.segment_readers() {
-            self.add_known(reader, &|marking| anywhere.iter().any(|grant| grant.marks.fit(marking)), &mut known)?;
+            self.add_known(
+                reader,
+                &|marking| anywhere.iter().any(|grant| grant.marks.fit(marking, may.now())),
+                &mut known,
+            )?;
         }
         known.sort_unstable();
         known.dedup();

@@ -30,6 +30,7 @@ pub(super) enum State {
 }
 
 impl State {
+    /// A lane is nothing to who does not look for lanes.
     pub(super) const fn of(number: u64) -> Self {
         match number {
             0 => Self::Open,
@@ -37,7 +38,15 @@ impl State {
             _ => Self::Nothing,
         }
     }
+
+    /// The same of a row that may be a lane.
+    pub(super) const fn of_any(number: u64) -> Self {
+        Self::of(if number < LANE { number } else { number - LANE })
+    }
 }
+
+/// What is added to the state of a row that is a lane ([`super::lanes`]).
+pub(super) const LANE: u64 = 3;
 
 /// Names of columns that are read row by row.
 pub(super) mod column {
@@ -49,6 +58,7 @@ pub(super) mod column {
     pub(in crate::index) const STATE: &str = "state";
     pub(in crate::index) const SAID: &str = "said";
     pub(in crate::index) const ASN: &str = "as";
+    pub(in crate::index) const AS_THEN: &str = "as_then";
     pub(in crate::index) const CONFIDENCE: &str = "confidence";
     pub(in crate::index) const EXPIRES: &str = "expires";
     pub(in crate::index) const MARKING: &str = "marking";
@@ -89,6 +99,8 @@ pub(super) struct Columns {
     /// What the row says, in one number ([`super::directory::Said`]).
     pub(super) said: Column,
     pub(super) asn: Column,
+    /// The AS number when it was last seen, where it was another than now; 0 is none.
+    pub(super) as_then: Column,
     pub(super) confidence: Column,
     pub(super) expires: Column,
     pub(super) has: Column,
@@ -122,7 +134,8 @@ impl Columns {
             content: builder.add_u64_field("content", INDEXED),
             state: builder.add_u64_field(column::STATE, number.clone()),
             said: builder.add_u64_field(column::SAID, FAST),
-            asn: builder.add_u64_field(column::ASN, number),
+            asn: builder.add_u64_field(column::ASN, number.clone()),
+            as_then: builder.add_u64_field(column::AS_THEN, number),
             confidence: builder.add_u64_field(column::CONFIDENCE, FAST),
             expires: builder.add_i64_field(column::EXPIRES, FAST),
             has: builder.add_text_field("has", terms()),

@@ -14,13 +14,14 @@ use super::collect::{Find, Found, Gate, Lot};
 use super::compile::{Compiler, Trouble};
 use super::cursor::{self, BY_ADDRESS, Rank};
 use super::document::content_number;
+use super::eyes::Narrow;
 use super::folder::index_error;
 use super::plan::{Planner, afford};
 use super::run::run;
 use super::schema::State;
 use super::segment::Rows;
 use super::wish::{Wish, cost};
-use super::{Index, Moment};
+use super::{Index, Moment, lanes};
 use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::{Clause, Field, Node, Query, Sort, Test, Trait, parse};
@@ -147,7 +148,9 @@ impl Index {
 pub(super) fn count(moment: &Moment) -> u64 {
     let nothing = Term::from_field_u64(moment.generation.columns.state, State::Nothing as u64);
     let query = TermQuery::new(nothing, IndexRecordOption::Basic);
-    let hidden = moment.searcher.search(&query, &Count).unwrap_or(0);
+    let count = |query: &TermQuery| moment.searcher.search(query, &Count).unwrap_or(0);
+    let lanes: usize = lanes::queries(&moment.generation.columns).iter().map(count).sum();
+    let hidden = count(&query) + lanes;
     moment.searcher.num_docs().saturating_sub(hidden as u64)
 }
 
@@ -196,13 +199,19 @@ impl Moment {
         Ok(Plan { matches, rows, threads: 1, steps })
     }
 
+    fn narrow(&self, may: &Arc<Entitlement>) -> Result<Arc<Narrow>, LakeError> {
+        let lanes = self.generation.lanes_of(&self.searcher)?;
+        Ok(Arc::new(Narrow { may: Arc::clone(may), lanes }))
+    }
+
     fn find(&self, asked: &Asked<'_>, after: Option<Rank>, limit: usize, wish: &Wish) -> Result<Found, LakeError> {
         let trouble = Trouble::default();
         let columns = &self.generation.columns;
         let (facts, times) = (&self.generation.facts, &self.times);
         let facts_length = self.generation.payload()?.facts_length;
         let (planner, grams, now) = (self.planner(), &self.generation.grams, asked.now);
-        let within = asked.within.as_ref();
+        let narrow = asked.within.as_ref().map(|may| self.narrow(may)).transpose()?;
+        let within = narrow.as_ref();
         let compiler = Compiler { columns, facts, times, now, within, planner, grams, facts_length, trouble: &trouble };
         let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;
@@ -211,11 +220,11 @@ impl Moment {
             search = Box::new(BooleanQuery::intersection(vec![search, Box::new(by)]));
         }
         let (mut course, _) = self.planner().course(asked.query);
-        if let Some(own) = within.and_then(|may| self.planner().own(may)) {
+        if let Some(own) = within.and_then(|may| self.planner().own(&may.may)) {
             (course.cut, course.rows) = (false, course.rows.min(own.rows));
         }
         let gate = Gate {
-            within: asked.within.clone(),
+            within: narrow.clone(),
             closed: asked.query.mentions(Trait::Closed),
             pseudo: asked.query.mentions(Trait::Pseudo),
             lot: asked.lot,
@@ -243,12 +252,13 @@ impl Moment {
         rows: impl IntoIterator<Item = &'a (Rank, DocAddress)>,
         within: Option<&Arc<Entitlement>>,
     ) -> Result<Vec<Service>, LakeError> {
+        let narrow = within.map(|may| self.narrow(may)).transpose()?;
         let mut open: BTreeMap<u32, Rows> = BTreeMap::new();
         let mut services = Vec::new();
         for (_, DocAddress { segment_ord, doc_id }) in rows {
             if !open.contains_key(segment_ord) {
                 let reader = self.searcher.segment_reader(*segment_ord);
-                let rows = Rows::open(reader, &self.generation.columns, Arc::clone(&self.times), within);
+                let rows = Rows::open(reader, &self.generation.columns, Arc::clone(&self.times), narrow.as_ref());
                 open.insert(*segment_ord, rows.map_err(index_error("read the index"))?);
             }
             if let Some(rows) = open.get(segment_ord) {

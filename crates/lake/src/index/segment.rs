@@ -5,18 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
-use hinomi_model::{Service, ServiceKey, Timestamp, Transport};
+use hinomi_model::{Marking, Service, ServiceKey, Terms, Timestamp, Transport};
 use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::{DocId, SegmentReader};
 
 use super::address::Addresses;
 use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
-use super::eyes::Eyes;
+use super::eyes::{Eyes, Narrow};
 use super::records::Records;
 use super::schema::{Columns, State, column};
 use super::times::{Seen, View};
-use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::Field;
 
@@ -30,6 +29,8 @@ pub(super) struct Life {
     times: Arc<View>,
     /// Whose eyes see it; none sees all.
     eyes: Option<Eyes>,
+    /// Whether there are lanes that the asker must look for.
+    laned: bool,
     /// Whether every row of the segment answered and is what it seems.
     all_open: bool,
 }
@@ -39,14 +40,15 @@ impl Life {
     pub(super) fn open(
         reader: &SegmentReader,
         times: Arc<View>,
-        within: Option<&Arc<Entitlement>>,
+        within: Option<&Arc<Narrow>>,
         rows: u64,
     ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let eyes = within.map(|may| Eyes::open(reader, may, &times, rows)).transpose()?;
+        let laned = within.is_some_and(|may| !may.lanes.is_empty());
         let state = fast.u64(column::STATE)?;
         let all_open = state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64;
-        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times, eyes })
+        Ok(Self { all_open, laned, state, row: fast.u64(column::ROW)?, times, eyes })
     }
 
     /// Leaves what the asker may see.
@@ -70,7 +72,8 @@ impl Life {
         });
         block.retain(|at, doc| {
             let seen = self.times.get(rows.get(at).copied().unwrap_or(u64::MAX));
-            !seen.is_closed() || !self.told(doc, seen).is_closed()
+            // Of a service with lanes others than this one may have found it closed.
+            (!self.laned && !seen.is_closed()) || !self.told(doc, seen).is_closed()
         });
     }
 
@@ -80,7 +83,8 @@ impl Life {
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
-        State::of(self.state.first(doc).unwrap_or(State::Nothing as u64))
+        let number = self.state.first(doc).unwrap_or(State::Nothing as u64);
+        if self.laned { State::of_any(number) } else { State::of(number) }
     }
 
     pub(super) fn row(&self, doc: DocId) -> u64 {
@@ -136,7 +140,10 @@ pub(super) struct Rows {
     pub(super) spots: Spots,
     facts: Column<u64>,
     asn: Column<u64>,
-    texts: [Option<StrColumn>; 4],
+    texts: [Option<StrColumn>; 2],
+    marking: Option<StrColumn>,
+    /// Terms of markings read already.
+    terms: RefCell<HashMap<u64, Terms>>,
     /// Texts read already: few, and the same again and again.
     read: RefCell<HashMap<(usize, u64), String>>,
 }
@@ -150,7 +157,7 @@ impl Rows {
         reader: &SegmentReader,
         columns: &Columns,
         times: Arc<View>,
-        within: Option<&Arc<Entitlement>>,
+        within: Option<&Arc<Narrow>>,
     ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let text = |field: Field| match columns.text_of(field) {
@@ -162,7 +169,9 @@ impl Rows {
             spots: Spots::open(reader)?,
             facts: fast.u64(column::FACTS)?,
             asn: fast.u64(column::ASN)?,
-            texts: [text(Field::Sensor)?, text(Field::Country)?, text(Field::Tlp)?, text(Field::Purpose)?],
+            texts: [text(Field::Sensor)?, text(Field::Country)?],
+            marking: fast.str(column::MARKING)?,
+            terms: RefCell::default(),
             read: RefCell::default(),
         })
     }
@@ -192,7 +201,25 @@ impl Rows {
             country,
             facts: told.facts.clone(),
             evidence: told.evidence.clone(),
+            terms: self.terms(doc)?,
         })
+    }
+
+    /// The terms of a row; none where its marking cannot be read: who may not see all is not shown it then.
+    fn terms(&self, doc: DocId) -> Result<Terms, LakeError> {
+        let Some(column) = &self.marking else { return Ok(Terms::default()) };
+        let Some(ordinal) = column.ords().first(doc) else { return Ok(Terms::default()) };
+        let mut read = self.terms.borrow_mut();
+        if let Some(terms) = read.get(&ordinal) {
+            return Ok(terms.clone());
+        }
+        let mut text = String::new();
+        column.ord_to_str(ordinal, &mut text).map_err(super::files::io("read a column of the index"))?;
+        let terms = serde_json::from_str::<Marking>(&text).map_or_else(|_| Terms::default(), |one| one.terms());
+        if read.len() < MAX_READ_TEXTS {
+            read.insert(ordinal, terms.clone());
+        }
+        Ok(terms)
     }
 
     /// The shown value of a row.

@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hinomi_model::address::to_u128;
-use hinomi_model::{ContentHash, ServiceKey, Tlp};
+use hinomi_model::{ContentHash, Marking, Outcome, ServiceKey, Timestamp};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::query::{EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::schema::{Field as TermField, IndexRecordOption};
 use tantivy::{DocId, DocSet, Score, Searcher, SegmentReader, TERMINATED, TantivyError, Term};
 
+use super::Update;
 use super::document::{content_number, split_column_text};
 use super::facts::{FactsFile, Told};
 use super::schema::{Columns, State, column};
@@ -44,11 +45,12 @@ struct Segment {
     state: Column<u64>,
     facts: Column<u64>,
     sensor: Option<StrColumn>,
-    tlp: Option<StrColumn>,
+    marking: Option<StrColumn>,
 }
 
 /// One row.
 pub(super) struct Standing<'a> {
+    reader: &'a SegmentReader,
     segment: &'a Segment,
     facts: &'a FactsFile,
     doc: DocId,
@@ -64,7 +66,7 @@ impl<'a> Stands<'a> {
                 state: fast.u64(column::STATE)?,
                 facts: fast.u64(column::FACTS)?,
                 sensor: text(Field::Sensor)?.flatten(),
-                tlp: text(Field::Tlp)?.flatten(),
+                marking: fast.str(column::MARKING)?,
             })
         };
         let segments = searcher.segment_readers().iter().map(open).collect::<tantivy::Result<_>>();
@@ -103,7 +105,7 @@ impl<'a> Stands<'a> {
             while postings.doc() != TERMINATED {
                 let doc = postings.doc();
                 if !reader.is_deleted(doc) && wanted(segment, doc) {
-                    return Ok(Some(Standing { segment, facts: self.facts, doc }));
+                    return Ok(Some(Standing { reader, segment, facts: self.facts, doc }));
                 }
                 postings.advance();
             }
@@ -114,7 +116,58 @@ impl<'a> Stands<'a> {
 
 impl Standing<'_> {
     pub(super) fn is_open(&self) -> bool {
-        State::of(self.segment.state.first(self.doc).unwrap_or(State::Nothing as u64)) == State::Open
+        self.state() == State::Open
+    }
+
+    pub(super) fn state(&self) -> State {
+        State::of_any(self.segment.state.first(self.doc).unwrap_or(State::Nothing as u64))
+    }
+
+    /// The sighting that it stands for, as far as it says it, and where its facts are.
+    pub(super) fn again(&self, key: &ServiceKey, columns: &Columns) -> Result<(Update, Option<u64>), LakeError> {
+        let fast = self.reader.fast_fields();
+        let number = |name| Ok(fast.u64(name)?.first(self.doc));
+        let (asn, then) = (number(column::ASN).map_err(index_error)?, number(column::AS_THEN).map_err(index_error)?);
+        let number = |number: u64| u32::try_from(number).ok();
+        let shown = |field| {
+            let column =
+                columns.text_of(field).map(|text| fast.str(&text.shown_name)).transpose().map_err(index_error)?;
+            self.text(column.flatten().as_ref())
+        };
+        let told = self.told()?;
+        let (facts, evidence, text) =
+            told.map_or_else(Default::default, |(told, text)| (told.facts, told.evidence, text));
+        let damaged = |what: &str| LakeError::damaged("the index", &format!("a row without {what}"));
+        let sensor = self.sensor()?.map(|name| name.parse()).transpose().map_err(|_| damaged("a sensor"))?;
+        let state = self.state();
+        let sensor = match sensor {
+            Some(sensor) => sensor,
+            // Who found it closed is not said by its row.
+            None if state == State::Nothing => "none".parse().map_err(|_| damaged("a sensor"))?,
+            None => return Err(damaged("a sensor")),
+        };
+        let update = Update {
+            key: *key,
+            time: Timestamp::default(),
+            outcome: match state {
+                State::Open => Outcome::Open,
+                State::Pseudo => Outcome::Pseudo,
+                State::Nothing => Outcome::Closed,
+            },
+            sensor,
+            content: self.content()?.unwrap_or_else(|| ContentHash::of(&[])),
+            evidence,
+            facts: Arc::new(facts),
+            text: text.into(),
+            asn: asn.and_then(number),
+            other_then: then.map(|then| number(then).filter(|then| *then > 0)),
+            operator: shown(Field::Operator)?,
+            country: shown(Field::Country)?,
+            prefecture: shown(Field::Prefecture)?,
+            marking: self.marking()?.ok_or_else(|| damaged("a marking"))?,
+            fresh: false,
+        };
+        Ok((update, self.offset()))
     }
 
     pub(super) fn content(&self) -> Result<Option<ContentHash>, LakeError> {
@@ -125,8 +178,10 @@ impl Standing<'_> {
         self.text(self.segment.sensor.as_ref())
     }
 
-    pub(super) fn tlp(&self) -> Result<Option<Tlp>, LakeError> {
-        Ok(self.text(self.segment.tlp.as_ref())?.map(|label| Tlp::read(&label)))
+    /// How it is marked; none where that cannot be read.
+    pub(super) fn marking(&self) -> Result<Option<Marking>, LakeError> {
+        let text = self.text(self.segment.marking.as_ref())?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     fn text(&self, column: Option<&StrColumn>) -> Result<Option<String>, LakeError> {

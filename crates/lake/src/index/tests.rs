@@ -38,6 +38,7 @@ pub(crate) fn update(address: &str, port: u16, hours: i64, banner: &str) -> Upda
         facts: Arc::new(facts),
         text: banner.into(),
         asn: None,
+        other_then: None,
         operator: None,
         country: None,
         prefecture: None,
@@ -226,11 +227,12 @@ pub(crate) fn any_update() -> impl Strategy<Value = Update> {
             facts: Arc::new(facts),
             text: text.into(),
             asn,
+            other_then: None,
             country,
             operator,
             prefecture,
             fresh: false,
-            marking: Marking { tlp, audience, purpose: Purpose::Research },
+            marking: Marking { tlp, audience, ..Marking::own(Purpose::Research) },
         }
     })
 }

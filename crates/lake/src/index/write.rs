@@ -27,6 +27,8 @@ use super::directory::Sayer;
 use super::directory::{Directory, MAX_ROWS, Said, Slot};
 use super::document::{Place, Templates, document, searched_text};
 use super::facts::{FactsFile, Told};
+use super::lane::LanePut;
+use super::lanes::{Lane, Lanes};
 use super::schema::{Columns, State};
 use super::standing::Stands;
 use super::times::{Seen, View};
@@ -73,6 +75,9 @@ struct Turn {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     puts: Vec<Put>,
+    pub(super) lanes: Vec<LanePut>,
+    /// Services whose lanes are others from now on, with the rows that those had.
+    pub(super) forgotten: Vec<(ServiceKey, Vec<u64>)>,
     turns: Vec<Turn>,
     touches: Vec<(u64, Seen)>,
     known: Vec<usize>,
@@ -84,8 +89,12 @@ impl Plan {
         &self.known
     }
 
+    pub(super) fn touch(&mut self, row: u64, seen: Seen) {
+        self.touches.push((row, seen));
+    }
+
     pub(super) const fn has_rows(&self) -> bool {
-        !self.puts.is_empty()
+        !self.puts.is_empty() || !self.lanes.is_empty() || !self.forgotten.is_empty()
     }
 }
 
@@ -97,7 +106,7 @@ impl Glance {
         Self { key: update.key, time: update.time, outcome: update.outcome, said, at }
     }
 
-    fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> Seen {
         let time = Some(self.time.as_micros());
         match self.outcome {
             Outcome::Closed => Seen { closed: time, ..Seen::default() },
@@ -111,7 +120,7 @@ impl Glance {
 }
 
 /// What a row is, by the sighting that decides it.
-fn state_of(outcome: Outcome) -> State {
+pub(super) fn state_of(outcome: Outcome) -> State {
     match outcome {
         Outcome::Open => State::Open,
         Outcome::Closed => State::Nothing,
@@ -125,6 +134,11 @@ pub(super) struct Planner<'a> {
     pub(super) times: &'a View,
     pub(super) stands: Stands<'a>,
     pub(super) source: &'a dyn Source,
+    pub(super) lanes: &'a Lanes,
+    /// Whether there is more than one marking: otherwise no service has lanes.
+    pub(super) several: bool,
+    /// Whether what is told is all that there is of its services: what stands is replaced.
+    pub(super) anew: bool,
 }
 
 impl Planner<'_> {
@@ -140,7 +154,11 @@ impl Planner<'_> {
 
     fn service(&self, glances: &[Glance], plan: &mut Plan) -> Result<(), LakeError> {
         let Some(first) = glances.first() else { return Ok(()) };
-        let slot = self.directory.get(&first.key);
+        let stands = self.directory.get(&first.key);
+        let slot = stands.filter(|_| !self.anew);
+        if self.several || self.anew {
+            self.plan_lanes(glances, slot, plan)?;
+        }
         // Who found it closed may carry any evidence: only what answered is known by what the row says.
         if let Some(slot) = slot.filter(|slot| slot.said != Said::NOTHING) {
             plan.known.extend(glances.iter().filter(|one| one.said == slot.said).map(|one| one.at));
@@ -149,7 +167,7 @@ impl Planner<'_> {
         let before = slot.map_or_else(Seen::default, |slot| self.times.get(slot.row));
         let seen = before.merge(new);
         let best = glances.iter().filter(|one| one.outcome != Outcome::Closed).max_by(|a, b| self.newer(a, b));
-        let put = |best: &Glance, state| Put { best: *best, state, old: slot, before, seen };
+        let put = |best: &Glance, state| Put { best: *best, state, old: stands, before, seen };
         match (slot, best) {
             (None, Some(best)) => plan.puts.push(put(best, state_of(best.outcome))),
             (None, None) => plan.puts.push(put(first, State::Nothing)),
@@ -166,7 +184,7 @@ impl Planner<'_> {
     }
 
     /// Whether a sighting is newer than the row and says something else.
-    fn replaces(&self, best: &Glance, slot: Slot, before: Seen) -> Result<bool, LakeError> {
+    pub(super) fn replaces(&self, best: &Glance, slot: Slot, before: Seen) -> Result<bool, LakeError> {
         if slot.said == Said::NOTHING {
             return Ok(true);
         }
@@ -178,21 +196,22 @@ impl Planner<'_> {
             return Ok(before.last < time);
         }
         let Some(standing) = self.stands.find(&best.key, slot.row)? else { return Ok(true) };
-        let (content, sensor, tlp) = (standing.content()?, standing.sensor()?, standing.tlp()?);
-        let mine = (standing.is_open(), content, sensor.as_deref(), tlp);
-        let theirs = self.source.teller(best.at).map(|(content, sensor, marking)| {
-            (best.is_open(), Some(content), Some(sensor.as_str()), Some(marking.tlp))
-        });
-        Ok(theirs.is_some_and(|theirs| mine < theirs))
+        let (content, sensor, marked) = (standing.content()?, standing.sensor()?, standing.marking()?);
+        let Some((other, other_sensor, marking)) = self.source.teller(best.at) else { return Ok(false) };
+        let mine = (standing.is_open(), content, sensor.as_deref());
+        let order = mine.cmp(&(best.is_open(), Some(other), Some(other_sensor.as_str())));
+        // A marking that cannot be read is for nobody already.
+        Ok(order.then_with(|| marked.map_or(Ordering::Greater, |marked| marked.by_strictness(marking))).is_lt())
     }
 
-    fn newer(&self, a: &Glance, b: &Glance) -> Ordering {
+    pub(super) fn newer(&self, a: &Glance, b: &Glance) -> Ordering {
         let rank = |one: &Glance| (one.time, one.is_open());
-        let teller = |one: &Glance| {
-            let (content, sensor, marking) = self.source.teller(one.at)?;
-            Some((content, sensor, marking.tlp, marking.purpose.name(), &marking.audience))
-        };
-        rank(a).cmp(&rank(b)).then_with(|| teller(a).cmp(&teller(b)))
+        rank(a).cmp(&rank(b)).then_with(|| match (self.source.teller(a.at), self.source.teller(b.at)) {
+            (Some((content, sensor, marking)), Some((other, another, strict))) => {
+                (content, sensor).cmp(&(other, another)).then_with(|| marking.by_strictness(strict))
+            }
+            (one, other) => one.is_some().cmp(&other.is_some()),
+        })
     }
 }
 
@@ -228,6 +247,8 @@ pub(super) struct Done {
     pub(super) next_row: u64,
     pub(super) touches: Vec<(u64, Seen)>,
     pub(super) placed: Vec<(ServiceKey, Slot)>,
+    pub(super) laned: Vec<(ServiceKey, Lane)>,
+    pub(super) forgotten: Vec<ServiceKey>,
     pub(super) changes: Vec<Changed>,
 }
 
@@ -239,6 +260,11 @@ impl Doing<'_> {
         for put in &plan.puts {
             replaced.extend(put.old.map(|slot| (put.best.key.address, slot.row)));
         }
+        replaced.extend(plan.lanes.iter().filter_map(|lane| Some((lane.key.address, lane.old?))));
+        for (key, rows) in plan.forgotten {
+            replaced.extend(rows.into_iter().map(|row| (key.address, row)));
+            done.forgotten.push(key);
+        }
         if !replaced.is_empty() {
             self.writer.delete_query(self.stands.rows_of(replaced)).map_err(index_error)?;
         }
@@ -248,25 +274,33 @@ impl Doing<'_> {
         for put in plan.puts {
             self.put(&put, &mut done)?;
         }
+        for lane in plan.lanes {
+            self.put_lane(lane, &mut done)?;
+        }
         done.next_row = self.next_row;
         Ok(done)
     }
 
     fn put(&mut self, put: &Put, done: &mut Done) -> Result<(), LakeError> {
         let Some(update) = self.source.update(put.best.at) else { return Ok(()) };
-        if self.next_row >= MAX_ROWS {
-            return Err(LakeError::Refused { detail: "the index has no row numbers left; rebuild it".to_owned() });
-        }
+        self.check_room()?;
         if self.heeded {
             self.tell_put(put, &update, done)?;
         }
         let facts = if put.state == State::Nothing { None } else { Some(self.record(&update)?) };
-        let place = Place { row: self.next_row, facts, said: put.best.said };
+        let place = Place { row: self.next_row, facts, said: put.best.said, lane: false };
         let row = document(self.columns, &update, put.state, &place, self.templates);
         self.writer.add_document(row).map_err(index_error)?;
         done.touches.push((self.next_row, put.seen));
         done.placed.push((update.key, Slot { row: self.next_row, said: put.best.said }));
         self.next_row += 1;
+        Ok(())
+    }
+
+    pub(super) fn check_room(&self) -> Result<(), LakeError> {
+        if self.next_row >= MAX_ROWS {
+            return Err(LakeError::Refused { detail: "the index has no row numbers left; rebuild it".to_owned() });
+        }
         Ok(())
     }
 
@@ -315,7 +349,7 @@ impl Doing<'_> {
     }
 
     /// The record of this content: the one there is, or a new one.
-    fn record(&mut self, update: &Update) -> Result<u64, LakeError> {
+    pub(super) fn record(&mut self, update: &Update) -> Result<u64, LakeError> {
         if let Some(offset) = self.remembered.get(&update.content) {
             return Ok(offset);
         }
@@ -355,6 +389,6 @@ impl Remembered {
     }
 }
 
-fn index_error(source: tantivy::TantivyError) -> LakeError {
+pub(super) fn index_error(source: tantivy::TantivyError) -> LakeError {
     LakeError::Index { what: "write the index".into(), source }
 }

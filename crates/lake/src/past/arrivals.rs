@@ -110,11 +110,12 @@ impl Lake {
             return Ok(ArrivedPage { next: request.after.clone(), ..ArrivedPage::default() });
         };
         let rest = place.within.map(|(_, key, _)| AddressRanges::from_number(to_u128(key.address)));
-        let may = request.within.as_deref();
+        let may = request.within.as_ref().map(|may| self.asked_now(may));
+        let may = may.as_deref();
         let parts = [query.filter.as_ref().and_then(reach), rest, may.and_then(Entitlement::ranges)];
         let ranges = parts.into_iter().flatten().reduce(|one, other| one.both(&other)).map(Arc::new);
         let mut page = Step { place, until, limit: request.limit.clamp(1, MAX_LIMIT), events: Vec::new(), cut: None };
-        let (new, cut) = Self::looks_of(self.visible(Looks::new(&self.sightings, &files, ranges), may), &page)?;
+        let (new, cut) = Self::looks_of(self.visible(Looks::new(&self.sightings, &files, ranges), may)?, &page)?;
         self.events_of(&new, may, &matcher, &mut page)?;
         page.cut = page.cut.or(cut);
         Ok(page.finish(self.sightings.version().is_some_and(|newest| newest > until)))
@@ -183,7 +184,7 @@ impl Lake {
         }
         let ranges = Arc::new(addresses(new.iter().map(|(key, _)| key.address)));
         let looks = Looks::new(&self.sightings, &self.sightings.files(|_| true), Some(ranges));
-        let looks = self.visible(looks, may);
+        let looks = self.visible(looks, may)?;
         let wanted = |key: &ServiceKey, time: Timestamp| new.contains(&(*key, time));
         each_service(looks, |trail: &mut Trail, look| trail.take(look, &wanted), &mut |batch| {
             self.tell_events(&trails(batch), matcher, &mut |event| page.events.push(event))?;

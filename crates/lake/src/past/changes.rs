@@ -101,7 +101,8 @@ impl Lake {
         let matcher = Matcher::new(&query);
         let question = format!("{} {:?} {:?} {:?}", request.query, request.from, request.until, request.known);
         let after = Place::read(request.cursor.as_deref(), &question)?;
-        let may = request.within.as_deref();
+        let may = request.within.as_ref().map(|may| self.asked_now(may));
+        let (may, then) = (may.as_deref(), self.then()?);
         let looks = self.looks(&query, request.known, None, may)?;
         let owners = self.owners.of_state(&self.dir)?;
         let wanted = |key: &ServiceKey, time: Timestamp| {
@@ -112,7 +113,7 @@ impl Lake {
         let mut page = Earliest::new(request.limit.clamp(1, MAX_LIMIT));
         each_service(looks, |trail: &mut Trail, look| trail.take(look, &wanted), &mut |batch| {
             self.tell_events(&trails(batch), &matcher, &mut |event| page.push(event))?;
-            let turned = turns(batch, &owners, &wanted, &|look, time| self.may_see(may, look, time));
+            let turned = turns(batch, &owners, &wanted, &|look, time| then.may_see(may, look, time));
             self.tell_events(&trails(&turned), &matcher, &mut |event| page.push(event))?;
             batch.iter().filter_map(|(_, trail)| trail.cut).for_each(|cut| page.cut(cut));
             Ok(true)

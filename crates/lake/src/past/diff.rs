@@ -192,7 +192,8 @@ impl Lake {
         let limit = request.limit.min(MAX_LIMIT);
         let question = format!("{} {:?} {:?}", request.query, request.from, request.to);
         let cursor = Cursor::read(request.cursor.as_deref(), &question)?;
-        let looks = self.looks(&query, None, cursor.as_ref(), request.within.as_deref())?;
+        let may = request.within.as_ref().map(|may| self.asked_now(may));
+        let looks = self.looks(&query, None, cursor.as_ref(), may.as_deref())?;
         let matcher = Matcher::new(&query);
         let (mut found, mut total): (Vec<Difference>, u64) = (Vec::new(), 0);
         each_service(looks, |both: &mut Both, look| both.take(look, request), &mut |batch: &[(

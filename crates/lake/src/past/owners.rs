@@ -5,9 +5,12 @@
 //! ```
 //!
 //! A process that opens the state folder for writing keeps a copy of `places.csv` when it is another than the last one
-//! kept. Of a time before the first copy nothing is known, and nothing is told. At a hundred times the data: the
-//! [`MAX_KEPT`] newest copies are kept, and held in memory once changes were asked for, where there is more than one.
+//! kept. Of a time before the first copy nothing is known, and no change is told. Who may see what was seen then is
+//! decided by the AS of the time ([`Then`]): before the first copy by the first one, and by none once older ones went
+//! (`places/earlier`). At a hundred times the data: the [`MAX_KEPT`] newest copies are kept, and held in memory once
+//! changes were asked for, or what is older than the newest of them, where there is more than one.
 
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind};
 use std::net::IpAddr;
@@ -19,6 +22,8 @@ use hinomi_model::Timestamp;
 
 use crate::durable;
 use crate::error::LakeError;
+use crate::index::directory::Around;
+use crate::lake::Lake;
 use crate::place::{Place, Places};
 
 /// The folder in the state folder.
@@ -60,6 +65,62 @@ impl OwnersAtHand {
 fn mark(path: &Path) -> Mark {
     let now = fs::metadata(path).and_then(|is| Ok((is.len(), is.modified()?)));
     (path.to_owned(), now.ok())
+}
+
+/// The file that says that older copies went.
+const EARLIER: &str = "earlier";
+
+/// In which AS an address was when something was seen there.
+pub(crate) struct Then<'a> {
+    now: &'a Places,
+    state: &'a Path,
+    at_hand: &'a OwnersAtHand,
+    /// From when on the table of now counts; none where there was no other.
+    since: Option<Timestamp>,
+    owners: OnceCell<(Arc<Owners>, bool)>,
+}
+
+impl Lake {
+    /// To be asked of many observations: the copies are looked at once.
+    pub(crate) fn then(&self) -> Result<Then<'_>, LakeError> {
+        let kept = kept(&self.dir)?;
+        let since = kept.last().map(|(time, _)| *time).filter(|_| kept.len() > 1);
+        let (state, owners) = (self.dir.as_path(), OnceCell::new());
+        Ok(Then { now: &self.places, state, at_hand: &self.owners, since, owners })
+    }
+}
+
+impl Then<'_> {
+    /// The AS number of an address at a moment, where one is known.
+    pub(crate) fn asn(&self, address: IpAddr, time: Timestamp) -> Option<u32> {
+        let place = match self.since {
+            Some(since) if time < since => self.before(address, time),
+            _ => self.now.find(address),
+        };
+        place.and_then(|place| place.asn)
+    }
+
+    /// Where an address is now, and in which AS it was at a moment.
+    pub(crate) fn around(&self, address: IpAddr, time: Timestamp) -> Around<'_> {
+        let around = Around::of(self.now.find(address));
+        let then = self.asn(address, time);
+        Around { other_then: (then != around.asn).then_some(then), ..around }
+    }
+
+    fn before(&self, address: IpAddr, time: Timestamp) -> Option<&Place> {
+        let (owners, cut) = self.owners.get_or_init(|| {
+            // What cannot be read is not known: nobody sees anything by it.
+            let owners = self.at_hand.of_state(self.state).unwrap_or_else(|error| {
+                tracing::warn!(%error, "kept tables of places cannot be read; nobody sees by an AS what was seen before");
+                Arc::default()
+            });
+            (owners, self.state.join(FOLDER).join(EARLIER).exists())
+        });
+        let after = owners.0.partition_point(|(from, _)| *from <= time);
+        let first = if *cut { None } else { owners.0.first() };
+        let table = after.checked_sub(1).and_then(|at| owners.0.get(at)).or(first);
+        table.and_then(|(_, places)| places.find(address))
+    }
 }
 
 impl Owners {
@@ -126,6 +187,10 @@ fn try_to_keep(state: &Path, now: Timestamp) -> Result<(), LakeError> {
     durable::replace(&places, &path)?;
     durable::sync_folder(&folder)?;
     kept.push((now, path));
+    if kept.len() > MAX_KEPT {
+        let earlier = folder.join(EARLIER);
+        File::create(&earlier).map_err(LakeError::io("creating", &earlier))?;
+    }
     for (_, path) in kept.iter().take(kept.len().saturating_sub(MAX_KEPT)) {
         fs::remove_file(path).map_err(LakeError::io("removing", path))?;
     }

@@ -118,7 +118,9 @@ impl Lake {
         let address = address.to_canonical();
         let ranges = Arc::new(addresses(std::iter::once(address)));
         let looks = Looks::new(&self.sightings, &self.sightings.files(|_| true), Some(ranges));
-        let looks = self.visible(looks, may);
+        let may = may.map(|may| self.asked_now(may));
+        let may = may.as_deref();
+        let looks = self.visible(looks, may)?;
         let everything = Matcher::new(&parse("(has:closed OR -has:closed) (has:pseudo OR -has:pseudo)")?);
         let owners = self.owners.of_state(&self.dir)?;
         let mut host = HostPresence { address, services: Vec::new(), more: false };
@@ -147,7 +149,8 @@ impl Lake {
         everything: &Matcher,
     ) -> Result<HashMap<ServiceKey, Vec<ChangeEvent>>, LakeError> {
         let mut events: HashMap<ServiceKey, Vec<ChangeEvent>> = HashMap::new();
-        let may_see = |look: &OneLook, time: Timestamp| self.may_see(may, look, time);
+        let then = self.then()?;
+        let may_see = |look: &OneLook, time: Timestamp| then.may_see(may, look, time);
         let turned = |key: &ServiceKey, bars: &Bars| Trail::of(bars.trail.turns(key, owners, &|_, _| true, &may_see));
         let turns: Vec<_> = told.iter().map(|(key, bars)| (*key, turned(key, bars))).collect();
         let mut all: Vec<(ServiceKey, &Trail)> = told.iter().map(|(key, bars)| (*key, &bars.trail)).collect();

@@ -110,6 +110,7 @@ impl Lake {
             country: place.and_then(|place| place.country.clone()),
             facts: said.get(&look.run.content)?.facts.as_ref().clone(),
             evidence: look.run.first.evidence.clone(),
+            terms: look.run.first.marking.terms(),
         })
     }
 }

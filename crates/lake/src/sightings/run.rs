@@ -24,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) first: Sighting,
     /// The others, in time.
     pub(crate) later: Vec<Look>,
+    /// Whether it tells again what is stored, with a stricter marking.
+    pub(crate) again: bool,
 }
 
 /// When a run was seen again.
@@ -38,7 +40,7 @@ pub(crate) struct Look {
 impl Run {
     /// A run of one.
     pub(crate) const fn new(content: ContentHash, first: Sighting) -> Self {
-        Self { id: None, content, first, later: Vec::new() }
+        Self { id: None, content, first, later: Vec::new(), again: false }
     }
 
     /// How many observations it is.
@@ -66,7 +68,7 @@ impl Run {
     /// Whether both saw the same, at whatever time.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         let (mine, others) = (&self.first, &other.first);
-        self.content == other.content
+        (self.content, self.again) == (other.content, other.again)
             && (mine.subject, mine.outcome, &mine.sensor) == (others.subject, others.outcome, &others.sensor)
             && (&mine.remark, &mine.marking) == (&others.remark, &others.marking)
     }
@@ -78,11 +80,11 @@ impl Run {
 
     /// Each observation as a row of its own.
     pub(crate) fn into_rows(self, rows: &mut Vec<Row>) {
-        let Self { id, content, first, later } = self;
+        let Self { id, content, first, later, again: retold } = self;
         let again = |look: Look| Sighting { time: look.time, campaign: look.campaign, ..first.clone() };
         let others: Vec<Sighting> = later.into_iter().map(again).collect();
-        rows.push(Row { id: id.unwrap_or_else(|| first.id()), content, sighting: first });
-        rows.extend(others.into_iter().map(|sighting| Row { id: sighting.id(), content, sighting }));
+        rows.push(Row { id: id.unwrap_or_else(|| first.id()), content, sighting: first, again: retold });
+        rows.extend(others.into_iter().map(|sighting| Row { id: sighting.id(), content, sighting, again: retold }));
     }
 
     /// The name of each observation.

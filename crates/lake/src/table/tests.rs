@@ -24,7 +24,7 @@ fn row(address: &str, port: u16, micros: i64) -> Row {
         evidence: Vec::new(),
         marking: Marking { audience: vec!["a".to_owned(), "b".to_owned()], ..Marking::own(Purpose::Research) },
     };
-    Row { id: sighting.id(), content: sighting.content(), sighting }
+    Row { id: sighting.id(), content: sighting.content(), sighting, again: false }
 }
 
 fn put(table: &Table, label: &str, mut rows: Vec<Row>) -> u64 {

@@ -81,7 +81,15 @@ impl Scene {
 }
 
 fn to(to: Way) -> NewChannel {
-    NewChannel { to, language: Language::En, watches: [].into(), every_minutes: 0, again_hours: 24, quiet: None }
+    NewChannel {
+        to,
+        language: Language::En,
+        watches: [].into(),
+        every_minutes: 0,
+        again_hours: 24,
+        quiet: None,
+        monthly: false,
+    }
 }
 
 fn mail() -> Way {

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!   residual -> Condition (what it says of markings, holders, operators; or that it is not understood)
-//!   (any permit) and not (any forbid) -> a few conjunctions -> grants, and whether they say exactly the same
+//!   (any permit) and not (any forbid) -> one condition on markings for each set of places -> grants, and whether they say
+//!   exactly the same
 //! ```
 //!
-//! What is not understood counts as true once "not" stands before single conditions only: grants may then let through
-//! more than the rules, never less, and the rules are asked of each record besides ([`Compiled::exact`]).
+//! Conditions on markings stay together, however many there are: only places make ways of their own. What is not understood
+//! counts as true once "not" stands before single conditions only: grants may then let through more than the rules, never
+//! less, and the rules are asked of each record besides ([`Compiled::exact`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::pst::{BinaryOp, Expr, Literal, UnaryOp, Var};
 use hinomi_lake::entitlement::Marks;
@@ -16,8 +18,8 @@ use hinomi_model::{Purpose, Tlp};
 
 use crate::rules::{Residual, number_of};
 
-/// The most conjunctions; of more, everything is judged record by record.
-const MAX_CONJUNCTIONS: usize = 256;
+/// The most sets of places; of more, everything is judged record by record.
+const MAX_WAYS: usize = 256;
 /// How deep a condition is followed.
 const MAX_DEPTH: usize = 64;
 
@@ -37,17 +39,22 @@ pub(super) enum Part {
 /// Where something must have been seen.
 pub(super) type Place = (Part, BTreeSet<String>);
 
-/// One way to be entitled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Conjunction {
-    pub(super) marks: Vec<Marks>,
-    pub(super) place: Option<Place>,
+/// Where something must have been seen, and where not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Where {
+    /// All of these.
+    pub(super) at: BTreeSet<Place>,
+    /// None of these.
+    pub(super) not_at: BTreeSet<Place>,
 }
+
+/// How something must be marked that was seen there.
+type Ways = BTreeMap<Where, Marks>;
 
 /// What rules come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Compiled {
-    pub(super) any: Vec<Conjunction>,
+    pub(super) any: Ways,
     /// Whether this is what the rules say, not only nothing less.
     pub(super) exact: bool,
 }
@@ -58,6 +65,7 @@ enum Condition {
     Constant(bool),
     Marked(Marks),
     Placed(Place),
+    NotPlaced(Place),
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
@@ -73,9 +81,9 @@ pub(super) fn compile(residuals: &[Residual]) -> Compiled {
     let whole = Condition::All(vec![Condition::Any(permits), Condition::Not(Box::new(Condition::Any(forbids)))]);
     let mut exact = true;
     let plain = without_not(whole, false, &mut exact);
-    match conjunctions(plain, &mut exact) {
+    match ways(plain) {
         Some(any) => Compiled { any, exact },
-        None => Compiled { any: vec![Conjunction::default()], exact: false },
+        None => Compiled { any: Ways::from([(Where::default(), Marks::Always(true))]), exact: false },
     }
 }
 
@@ -90,8 +98,10 @@ fn condition(expr: &Expr, depth: usize) -> Condition {
         Expr::UnaryOp { op: UnaryOp::Not, expr } => Condition::Not(Box::new(of(expr))),
         Expr::UnaryOp { op: UnaryOp::IsEmpty, expr } => match attribute(expr) {
             Some("audiences") => Condition::Marked(Marks::Unnamed),
+            Some("handling") => Condition::Marked(Marks::Unhandled),
             _ => Condition::Unknown,
         },
+        Expr::GetAttr { .. } if attribute(expr) == Some("embargo") => Condition::Marked(Marks::Embargoed),
         Expr::BinaryOp { op: BinaryOp::And, left, right } => Condition::All(vec![of(left), of(right)]),
         Expr::BinaryOp { op: BinaryOp::Or, left, right } => Condition::Any(vec![of(left), of(right)]),
         Expr::BinaryOp { op, left, right } => test(*op, left, right),
@@ -122,6 +132,13 @@ fn test(op: BinaryOp, left: &Expr, right: &Expr) -> Condition {
             (None, Some(name)) => meets(name, left),
             _ => Condition::Unknown,
         },
+        BinaryOp::ContainsAll => match (attribute(left), right) {
+            (Some(name), Expr::Set(each)) => {
+                let one = |value: &std::sync::Arc<Expr>| meets(name, &Expr::Set(vec![std::sync::Arc::clone(value)]));
+                Condition::All(each.iter().map(one).collect())
+            }
+            _ => Condition::Unknown,
+        },
         _ => Condition::Unknown,
     }
 }
@@ -144,6 +161,14 @@ fn compared(op: BinaryOp, left: &Expr, right: &Expr) -> Condition {
         ("purpose", Expr::Literal(Literal::String(text))) if matches!(op, BinaryOp::Eq | BinaryOp::NotEq) => {
             let fits = |purpose: &Purpose| (purpose.name() == text.as_str()) == (op == BinaryOp::Eq);
             Condition::Marked(Marks::Purpose(PURPOSES.into_iter().filter(fits).collect()))
+        }
+        ("licence", Expr::Literal(Literal::String(text))) if matches!(op, BinaryOp::Eq | BinaryOp::NotEq) => {
+            let marks = Marks::Licence([text.as_str().to_owned()].into());
+            Condition::Marked(if op == BinaryOp::Eq { marks } else { Marks::Not(Box::new(marks)) })
+        }
+        ("embargo", Expr::Literal(Literal::Bool(wanted))) if matches!(op, BinaryOp::Eq | BinaryOp::NotEq) => {
+            let marks = Marks::Embargoed;
+            Condition::Marked(if *wanted == (op == BinaryOp::Eq) { marks } else { Marks::Not(Box::new(marks)) })
         }
         _ => Condition::Unknown,
     }
@@ -171,6 +196,12 @@ fn contains(set: &Expr, value: &Expr) -> Condition {
             let named = PURPOSES.into_iter().filter(|purpose| texts.contains(purpose.name()));
             Condition::Marked(Marks::Purpose(named.collect()))
         }
+        (None, Some("licence"), Expr::Set(each)) => {
+            match each.iter().map(|one| text(one)).collect::<Option<Vec<_>>>() {
+                Some(texts) => Condition::Marked(Marks::Licence(texts.into_iter().map(ToOwned::to_owned).collect())),
+                None => Condition::Unknown,
+            }
+        }
         (None, Some("tlp"), Expr::Set(each)) => {
             let number = |one: &Expr| if let Expr::Literal(Literal::Long(number)) = one { Some(*number) } else { None };
             let numbers: Option<BTreeSet<i64>> = each.iter().map(|one| number(one)).collect();
@@ -184,6 +215,10 @@ fn contains(set: &Expr, value: &Expr) -> Condition {
 /// A set of the record's that has something in common with a known one.
 fn meets(name: &str, known: &Expr) -> Condition {
     let Expr::Set(each) = known else { return Condition::Unknown };
+    if name == "handling" {
+        let words: Option<BTreeSet<String>> = each.iter().map(|one| text(one).map(ToOwned::to_owned)).collect();
+        return words.map_or(Condition::Unknown, |words| Condition::Marked(Marks::Handling(words)));
+    }
     let ids: Option<BTreeSet<String>> = each.iter().map(|one| entity(one)).collect();
     match (name, ids) {
         (_, None) => Condition::Unknown,
@@ -211,13 +246,14 @@ fn entity(expr: &Expr) -> Option<String> {
     if let Expr::Literal(Literal::EntityUID(uid)) = expr { Some(uid.eid.to_string()) } else { None }
 }
 
-/// The same with "not" before markings only; what cannot be said so, or is not understood, is true.
+/// The same with "not" before single conditions only; what is not understood is true.
 fn without_not(condition: Condition, not: bool, exact: &mut bool) -> Condition {
     match condition {
         Condition::Constant(holds) => Condition::Constant(holds != not),
         Condition::Marked(marks) if not => Condition::Marked(Marks::Not(Box::new(marks))),
-        Condition::Placed(_) if not => without_not(Condition::Unknown, not, exact),
-        Condition::Marked(_) | Condition::Placed(_) => condition,
+        Condition::Placed(place) if not => Condition::NotPlaced(place),
+        Condition::NotPlaced(place) if not => Condition::Placed(place),
+        Condition::Marked(_) | Condition::Placed(_) | Condition::NotPlaced(_) => condition,
         Condition::Not(inner) => without_not(*inner, !not, exact),
         Condition::All(parts) => {
             let parts = parts.into_iter().map(|part| without_not(part, not, exact)).collect();
@@ -234,51 +270,69 @@ fn without_not(condition: Condition, not: bool, exact: &mut bool) -> Condition {
     }
 }
 
-/// The ways in which a condition without "not" holds; none when there are too many.
-fn conjunctions(condition: Condition, exact: &mut bool) -> Option<Vec<Conjunction>> {
-    let ways = match condition {
-        Condition::Constant(holds) => {
-            if holds {
-                vec![Conjunction::default()]
-            } else {
-                Vec::new()
-            }
-        }
-        Condition::Marked(marks) => vec![Conjunction { marks: vec![marks], place: None }],
-        Condition::Placed(place) => vec![Conjunction { marks: Vec::new(), place: Some(place) }],
+/// The places for which a condition without "not" holds, with how it must be marked there; none when there are too many.
+fn ways(condition: Condition) -> Option<Ways> {
+    let at = |at, not_at, marks| Ways::from([(Where { at, not_at }, marks)]);
+    let none = BTreeSet::new;
+    let found = match condition {
+        Condition::Constant(true) => at(none(), none(), Marks::Always(true)),
+        Condition::Constant(false) => Ways::new(),
+        Condition::Marked(marks) => at(none(), none(), marks),
+        Condition::Placed(place) => at([place].into(), none(), Marks::Always(true)),
+        Condition::NotPlaced(place) => at(none(), [place].into(), Marks::Always(true)),
         Condition::Any(parts) => {
-            let mut ways = Vec::new();
+            let mut found = Ways::new();
             for part in parts {
-                ways.extend(conjunctions(part, exact)?);
+                ways(part)?.into_iter().for_each(|(place, marks)| add(&mut found, place, marks));
             }
-            ways
+            found
         }
         Condition::All(parts) => {
-            let mut ways = vec![Conjunction::default()];
+            let mut found = at(none(), none(), Marks::Always(true));
             for part in parts {
-                let more = conjunctions(part, exact)?;
-                if ways.len().saturating_mul(more.len()) > MAX_CONJUNCTIONS {
-                    return None;
-                }
-                let pairs = ways.iter().flat_map(|one| more.iter().map(move |other| (one, other)));
-                ways = pairs.map(|(one, other)| together(one, other, exact)).collect();
+                found = both(&found, &ways(part)?)?;
             }
-            ways
+            found
         }
         // There is no "not" here, and nothing that is not understood.
         Condition::Not(_) | Condition::Unknown => return None,
     };
-    (ways.len() <= MAX_CONJUNCTIONS).then_some(ways)
+    (found.len() <= MAX_WAYS).then_some(found)
 }
 
-/// Both at once. Two places at once are not told: one of them is, and the rules are asked for the other.
-fn together(one: &Conjunction, other: &Conjunction, exact: &mut bool) -> Conjunction {
-    let place = match (&one.place, &other.place) {
-        (Some(mine), Some(theirs)) if mine != theirs => {
-            *exact = false;
-            Some(mine.clone())
+/// What holds where either does.
+fn add(ways: &mut Ways, place: Where, marks: Marks) {
+    match ways.get_mut(&place) {
+        Some(Marks::Any(all)) => all.push(marks),
+        Some(known) => {
+            let before = std::mem::replace(known, Marks::Always(false));
+            *known = if before == marks { marks } else { Marks::Any(vec![before, marks]) };
         }
-        (mine, theirs) => mine.clone().or_else(|| theirs.clone()),
-    };
-    Conjunction { marks: one.marks.iter().chain(&other.marks).cloned().collect(), place }
+        None => {
+            ways.insert(place, marks);
+        }
+    }
+}
+
+/// Both at once; what would have to be seen where it must not be is never.
+fn both(one: &Ways, other: &Ways) -> Option<Ways> {
+    let mut found = Ways::new();
+    for (here, marks) in one {
+        for (there, more) in other {
+            let at: BTreeSet<Place> = here.at.union(&there.at).cloned().collect();
+            let not_at: BTreeSet<Place> = here.not_at.union(&there.not_at).cloned().collect();
+            if !at.is_disjoint(&not_at) {
+                continue;
+            }
+            let marks = match (marks, more) {
+                (Marks::Always(true), only) | (only, Marks::Always(true)) => only.clone(),
+                (marks, more) => Marks::All(vec![marks.clone(), more.clone()]),
+            };
+            add(&mut found, Where { at, not_at }, marks);
+            if found.len() > MAX_WAYS {
+                return None;
+            }
+        }
+    }
+    Some(found)
 }

@@ -202,7 +202,7 @@ impl Reader {
         if let (Viewer::Member(_), Some(ground)) = (self.viewer(), self.ground()) {
             let seen = Seen { address: service.address, asn, time: sighting.time, marking };
             let holders = Holders::new(&ground.register);
-            let decided = entitle::decide(&ground.rules, &ground.facts, &holders, &seen);
+            let decided = entitle::decide(&ground.rules, &ground.facts, &holders, &seen, self.lake().now());
             let decided = decided.map_err(|error| ReadError::Failed(error.to_string()))?;
             why.audiences.retain(|name| ground.facts.audiences.contains(name));
             why.rules = ground.rules.list();
@@ -221,13 +221,14 @@ impl Reader {
             return Ok(MaySee { everything: true, ..MaySee::default() });
         };
         let Some(ground) = self.ground() else { return Ok(MaySee::default()) };
-        let facts = &ground.facts;
+        let (facts, now) = (&ground.facts, self.lake().now());
         let label = |tlp: Tlp| {
-            let marking = |audience: Vec<String>| facts.purpose.map(|purpose| Marking { tlp, audience, purpose });
+            let marking =
+                |audience: Vec<String>| facts.purpose.map(|purpose| Marking { tlp, audience, ..Marking::own(purpose) });
             let ways = [marking(Vec::new()), marking(facts.audiences.iter().cloned().collect())];
             let fits = |held: bool| {
-                let grants = || may.grants().iter().filter(|grant| grant.held.is_some() == held);
-                ways.iter().flatten().any(|marking| grants().any(|grant| grant.marks.fit(marking)))
+                let grants = || may.grants().iter().filter(|grant| grant.held.is_empty() != held);
+                ways.iter().flatten().any(|marking| grants().any(|grant| grant.marks.fit(marking, now)))
             };
             MayLabel { label: tlp.label(), anywhere: fits(false), held: fits(true) }
         };

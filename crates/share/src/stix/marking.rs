@@ -1,9 +1,9 @@
-//! Labels as marking definitions: TLP 2.0, and what TLP 1 had.
+//! Labels as marking definitions: TLP 2.0, and what TLP 1 had; licence and handling as statements (7.2.1.3).
 
-use hinomi_model::{Timestamp, Tlp};
+use hinomi_model::{Terms, Timestamp, Tlp};
 use serde_json::json;
 
-use super::Object;
+use super::{Object, id};
 
 /// The extension that TLP 2.0 is (OASIS common object repository).
 const EXTENSION: &str = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
@@ -57,9 +57,42 @@ pub fn marking_objects() -> Vec<Object> {
     TLP_2.iter().map(object).collect()
 }
 
+/// What licence and handling say, as a statement that objects refer to; none where neither is said. What is under an embargo
+/// is not told as objects at all: no marking of the standard says that.
+pub fn statement(terms: &Terms) -> Option<Object> {
+    let licence = terms.licence.as_deref().map(|licence| format!("Licence: {licence}"));
+    let words: Vec<&str> = terms.handling.iter().map(String::as_str).collect();
+    let handling = (!words.is_empty()).then(|| format!("Handling: {}", words.join(", ")));
+    let said: Vec<String> = [licence, handling].into_iter().flatten().collect();
+    if said.is_empty() {
+        return None;
+    }
+    let (text, made): (String, Timestamp) = (said.join(". "), MADE.parse().unwrap_or_default());
+    let body = json!({
+        "type": "marking-definition",
+        "spec_version": super::SPEC_VERSION,
+        "id": id::own("marking-definition", &format!("statement {text}")),
+        "created": super::moment(made),
+        "definition_type": "statement",
+        "definition": { "statement": text },
+    });
+    Some(Object::new(body, made))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn terms_are_one_statement_and_the_same_terms_the_same_one() {
+        let handling = ["pap:amber".to_owned(), "no-forward".to_owned()].into();
+        let terms = Terms { licence: Some("CC-BY-4.0".to_owned()), handling, ..Terms::default() };
+        let told = statement(&terms).expect("a statement");
+        assert_eq!(told.body["definition"]["statement"], "Licence: CC-BY-4.0. Handling: no-forward, pap:amber");
+        assert_eq!(statement(&terms), Some(told));
+        let embargo = Terms { embargo: Some(Timestamp::from_micros(1)), ..Terms::default() };
+        assert_eq!((statement(&embargo), statement(&Terms::default())), (None, None));
+    }
 
     #[test]
     fn labels_are_read_back_and_what_is_not_known_closes() {

@@ -3,10 +3,10 @@
 use hinomi_model::{Service, Timestamp, Tlp};
 use serde_json::{Map, Value, json};
 
-use super::{Object, id, marking_id, moment};
+use super::{Object, id, marking_id, moment, statement};
 
 /// The most objects that one service becomes.
-pub const MAX_OBJECTS: usize = 4;
+pub const MAX_OBJECTS: usize = 5;
 /// Colons of a whole CPE 2.3 name.
 const CPE_COLONS: usize = 12;
 /// When our identity was made, as far as anybody is told.
@@ -34,9 +34,16 @@ pub fn identity(installation: &str) -> Object {
     Object::new(body, made)
 }
 
-/// A service with its label, seen by this installation: what it is, then that it was observed.
-pub fn of_service(service: &Service, label: Tlp, identity: &str) -> Vec<Object> {
+/// A service with its label, seen by this installation: what licence and handling say, what it is, then that it was observed.
+/// One that is under an embargo at this moment is no object.
+pub fn of_service(service: &Service, label: Tlp, identity: &str, now: Timestamp) -> Vec<Object> {
+    if service.terms.embargo.is_some_and(|until| now < until) {
+        return Vec::new();
+    }
     let added = service.last_seen;
+    let terms = statement(&service.terms).map(|object| Object { added, ..object });
+    let markings: Vec<&str> =
+        [marking_id(label)].into_iter().chain(terms.as_ref().map(|one| one.id.as_str())).collect();
     let address = address(service);
     let software = software(service);
     let traffic = traffic(service, &id_of(&address));
@@ -57,14 +64,15 @@ pub fn of_service(service: &Service, label: Tlp, identity: &str) -> Vec<Object> 
         "last_observed": moment(added),
         "number_observed": 1,
         "object_refs": refs,
-        "object_marking_refs": [marking_id(label)],
+        "object_marking_refs": markings,
     });
     parts.push(labelled(observed, service));
     for part in parts.iter_mut().take(refs.len()) {
         // What it is shows where we looked: it is marked as what we saw.
-        set(part, "object_marking_refs", json!([marking_id(label)]));
+        set(part, "object_marking_refs", json!(markings));
     }
-    parts.into_iter().map(|body| Object::new(body, added)).collect()
+    let told = parts.into_iter().map(|body| Object::new(body, added));
+    terms.iter().cloned().chain(told).collect()
 }
 
 /// Kind of device and what stands out, as labels.

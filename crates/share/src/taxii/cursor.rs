@@ -4,9 +4,10 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use super::told::Recent;
 
 /// The longest that is read.
-const MAX_CURSOR_BYTES: usize = 4_096;
+const MAX_CURSOR_BYTES: usize = 8_192;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +27,8 @@ pub(super) enum Stage {
         cursor: Option<String>,
         #[serde(rename = "w")]
         within: Option<(String, usize)>,
+        #[serde(rename = "t", default, skip_serializing_if = "Recent::is_empty")]
+        told: Recent,
     },
 }
 
@@ -37,7 +40,8 @@ impl Default for Cursor {
 
 impl Cursor {
     pub(super) fn services(place: &Place) -> Self {
-        Self { stage: Stage::Services { cursor: place.cursor.clone(), within: place.within.clone() } }
+        let (cursor, within, told) = (place.cursor.clone(), place.within.clone(), place.told.clone());
+        Self { stage: Stage::Services { cursor, within, told } }
     }
 
     pub(super) fn to_text(&self) -> String {
@@ -59,11 +63,12 @@ mod tests {
     #[test]
     fn cursors_come_back_as_they_went_and_nonsense_does_not() {
         let within = Some(("[2001:db8::1]:22/tcp".to_owned(), 3));
-        for stage in [Stage::Fixed(4), Stage::Services { cursor: Some("abc".to_owned()), within }] {
+        for stage in [Stage::Fixed(4), Stage::Services { cursor: Some("abc".to_owned()), within, told: Recent::full() }]
+        {
             let cursor = Cursor { stage };
-            assert_eq!(Cursor::read(&cursor.to_text()), Some(cursor));
+            assert_eq!(Cursor::read(&cursor.to_text()), Some(cursor), "whatever it remembers");
         }
-        for text in ["", "e30", "nonsense!", &"A".repeat(5_000)] {
+        for text in ["", "e30", "nonsense!", &"A".repeat(9_000)] {
             assert_eq!(Cursor::read(text), None, "{text}");
         }
     }

@@ -1,5 +1,7 @@
 //! Which objects a client wants (TAXII 2.1, 3.4: `match[…]`).
 
+use hinomi_model::Timestamp;
+
 use crate::stix::{Object, SPEC_VERSION};
 
 /// The most values of all filters together.
@@ -8,10 +10,20 @@ const MAX_VALUES: usize = 100;
 /// Wanted objects; empty lists want all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    ids: Vec<String>,
-    types: Vec<String>,
+    pub(crate) ids: Vec<String>,
+    pub(crate) types: Vec<String>,
     versions: Vec<String>,
     spec_versions: Vec<String>,
+}
+
+/// Wanted versions of objects of which several are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Versions {
+    pub(crate) all: bool,
+    pub(crate) first: bool,
+    pub(crate) last: bool,
+    /// Of these moments.
+    pub(crate) at: Vec<Timestamp>,
 }
 
 impl Filter {
@@ -41,6 +53,34 @@ impl Filter {
     pub fn of_object(mut self, id: &str) -> Self {
         self.ids = vec![id.to_owned()];
         self
+    }
+
+    /// Wants every version where none is named, as lists of versions do.
+    #[must_use]
+    pub fn all_versions(mut self) -> Self {
+        if self.versions.is_empty() {
+            self.versions = vec!["all".to_owned()];
+        }
+        self
+    }
+
+    /// Which versions are wanted; the last, where nothing is said (3.4.1).
+    pub(crate) fn versions(&self) -> Versions {
+        let mut wanted = Versions { last: self.versions.is_empty(), ..Versions::default() };
+        for version in &self.versions {
+            match version.as_str() {
+                "all" => wanted.all = true,
+                "first" => wanted.first = true,
+                "last" => wanted.last = true,
+                moment => wanted.at.extend(moment.parse::<Timestamp>()),
+            }
+        }
+        wanted
+    }
+
+    /// Whether objects of the version of STIX that is spoken here are wanted.
+    pub(crate) fn takes_this_standard(&self) -> bool {
+        self.spec_versions.is_empty() || self.spec_versions.iter().any(|version| version == SPEC_VERSION)
     }
 
     /// Whether few objects may meet it.

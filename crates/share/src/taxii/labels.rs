@@ -22,7 +22,7 @@ const MAX_FOUND: usize = 1_000;
 const SERVICES_A_QUESTION: usize = 50;
 
 /// The label of each of these services.
-pub(super) fn of(
+pub(crate) fn of(
     reader: &Reader,
     services: &[Service],
     now: Timestamp,
@@ -56,6 +56,6 @@ fn of_some(reader: &Reader, services: &[Service], now: Timestamp) -> Result<BTre
 }
 
 /// The label of one of them; RED where none was told.
-pub(super) fn label(labels: &BTreeMap<ServiceKey, Tlp>, service: &Service) -> Tlp {
+pub(crate) fn label(labels: &BTreeMap<ServiceKey, Tlp>, service: &Service) -> Tlp {
     labels.get(&service.key).copied().unwrap_or(Tlp::Red)
 }

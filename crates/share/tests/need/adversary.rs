@@ -7,7 +7,7 @@ use hinomi_share::policy::Member;
 use hinomi_share::register::{Claim, Held, Organisation, Register};
 use hinomi_share::rules::Rules;
 use hinomi_share::{
-    ArrivedRequest, ChangesRequest, Door, FacetRequest, Format, NewWatch, PastRequest, ReadError, Reader,
+    ArrivedRequest, ChangesRequest, Door, FacetRequest, Format, Known, NewWatch, PastRequest, ReadError, Reader,
     SearchRequest, Sight, Viewer,
 };
 
@@ -53,7 +53,7 @@ fn sighting(tlp: Tlp, audience: &[&str], at: i64) -> Sighting {
         marking: Marking {
             tlp,
             audience: audience.iter().map(|name| (*name).to_owned()).collect(),
-            purpose: Purpose::ExposureReduction,
+            ..Marking::own(Purpose::ExposureReduction)
         },
     }
 }
@@ -126,6 +126,110 @@ fn one_record_is_told_to_whom_it_is_for_on_every_way_and_to_nobody_else_on_any()
             assert!(traces(&other).iter().all(|(_, found)| !found), "{id} reads for another purpose");
         }
         assert!(traces(&world.reader).iter().all(|(_, found)| *found), "the operator sees everything");
+    }
+}
+
+#[test]
+fn an_embargo_closes_every_way_for_all_but_the_holder_and_opens_them_at_its_moment() {
+    let rules = Arc::new(Rules::built_in().expect("rules"));
+    let until = day(DAYS + 3);
+    let mut under = sighting(Tlp::Clear, &[], 5);
+    under.marking.embargo = Some(until);
+    let world = World::of(&[under]);
+    let readers = ["holder-a", "member-b", "outsider-c", "stranger"]
+        .map(|id| (id, world.member(&register(), &rules, &member(id, Purpose::ExposureReduction)).0));
+    for now in [day(DAYS), day(DAYS + 2), until, day(DAYS + 9)] {
+        world.set(now);
+        for (id, reader) in &readers {
+            let wanted = *id == "holder-a" || now >= until;
+            for (way, found) in traces(reader) {
+                assert_eq!(found, wanted, "{way}: {id} at {now}");
+            }
+        }
+        assert!(traces(&world.reader).iter().all(|(_, found)| *found), "the operator sees everything");
+    }
+    let (_, reader) = &readers[0];
+    let page = reader.search(&SearchRequest::default()).expect("a page");
+    assert_eq!(page.matches.first().and_then(|one| one.terms.embargo), Some(until), "it is told with it");
+}
+
+#[test]
+fn what_is_told_again_more_strictly_is_closed_on_every_way_and_never_opens_again() {
+    let rules = Arc::new(Rules::built_in().expect("rules"));
+    let world = World::of(&[sighting(Tlp::Green, &[], 5)]);
+    let reader = |id: &str| world.member(&register(), &rules, &member(id, Purpose::ExposureReduction)).0;
+    let told = |id: &str| traces(&reader(id)).iter().filter(|(_, found)| *found).count();
+    let all = traces(&world.reader).len();
+    assert_eq!((told("outsider-c"), told("holder-a")), (all, all));
+    let version = world.reader.arrivals_begin().expect("told").0;
+    world.tell(&[sighting(Tlp::AmberStrict, &[], 5)]);
+    for _ in 0..2 {
+        assert_eq!((told("outsider-c"), told("holder-a")), (0, all));
+        let known = PastRequest { known: Some(Known::Version(version)), ..PastRequest::new("", day(DAYS)) };
+        assert_eq!(reader("outsider-c").as_of(&known).expect("told").total, 0, "nor by what was known before");
+        assert_eq!(world.reader.as_of(&known).expect("told").total, 1);
+        world.tell(&[sighting(Tlp::Clear, &[], 5)]);
+        world.compact();
+    }
+    let mut under = sighting(Tlp::Clear, &[], 5);
+    under.marking.embargo = Some(day(DAYS + 1));
+    let other = World::of(&[sighting(Tlp::Clear, &[], 5)]);
+    other.tell(&[under]);
+    let outsider = other.member(&register(), &rules, &member("outsider-c", Purpose::ExposureReduction)).0;
+    assert!(traces(&outsider).iter().all(|(_, found)| !found), "an embargo closes too");
+    other.set(day(DAYS + 1));
+    assert!(traces(&outsider).iter().all(|(_, found)| *found));
+}
+
+#[test]
+fn an_older_sighting_that_may_be_seen_stands_where_the_last_one_may_not() {
+    let rules = Arc::new(Rules::built_in().expect("rules"));
+    let world = World::of(&[sighting(Tlp::Green, &[], 3), sighting(Tlp::AmberStrict, &[], 5)]);
+    let page = |id: &str| {
+        let (reader, _) = world.member(&register(), &rules, &member(id, Purpose::ExposureReduction));
+        let page = reader.search(&SearchRequest::default()).expect("a page");
+        page.matches.iter().map(|one| (one.first_seen, one.last_seen)).collect::<Vec<_>>()
+    };
+    assert_eq!(page("outsider-c"), [(day(3), day(3))]);
+    assert_eq!(page("holder-a"), [(day(3), day(5))]);
+    let page = world.reader.search(&SearchRequest::default()).expect("a page");
+    assert_eq!((page.total, page.matches[0].last_seen), (1, day(5)), "one row for the operator");
+    assert_eq!(world.reader.status().expect("told").services, 1);
+}
+
+#[test]
+fn an_as_counts_for_what_was_seen_while_the_address_was_in_it() {
+    let rules = Arc::new(Rules::built_in().expect("rules"));
+    let organisation = |id: &str| Organisation {
+        id: id.to_owned(),
+        purposes: [Purpose::ExposureReduction].into(),
+        ..Organisation::default()
+    };
+    let claim = |id: &str, asn: u32| Claim {
+        organisation: id.to_owned(),
+        subject: Held::As(asn),
+        from: day(0),
+        until: day(DAYS),
+    };
+    let register = Register {
+        organisations: ["before", "after"].map(|id| (id.to_owned(), organisation(id))).into(),
+        claims: vec![claim("before", 64_500), claim("after", 64_501)],
+    };
+    let (first, second) = (sighting(Tlp::Amber, &[], 3), sighting(Tlp::Amber, &[], 12));
+    let world = World::moved(&first, &second, day(10));
+    for _ in 0..2 {
+        for (id, at) in [("before", 3), ("after", 12)] {
+            let (reader, _) = world.member(&register, &rules, &member(id, Purpose::ExposureReduction));
+            let host = reader.host(key().address).expect("told").expect("a host");
+            assert_eq!(host.history.iter().map(|one| one.time).collect::<Vec<_>>(), [day(at)], "{id}");
+            let asked = PastRequest::new("", day(DAYS));
+            assert_eq!(reader.as_of(&asked).expect("told").matches[0].service.last_seen, day(at), "{id}");
+            let events = reader.changes(&ChangesRequest::new("")).expect("told").events;
+            assert!(events.iter().all(|one| one.time == day(at)), "{id}: {events:?}");
+            let shown = reader.search(&SearchRequest::default()).expect("a page").total;
+            assert_eq!(shown, u64::from(id == "after"), "the last sighting is in the other AS");
+        }
+        world.rebuild();
     }
 }
 

@@ -4,6 +4,9 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod adversary;
+mod alerts;
+mod notices;
+mod objects;
 mod questions;
 mod rules;
 mod world;

@@ -7,7 +7,7 @@ use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Outcome, Service, ServiceKey, Sighting};
 use hinomi_share::entitle::{decide, facts_of};
 use hinomi_share::policy::Member;
-use hinomi_share::register::{Holders, Register};
+use hinomi_share::register::{Claim, Holders, Register};
 use hinomi_share::rules::Rules;
 use hinomi_share::{
     ArrivedRequest, ChangesRequest, DiffRequest, FacetRequest, Format, HistogramRequest, PastRequest, Reader,
@@ -15,18 +15,29 @@ use hinomi_share::{
 };
 use proptest::prelude::*;
 
-use crate::world::{DAYS, World, asn_of, banner, day, member, register, sightings};
+use crate::world::{DAYS, World, asn_of, banner, day, marking, member, register, sightings};
 
 const ALL: &str = "(has:closed OR -has:closed)";
 
 /// Which sightings the rules let a member see, one by one.
-fn visible(all: &[Sighting], rules: &Rules, member: &Member, register: &Register) -> Vec<Sighting> {
+pub(crate) fn visible(all: &[Sighting], rules: &Rules, member: &Member, register: &Register) -> Vec<Sighting> {
+    visible_at(all, rules, member, register, day(DAYS))
+}
+
+/// The same at a moment.
+fn visible_at(
+    all: &[Sighting],
+    rules: &Rules,
+    member: &Member,
+    register: &Register,
+    now: hinomi_model::Timestamp,
+) -> Vec<Sighting> {
     let register = Arc::new(register.clone());
     let (facts, holders) = (facts_of(member, &register), Holders::new(&register));
     let allowed = |one: &&Sighting| {
         let (address, time) = (one.subject.address, one.time);
         let seen = Seen { address, asn: asn_of(address), time, marking: &one.marking };
-        decide(rules, &facts, &holders, &seen).expect("a decision").allowed
+        decide(rules, &facts, &holders, &seen, now).expect("a decision").allowed
     };
     all.iter().filter(allowed).cloned().collect()
 }
@@ -66,9 +77,18 @@ fn exported(reader: &Reader, query: &str) -> String {
     String::from_utf8(out).expect("text")
 }
 
-fn newest(all: &[Sighting]) -> BTreeMap<ServiceKey, &Sighting> {
-    let mut newest: BTreeMap<ServiceKey, &Sighting> = BTreeMap::new();
+/// The newest sighting of each marking of each service, and of those that may be read the newest of each service.
+fn newest<'a>(all: &'a [Sighting], may: impl Fn(&Sighting) -> bool) -> BTreeMap<ServiceKey, &'a Sighting> {
+    let mut of_marking: Vec<&Sighting> = Vec::new();
     for one in all.iter().filter(|one| one.outcome != Outcome::Closed) {
+        match of_marking.iter_mut().find(|known| (known.subject, &known.marking) == (one.subject, &one.marking)) {
+            Some(known) if known.time < one.time => *known = one,
+            Some(_) => {}
+            None => of_marking.push(one),
+        }
+    }
+    let mut newest: BTreeMap<ServiceKey, &Sighting> = BTreeMap::new();
+    for one in of_marking.into_iter().filter(|one| may(one)) {
         let known = newest.entry(one.subject).or_insert(one);
         if known.time < one.time {
             *known = one;
@@ -128,7 +148,7 @@ proptest! {
         prop_assert!(looks.0.lock().expect("alone").len() > 80, "each look is written down");
     }
 
-    /// The present is told row by row: a row whose deciding sighting may be read, and no other.
+    /// The present is told row by row: the newest sighting that may be read, among the last ones of each marking.
     #[test]
     fn the_present_is_told_row_by_row(register in register(), member in member(), all in sightings(), limit in 1usize..5) {
         let rules = Arc::new(Rules::built_in().expect("rules"));
@@ -136,8 +156,8 @@ proptest! {
         let world = World::of(&all);
         let (reader, _) = world.member(&register, &rules, &member);
         let readable: BTreeSet<_> = own.iter().map(|one| (one.subject, one.time)).collect();
-        let shown = newest(&all).into_values().filter(|one| readable.contains(&(one.subject, one.time)));
-        let wanted: BTreeSet<ServiceKey> = shown.map(|one| one.subject).collect();
+        let shown = newest(&all, |one| readable.contains(&(one.subject, one.time)));
+        let wanted: BTreeSet<ServiceKey> = shown.keys().copied().collect();
         let (total, services) = paged(&reader, ALL, limit);
         let keys: BTreeSet<ServiceKey> = services.iter().map(|one| one.key).collect();
         prop_assert_eq!((&keys, total), (&wanted, wanted.len() as u64));
@@ -163,6 +183,7 @@ proptest! {
             // Times that are told lie within what may be read.
             let (first, held) = (service.first_seen, readable.iter().any(|(key, _)| *key == service.key));
             prop_assert!(held && first <= service.last_seen);
+            prop_assert_eq!(Some(service.last_seen), shown.get(&service.key).map(|one| one.time));
             prop_assert!(reader.why(&service.key).expect("told").is_some());
         }
         for said in 0..3 {
@@ -209,5 +230,72 @@ proptest! {
         prop_assert!(one.campaigns().expect("told").is_empty());
         let said = |reader: &Reader| format!("{:?}", reader.rollups("all", day(0), day(DAYS)).map(|told| told.counts));
         prop_assert_eq!(said(one), said(other));
+    }
+
+    /// An embargo opens at its moment, in every question, without another register or another rule.
+    #[test]
+    fn time_passes_and_embargoes_end(
+        register in register(), member in member(), all in sightings(), moments in prop::collection::vec(0..DAYS * 2 + 2, 3),
+    ) {
+        let rules = Arc::new(Rules::built_in().expect("rules"));
+        let world = World::of(&all);
+        let (reader, _) = world.member(&register, &rules, &member);
+        for now in moments.into_iter().map(day) {
+            world.set(now);
+            let own = visible_at(&all, &rules, &member, &register, now);
+            let mine = World::of(&own);
+            let readable: BTreeSet<_> = own.iter().map(|one| (one.subject, one.time)).collect();
+            let mut histories = 0;
+            for low in 0..40_u8 {
+                let host = reader.host([192, 0, 2, low].into()).expect("told");
+                histories += host.map_or(0, |host| host.history.len());
+            }
+            prop_assert_eq!(histories, own.len());
+            let (_, services) = paged(&reader, ALL, 7);
+            prop_assert!(services.iter().all(|one| readable.contains(&(one.key, one.last_seen))));
+            prop_assert_eq!(exported(&reader, ALL).lines().count(), services.len());
+            let at = PastRequest { limit: 100, ..PastRequest::new(ALL, day(DAYS)) };
+            prop_assert_eq!(reader.as_of(&at).expect("a page"), mine.reader.as_of(&at).expect("a page"));
+        }
+    }
+
+    /// Where rights do not end, the present is that of a lake that holds nothing else, also after some of it was told again
+    /// with other markings: what any telling closes is closed, in every question.
+    #[test]
+    fn the_present_is_told_as_if_nothing_else_had_been_seen(
+        register in register(), member in member(), all in sightings(), again in prop::collection::vec((0usize..50, marking()), 0..8),
+    ) {
+        let claims = register.claims.into_iter().map(|claim| Claim { from: day(0), until: day(DAYS * 9), ..claim });
+        let register = Register { claims: claims.collect(), ..register };
+        let rules = Arc::new(Rules::built_in().expect("rules"));
+        let whole = World::of(&all);
+        let mut all = all;
+        for (at, marking) in again {
+            let Some(one) = all.get_mut(at) else { continue };
+            whole.tell(&[Sighting { marking: marking.clone(), ..one.clone() }]);
+            one.marking = one.marking.together(&marking);
+        }
+        let mine = World::of(&visible(&all, &rules, &member, &register));
+        let (reader, _) = whole.member(&register, &rules, &member);
+        for query in ["", ALL, "port:22", "version:9.1 OR version:9.2", "sort:-seen", "sort:first", "has:closed", "seen:<9d"] {
+            let asked = search(query, 100);
+            let (told, wanted) = (reader.search(&asked).expect("a page"), mine.reader.search(&asked).expect("a page"));
+            prop_assert_eq!(&told, &wanted, "{}", query);
+            prop_assert_eq!(exported(&reader, query), exported(&mine.reader, query));
+            let at = PastRequest { limit: 100, ..PastRequest::new(query.replace("sort:-seen", "").replace("sort:first", ""), day(DAYS)) };
+            prop_assert_eq!(reader.as_of(&at).expect("a page"), mine.reader.as_of(&at).expect("a page"));
+        }
+        let changes = |reader: &Reader| reader.changes(&ChangesRequest { limit: 100, ..ChangesRequest::new("") }).expect("a page");
+        prop_assert_eq!(changes(&reader), changes(&mine.reader));
+        for low in 0..40_u8 {
+            let host = |reader: &Reader| reader.host([192, 0, 2, low].into()).expect("told");
+            prop_assert_eq!(host(&reader), host(&mine.reader));
+        }
+        for said in 0..3 {
+            let hash = banner(said).reference().hash;
+            let mine = mine.reader.search(&search(ALL, 100)).expect("a page");
+            let shown = mine.matches.iter().any(|one| one.evidence.iter().any(|piece| piece.hash == hash));
+            prop_assert!(!shown || reader.evidence(&hash).expect("told").is_some());
+        }
     }
 }

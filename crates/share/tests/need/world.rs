@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hinomi_identify::Engine;
-use hinomi_lake::{Lake, LakeOptions, Places};
-use hinomi_model::time::FixedClock;
+use hinomi_lake::{CompactOptions, Lake, LakeOptions, Places};
 use hinomi_model::{
-    Batch, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink as _, Timestamp, Tlp,
-    Transport,
+    Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink as _, Terms, Timestamp,
+    Tlp, Transport,
 };
 use hinomi_share::door::Witnesses;
 use hinomi_share::policy::Member;
@@ -25,6 +25,8 @@ pub(crate) const DAYS: i64 = 20;
 const NAMES: &[&str] = &["city", "port", "ward", "vendor"];
 const AUDIENCES: &[&str] = &["isac", "csirt"];
 const PURPOSES: &[Purpose] = &[Purpose::ExposureReduction, Purpose::Research];
+const LICENCES: &[&str] = &["CC-BY-4.0", "internal"];
+const HANDLING: &[&str] = &["no-forward", "pap:amber"];
 const LABELS: &[Tlp] = &[Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
 
 pub(crate) fn day(day: i64) -> Timestamp {
@@ -80,10 +82,16 @@ pub(crate) fn member() -> impl Strategy<Value = Member> {
 pub(crate) fn marking() -> impl Strategy<Value = Marking> {
     let audience = prop_oneof![3 => Just(BTreeSet::new()), 2 => names(AUDIENCES)];
     let purpose = prop_oneof![4 => Just(Purpose::ExposureReduction), 1 => Just(Purpose::Research)];
-    (select(LABELS), audience, purpose).prop_map(|(tlp, audience, purpose)| Marking {
-        tlp,
-        audience: audience.into_iter().collect(),
-        purpose,
+    let embargo = prop::option::weighted(0.3, (0..DAYS * 2).prop_map(day));
+    let licence = prop::option::weighted(0.3, select(LICENCES).prop_map(ToOwned::to_owned));
+    let terms = (embargo, licence, names(HANDLING)).prop_map(|(embargo, licence, handling)| Terms {
+        embargo,
+        licence,
+        handling,
+    });
+    let terms = prop_oneof![2 => Just(Terms::default()), 1 => terms];
+    (select(LABELS), audience, purpose, terms).prop_map(|(tlp, audience, purpose, terms)| {
+        Marking { tlp, audience: audience.into_iter().collect(), ..Marking::own(purpose) }.under(terms)
     })
 }
 
@@ -128,32 +136,101 @@ pub(crate) fn asn_of(address: IpAddr) -> Option<u32> {
     places().find(address).and_then(|place| place.asn)
 }
 
+/// A clock that is set.
+pub(crate) struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
 /// A lake of these sightings.
 pub(crate) struct World {
     _folder: tempfile::TempDir,
     pub(crate) reader: Reader,
+    lake: Arc<Lake>,
+    clock: Arc<SetClock>,
 }
 
 impl World {
     pub(crate) fn of(sightings: &[Sighting]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let identifier = Arc::new(Engine::builtin().expect("rules"));
-        let (dir, clock) = (folder.path().to_owned(), Arc::new(FixedClock(day(DAYS))));
-        let options = LakeOptions { dir, read_only: false, identifier, places: places(), clock };
+        let clock = Arc::new(SetClock(AtomicI64::new(day(DAYS).as_micros())));
+        let (dir, places) = (folder.path().to_owned(), places());
+        let options =
+            LakeOptions { dir, read_only: false, identifier, places, clock: Arc::clone(&clock) as Arc<dyn Clock> };
         let lake = Lake::open(options).expect("a lake");
         // The table is there also when there is nothing to see.
         for part in sightings.chunks(sightings.len().div_ceil(3).max(1)) {
             let evidence = (0..3).map(banner).collect();
             lake.append(Batch { sightings: part.to_vec(), evidence, ..Batch::default() }).expect("appended");
         }
-        Self { reader: Reader::new(Arc::new(lake), Viewer::Operator), _folder: folder }
+        let lake = Arc::new(lake);
+        Self { reader: Reader::new(Arc::clone(&lake), Viewer::Operator), lake, _folder: folder, clock }
+    }
+
+    /// A lake of two sightings, of which the addresses moved from one AS to another between, at a moment.
+    pub(crate) fn moved(first: &Sighting, second: &Sighting, at: Timestamp) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(SetClock(AtomicI64::new(first.time.as_micros())));
+        let open = |table: &str| {
+            std::fs::write(folder.path().join("places.csv"), table).expect("written");
+            let identifier = Arc::new(Engine::builtin().expect("rules"));
+            let (dir, clock) = (folder.path().to_owned(), Arc::clone(&clock) as Arc<dyn Clock>);
+            let options = LakeOptions { dir, read_only: false, identifier, places: Places::default(), clock };
+            Arc::new(Lake::open(options).expect("a lake"))
+        };
+        let batch = |one: &Sighting| Batch {
+            sightings: vec![one.clone()],
+            evidence: (0..3).map(banner).collect(),
+            ..Batch::default()
+        };
+        open("192.0.2.0/24,64500,One,JP\n").append(batch(first)).expect("appended");
+        clock.0.store(at.as_micros(), Ordering::SeqCst);
+        let lake = open("192.0.2.0/24,64501,Two,JP\n");
+        lake.append(batch(second)).expect("appended");
+        clock.0.store(day(DAYS).as_micros(), Ordering::SeqCst);
+        Self { reader: Reader::new(Arc::clone(&lake), Viewer::Operator), lake, _folder: folder, clock }
+    }
+
+    /// Makes the index anew.
+    pub(crate) fn rebuild(&self) {
+        self.lake.rebuild_index().expect("rebuilt");
+    }
+
+    /// Tells more.
+    pub(crate) fn tell(&self, sightings: &[Sighting]) {
+        let batch = Batch { sightings: sightings.to_vec(), evidence: (0..3).map(banner).collect(), ..Batch::default() };
+        self.lake.append(batch).expect("appended");
+    }
+
+    /// Puts what was told together.
+    pub(crate) fn compact(&self) {
+        let mut options = CompactOptions::default();
+        options.all = true;
+        self.lake.compact(&options, &mut |_, _| {}).expect("compacted");
+    }
+
+    /// Sets the clock.
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.clock.0.store(now.as_micros(), Ordering::SeqCst);
+    }
+
+    /// A door of this register.
+    pub(crate) fn door(&self, register: &Register, rules: &Arc<Rules>) -> Door {
+        self.door_with(register, rules, &Arc::default())
+    }
+
+    fn door_with(&self, register: &Register, rules: &Arc<Rules>, looks: &Arc<Looks>) -> Door {
+        Door::new(self.reader.clone()).for_members(register.clone(), Arc::clone(rules), Of(Arc::clone(looks)))
     }
 
     /// The reader of a member, and what was written down of him.
     pub(crate) fn member(&self, register: &Register, rules: &Arc<Rules>, member: &Member) -> (Reader, Arc<Looks>) {
         let looks = Arc::new(Looks::default());
-        let door =
-            Door::new(self.reader.clone()).for_members(register.clone(), Arc::clone(rules), Of(Arc::clone(&looks)));
+        let door = self.door_with(register, rules, &looks);
         (door.reader(&Viewer::Member(member.clone())).expect("a reader"), looks)
     }
 }

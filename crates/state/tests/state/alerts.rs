@@ -12,7 +12,7 @@ use crate::suite::on_both;
 
 fn to(to: Way) -> NewChannel {
     let (language, watches) = (Language::En, BTreeSet::new());
-    NewChannel { to, language, watches, every_minutes: 0, again_hours: 24, quiet: None }
+    NewChannel { to, language, watches, every_minutes: 0, again_hours: 24, quiet: None, monthly: false }
 }
 
 fn about(what: &str) -> NewMessage {

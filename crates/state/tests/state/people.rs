@@ -258,6 +258,7 @@ fn a_ceremony_ends_once_and_in_time() {
         let (found, whose) = accounts.passkey(b"one").unwrap().unwrap();
         assert_eq!((found.moving, whose.id), (vec![9], ann.id.clone()));
         let id = accounts.passkeys(&ann.id).unwrap()[0].id.clone();
+        accounts.link_identity(&ann.id, "https://id.example", "1", now()).unwrap();
         assert!(!accounts.remove_passkey(&ben.id, &id).unwrap() && accounts.remove_passkey(&ann.id, &id).unwrap());
 
         accounts.link_identity(&ben.id, "https://id.example", "7", now()).unwrap();
@@ -267,5 +268,67 @@ fn a_ceremony_ends_once_and_in_time() {
         let secret = accounts.installation_secret("device").unwrap();
         assert_eq!(accounts.installation_secret("device").unwrap(), secret);
         assert_ne!(accounts.installation_secret("other").unwrap(), secret);
+    });
+}
+
+#[test]
+fn the_last_way_to_sign_in_stays() {
+    on_both(|target| {
+        let accounts = Accounts::of(target.clone());
+        accounts.add_first(&new("ann", false), now()).unwrap();
+        let gil = accounts.add(&NewPerson { password: None, ..new("gil", false) }, now()).unwrap();
+        let (one, two) = ("https://one.example", "https://two.example");
+        accounts.link_identity(&gil.id, one, "7", now()).unwrap();
+        accounts.link_identity(&gil.id, two, "7", now()).unwrap();
+        for bad in ["", "a\nb", &"x".repeat(256)] {
+            assert!(accounts.link_identity(&gil.id, one, bad, now()).is_err(), "{bad:?}");
+        }
+        accounts.used_identity(one, "7", now()).unwrap();
+        let linked = accounts.linked(&gil.id).unwrap();
+        assert_eq!(linked.iter().map(|one| one.used.is_some()).collect::<Vec<_>>(), [true, false]);
+        assert!(accounts.unlink_identity(&gil.id, two, "7").unwrap());
+        assert!(!accounts.unlink_identity(&gil.id, two, "7").unwrap(), "it is gone");
+        assert!(accounts.unlink_identity(&gil.id, one, "7").is_err(), "the last one");
+        assert!(accounts.is_linked(one, "7").unwrap());
+        let credential = Credential { fixed: vec![1], moving: vec![2] };
+        accounts.add_passkey(&gil.id, b"one", "phone", &credential, now()).unwrap();
+        assert!(accounts.unlink_identity(&gil.id, one, "7").unwrap());
+        let id = accounts.passkeys(&gil.id).unwrap()[0].id.clone();
+        assert!(accounts.remove_passkey(&gil.id, &id).is_err(), "the last one");
+        assert_eq!(accounts.passkeys(&gil.id).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn an_invitation_is_taken_by_an_account_elsewhere_once() {
+    on_both(|target| {
+        let accounts = Accounts::of(target.clone());
+        accounts.add_first(&new("ann", false), now()).unwrap();
+        let fay = accounts.add(&NewPerson { password: None, ..new("fay", false) }, now()).unwrap();
+        let invitation = Ceremony { person: Some(fay.id.clone()), data: Vec::new() };
+        let until = now().plus(std::time::Duration::from_secs(60));
+        accounts.begin_ceremony("invitation", "key", &invitation, until, now()).unwrap();
+        assert_eq!(accounts.link_invited("other", "https://one.example", "7", now()).unwrap(), None);
+        assert!(accounts.link_invited("key", "https://one.example", "", now()).is_err());
+        let taken = accounts.link_invited("key", "https://one.example", "7", now()).unwrap().unwrap();
+        assert_eq!(taken.id, fay.id, "what could not be linked used nothing up");
+        assert_eq!(accounts.link_invited("key", "https://one.example", "8", now()).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_session_knows_when_its_owner_was_last_shown() {
+    on_both(|target| {
+        let (accounts, ann, _) = inhabited(target);
+        let entry = hinomi_state::Entry { way: "password", source: "192.0.2.1", agent: "" };
+        let token = accounts.begin_session(&ann.id, &entry, now()).unwrap();
+        let id = accounts.session(&token, now()).unwrap().unwrap().0.id;
+        assert_eq!(accounts.confirmed(&ann.id, &id).unwrap(), Some(now()));
+        let later = now().plus(std::time::Duration::from_secs(60));
+        accounts.confirm_session("somebody else", &id, later).unwrap();
+        assert_eq!(accounts.confirmed(&ann.id, &id).unwrap(), Some(now()));
+        accounts.confirm_session(&ann.id, &id, later).unwrap();
+        assert_eq!(accounts.confirmed(&ann.id, &id).unwrap(), Some(later));
+        assert_eq!(accounts.confirmed(&ann.id, "none").unwrap(), None);
     });
 }

@@ -6,6 +6,7 @@
 mod adversary;
 mod datagrams;
 mod net;
+mod odd;
 mod shelf;
 mod six;
 mod talks;
@@ -108,14 +109,23 @@ fn survey(run: &Run, while_running: impl FnOnce(Arc<OptOut>) + Send + 'static) -
 }
 
 fn run_with(run: &Run, list: Arc<OptOut>, shelf: Shelf, notes: &Path) -> Result<Report, SurveyError> {
+    run_by(run, list, shelf, (notes, Arc::new(hinomi_model::SystemClock)))
+}
+
+/// The same by this clock.
+fn run_by(
+    run: &Run,
+    list: Arc<OptOut>,
+    shelf: Shelf,
+    (notes, clock): (&Path, Arc<dyn hinomi_model::Clock>),
+) -> Result<Report, SurveyError> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let limits = run.limits.unwrap_or((run.rate_pps, run.rate_pps, 4));
         let asked = (run.ports, run.udp_ports, run.probes);
         let authorised = authorised_within(run.ranges, asked, run.rate_pps, limits);
         let rate = authorised.scope().rate;
-        let clock = Arc::new(hinomi_model::SystemClock);
-        let door = Arc::new(Door::new(authorised, list, clock.clone(), Arc::new(Metrics::default())));
+        let door = Arc::new(Door::new(authorised, list, Arc::clone(&clock), Arc::new(Metrics::default())));
         let pace = Arc::new(Pace::new(rate));
         let config = Config {
             grab: run.grab,
@@ -246,8 +256,9 @@ fn the_estimate_holds_the_truth_when_answers_are_lost() {
         return;
     }
     let (left, right) = pair();
+    let seeds = std::env::var("HINOMI_FRAMES_SEEDS").map_or(5, |text| text.parse().expect("a number of runs"));
     let mut held = 0;
-    for seed in 0..5_u64 {
+    for seed in 0..seeds {
         let world = World::new(&left, &right, move |asked: Asked| match lost(seed, asked) {
             true => Reply::Silent,
             false => Reply::Open,
@@ -259,11 +270,12 @@ fn the_estimate_holds_the_truth_when_answers_are_lost() {
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let truth = (4_095 - found) as f64;
         assert!(truth > 60.0, "a fifth of a fifth was lost: {found} found");
-        held += u32::from((missed.low..=missed.high).contains(&truth));
+        held += u64::from((missed.low..=missed.high).contains(&truth));
         eprintln!("missed {truth}, estimate {missed:?}");
     }
     // Nineteen in twenty are to be expected; less than three of five comes once in a thousand.
-    assert!(held >= 3, "{held} of 5");
+    let wanted = if seeds < 100 { seeds * 3 / 5 } else { seeds * 9 / 10 };
+    assert!(held >= wanted, "{held} of {seeds}");
 }
 
 /// One answer in five is lost, independently of all others.
@@ -337,26 +349,6 @@ fn who_opts_out_while_frames_are_sent_gets_no_more() {
     assert!((8_000..32_768).contains(&of(true)), "about a quarter was asked before: {}", of(true));
     let refused = report.counts.by_reason.get("refused: frame").copied().unwrap_or(0);
     assert_eq!(of(true) + refused, 2 * 32_768 + 2, "what was not sent was refused, the excluded twice");
-}
-
-#[test]
-fn an_interface_that_goes_down_ends_the_run_with_its_reason() {
-    if !inside_a_namespace("an_interface_that_goes_down_ends_the_run_with_its_reason") {
-        return;
-    }
-    let (left, right) = pair();
-    let world = World::new(&left, &right, |_| Reply::Silent);
-    let beside = std::thread::spawn(|| {
-        std::thread::park_timeout(Duration::from_secs(1));
-        ip("link set left down");
-    });
-    let notes = tempfile::tempdir().expect("a folder");
-    let run = Run { ranges: &[RANGE], rate_pps: 5_000, passes: 1, ..SMALL };
-    let ended = run_with(&run, Arc::default(), Shelf::default(), notes.path());
-    let said = ended.expect_err("the interface is down").to_string();
-    beside.join().expect("ended well");
-    drop(world);
-    assert!(said.contains("interface"), "{said}");
 }
 
 /// Waits for something that comes by itself, within bounds.

@@ -33,6 +33,7 @@ rule-operator = Up to TLP:AMBER: who ran its network when it was seen, or acts f
 rule-named = TLP:RED: the named audiences alone may know.
 rule-other-audience = A named audience narrows every label: nobody else may know.
 rule-other-purpose = A record is read for its own purpose alone.
+rule-embargo = Before an embargo ends, who held the address alone may know.
 ledger-place = Number
 ledger-what = What happened
 ledger-by = By

@@ -33,6 +33,7 @@ rule-operator = TLP:AMBER まで: 観測時にその網を運用していた組�
 rule-named = TLP:RED: 名指しされた共有先だけが見られます。
 rule-other-audience = 共有先が名指しされているときは、どのラベルでも、ほかの人は見られません。
 rule-other-purpose = 記録は、その記録に定められた目的でだけ読めます。
+rule-embargo = 公開制限の期限までは、観測時にアドレスを保有していた組織だけが見られます。
 ledger-place = 番号
 ledger-what = できごと
 ledger-by = 行った人

@@ -1,18 +1,21 @@
 //! Who a request comes from, found once for each: called by the guard before any handler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::header::{LOCATION, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::header::{LOCATION, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use hinomi_state::attempts::{Counted, OF_SOURCE};
 use hinomi_state::{KeyText, secret};
 
 use super::credentials::{Brought, brought, without_key};
 use super::{By, Caller, Known, ask, cookie};
 use crate::app::App;
-use crate::guard::{FETCH_SITE, FORMS};
+use crate::guard::{FETCH_SITE, FORMS, Source};
 use crate::link;
+use crate::listener::source_of;
 use crate::page::fault::{Fault, answer};
 
 /// The page for signing in, and what is below it.
@@ -21,7 +24,14 @@ pub(crate) const SIGN_IN: &str = "/sign-in";
 pub(crate) const FIRST: &str = "/first-start";
 
 /// What somebody who is not signed in may ask for, besides the pages for signing in; what ends in `/` with all below it.
-const PUBLIC: &[&str] = &[crate::page::selfcheck::PATH, "/assets/", "/favicon.ico"];
+/// Who orders a scan is refused, whoever it is, and their clients put the key where it is not looked for.
+const PUBLIC: &[&str] = &[
+    crate::page::selfcheck::PATH,
+    "/assets/",
+    "/favicon.ico",
+    "/compat/shodan/shodan/scan",
+    "/compat/shodan/shodan/scan/internet",
+];
 
 /// Paths of programs, with the kind of key that opens them.
 const PROGRAMS: [(&str, &str); 5] = [
@@ -58,6 +68,7 @@ pub(crate) async fn admit(app: &App, request: &mut Request) -> Result<(), Respon
     {
         *request.uri_mut() = clean;
     }
+    let tried = matches!(brought, Brought::Key(..) | Brought::Unreadable);
     let caller = known(app, brought).await.map_err(|fault| refuse(&fault))?;
     match caller {
         Some(caller) => {
@@ -66,8 +77,30 @@ pub(crate) async fn admit(app: &App, request: &mut Request) -> Result<(), Respon
             Ok(())
         }
         None if is_public(uri.path()) => Ok(()),
-        None => Err(to_sign_in(app, request.method(), &uri, &headers)),
+        None => {
+            let source = request.extensions().get::<Source>().filter(|_| tried);
+            let wait = count_key(app, source.copied()).await.map_err(|fault| refuse(&fault))?;
+            Err(wait.map_or_else(|| to_sign_in(app, request.method(), &uri, &headers), |wait| put_off(refuse, wait)))
+        }
     }
+}
+
+/// Counts a key that opens nothing. No key is guessed; who tries many is slowed down, and who has one is not.
+async fn count_key(app: &App, source: Option<Source>) -> Result<Option<Duration>, Fault> {
+    let Some(Source(source)) = source else { return Ok(None) };
+    let (source, now) = (source_of(source).to_string(), app.now());
+    let counted = Counted::new("key", &[&source], OF_SOURCE);
+    let wait = ask(app, move |accounts| accounts.count_try(&[counted], now)).await?;
+    if wait.is_some() {
+        tracing::warn!(source, "keys that open nothing were put off: too many tries");
+    }
+    Ok(wait)
+}
+
+fn put_off(refuse: impl Fn(&Fault) -> Response, wait: Duration) -> Response {
+    let mut response = refuse(&Fault::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries"));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    response
 }
 
 async fn known(app: &App, brought: Brought) -> Result<Option<Caller>, Fault> {
@@ -91,7 +124,10 @@ async fn by_key(app: &App, text: KeyText, in_address: bool) -> Result<Option<Cal
     let now = app.now();
     let found = ask(app, move |accounts| accounts.key(&text, now)).await?;
     // An address is kept in histories and logs of others: what stands there may only read.
-    let found = found.filter(|(key, _)| !(in_address && key.writes));
+    if in_address && found.as_ref().is_some_and(|(key, _)| key.writes) {
+        let why = "a key that may change something does not stand in an address; make one that reads";
+        return Err(Fault::new(StatusCode::UNAUTHORIZED, "sign-in").because(&why));
+    }
     Ok(found.map(|(key, person)| {
         let by = By::Key { id: key.id, organisation: key.organisation, writes: key.writes, kinds: key.kinds };
         Caller::Person(Arc::new(Known { person, purpose: key.purpose, by }))
@@ -123,7 +159,8 @@ fn authorise(caller: &Caller, method: &Method, uri: &Uri, headers: &HeaderMap) -
         }
         By::Session { .. } => {}
     }
-    if !reads && (for_programs || uri.path() == FORMS) && !caller.may_write() {
+    let changes = (for_programs && !is_public(uri.path())) || uri.path() == FORMS;
+    if !reads && changes && !caller.may_write() {
         return refused("this caller may look, and change nothing");
     }
     Ok(())

@@ -14,6 +14,8 @@ use crate::app::App;
 
 /// How long a browser is known, in seconds: half a year.
 const DEVICE_SECONDS: u32 = 15_552_000;
+/// As long as a ceremony may take.
+const FLOW_SECONDS: u32 = 300;
 
 /// The name of the session's cookie.
 pub(crate) const fn session_name(secure: bool) -> &'static str {
@@ -22,6 +24,25 @@ pub(crate) const fn session_name(secure: bool) -> &'static str {
 
 const fn device_name(secure: bool) -> &'static str {
     if secure { "__Host-hinomi-device" } else { "hinomi_device" }
+}
+
+const fn flow_name(secure: bool) -> &'static str {
+    if secure { "__Host-hinomi-flow" } else { "hinomi_flow" }
+}
+
+/// Binds to this browser what it begins at an identity provider.
+pub(crate) fn set_flow(app: &App, response: &mut Response, value: &str) {
+    set(app, response, flow_name(app.settings.is_secure()), value, Some(FLOW_SECONDS));
+}
+
+/// What binds it.
+pub(crate) fn flow(app: &App, headers: &HeaderMap) -> Option<String> {
+    read_cookie(headers, flow_name(app.settings.is_secure()))
+}
+
+/// Takes it away again.
+pub(crate) fn clear_flow(app: &App, response: &mut Response) {
+    set(app, response, flow_name(app.settings.is_secure()), "", Some(0));
 }
 
 /// Gives the browser a session, which ends with the browser or before.

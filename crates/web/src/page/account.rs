@@ -1,9 +1,11 @@
-//! My account: what I may, where I am signed in, my keys, passkeys and password.
+//! My account: what I may, where I am signed in, my keys, passkeys, accounts elsewhere and password.
 //!
 //! Every name in a form is looked up among what is the caller's own: what is somebody else's is not found.
 
+pub(crate) mod again;
 pub(crate) mod passkey;
 pub(crate) mod people;
+pub(crate) mod provider;
 pub(crate) mod sign_in;
 
 use std::net::IpAddr;
@@ -15,12 +17,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use hinomi_model::{Purpose, Timestamp};
-use hinomi_state::{ApiKey, NewKey, Passkey, PasswordHash, Person, Role, Session};
+use hinomi_state::{ApiKey, Linked, NewKey, Passkey, PasswordHash, Person, Role, Session};
 
+use self::provider::{LinkedView, ProviderView};
 use super::fault::{self, Fault};
 use super::{Frame, render};
 use crate::app::App;
 use crate::auth::admit::{SIGN_IN, redirect};
+use crate::auth::again::{lead, recent};
 use crate::auth::form::Form;
 use crate::auth::password::{Try, confirm};
 use crate::auth::{ask, cookie, entry, hash};
@@ -58,6 +62,8 @@ struct AccountPage {
     days: Vec<(u64, String)>,
     kinds: [&'static str; 4],
     passkeys: Vec<PasskeyView>,
+    linked: Vec<LinkedView>,
+    providers: Vec<ProviderView>,
     script: String,
 }
 
@@ -154,15 +160,18 @@ struct Looked {
     sessions: Vec<Session>,
     keys: Vec<ApiKey>,
     passkeys: Vec<Passkey>,
+    linked: Vec<Linked>,
 }
 
 async fn look(app: &App, visit: &Visit) -> Result<Looked, Fault> {
     let mine = mine(visit)?;
     let (id, now) = (mine.person.id.clone(), app.now());
-    let found =
-        ask(app, move |accounts| Ok((accounts.sessions(&id, now)?, accounts.keys(&id)?, accounts.passkeys(&id)?)));
-    let (sessions, keys, passkeys) = found.await?;
-    Ok(Looked { mine, sessions, keys, passkeys })
+    ask(app, move |accounts| {
+        let (sessions, keys) = (accounts.sessions(&id, now)?, accounts.keys(&id)?);
+        let (passkeys, linked) = (accounts.passkeys(&id)?, accounts.linked(&id)?);
+        Ok(Looked { mine, sessions, keys, passkeys, linked })
+    })
+    .await
 }
 
 fn compose(app: &App, visit: &Visit, looked: &Looked, notice: Option<Notice>) -> AccountPage {
@@ -185,6 +194,8 @@ fn compose(app: &App, visit: &Visit, looked: &Looked, notice: Option<Notice>) ->
         days: KEY_DAYS.iter().map(|days| (*days, w.count("key-for-days", *days))).collect(),
         kinds: hinomi_state::keys::KINDS,
         passkeys: looked.passkeys.iter().map(|passkey| passkey_view(w, passkey)).collect(),
+        linked: provider::linked_views(app, visit, &looked.linked),
+        providers: provider::to_link(app, visit),
         script: crate::asset::address("passkey.js"),
     }
 }
@@ -264,8 +275,12 @@ pub(crate) async fn change(
         "add-key" => add_key(&app, &visit, &form).await,
         "revoke-key" => revoke_key(&app, &visit, &form).await,
         "remove-passkey" => remove_passkey(&app, &visit, &form).await,
+        "unlink" => provider::unlink(&app, &visit, &form).await,
         _ => Err(Fault::new(StatusCode::BAD_REQUEST, "parameter")),
     };
+    if let Some(asked) = done.as_ref().err().and_then(|fault| lead(fault, ACCOUNT)) {
+        return asked;
+    }
     let notice = done.unwrap_or_else(|fault| Notice::of(&visit.words, &fault));
     answer(&app, &visit, Some(notice)).await
 }
@@ -294,6 +309,8 @@ async fn set_password(
     if mine.person.has_password {
         let tried = Try { name: mine.person.name.clone(), password: form.get("current").to_owned(), source };
         confirm(app, headers, &mine.person, tried).await.map_err(|refusal| refusal.into_fault())?;
+    } else {
+        recent(app, &mine).await?;
     }
     let (password, name) = (form.get("new").to_owned(), mine.person.name.clone());
     let kept = hash(app, move || PasswordHash::of(&password, &name)).await??;
@@ -307,6 +324,7 @@ async fn set_password(
 
 async fn add_key(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, now) = (mine(visit)?, app.now());
+    recent(app, &mine).await?;
     let days = form.get("days").parse().ok().filter(|days| KEY_DAYS.contains(days));
     let days = days.ok_or_else(|| Fault::new(StatusCode::BAD_REQUEST, "parameter").because(&"days"))?;
     let new = NewKey {
@@ -333,6 +351,7 @@ async fn revoke_key(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fau
 
 async fn remove_passkey(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, passkey) = (mine(visit)?, form.get("id").to_owned());
+    recent(app, &mine).await?;
     let removed =
         ask(app, move |accounts| accounts.by(&mine.person.name).remove_passkey(&mine.person.id, &passkey)).await?;
     found(removed)?;

@@ -3,14 +3,18 @@
 use std::net::IpAddr;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use hinomi_share::{NewWatch, ReadError, Saved, is_query_error};
+use hinomi_model::Timestamp;
+use hinomi_share::{NewWatch, Saved, Viewer, is_query_error};
+use hinomi_state::alerts::members::MemberWatch;
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, App, Desk, Path, Refusal, Told};
+use crate::alerts::{self, Written};
+use crate::auth::{Acting, Caller, acting};
 use crate::read::DeskError;
 
 /// The most ranges of an alert.
@@ -66,27 +70,66 @@ impl Ranges {
     }
 }
 
-/// The ranges of a saved query that is an alert.
-fn ranges(saved: &Saved) -> Option<Vec<String>> {
-    let ranges = saved.query.strip_prefix(QUERY_START)?;
+/// A saved query that is an alert: the operator's, or of the organisation that the caller acts for.
+pub(super) struct Alert {
+    id: String,
+    name: String,
+    /// Its query.
+    pub(super) query: String,
+    created: Timestamp,
+    ranges: Vec<String>,
+}
+
+impl Alert {
+    fn of(saved: Saved) -> Option<Self> {
+        let ranges = ranges(&saved.query)?;
+        Some(Self { id: saved.id.to_string(), name: saved.name, query: saved.query, created: saved.created, ranges })
+    }
+
+    fn of_member(saved: MemberWatch) -> Option<Self> {
+        let ranges = ranges(&saved.query)?;
+        let MemberWatch { number, name, query, created, .. } = saved;
+        Some(Self { id: number.to_string(), name, query, created, ranges })
+    }
+
+    fn described(&self) -> Value {
+        json!({
+            "id": self.id,
+            "name": self.name,
+            "created": hinomi_share::stix::moment(self.created),
+            "expires": 0,
+            "expiration": null,
+            "expired": false,
+            "size": size(&self.ranges),
+            "filters": { "ip": self.ranges },
+            "triggers": { "any": {} },
+            "has_triggers": true,
+            "notifiers": [],
+        })
+    }
+}
+
+/// The ranges of a query that is an alert.
+fn ranges(query: &str) -> Option<Vec<String>> {
+    let ranges = query.strip_prefix(QUERY_START)?;
     (!ranges.contains(' ')).then(|| ranges.split(',').map(str::to_owned).collect())
 }
 
-/// A saved query as an alert.
-fn described(saved: &Saved, ranges: &[String]) -> Value {
-    json!({
-        "id": saved.id.to_string(),
-        "name": saved.name,
-        "created": hinomi_share::stix::moment(saved.created),
-        "expires": 0,
-        "expiration": null,
-        "expired": false,
-        "size": size(ranges),
-        "filters": { "ip": ranges },
-        "triggers": { "any": {} },
-        "has_triggers": true,
-        "notifiers": [],
-    })
+/// Whose alerts: of the organisation that the caller acts for; none is the operator's own.
+async fn whose(app: &App, desk: &Desk, caller: &Caller) -> Result<Option<Acting>, Refusal> {
+    match desk.viewer() {
+        Viewer::Member(_) => Ok(Some(acting(app, caller, None).await?)),
+        _ => Ok(None),
+    }
+}
+
+/// The same, to change something.
+async fn editor(app: &App, desk: &Desk, caller: &Caller) -> Result<Option<Acting>, Refusal> {
+    let Some(acting) = whose(app, desk, caller).await? else { return Ok(None) };
+    if acting.all.len() > 1 {
+        return Err(Refusal::bad("this key acts for several organisations: use one that is for one organisation"));
+    }
+    Ok(Some(acting.editor()?))
 }
 
 /// How many addresses there are.
@@ -103,13 +146,32 @@ fn read<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Refusal> {
 }
 
 /// `POST /shodan/alert`
-pub(super) async fn create(State(app): State<App>, desk: Desk, body: Bytes) -> Answer {
+pub(super) async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+    body: Bytes,
+) -> Answer {
     let New { name, filters } = read(&body)?;
     let query = filters.ip.query()?;
-    save(&app, &desk, name, query).await
+    let alert = match editor(&app, &desk, &caller).await? {
+        Some(acting) => save_member(&app, &desk, &acting, (None, Written { name, query })).await?,
+        None => save(&app, &desk, name, query).await?,
+    };
+    Ok(Told(alert.described()))
 }
 
-async fn save(app: &App, desk: &Desk, name: String, query: String) -> Answer {
+async fn save_member(
+    app: &App,
+    desk: &Desk,
+    acting: &Acting,
+    new: (Option<String>, Written),
+) -> Result<Alert, Refusal> {
+    let saved = alerts::save(app, desk, acting, new).await?;
+    Alert::of_member(saved).ok_or_else(|| Refusal::bad("these ranges make no alert"))
+}
+
+async fn save(app: &App, desk: &Desk, name: String, query: String) -> Result<Alert, Refusal> {
     let now = app.now();
     let owner = "compat/shodan".to_owned();
     let saved = desk.ask(move |reader| reader.watches().add(&NewWatch { name, query, owner, within: None }, now)).await;
@@ -117,59 +179,81 @@ async fn save(app: &App, desk: &Desk, name: String, query: String) -> Answer {
         DeskError::Read(read) if is_query_error(read).is_some() => Refusal::bad(&error.to_string()),
         _ => error.into(),
     })?;
-    Ok(Told(described(&saved, &ranges(&saved).unwrap_or_default())))
+    Alert::of(saved).ok_or_else(|| Refusal::bad("these ranges make no alert"))
 }
 
-/// `POST /shodan/alert/{id}`: other ranges under the same name; the alert has another id then.
-pub(super) async fn edit(State(app): State<App>, desk: Desk, Path(alert): Path<String>, body: Bytes) -> Answer {
+/// `POST /shodan/alert/{id}`: other ranges under the same name; the operator's alert has another id then.
+pub(super) async fn edit(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+    Path(alert): Path<String>,
+    body: Bytes,
+) -> Answer {
     let Change { filters } = read(&body)?;
-    let before = find(&desk, alert).await?;
+    let before = find(&app, &desk, &caller, alert).await?;
     let query = filters.ip.query()?;
+    if let Some(acting) = editor(&app, &desk, &caller).await? {
+        let new = (Some(before.name.clone()), Written { name: before.name, query });
+        return Ok(Told(save_member(&app, &desk, &acting, new).await?.described()));
+    }
     // What cannot be saved is told while the old one still stands.
     hinomi_share::is_filed(&query).map_err(|error| Refusal::bad(&error.to_string()))?;
     let name = before.name.clone();
     desk.ask(move |reader| reader.watches().remove(&name)).await?;
     let saved = save(&app, &desk, before.name.clone(), query).await;
     if saved.is_err() {
-        let (now, Saved { name, query, owner, within, .. }) = (app.now(), before);
-        let old = NewWatch { name, query, owner, within };
-        desk.ask(move |reader| reader.watches().add(&old, now)).await?;
+        save(&app, &desk, before.name, before.query).await?;
     }
-    saved
+    Ok(Told(saved?.described()))
 }
 
 /// An alert by its id.
-pub(super) async fn find(desk: &Desk, alert: String) -> Result<Saved, Refusal> {
-    let all = desk.ask(|reader| reader.watches().queries()).await?;
-    let found = all.into_iter().find(|one| one.id.to_string() == alert && ranges(one).is_some());
+pub(super) async fn find(app: &App, desk: &Desk, caller: &Caller, alert: String) -> Result<Alert, Refusal> {
+    let found = every(app, desk, caller).await?.into_iter().find(|one| one.id == alert);
     found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "there is no such alert"))
 }
 
 /// Every alert.
-pub(super) async fn every(desk: &Desk) -> Result<Vec<Saved>, Refusal> {
+pub(super) async fn every(app: &App, desk: &Desk, caller: &Caller) -> Result<Vec<Alert>, Refusal> {
+    if let Some(acting) = whose(app, desk, caller).await? {
+        let all = alerts::watches(app, &acting.organisation).await?;
+        return Ok(all.into_iter().filter_map(Alert::of_member).collect());
+    }
     let all = desk.ask(|reader| reader.watches().queries()).await?;
-    Ok(all.into_iter().filter(|one| ranges(one).is_some()).collect())
+    Ok(all.into_iter().filter_map(Alert::of).collect())
 }
 
 /// `GET /shodan/alert/info`
-pub(super) async fn all(desk: Desk) -> Answer {
-    let all = every(&desk).await?;
-    Ok(Told(all.iter().map(|one| described(one, &ranges(one).unwrap_or_default())).collect()))
+pub(super) async fn all(State(app): State<App>, Extension(caller): Extension<Caller>, desk: Desk) -> Answer {
+    Ok(Told(every(&app, &desk, &caller).await?.iter().map(Alert::described).collect()))
 }
 
 /// `GET /shodan/alert/{id}/info`
-pub(super) async fn one(desk: Desk, Path(alert): Path<String>) -> Answer {
-    let found = find(&desk, alert).await?;
-    Ok(Told(described(&found, &ranges(&found).unwrap_or_default())))
+pub(super) async fn one(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+    Path(alert): Path<String>,
+) -> Answer {
+    Ok(Told(find(&app, &desk, &caller, alert).await?.described()))
 }
 
 /// `DELETE /shodan/alert/{id}`
-pub(super) async fn remove(desk: Desk, Path(alert): Path<String>) -> Answer {
-    let found = find(&desk, alert).await?;
-    let gone: Result<bool, ReadError> = Ok(desk.ask(move |reader| reader.watches().remove(&found.name)).await?);
+pub(super) async fn remove(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+    Path(alert): Path<String>,
+) -> Answer {
+    let found = find(&app, &desk, &caller, alert).await?;
+    let gone = match editor(&app, &desk, &caller).await? {
+        Some(acting) => alerts::remove(&app, &acting, found.name).await?,
+        None => desk.ask(move |reader| reader.watches().remove(&found.name)).await?,
+    };
     match gone {
-        Ok(true) => Ok(Told(json!({}))),
-        _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is no such alert")),
+        true => Ok(Told(json!({}))),
+        false => Err(Refusal::new(StatusCode::NOT_FOUND, "there is no such alert")),
     }
 }
 
@@ -179,8 +263,13 @@ pub(super) async fn triggers(_: Desk) -> Told {
 }
 
 /// `PUT` and `DELETE /shodan/alert/{id}/trigger/{trigger}`: an alert tells of every change, and none can be taken out.
-pub(super) async fn trigger(desk: Desk, Path((alert, trigger)): Path<(String, String)>) -> Answer {
-    find(&desk, alert).await?;
+pub(super) async fn trigger(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+    Path((alert, trigger)): Path<(String, String)>,
+) -> Answer {
+    find(&app, &desk, &caller, alert).await?;
     match trigger.split(',').all(|one| TRIGGERS.iter().any(|(known, _)| *known == one)) {
         true => Ok(Told(json!({ "success": true }))),
         false => Err(Refusal::bad("an alert tells of every change: there are the triggers any and new_service")),

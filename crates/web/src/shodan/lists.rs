@@ -63,11 +63,12 @@ pub(super) async fn protocols(_: Desk) -> Told {
     Told(json!(KNOWN.into_iter().collect::<BTreeMap<_, _>>()))
 }
 
-/// `POST /shodan/scan`: refused, whatever is named.
-pub(super) async fn no_scan(_: Desk) -> Refusal {
+/// `POST /shodan/scan`: refused, whatever is named and whoever asks. Their client shows these words, and none with 403.
+pub(super) async fn no_scan() -> Refusal {
     Refusal::new(
         StatusCode::UNPROCESSABLE_ENTITY,
-        "nothing is scanned by asking here: a survey needs a scope that is signed for its ranges (hinomi scope, hinomi survey)",
+        "nothing is scanned by asking here: a survey needs a scope that is signed for its ranges, and those are ranges whose \
+         holder was proved (hinomi scope, hinomi survey, hinomi claim)",
     )
 }
 

@@ -3,6 +3,7 @@
 //! Bounds are those of the stream of changes: few at a time, a few pieces for a slow client, an end after a while.
 
 use axum::body::{Body, Bytes};
+use axum::extract::{Extension, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use hinomi_share::{ArrivedPage, ArrivedRequest, ReadError, Reader, SearchRequest};
@@ -11,8 +12,9 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::alert::{every, find};
 use super::banner::banner;
 use super::query::translate;
-use super::{Desk, Pairs, Path, Refusal, parameter};
+use super::{App, Desk, Pairs, Path, Refusal, parameter};
 use crate::api::outflow::{Piece, Pieces};
+use crate::auth::Caller;
 use crate::limits::{
     EXPORT_PIECES_WAITING, STREAM_EVENTS, STREAM_LOOK_EVERY, STREAM_LOOKS, STREAM_QUIET, STREAM_SEND_TIME,
 };
@@ -43,8 +45,13 @@ pub(super) async fn filtered(desk: Desk, Path((filter, values)): Path<(String, S
 }
 
 /// `GET /shodan/alert`
-pub(super) async fn every_alert(desk: Desk) -> Result<Response, Refusal> {
-    let queries: Vec<String> = every(&desk).await?.into_iter().map(|one| format!("({})", one.query)).collect();
+pub(super) async fn every_alert(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+) -> Result<Response, Refusal> {
+    let all = every(&app, &desk, &caller).await?;
+    let queries: Vec<String> = all.into_iter().map(|one| format!("({})", one.query)).collect();
     if queries.is_empty() {
         return Err(Refusal::bad("there is no alert yet"));
     }
@@ -52,8 +59,13 @@ pub(super) async fn every_alert(desk: Desk) -> Result<Response, Refusal> {
 }
 
 /// `GET /shodan/alert/{id}`
-pub(super) async fn one_alert(desk: Desk, Path(alert): Path<String>) -> Result<Response, Refusal> {
-    let query = find(&desk, alert).await?.query;
+pub(super) async fn one_alert(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    desk: Desk,
+    Path(alert): Path<String>,
+) -> Result<Response, Refusal> {
+    let query = find(&app, &desk, &caller, alert).await?.query;
     stream(desk, query).await
 }
 

@@ -121,6 +121,7 @@ fn addresses_that_others_can_reach_are_refused_and_a_taken_port_is_named() {
             simulated: None,
             accounts,
             settings,
+            outward: std::sync::Arc::new(hinomi_web::outward::Silent),
         };
         runtime.block_on(server.bind()).err().expect("refused")
     };

@@ -95,3 +95,65 @@ fn a_stream_ends_with_the_key_that_opened_it() {
     }
     assert!(String::from_utf8_lossy(&told).contains("not-entitled"));
 }
+
+#[test]
+fn keys_that_open_nothing_are_counted() {
+    let world = inhabited();
+    let key = make(&world, false, &[]).reveal();
+    let wrong = |number: usize| format!("hinomi_0123456789abcdef_{number:064x}");
+    let basic = |text: &str| data_encoding::BASE64.encode(format!("eve:{text}").as_bytes());
+    let ways: [&dyn Fn(usize) -> Answer; 4] = [
+        &|number| bearer(&world, &wrong(number), "/api/v1/status"),
+        &|number| {
+            let headers = format!("Authorization: Basic {}\r\n", basic(&wrong(number)));
+            ask(world.address, "GET", "/taxii2/", &headers)
+        },
+        &|number| ask(world.address, "GET", &format!("/compat/shodan/api-info?key={}", wrong(number)), ""),
+        &|_| {
+            let headers = format!("Authorization: Basic {}\r\n", basic(WORD));
+            ask(world.address, "GET", "/compat/misp/users/view/me", &headers)
+        },
+    ];
+    for number in 0..30 {
+        assert_eq!(ways[number % 4](number).status, 401, "{number}");
+    }
+    for way in ways {
+        let slowed = way(99);
+        assert_eq!((slowed.status, slowed.header("retry-after")), (429, "1"));
+    }
+    assert_eq!(bearer(&world, &key, "/api/v1/status").status, 200, "who has one is not slowed down");
+    world.clock.by(1);
+    assert_eq!(ways[0](7).status, 401);
+}
+
+#[test]
+fn a_scan_is_refused_with_words_whoever_orders_it() {
+    let world = inhabited();
+    let (reads, writes) = (make(&world, false, &[]).reveal(), make(&world, true, &[]).reveal());
+    let order = |target: &str, headers: &str, body: &str| {
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        crate::client::raw(world.address, head.as_bytes())
+    };
+    let scan = "/compat/shodan/shodan/scan";
+    // Their client puts the key into the form.
+    let bodies = [format!("key={reads}&ips=203.0.113.0%2F24"), "ips=203.0.113.0%2F24".to_owned()];
+    for body in &bodies {
+        for (target, headers) in [
+            (scan.to_owned(), String::new()),
+            (format!("{scan}?key={reads}"), String::new()),
+            (scan.to_owned(), format!("Authorization: Bearer {writes}\r\n")),
+            (format!("{scan}/internet"), String::new()),
+        ] {
+            let answer = order(&target, &headers, body);
+            let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+            assert!(answer.status == 422 && error.contains("needs a scope that is signed"), "{target}: {error}");
+        }
+    }
+    let refused = ask(world.address, "GET", &format!("/compat/shodan/api-info?key={writes}"), "");
+    let words = refused.json()["error"].as_str().unwrap_or_default().to_owned();
+    assert!(refused.status == 401 && words.contains("does not stand in an address"), "{words}");
+}

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and tell like tests"
 )]
 
+mod alerts;
 mod analysts;
 mod api;
 mod browser;
@@ -16,15 +17,20 @@ mod flow;
 mod hostile;
 mod invitations;
 mod keys;
+mod leak;
 mod leaving;
 mod links;
+mod looks;
 mod misp;
+mod notices;
 mod pages;
 mod passkeys;
 mod past;
 mod pictures;
+mod providers;
 mod schema;
 mod selfcheck;
+mod shared;
 mod shodan;
 mod sign_in;
 mod style;

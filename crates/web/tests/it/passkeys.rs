@@ -15,7 +15,7 @@ const WORD: &str = "four words in a row";
 const LOOKS: u32 = 600;
 
 /// A browser with one page.
-struct Browser {
+pub(crate) struct Browser {
     child: Child,
     /// Closed to end the browser.
     to: Option<ChildStdin>,
@@ -34,7 +34,7 @@ impl Drop for Browser {
 }
 
 impl Browser {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let profile = TempDir::new().expect("a folder");
         // The browser speaks on the descriptors 3 and 4. With its time every read from it ends.
         let pipes = "exec timeout --kill-after=5 120 chromium \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null";
@@ -79,12 +79,12 @@ impl Browser {
     }
 
     /// The value of an expression on the page; nothing while there is no page, or another comes while it is asked.
-    fn tell(&mut self, expression: &str) -> Value {
+    pub(crate) fn tell(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true });
         self.try_call("Runtime.evaluate", &asked).map_or(Value::Null, |answer| answer["result"]["value"].clone())
     }
 
-    fn until(&mut self, expression: &str) {
+    pub(crate) fn until(&mut self, expression: &str) {
         for _ in 0..LOOKS {
             if self.tell(expression) == true {
                 return;
@@ -95,7 +95,7 @@ impl Browser {
         panic!("never {expression}: {page}");
     }
 
-    fn go(&mut self, url: &str) {
+    pub(crate) fn go(&mut self, url: &str) {
         self.call("Page.navigate", &json!({ "url": url }));
         self.until(&format!("document.readyState === 'complete' && location.href === '{url}'"));
     }
@@ -157,6 +157,19 @@ fn a_passkey_is_registered_and_signs_in_without_a_name() {
     let sessions = world.accounts.sessions(&person.id, hinomi_model::Clock::now(&*world.clock)).expect("asked");
     assert!(sessions.len() == 1 && sessions[0].way == "passkey", "{sessions:?}");
     assert!(world.accounts.passkeys(&person.id).expect("asked")[0].used.is_some());
+
+    // Who registers another one a while later shows first, by the one there is, that it is them.
+    let long_ago = hinomi_model::Timestamp::from_micros(0);
+    world.accounts.confirm_session(&person.id, &sessions[0].id, long_ago).expect("written");
+    browser.go(&format!("{base}/account"));
+    browser.tell(
+        "const form = document.getElementById('passkey-register'); form.elements.label.value = 'two'; form.requestSubmit()",
+    );
+    browser.until("location.pathname === '/account/again' && document.readyState === 'complete'");
+    assert!(world.accounts.confirmed(&person.id, &sessions[0].id).expect("asked") == Some(long_ago));
+    browser.tell("document.querySelector('#passkey-sign-in button').click()");
+    browser.until("location.pathname === '/account' && document.readyState === 'complete'");
+    assert!(world.accounts.confirmed(&person.id, &sessions[0].id).expect("asked") > Some(long_ago));
 
     // The passkey is taken away here: what the device still has opens nothing.
     let id = world.accounts.passkeys(&person.id).expect("asked")[0].id.clone();

@@ -35,7 +35,17 @@ impl<'a> Browser<'a> {
         }
     }
 
-    fn session(&self) -> Option<&str> {
+    /// Has a session of somebody else's choosing.
+    pub(crate) fn plant(&mut self, token: &str) {
+        self.jar.push(("hinomi_session".into(), token.into()));
+    }
+
+    /// Has what binds another browser to what it began elsewhere.
+    pub(crate) fn take_flow(&mut self, other: &Self) {
+        self.jar.extend(other.jar.iter().filter(|(name, _)| name == "hinomi_flow").cloned());
+    }
+
+    pub(crate) fn session(&self) -> Option<&str> {
         self.jar.iter().find(|(name, _)| name == "hinomi_session").map(|(_, value)| value.as_str())
     }
 
@@ -76,7 +86,7 @@ fn post(world: &World, target: &str, fields: &[(&str, &str)], headers: &str) -> 
 }
 
 /// Ann administers; Ben does not; Eve looks at everything.
-fn people(world: &World) {
+pub(crate) fn people(world: &World) {
     let kept = |name: &str| Some(PasswordHash::of(WORD, name).expect("a password"));
     for (name, administrator, analyst) in [("ann", true, false), ("ben", false, false), ("eve", false, true)] {
         let new =

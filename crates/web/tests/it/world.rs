@@ -1,20 +1,17 @@
 //! A small town at rest: a lake with a handful of hosts, some of them hostile, and a server on it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hinomi_identify::Engine;
 use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
-    Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, SystemClock,
-    Timestamp, Transport,
+    Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::door::Witnesses;
-use hinomi_share::ledger::Log;
 use hinomi_share::register::Register;
 use hinomi_share::rules::Rules;
-use hinomi_share::{Departure, Door, Member, ReadError, Reader, Sight, Viewer, Witness};
+use hinomi_share::{Door, ReadError, Reader, Viewer};
 use hinomi_state::{Accounts, NewPerson, Target};
 use hinomi_web::{NoSurveys, Progress, Server, Settings, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
@@ -22,6 +19,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::client::{Answer, ask};
+pub(crate) use crate::looks::Looks;
+use crate::looks::{Books, Of};
 
 /// What the hostile host says wherever it can say something.
 pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u{202e}fdp\u{200b}";
@@ -59,70 +58,6 @@ impl Clock for Moved {
     }
 }
 
-/// Counts looks at findings, and refuses to when its paper is gone.
-#[derive(Default)]
-pub(crate) struct Looks {
-    pub(crate) sights: Mutex<Vec<Sight>>,
-    /// Who looked, where the door named somebody.
-    pub(crate) names: Mutex<Vec<String>>,
-    /// What left.
-    pub(crate) departures: Mutex<Vec<Departure>>,
-    pub(crate) refuses: AtomicBool,
-    /// Writes no departure down.
-    pub(crate) mute: AtomicBool,
-}
-
-impl Witness for Looks {
-    fn looked(&self, sight: Sight) -> Result<(), String> {
-        if self.refuses.load(Ordering::Relaxed) {
-            return Err("no paper".to_owned());
-        }
-        self.sights.lock().expect("nobody failed").push(sight);
-        Ok(())
-    }
-
-    fn left(&self, departure: Departure) -> Result<(), String> {
-        if self.mute.load(Ordering::Relaxed) {
-            return Err("no paper".to_owned());
-        }
-        self.departures.lock().expect("nobody failed").push(departure);
-        Ok(())
-    }
-}
-
-/// Everybody's looks go to one place.
-struct Of(Arc<Looks>, Accounts, std::path::PathBuf);
-
-/// Who notes the name beside.
-struct Named(Arc<Looks>, String);
-
-impl Witness for Named {
-    fn looked(&self, sight: Sight) -> Result<(), String> {
-        self.0.looked(sight)?;
-        self.0.names.lock().expect("nobody failed").push(self.1.clone());
-        Ok(())
-    }
-
-    fn left(&self, departure: Departure) -> Result<(), String> {
-        self.0.left(departure)
-    }
-}
-
-impl Witnesses for Of {
-    fn of(&self, member: &Member) -> Arc<dyn Witness> {
-        Arc::new(Named(Arc::clone(&self.0), format!("{} for {}", member.name, member.purpose)))
-    }
-
-    fn ledger(&self) -> Option<Arc<Log>> {
-        let database = self.1.database().expect("a state");
-        Some(Arc::new(Log::open(&database, &self.2, Arc::new(SystemClock)).expect("a ledger")))
-    }
-
-    fn of_visitors(&self) -> Arc<dyn Witness> {
-        Arc::clone(&self.0) as Arc<_>
-    }
-}
-
 impl World {
     /// The town at rest, no survey running.
     pub(crate) fn at_rest() -> Self {
@@ -151,11 +86,16 @@ impl World {
 
     /// The same where an administrator, `ann`, has an account before the server starts.
     pub(crate) fn inhabited(settings: Settings) -> Self {
-        Self::begun(batches(), Arc::new(NoSurveys), None, settings, |accounts| {
+        Self::begun(batches(), Arc::new(NoSurveys), None, settings, Register::default(), |accounts| {
             let (name, full_name) = ("ann".to_owned(), String::new());
             let new = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
             accounts.add(&new, time(NOW)).expect("an account");
         })
+    }
+
+    /// These batches, where this is done to the state before the server starts.
+    pub(crate) fn organised(batches: Vec<Batch>, before: impl FnOnce(&Accounts)) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), Register::default(), before)
     }
 
     /// The town at rest, reached as these settings say.
@@ -164,7 +104,12 @@ impl World {
     }
 
     fn new(batches: Vec<Batch>, progress: Arc<dyn Progress>, simulated: Option<Simulated>, settings: Settings) -> Self {
-        Self::begun(batches, progress, simulated, settings, |_| {})
+        Self::begun(batches, progress, simulated, settings, Register::default(), |_| {})
+    }
+
+    /// A lake of several organisations.
+    pub(crate) fn shared(batches: Vec<Batch>, register: Register) -> Self {
+        Self::begun(batches, Arc::new(NoSurveys), None, Settings::default(), register, |_| {})
     }
 
     fn begun(
@@ -172,6 +117,7 @@ impl World {
         progress: Arc<dyn Progress>,
         simulated: Option<Simulated>,
         settings: Settings,
+        register: Register,
         before: impl FnOnce(&Accounts),
     ) -> Self {
         let folder = TempDir::new().expect("a folder");
@@ -196,8 +142,10 @@ impl World {
         let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::clone(&looks) as Arc<_>);
         let rules = Arc::new(Rules::built_in().expect("rules"));
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
+        let own = Some(register).filter(|register| *register != Register::default());
+        let books = Books(own, accounts.clone(), Arc::clone(&clock));
         let of = Of(Arc::clone(&looks), accounts.clone(), folder.path().to_owned());
-        let door = Door::new(reader).for_members(Register::default(), rules, of);
+        let door = Door::new(reader).for_members(books, rules, of);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         before(&accounts);
@@ -211,6 +159,7 @@ impl World {
             simulated,
             accounts: people,
             settings,
+            outward: Arc::new(crate::providers::Near),
         };
         let bound = runtime.block_on(server.bind()).expect("a free port");
         let (address, first) = (bound.address(), bound.first_start());
@@ -403,6 +352,8 @@ pub(crate) fn every_page(world: &World) -> Vec<String> {
         "/hosts/192.0.2.60",
         "/hosts/2001:db8::7",
         "/crypto",
+        "/organisation",
+        "/organisation/report/2026-11",
         "/watch",
         "/surveys",
         "/flow",

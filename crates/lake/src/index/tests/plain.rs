@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use hinomi_model::address::to_u128;
 use hinomi_model::facts::version_key;
-use hinomi_model::{Outcome, Service, ServiceKey, Timestamp, Transport};
+use hinomi_model::{Marking, Outcome, Service, ServiceKey, Timestamp, Transport};
 use ipnet::IpNet;
 
 use super::super::Update;
@@ -18,8 +18,6 @@ pub(super) struct Plain {
     pub(super) service: Service,
     newest: Update,
     closed: bool,
-    /// When it was last found closed.
-    found_closed: Option<Timestamp>,
 }
 
 /// What all these sightings together say, by service.
@@ -32,10 +30,54 @@ pub(super) fn state_of(updates: &[Update]) -> Vec<Plain> {
     by_key.into_values().filter_map(|updates| one(&updates)).collect()
 }
 
+/// The same as far as may be known by who holds this: each marking by itself, the newest of those that may be known.
+pub(super) fn state_within(updates: &[Update], may: &Entitlement) -> Vec<Plain> {
+    let mut by_key: BTreeMap<(u128, u16, Transport), Vec<&Update>> = BTreeMap::new();
+    for update in updates {
+        let ServiceKey { address, port, transport } = update.key;
+        by_key.entry((to_u128(address), port, transport)).or_default().push(update);
+    }
+    by_key.into_values().filter_map(|updates| one_within(&updates, may)).collect()
+}
+
+fn one_within(updates: &[&Update], may: &Entitlement) -> Option<Plain> {
+    let mut by_marking: Vec<(&Marking, Vec<&Update>)> = Vec::new();
+    for update in updates {
+        match by_marking.iter_mut().find(|(marking, _)| **marking == update.marking) {
+            Some((_, some)) => some.push(update),
+            None => by_marking.push((&update.marking, vec![update])),
+        }
+    }
+    let seen = |marking, asn, time| Seen { address: updates[0].key.address, asn, time, marking };
+    let mut shown: Vec<(Plain, Timestamp)> = Vec::new();
+    for (marking, some) in &by_marking {
+        let Some(plain) = one(some) else { continue };
+        let stretch = may.stretch(&seen(marking, plain.newest.asn, plain.service.last_seen));
+        shown.extend(stretch.map(|stretch| {
+            let first = plain.service.first_seen.max(Timestamp::from_micros(stretch.from));
+            (plain, first)
+        }));
+    }
+    let first_seen = shown.iter().map(|(_, first)| *first).min()?;
+    let rank = |one: &Plain, other: &Plain| {
+        let open = |plain: &Plain| (plain.service.last_seen, plain.newest.outcome == Outcome::Open);
+        open(one).cmp(&open(other)).then_with(|| one.newest.marking.by_strictness(&other.newest.marking))
+    };
+    let (mut newest, _) = shown.into_iter().max_by(|(one, _), (other, _)| rank(one, other))?;
+    let closed = by_marking.iter().filter_map(|(marking, some)| {
+        let found = some.iter().filter(|update| update.outcome == Outcome::Closed).map(|update| update.time).max()?;
+        may.admits(&seen(marking, newest.newest.asn, found)).then_some(found)
+    });
+    newest.closed = closed.max().is_some_and(|closed| closed > newest.service.last_seen);
+    newest.service.first_seen = first_seen;
+    Some(newest)
+}
+
 fn one(updates: &[&Update]) -> Option<Plain> {
     let answered: Vec<&&Update> = updates.iter().filter(|update| update.outcome != Outcome::Closed).collect();
     let rank = |update: &Update| (update.time, update.outcome == Outcome::Open, update.content, update.sensor.clone());
-    let newest: &Update = answered.iter().max_by_key(|update| rank(update))?;
+    let order = |a: &Update, b: &Update| rank(a).cmp(&rank(b)).then_with(|| a.marking.by_strictness(&b.marking));
+    let newest: &Update = answered.iter().max_by(|a, b| order(a, b))?;
     let closed = updates.iter().filter(|update| update.outcome == Outcome::Closed).map(|update| update.time).max();
     let times: Vec<Timestamp> = answered.iter().map(|update| update.time).collect();
     let last_seen = *times.iter().max()?;
@@ -48,23 +90,13 @@ fn one(updates: &[&Update]) -> Option<Plain> {
         country: newest.country.clone(),
         facts: (*newest.facts).clone(),
         evidence: newest.evidence.clone(),
+        terms: newest.marking.terms(),
     };
     let is_closed = closed.is_some_and(|closed| closed > last_seen);
-    Some(Plain { service, newest: newest.clone(), closed: is_closed, found_closed: closed })
+    Some(Plain { service, newest: newest.clone(), closed: is_closed })
 }
 
 impl Plain {
-    /// What may be known of it by who holds this; none when nothing may.
-    pub(super) fn seen_by(mut self, may: &Entitlement) -> Option<Self> {
-        let (address, time) = (self.service.key.address, self.service.last_seen);
-        let seen = Seen { address, asn: self.newest.asn, time, marking: &self.newest.marking };
-        let stretch = may.stretch(&seen)?;
-        self.service.first_seen = self.service.first_seen.max(Timestamp::from_micros(stretch.from));
-        let closed = self.found_closed.filter(|closed| stretch.holds(closed.as_micros()));
-        self.closed = closed.is_some_and(|closed| closed > time);
-        Some(self)
-    }
-
     /// Whether a query that does not ask for such leaves it out.
     pub(super) fn is_hidden(&self) -> bool {
         self.closed || self.pseudo()

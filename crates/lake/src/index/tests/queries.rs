@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plain::{Plain, state_of};
+use super::plain::{Plain, state_of, state_within};
 use super::*;
 use crate::entitlement::{Entitlement, Grant, Held, Marks, Stretch};
 use crate::error::LakeError;
@@ -118,8 +118,9 @@ fn entitlement() -> impl Strategy<Value = Entitlement> {
     };
     let ranges = prop::collection::vec(((address(), 118u8..=128).prop_map(span), stretch.clone()), 0..6);
     let asns = prop::collection::vec((select(&[64_500u32, 22][..]), stretch), 0..2);
-    let held = (ranges, asns).prop_map(|(ranges, asns)| Arc::new(Held::new(ranges, asns)));
-    let grant = (marks(), prop::option::weighted(0.8, held)).prop_map(|(marks, held)| Grant { marks, held });
+    let held = (ranges, asns).prop_map(|(ranges, asns)| Arc::new(Held::new(ranges, asns))).boxed();
+    let grant = (marks(), prop::collection::vec(held.clone(), 0..3), prop::collection::vec(held, 0..2))
+        .prop_map(|(marks, held, not_held)| Grant { marks, held, not_held });
     prop::collection::vec(grant, 0..4).prop_map(Entitlement::new)
 }
 
@@ -136,11 +137,10 @@ proptest! {
     ) {
         let (_folder, index) = applied(&updates, versions);
         let within = within.map(Arc::new);
-        let seen = |plain: Plain| match &within {
-            None => Some(plain),
-            Some(may) => plain.seen_by(may),
+        let state: Vec<Plain> = match &within {
+            None => state_of(&updates),
+            Some(may) => state_within(&updates, may),
         };
-        let state: Vec<Plain> = state_of(&updates).into_iter().filter_map(seen).collect();
         if let Some(may) = &within {
             for piece in updates.iter().flat_map(|update| &update.evidence) {
                 let rests = |plain: &Plain| plain.service.evidence.iter().any(|one| one.hash == piece.hash);

@@ -16,6 +16,7 @@ use hinomi_state::secret;
 use super::mine;
 use crate::api::problem;
 use crate::app::App;
+use crate::auth::again::{confirmed, recent};
 use crate::auth::entry::enter;
 use crate::auth::passkey;
 use crate::guard::Source;
@@ -50,7 +51,9 @@ fn of_session(visit: &Visit, headers: &HeaderMap) -> Result<(), Fault> {
 pub(crate) async fn begin_registration(State(app): State<App>, visit: Visit, headers: HeaderMap) -> Response {
     let begun = async {
         of_session(&visit, &headers)?;
-        passkey::begin_registration(&app, &headers, &mine(&visit)?.person).await.map(json)
+        let mine = mine(&visit)?;
+        recent(&app, &mine).await?;
+        passkey::begin_registration(&app, &headers, &mine.person).await.map(json)
     };
     answered(begun.await)
 }
@@ -114,4 +117,40 @@ pub(crate) async fn end_sign_in(
         Ok(response)
     };
     answered(entered.await)
+}
+
+/// `POST /account/again/passkey`
+pub(crate) async fn begin_again(
+    State(app): State<App>,
+    Extension(Source(source)): Extension<Source>,
+    visit: Visit,
+    headers: HeaderMap,
+) -> Response {
+    let begun = async {
+        of_session(&visit, &headers)?;
+        begin(&app, &headers, source).await
+    };
+    answered(begun.await)
+}
+
+/// `POST /account/again/passkey/end`: the passkey must be the session's owner's.
+pub(crate) async fn end_again(
+    State(app): State<App>,
+    Extension(Source(source)): Extension<Source>,
+    visit: Visit,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let ended = async {
+        of_session(&visit, &headers)?;
+        let mine = mine(&visit)?;
+        let person = passkey::end_sign_in(&app, &headers, &whole(body).await?).await?;
+        if person.id != mine.person.id {
+            return Err(Fault::new(StatusCode::FORBIDDEN, "passkey"));
+        }
+        passkey::take_back_try(&app, source).await?;
+        confirmed(&app, &mine).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    };
+    answered(ended.await)
 }

@@ -10,6 +10,7 @@ use hinomi_state::{NewPerson, Person, Role};
 
 use super::{Mine, Notice, mine, rights, role};
 use crate::app::App;
+use crate::auth::again::{lead, recent};
 use crate::auth::form::Form;
 use crate::auth::{Caller, ask, entry};
 use crate::guard::own_origin;
@@ -96,8 +97,12 @@ fn person_view(w: &Words, person: &Person) -> PersonView {
 
 /// `POST /account/people`: one of the forms of the page.
 pub(crate) async fn change(State(app): State<App>, visit: Visit, headers: HeaderMap, form: Form) -> Response {
-    if let Err(fault) = administrator(&visit) {
-        return fault::page(&visit, &fault);
+    let mine = match administrator(&visit) {
+        Ok(mine) => mine,
+        Err(fault) => return fault::page(&visit, &fault),
+    };
+    if let Err(fault) = recent(&app, &mine).await {
+        return lead(&fault, PEOPLE).unwrap_or_else(|| fault::page(&visit, &fault));
     }
     let origin = own_origin(&app.settings, &headers);
     let done = match form.get("do") {

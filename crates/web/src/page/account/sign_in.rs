@@ -12,6 +12,7 @@ use hinomi_state::passkeys::INVITATION;
 use hinomi_state::{NewPerson, PasswordHash, Person, secret};
 
 use super::Notice;
+use super::provider::{ProviderView, all};
 use crate::app::App;
 use crate::auth::admit::{own_path, redirect};
 use crate::auth::entry::enter;
@@ -30,6 +31,7 @@ struct SignInPage {
     notice: Option<Notice>,
     name: String,
     to: String,
+    providers: Vec<ProviderView>,
     script: String,
 }
 
@@ -44,22 +46,25 @@ struct FirstPage {
     invited: bool,
     name: String,
     full_name: String,
+    /// With which an invitation can be taken instead.
+    providers: Vec<ProviderView>,
 }
 
-pub(crate) async fn show(visit: Visit) -> Response {
+pub(crate) async fn show(State(app): State<App>, visit: Visit) -> Response {
     match visit.caller {
         Some(Caller::Operator) => redirect("/"),
         Some(Caller::Person(_)) => redirect(visit.parameter("to").and_then(own_path).unwrap_or("/")),
-        None => page(&visit, StatusCode::OK, None, ""),
+        None => page(&app, &visit, StatusCode::OK, None, ""),
     }
 }
 
-fn page(visit: &Visit, status: StatusCode, notice: Option<Notice>, name: &str) -> Response {
+fn page(app: &App, visit: &Visit, status: StatusCode, notice: Option<Notice>, name: &str) -> Response {
     let page = SignInPage {
         frame: Frame::new(visit, &visit.words.say("sign-in-title"), ""),
         notice,
         name: name.chars().take(64).collect(),
         to: visit.parameter("to").and_then(own_path).unwrap_or("/").to_owned(),
+        providers: all(app, visit),
         script: crate::asset::address("passkey.js"),
     };
     render(visit, status, &page)
@@ -91,7 +96,7 @@ pub(crate) async fn sign_in(
     if let Some(seconds) = wait {
         notice.text = visit.words.count("sign-in-wait", seconds);
     }
-    let mut response = page(&visit, fault.status, Some(notice), &name);
+    let mut response = page(&app, &visit, fault.status, Some(notice), &name);
     if let Some(seconds) = wait {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -122,6 +127,7 @@ fn first_page(visit: &Visit, fault: Option<&Fault>, form: &Form, key: String) ->
         invited: false,
         name: form.get("name").to_owned(),
         full_name: form.get("full-name").to_owned(),
+        providers: Vec::new(),
     };
     render(visit, fault.map_or(StatusCode::OK, |fault| fault.status), &page)
 }
@@ -159,11 +165,11 @@ async fn hashed(app: &App, password: &str, name: &str) -> Result<PasswordHash, F
 }
 
 /// `GET /sign-in/invited`: somebody who was invited chooses a password.
-pub(crate) async fn invited(visit: Visit) -> Response {
-    invited_page(&visit, None, visit.parameter("key").unwrap_or_default().to_owned())
+pub(crate) async fn invited(State(app): State<App>, visit: Visit) -> Response {
+    invited_page(&app, &visit, None, visit.parameter("key").unwrap_or_default().to_owned())
 }
 
-fn invited_page(visit: &Visit, fault: Option<&Fault>, key: String) -> Response {
+fn invited_page(app: &App, visit: &Visit, fault: Option<&Fault>, key: String) -> Response {
     let page = FirstPage {
         frame: Frame::new(visit, &visit.words.say("invited-title"), ""),
         notice: fault.map(|fault| Notice::of(&visit.words, fault)),
@@ -171,6 +177,7 @@ fn invited_page(visit: &Visit, fault: Option<&Fault>, key: String) -> Response {
         invited: true,
         name: String::new(),
         full_name: String::new(),
+        providers: all(app, visit),
     };
     render(visit, fault.map_or(StatusCode::OK, |fault| fault.status), &page)
 }
@@ -186,7 +193,7 @@ pub(crate) async fn accept(
     let key = form.get("key").to_owned();
     match take_invitation(&app, &headers, source, &form).await {
         Ok(response) => response,
-        Err(fault) => invited_page(&visit, Some(&fault), key),
+        Err(fault) => invited_page(&app, &visit, Some(&fault), key),
     }
 }
 

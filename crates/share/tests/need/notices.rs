@@ -1,0 +1,141 @@
+//! Notices tell nobody what he could not read: on random registers, markings and sightings, against the rules asked of
+//! single records. And each finding is told to one party or counted among what nobody is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hinomi_lake::entitlement::Seen;
+use hinomi_model::{Outcome, Purpose, ServiceKey, Sighting};
+use hinomi_share::entitle::{decide, facts_of};
+use hinomi_share::notice::{Desk, Order, PURPOSES, Settings, draft};
+use hinomi_share::policy::Member;
+use hinomi_share::register::{Held, Holders, Register};
+use hinomi_share::rules::Rules;
+use hinomi_state::audiences::NewAudience;
+use hinomi_state::claims::{Decision, Subject};
+use hinomi_state::contacts::NewContact;
+use hinomi_state::organisations::{Deed, Kind, Profile, Relation};
+use hinomi_state::{Database, Target};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use crate::world::{DAYS, World, asn_of, day, register, sightings};
+
+fn deed(days: i64) -> Deed<'static> {
+    Deed { by: "a tester", now: day(days) }
+}
+
+/// Writes a register into a database, as far as it can be; what it says then counts.
+fn written(database: &Database, register: &Register, (silent, unwilling): (bool, bool)) -> Register {
+    let first = deed(-400);
+    for audience in ["isac", "csirt"] {
+        let new = NewAudience { id: audience.into(), name_ja: String::new(), name_en: audience.into(), hidden: false };
+        database.add_audience(first, &new).expect("an audience");
+    }
+    let ids: BTreeSet<&String> =
+        register.organisations.keys().chain(register.claims.iter().map(|claim| &claim.organisation)).collect();
+    for id in &ids {
+        let kind = if *id == "vendor" { Kind::Csirt } else { Kind::Company };
+        let profile = Profile { name_en: (*id).clone(), kind, ..Profile::default() };
+        database.add_organisation(first, id, &profile).expect("an organisation");
+    }
+    for (id, one) in &register.organisations {
+        let relate = |what, target: &str| drop(database.relate(first, id, (what, target), None));
+        one.purposes.iter().for_each(|purpose| relate(Relation::Purpose, purpose.name()));
+        one.audiences.iter().for_each(|audience| relate(Relation::Audience, audience));
+        one.acts_for.iter().for_each(|other| relate(Relation::ActsFor, other));
+        if !(silent && id == "port") {
+            let mail = format!("{id}@example.org");
+            let new = NewContact { role: "security".into(), mail, ..NewContact::default() };
+            database.add_contact(first, id, &new).expect("a contact");
+        }
+    }
+    for claim in &register.claims {
+        let subject = match &claim.subject {
+            Held::Prefix(prefix) => Subject::Prefix(*prefix),
+            Held::As(number) => Subject::As(*number),
+            Held::Domain(name) => Subject::Domain(name.clone()),
+        };
+        let asked = database.ask_claim(first, &claim.organisation, &subject).expect("asked");
+        let decision = Decision { from: Some(claim.from), until: Some(claim.until), ..Decision::default() };
+        // What another holds already, or this one at another time, stays as it is.
+        drop(database.approve_claim(first, asked.number, &decision));
+    }
+    if unwilling && register.organisations.contains_key("city") {
+        database.opt_out_of_notices(first, "city", Some("asked")).expect("opted out");
+    }
+    Register::read(database, day(DAYS)).expect("a register")
+}
+
+/// The last sighting of each service that is open.
+fn open(all: &[Sighting]) -> BTreeMap<ServiceKey, &Sighting> {
+    let mut last: BTreeMap<ServiceKey, &Sighting> = BTreeMap::new();
+    for one in all {
+        let known = last.entry(one.subject).or_insert(one);
+        if one.time >= known.time {
+            *known = one;
+        }
+    }
+    last.retain(|_, one| one.outcome == Outcome::Open);
+    last
+}
+
+fn may(rules: &Rules, register: &Register, one: &Sighting, (organisation, purpose): (&str, Purpose)) -> bool {
+    let register = Arc::new(register.clone());
+    let member = Member { name: "x".into(), organisations: [organisation.to_owned()].into(), purpose };
+    let (facts, holders) = (facts_of(&member, &register), Holders::new(&register));
+    let address = one.subject.address;
+    let seen = Seen { address, asn: asn_of(address), time: one.time, marking: &one.marking };
+    decide(rules, &facts, &holders, &seen).expect("a decision").allowed
+}
+
+fn settings() -> Settings {
+    Settings { name_en: "Watch".into(), reply_to: "notices@example.org".into(), ..Settings::default() }
+}
+
+type Case = (Register, Vec<Sighting>, (bool, bool));
+
+fn holds((register, all, how): &Case, told: &AtomicUsize) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).expect("a database");
+    let register = written(&database, register, *how);
+    let rules = Arc::new(Rules::built_in().expect("rules"));
+    let world = World::of(all);
+    let door = world.door(&register, &rules);
+    let settings = settings();
+    let desk = Desk { door: &door, database: &database, settings: &settings, by: "a tester" };
+    let order = Order { query: Some("port:22,80".into()), ..Order::default() };
+    let drafted = draft(&desk, &order, day(DAYS)).expect("drafted");
+    let (last, mut seen) = (open(all), BTreeSet::new());
+    for notice in &drafted.notices {
+        let organisation = notice.party.organisation.as_str();
+        for said in database.notice_findings(notice.number).expect("findings") {
+            let sighting = last.get(&said.service).expect("it is open");
+            let purpose: Purpose = said.purpose.parse().expect("a purpose");
+            prop_assert!(PURPOSES.contains(&purpose));
+            prop_assert!(may(&rules, &register, sighting, (organisation, purpose)), "{} of {:?}", organisation, said);
+            prop_assert_eq!(sighting.marking.tlp.label(), said.label.as_str());
+            prop_assert_eq!(sighting.time, said.seen, "what it is told is what it sees");
+            prop_assert!(seen.insert(said.service), "one party of one finding");
+            prop_assert!(!(how.1 && organisation == "city") && !(how.0 && organisation == "port"));
+            told.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let counted: u64 = drafted.left.values().map(|left| left.count).sum();
+    let wanted = last.values().filter(|one| PURPOSES.contains(&one.marking.purpose)).count();
+    prop_assert_eq!(u64::try_from(wanted).unwrap_or(0), counted + u64::try_from(seen.len()).unwrap_or(0));
+    // The same again tells nothing again.
+    let again = draft(&desk, &order, day(DAYS)).expect("drafted");
+    prop_assert!(again.notices.is_empty(), "{:?}", again.notices);
+    Ok(())
+}
+
+#[test]
+fn a_draft_tells_nobody_what_he_could_not_read() {
+    let told = AtomicUsize::new(0);
+    let cases = (register(), sightings(), (prop::bool::weighted(0.3), prop::bool::weighted(0.3)));
+    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    runner.run(&cases, |case| holds(&case, &told)).expect("holds");
+    assert!(told.load(Ordering::Relaxed) > 0, "something was told in all that");
+}
