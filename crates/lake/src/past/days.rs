@@ -116,7 +116,7 @@ impl Lake {
         }
         self.see_others()?;
         let ranges = may.and_then(Entitlement::ranges).map(Arc::new);
-        let looks = self.visible(Looks::new(&self.sightings, &self.sightings.files(|_| true), ranges), may);
+        let looks = self.visible(Looks::new(&self.sightings, &self.sightings.files(|_| true), ranges), may)?;
         let take = |seen: &mut Seen, look: &OneLook| seen.take(look, days);
         each_service(looks, take, &mut |batch: &[(ServiceKey, Seen)]| {
             for (key, seen) in batch.iter().filter(|(_, seen)| seen.0.values().any(|(_, open)| *open)) {

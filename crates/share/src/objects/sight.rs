@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hinomi_lake::entitlement::{Entitlement, Seen};
-use hinomi_model::Marking;
 use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::{Marking, Timestamp};
 use hinomi_state::objects::{ObjectPlace, ObjectRow, ObjectSight};
 
 use crate::policy::{Ground, Reader, Viewer};
@@ -34,7 +34,8 @@ enum Eyes {
 struct Member {
     /// Organisations whose own gifts are seen: those acted for that are in the register.
     own: BTreeSet<String>,
-    may: Arc<Entitlement>,
+    may: Entitlement,
+    now: Timestamp,
     ground: Arc<Ground>,
     /// Where claimed prefixes begin, and the first addresses after them.
     cuts: OnceLock<Vec<u128>>,
@@ -49,9 +50,11 @@ impl Sight {
             (viewer, None, _) if viewer.sees_all() => Eyes::All,
             (Viewer::Member(member), Some(may), Some(ground)) => {
                 let known = |id: &&String| ground.register.organisations.contains_key(*id);
+                let now = reader.lake().now();
                 Eyes::Member(Box::new(Member {
                     own: member.organisations.iter().filter(known).cloned().collect(),
-                    may: Arc::clone(may),
+                    may: may.at(now),
+                    now,
                     ground: Arc::clone(ground),
                     cuts: OnceLock::new(),
                     nowhere: Mutex::default(),
@@ -138,7 +141,12 @@ impl Member {
         if let Some(may) = known.get(text) {
             return *may;
         }
-        let record = RecordFacts { marking: marking.clone(), holders: BTreeSet::new(), operators: BTreeSet::new() };
+        let record = RecordFacts {
+            embargo: marking.is_embargoed(self.now),
+            marking: marking.clone(),
+            holders: BTreeSet::new(),
+            operators: BTreeSet::new(),
+        };
         let may = self.ground.rules.decide(&self.ground.facts, &record).is_ok_and(|decided| decided.allowed);
         known.insert(text.to_owned(), may);
         may
@@ -165,12 +173,13 @@ impl Member {
         let (mut spans, mut asns) = (BTreeSet::new(), BTreeSet::new());
         for text in markings {
             let Some(marking) = read(&text) else { continue };
-            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking));
-            if fitting().any(|grant| grant.held.is_none()) || self.nowhere(&text, &marking) {
+            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.now));
+            if fitting().any(|grant| grant.held.is_empty()) || self.nowhere(&text, &marking) {
                 sight.free.push(text);
                 continue;
             }
-            let helds: Vec<_> = fitting().filter_map(|grant| grant.held.as_ref()).collect();
+            // More than is seen where a grant asks for several places at once: each row is decided afterwards.
+            let helds: Vec<_> = fitting().flat_map(|grant| &grant.held).collect();
             if !helds.is_empty() {
                 spans.extend(helds.iter().flat_map(|held| held.spans()));
                 asns.extend(helds.iter().flat_map(|held| held.asns()));

@@ -87,7 +87,7 @@ fn may(rules: &Rules, register: &Register, one: &Sighting, (organisation, purpos
     let (facts, holders) = (facts_of(&member, &register), Holders::new(&register));
     let address = one.subject.address;
     let seen = Seen { address, asn: asn_of(address), time: one.time, marking: &one.marking };
-    decide(rules, &facts, &holders, &seen).expect("a decision").allowed
+    decide(rules, &facts, &holders, &seen, crate::world::day(crate::world::DAYS)).expect("a decision").allowed
 }
 
 fn settings() -> Settings {

@@ -102,14 +102,14 @@ fn plainly(gift: &Gift, rules: &Rules, member: &Member, register: &Arc<Register>
     };
     let addresses = gift.addresses();
     if addresses.is_empty() {
-        let record = RecordFacts { marking, holders: BTreeSet::new(), operators: BTreeSet::new() };
+        let record = RecordFacts { marking, embargo: false, holders: BTreeSet::new(), operators: BTreeSet::new() };
         return rules.decide(&facts, &record).expect("a decision").allowed;
     }
     let holders = Holders::new(register);
     let time = day(gift.day);
     addresses.into_iter().all(|(address, asn)| {
         let seen = Seen { address, asn, time, marking: &marking };
-        decide(rules, &facts, &holders, &seen).expect("a decision").allowed
+        decide(rules, &facts, &holders, &seen, day(crate::world::DAYS)).expect("a decision").allowed
     })
 }
 
