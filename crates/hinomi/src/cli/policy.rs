@@ -45,6 +45,9 @@ pub(crate) enum Verb {
         /// The purpose that it is marked with [default: that of the reader].
         #[arg(long, requires = "label", value_name = "PURPOSE")]
         marked: Option<Purpose>,
+        /// Until when it is under an embargo.
+        #[arg(long, requires = "label", value_name = "TIME")]
+        embargo: Option<Timestamp>,
         /// When it was seen [default: now].
         #[arg(long, requires = "label", value_name = "TIME")]
         at: Option<Timestamp>,
@@ -65,9 +68,9 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
     match verb {
         Verb::Check => check(common, &rules),
         Verb::Show => show(common, &rules.list()),
-        Verb::Explain { organisation, address, purpose, label, audience, marked, at } => {
+        Verb::Explain { organisation, address, purpose, label, audience, marked, embargo, at } => {
             let member = Member { name: "operator".to_owned(), organisations: [organisation].into(), purpose };
-            let marking = |tlp| Marking { tlp, audience, purpose: marked.unwrap_or(purpose) };
+            let marking = |tlp| Marking { tlp, audience, embargo, ..Marking::own(marked.unwrap_or(purpose)) };
             told(common, &Question { member, address, rules: Arc::new(rules) }, label.map(marking), at)
         }
     }
@@ -114,7 +117,7 @@ fn told(common: &Common, asked: &Question, marking: Option<Marking>, at: Option<
         Some(marking) => {
             let asn = Places::of_state(folder)?.find(asked.address).and_then(|place| place.asn);
             let seen = Seen { address: asked.address, asn, time: at.unwrap_or(now), marking: &marking };
-            vec![explain(&asked.rules, &asked.member, (&register, &Holders::new(&register)), &seen, None)?]
+            vec![explain(&asked.rules, &asked.member, (&register, &Holders::new(&register)), (&seen, now), None)?]
         }
         None => {
             let reader = state.reader()?;

@@ -68,9 +68,15 @@ fn accounts_exports_and_rules_are_entries() {
     let done = entries(&home, "account");
     let changes: Vec<_> = done.iter().filter_map(|one| one["change"].as_str()).collect();
     assert_eq!(changes, ["added", "key-made", "key-revoked"]);
-    assert!(done.iter().all(|one| one["account"] == "ann" && one["by"]["name"] == told[0]["by"]["name"].as_str().map(
-        |name| name.split(" by ").next().unwrap_or_default()
-    ).unwrap_or_default()), "{done:?}");
+    assert!(
+        done.iter().all(|one| one["account"] == "ann"
+            && one["by"]["name"]
+                == told[0]["by"]["name"]
+                    .as_str()
+                    .map(|name| name.split(" by ").next().unwrap_or_default())
+                    .unwrap_or_default()),
+        "{done:?}"
+    );
     let secret = key["key"].as_str().and_then(|text| text.rsplit('_').next()).expect("a secret");
     assert!(!home.succeed(&["ledger", "show", "--last", "200"]).contains(secret), "no secret stands in the ledger");
     home.json(&["ledger", "check"]);

@@ -115,7 +115,7 @@ pub struct Explained {
     pub rules: Vec<Rule>,
 }
 
-/// What the rules say of a record to this member, by a register and the index over it.
+/// What the rules say of a record to this member, by a register and the index over it, at a moment.
 ///
 /// # Errors
 /// When the rules cannot be asked.
@@ -123,10 +123,10 @@ pub fn explain(
     rules: &Rules,
     member: &Member,
     (register, holders): (&Register, &Holders),
-    seen: &Seen<'_>,
+    (seen, now): (&Seen<'_>, Timestamp),
     service: Option<ServiceKey>,
 ) -> Result<Explained, RulesError> {
-    let (facts, record) = (entitle::facts_of(member, register), entitle::record_of(seen, holders));
+    let (facts, record) = (entitle::facts_of(member, register), entitle::record_of(seen, holders, now));
     let decided = rules.decide(&facts, &record)?;
     let mut deciding = rules.list();
     deciding.retain(|rule| decided.rules.contains(&rule.id));
@@ -163,7 +163,7 @@ impl Reader {
         for service in host.services.iter().take(MAX_EXPLAINED) {
             let Some((sighting, asn)) = self.lake().newest_sighting(&service.key, None)? else { continue };
             let seen = Seen { address, asn, time: sighting.time, marking: &sighting.marking };
-            let one = explain(rules, member, (register, &holders), &seen, Some(service.key));
+            let one = explain(rules, member, (register, &holders), (&seen, self.lake().now()), Some(service.key));
             told.push(one.map_err(|error| ReadError::Failed(error.to_string()))?);
         }
         Ok(told)

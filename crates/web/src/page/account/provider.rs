@@ -101,9 +101,8 @@ pub(crate) fn linked_views(app: &App, visit: &Visit, linked: &[Linked]) -> Vec<L
 pub(super) async fn unlink(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, issuer, subject) = (mine(visit)?, form.get("issuer").to_owned(), form.get("subject").to_owned());
     recent(app, &mine).await?;
-    let gone = ask(app, move |accounts| {
-        accounts.by(&mine.person.name).unlink_identity(&mine.person.id, &issuer, &subject)
-    });
+    let gone =
+        ask(app, move |accounts| accounts.by(&mine.person.name).unlink_identity(&mine.person.id, &issuer, &subject));
     found(gone.await?)?;
     Ok(Notice::done(visit.words.say("identity-unlinked")))
 }
