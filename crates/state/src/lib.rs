@@ -26,6 +26,7 @@ pub mod audiences;
 pub mod claims;
 pub mod contacts;
 mod database;
+pub mod deeds;
 mod dialect;
 pub mod error;
 pub mod keys;

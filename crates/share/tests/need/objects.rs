@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Purpose, Tlp};
-use hinomi_share::entitle::holders::Holders;
 use hinomi_share::entitle::{decide, facts_of};
 use hinomi_share::objects::{Giver, Shelf, Sight, Terms};
 use hinomi_share::policy::Member;
-use hinomi_share::register::Register;
+use hinomi_share::register::{Holders, Register};
 use hinomi_share::rules::{RecordFacts, Rules};
 use hinomi_share::taxii::Ask;
 use hinomi_state::{Database, Target};
