@@ -15,12 +15,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use hinomi_model::scope::is_public;
 use hinomi_model::{Clock, SystemClock};
-use hinomi_share::alert::{self, Letter, Post, Refused, SIGNATURE_HEADER};
+use hinomi_share::alert::{self, Attached, Letter, Post, Refused, SIGNATURE_HEADER};
+use hinomi_share::report::pdf::Font;
 use hinomi_share::{Door, Viewer, WatchDesk};
 use hinomi_state::Database;
 use lettre::Transport;
 use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, Message};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::SmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParametersBuilder};
@@ -29,8 +30,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, config::Config, http::Uri};
 
 use crate::servers;
-pub(crate) use settings::{FILE, Settings};
-use settings::{MailSettings, Security};
+pub(crate) use settings::{FILE, MailSettings, Security, Settings};
 
 /// How often is looked for something to tell.
 const EVERY: Duration = Duration::from_secs(5);
@@ -55,11 +55,12 @@ impl Worker {
     pub(crate) fn start(folder: &Path, database: Database, door: Door) -> Result<Self> {
         let server = servers::instance(folder)?;
         let (desk, postman) = (WatchDesk::of_state(folder, Viewer::Operator), Postman::new(&Settings::read(folder)?)?);
+        let asked = hinomi_web::Settings::of_state(folder)?.font;
         let ended = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ended);
         let work = move || {
             while !seen.load(Ordering::Relaxed) {
-                round((&desk, &server), (&database, &door), &postman, &seen);
+                round((&desk, &server), (&database, &door, asked.as_deref()), &postman, &seen);
                 std::thread::park_timeout(EVERY);
             }
         };
@@ -83,7 +84,7 @@ impl Drop for Worker {
 /// Plans and sends what is due; what fails is tried again in the next round.
 fn round(
     (desk, server): (&WatchDesk, &str),
-    (database, door): (&Database, &Door),
+    (database, door, font): (&Database, &Door, Option<&Path>),
     post: &dyn Post,
     ended: &AtomicBool,
 ) {
@@ -92,6 +93,9 @@ fn round(
     }
     if let Err(error) = alert::members::plan(door, database, SystemClock.now()) {
         tracing::warn!(%error, "alerts of members cannot be made");
+    }
+    if let Err(error) = alert::monthly::plan(door, database, &|| Font::of(font), SystemClock.now()) {
+        tracing::warn!(%error, "monthly reports cannot be made");
     }
     let going = |tried| tried < MOST_AT_ONCE && !ended.load(Ordering::Relaxed);
     if let Err(error) = alert::deliver(database, server, post, (&|| SystemClock.now(), &going)) {
@@ -115,17 +119,22 @@ impl Postman {
         Ok(Self { mail, web: agent(settings.web.allow_private) })
     }
 
-    fn mail(&self, to: &str, subject: &str, body: &str) -> Result<(), Refused> {
+    fn mail(&self, to: &str, subject: &str, (body, attached): (&str, Option<&Attached>)) -> Result<(), Refused> {
         let none = || Refused::NotHere(format!("no mail relay: name one in {FILE}"));
         let (relay, from) = self.mail.as_ref().ok_or_else(none)?;
         let unfit = |error: &dyn std::fmt::Display| Refused::ForGood(error.to_string());
-        let mail = Message::builder()
-            .from(from.clone())
-            .to(to.parse().map_err(|error| unfit(&error))?)
-            .subject(subject)
-            .header(ContentType::TEXT_PLAIN)
-            .body(body.to_owned())
-            .map_err(|error| unfit(&error))?;
+        let mail =
+            Message::builder().from(from.clone()).to(to.parse().map_err(|error| unfit(&error))?).subject(subject);
+        let mail = match attached {
+            None => mail.header(ContentType::TEXT_PLAIN).body(body.to_owned()),
+            Some(file) => {
+                let bytes = file.bytes().ok_or_else(|| unfit(&"the file that goes with it is damaged"))?;
+                let kind = ContentType::parse("application/pdf").map_err(|error| unfit(&error))?;
+                let parts = MultiPart::mixed().singlepart(SinglePart::plain(body.to_owned()));
+                mail.multipart(parts.singlepart(Attachment::new(file.name.clone()).body(bytes, kind)))
+            }
+        }
+        .map_err(|error| unfit(&error))?;
         relay.send(&mail).map(drop).map_err(|error| {
             // That we may not sign in is no fault of the mail (RFC 4954, section 6).
             let status = error.status().map(|code| code.to_string()).unwrap_or_default();
@@ -157,7 +166,7 @@ impl Postman {
 impl Post for Postman {
     fn send(&self, letter: &Letter<'_>) -> Result<(), Refused> {
         match letter {
-            Letter::Mail { to, subject, body } => self.mail(to, subject, body),
+            Letter::Mail { to, subject, body, attached } => self.mail(to, subject, (body, attached.as_ref())),
             Letter::Web { to, body, signature } => self.web(to, body, signature.as_deref()),
         }
     }

@@ -14,6 +14,7 @@ mod door;
 mod engine;
 mod identifier;
 mod limits;
+mod notices;
 mod optout;
 mod output;
 mod providers;

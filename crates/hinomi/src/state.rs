@@ -171,6 +171,16 @@ impl State {
         Worker::start(folder, Database::open(&Settings::of_state(folder)?.target)?, door)
     }
 
+    /// What sends released notices; none where there is no relay or nobody said who we are.
+    ///
+    /// # Errors
+    /// When the state cannot be opened, or the settings of notices do not do.
+    pub(crate) fn notices(&self, door: hinomi_share::Door) -> Result<Option<crate::notices::Sender>> {
+        let folder = self.make()?;
+        let sender = crate::notices::Sender::new(folder, door, Database::open(&Settings::of_state(folder)?.target)?)?;
+        Ok(Some(sender).filter(crate::notices::Sender::can))
+    }
+
     /// Who writes down that somebody looked at findings.
     pub(crate) fn witness(&self, way: &'static str) -> Arc<InLedger> {
         Arc::new(InLedger::of_state(&self.dir, way))

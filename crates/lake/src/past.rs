@@ -265,8 +265,7 @@ impl Settle for Standing {
     }
 }
 
-/// Hands on what `take` makes of the observations of each service, by address and port, some at a time, until `each`
-/// has
+/// Hands on what `take` makes of the observations of each service, by address and port, some at a time, until `each` has
 /// had enough.
 fn each_service<S: Default + Settle>(
     looks: impl Iterator<Item = Result<OneLook, LakeError>>,

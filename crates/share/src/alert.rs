@@ -16,16 +16,18 @@
 //! [`MAX_TOLD`] events and say how many more there were.
 
 pub mod members;
+pub mod monthly;
 mod words;
 
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use hinomi_lake::watch::{Event, Saved};
 use hinomi_model::Timestamp;
 use hinomi_state::alerts::{Channel, Message, NewMessage, Tried, Way};
 use hinomi_state::{Database, StateError};
 use ring::hmac;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::ReadError;
 use crate::watch::WatchDesk;
@@ -56,6 +58,9 @@ pub enum AlertError {
     /// The saved queries or their events.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A report that was to be sent.
+    #[error("the report cannot be written: {0}")]
+    Report(String),
 }
 
 /// Brings a message to where it belongs.
@@ -89,6 +94,8 @@ pub enum Letter<'a> {
         subject: &'a str,
         /// Plain text.
         body: &'a str,
+        /// A file that goes with it.
+        attached: Option<Attached>,
     },
     /// To a web address.
     Web {
@@ -99,6 +106,27 @@ pub enum Letter<'a> {
         /// What [`SIGNATURE_HEADER`] says, where it is signed.
         signature: Option<String>,
     },
+}
+
+/// A file that goes with a mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// Its name: letters, digits, dots and strokes.
+    pub name: String,
+    /// A PDF, in base64.
+    pub base64: String,
+}
+
+impl Attached {
+    /// A file.
+    pub fn new(name: String, bytes: &[u8]) -> Self {
+        Self { name, base64: BASE64.encode(bytes) }
+    }
+
+    /// Its bytes; none when it is damaged.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        BASE64.decode(self.base64.as_bytes()).ok()
+    }
 }
 
 /// What a program gets from a webhook.
@@ -237,7 +265,11 @@ fn pause(tries: u32) -> Duration {
 /// A message as it leaves.
 fn letter<'a>(channel: &'a Channel, message: &'a Message, now: Timestamp) -> Letter<'a> {
     match &channel.said.to {
-        Way::Mail(to) => Letter::Mail { to, subject: &message.subject, body: &message.body },
+        Way::Mail(to) => {
+            // Events are a list; what is none is a file, or nothing.
+            let attached = serde_json::from_str(&message.events).ok();
+            Letter::Mail { to, subject: &message.subject, body: &message.body, attached }
+        }
         Way::Slack(to) => {
             let body = serde_json::json!({ "text": words::slack(&message.body) }).to_string();
             Letter::Web { to, body, signature: None }

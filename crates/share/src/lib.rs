@@ -17,6 +17,7 @@ pub mod policy;
 pub mod proof;
 pub mod register;
 pub mod report;
+pub mod rulebook;
 pub mod rules;
 pub mod stix;
 pub mod taxii;
@@ -30,6 +31,7 @@ pub use hinomi_lake::cnc::{HeldFinding, LeftOut, Point, Story, Taken, ToWithdraw
 pub use hinomi_lake::export::Format;
 pub use hinomi_lake::past::arrivals::{Arrived, ArrivedPage, ArrivedRequest};
 pub use hinomi_lake::past::changes::{ChangeEvent, ChangesPage, ChangesRequest};
+pub use hinomi_lake::past::days::{Days, OnDay};
 pub use hinomi_lake::past::diff::{DiffPage, DiffRequest, Difference, Side, What};
 pub use hinomi_lake::past::presence::{HostPresence, ServicePresence, Stretch, Was};
 pub use hinomi_lake::past::{FRESH, Happened, PastPage, PastRequest, PastService, Presence};
@@ -44,7 +46,7 @@ pub use hinomi_lake::{CompactionStatus, Known, LakeError, Status};
 pub use inventory::{Inventory, inventory};
 pub use policy::{CncFindings, CncList, Member, ReadError, Reader, Viewer};
 pub use watch::{Standing, WatchDesk, is_filed, is_query_error};
-pub use witness::{Sight, Witness};
+pub use witness::{Departure, Sight, Witness};
 
 /// Every field of the query language, with an example and help in both languages.
 pub fn query_fields() -> &'static [FieldInfo] {

@@ -100,3 +100,6 @@ impl Reader {
         self.lake().asn_of(address)
     }
 }
+
+#[cfg(test)]
+mod tests;

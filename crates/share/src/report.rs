@@ -13,6 +13,7 @@
 //! what they are, [`MAX_LISTED`] are listed, and the rest is counted.
 
 mod advice;
+mod around;
 mod days;
 mod document;
 mod gather;
@@ -21,12 +22,13 @@ mod month;
 pub mod pdf;
 mod tell;
 
+pub use around::{Around, Told};
 pub use days::DayCount;
 pub use document::{Bar, Block, Document, Number, Table};
 pub use gather::{ByConcern, Listed, Report, gather};
 pub use html::{STYLE, body as html_body, page as html_page};
 pub use month::Month;
-pub use tell::{Around, Told, tell};
+pub use tell::tell;
 
 /// The most services that are told apart by what they are.
 pub const MAX_SERVICES: usize = 20_000;

@@ -1,10 +1,15 @@
 //! The API under `/api/v1/`. `openapi.json` describes it; a test holds the real answers against that.
 
 mod changes;
+mod entitlement;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod ledger;
+mod notices;
+mod objects;
 pub(crate) mod organisation;
+pub(crate) mod outflow;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -23,7 +28,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 23] = [
+pub const PATHS: [&str; 29] = [
     "/search",
     "/plan",
     "/as-of",
@@ -41,12 +46,18 @@ pub const PATHS: [&str; 23] = [
     "/rollups",
     "/watches",
     "/watches/events",
+    "/objects",
     "/organisation/watches",
     "/organisation/watches/ranges",
     "/organisation/channels",
     "/organisation/channels/confirm",
     "/organisation/channels/feed",
     "/openapi.json",
+    "/notices",
+    "/notices/{number}",
+    "/entitlement",
+    "/hosts/{address}/why",
+    "/ledger",
 ];
 
 /// The description.
@@ -71,12 +82,18 @@ pub(crate) fn routes() -> Router<App> {
         get(rollup::show),
         get(watch::list).post(watch::add).delete(watch::remove),
         get(watch::events),
+        get(objects::show),
         get(organisation::watches).post(organisation::add_watch).delete(organisation::remove_watch),
         post(organisation::watch_ranges),
         get(organisation::channels).post(organisation::add_channel).delete(organisation::remove_channel),
         post(organisation::confirm),
         get(organisation::feed),
         get(describe),
+        get(notices::list),
+        get(notices::show),
+        get(entitlement::show),
+        get(entitlement::why),
+        get(ledger::show),
     ];
     let routes = PATHS.into_iter().zip(handlers);
     routes.fold(Router::new(), |router, (path, handler)| router.route(&format!("{BASE}{path}"), handler))

@@ -56,6 +56,8 @@ const BODIES: &[(&str, usize)] = &[
     ("/first-start", MAX_FORM_BYTES),
     (crate::shodan::BODIES, MAX_FORM_BYTES),
     (crate::misp::BASE, MAX_FORM_BYTES),
+    (crate::page::notices::NOTICES, MAX_FORM_BYTES),
+    (crate::taxii::BASE, crate::taxii::MAX_CONTENT_BYTES),
 ];
 
 /// For a year (RFC 6797): a browser that was here once comes by TLS alone.

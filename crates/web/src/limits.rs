@@ -23,6 +23,18 @@ pub const PAGE_EVENTS: usize = 100;
 /// Saved queries on their page.
 pub const PAGE_WATCHES: usize = 500;
 
+/// Notices on their page, findings on the page of one, and what others were told.
+pub const PAGE_NOTICES: u32 = 100;
+
+/// Findings on the page of a notice.
+pub const PAGE_FINDINGS: usize = 500;
+
+/// Rows of what others were told.
+pub const PAGE_TOLD_OTHERS: usize = 200;
+
+/// Characters of a text or file on the page of a notice.
+pub const NOTICE_CHARS: usize = 100_000;
+
 /// The most parameters of one request that are looked at.
 pub const MAX_PARAMETERS: usize = 32;
 
@@ -82,6 +94,21 @@ pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 
 /// Pieces of an export that may wait for a slow client.
 pub const EXPORT_PIECES_WAITING: usize = 4;
+
+/// Entries of the ledger on a page, when nobody says.
+pub const PAGE_LEDGER: usize = 50;
+
+/// The most entries of the ledger in one answer.
+pub const MAX_LEDGER_ENTRIES: usize = 500;
+
+/// The most people whose entries concern one who acts for the same organisations.
+pub const MAX_FELLOWS: usize = 1_000;
+
+/// How often an export asks whether who takes it is still let in.
+pub const EXPORT_CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// What an export must take in a second, in bytes, over all the time that it is waited for, beyond one time of patience.
+pub const EXPORT_SLOWEST: u64 = 16 * 1024;
 
 /// How long the overview is kept before the lake is asked again, at least.
 pub const OVERVIEW_AGE: Duration = Duration::from_secs(2);

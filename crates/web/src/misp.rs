@@ -1,10 +1,11 @@
 //! The part of MISP's API that PyMISP reads with, under `/compat/misp/`: addresses as events, their services as attributes.
 //!
-//! Read only. An event is an address; its tag is the strictest label of its services. What is of an exercise is not told
+//! Read only: what others share comes in by `hinomi objects import`. [`feed`] tells the same as files. An event is an address; its tag is the strictest label of its services. What is of an exercise is not told
 //! here: MISP passes on what it is given. Conditions that there is nothing for are refused, not passed over. Everything is
 //! asked through a [`Desk`].
 
 mod event;
+mod feed;
 
 use std::net::IpAddr;
 
@@ -62,6 +63,14 @@ pub(crate) fn routes() -> Router<App> {
         .route(&of("events/restSearch"), post(events))
         .route(&of("attributes/restSearch"), post(attributes))
         .route(&of("events/view/{event}"), get(one))
+        .route(&of("events/add"), post(refused))
+        .merge(feed::routes())
+}
+
+/// Adding here is refused in words that say where it is done.
+async fn refused(_: Desk) -> Refusal {
+    let words = "events are not added here: give objects over TAXII, or import the event with hinomi objects import";
+    Refusal(StatusCode::FORBIDDEN, words.to_owned())
 }
 
 /// Why there is no answer.

@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod account;
 mod crypto;
+pub(crate) mod entitlement;
 pub(crate) mod evidence;
 pub(crate) mod fault;
 pub(crate) mod flow;
@@ -10,8 +11,10 @@ mod frame;
 pub(crate) mod guide;
 mod hex;
 pub(crate) mod host;
+pub(crate) mod notices;
 pub(crate) mod organisation;
 mod overview;
+mod report;
 pub(crate) mod search;
 pub(crate) mod selfcheck;
 mod service;
@@ -68,7 +71,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/evidence/{hash}", get(evidence::show))
         .route("/crypto", get(crypto::show))
         .route("/organisation", get(organisation::show))
+        .route(&format!("{}/{{month}}", report::PATH), get(report::show))
         .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
+        .route(notices::NOTICES, get(notices::show))
+        .route("/notices/{number}", get(notices::one::show).post(notices::one::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))
         .route("/flow", get(flow::show))
@@ -92,4 +98,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))
         .route(selfcheck::PATH, get(selfcheck::show).post(selfcheck::ask))
+        .route(entitlement::PATH, get(entitlement::show))
 }

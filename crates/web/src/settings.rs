@@ -9,6 +9,9 @@
 //!
 //! [proxy]                                # who speaks TLS instead: its X-Forwarded-For is believed, nobody else's
 //! address = "192.0.2.1"
+//!
+//! [report]
+//! font = "fonts/gothic.otf"              # for PDF; absent: the best of this machine
 //! ```
 //!
 //! Identity providers stand under `[[oidc]]`: [`provider`].
@@ -43,6 +46,13 @@ struct Told {
     proxy: Option<ToldProxy>,
     #[serde(default)]
     oidc: Vec<provider::Told>,
+    report: Option<ToldReport>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldReport {
+    font: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +77,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Who speaks TLS in front of it.
     pub proxy: Option<IpAddr>,
+    /// In which font reports are written as PDF.
+    pub font: Option<PathBuf>,
     /// By whom else people may be known.
     pub providers: Vec<Provider>,
 }
@@ -111,6 +123,7 @@ impl Settings {
             names: names(told.names).map_err(refuse)?,
             tls: told.tls.map(|tls| TlsFiles { certificate: state.join(tls.certificate), key: state.join(tls.key) }),
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
+            font: told.report.map(|report| state.join(report.font)),
             providers: provider::read(state, told.oidc).map_err(refuse)?,
         })
     }

@@ -1,23 +1,26 @@
 //! A TAXII 2.1 server (OASIS standard of 10 June 2021) under `/taxii2/`: what [`share::taxii`](hinomi_share::taxii) answers,
 //! with the addresses, headers and errors of the standard.
 //!
-//! Collections are read only: what others share comes in by imports. Everything is asked through a [`Desk`], so that each
-//! object is one that its caller may see; who may see nothing gets empty collections, not other ones.
+//! Collections of services are read only; to those of what is shared ([`shared`]) organisations add. Everything is asked
+//! through a [`Desk`], so that each object is one that its caller may see; who may see nothing gets empty collections.
 
 mod answer;
+mod shared;
 
-use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use hinomi_model::Timestamp;
+use hinomi_share::objects::MAX_ENVELOPE_BYTES;
 use hinomi_share::stix::Object;
 use hinomi_share::taxii::{Ask, COLLECTIONS, Collection, DEFAULT_PAGE, MAX_PAGE, Page, collection, page};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::limits::MAX_PARAMETERS;
 use crate::read::Desk;
 use answer::{Refusal, envelope, ok, refuse};
@@ -26,24 +29,25 @@ use answer::{Refusal, envelope, ok, refuse};
 pub(crate) const BASE: &str = "/taxii2/";
 /// Its one API root.
 const ROOT: &str = "/taxii2/default/";
-/// The most bytes of a request that adds objects; none is accepted, but a client wants to know.
-const MAX_CONTENT_BYTES: u64 = 1 << 20;
+/// The most bytes of a request that adds objects.
+pub(crate) const MAX_CONTENT_BYTES: usize = MAX_ENVELOPE_BYTES;
 
 /// The parameters of a request.
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 pub(crate) fn routes() -> Router<App> {
     let of = |path: &str| format!("{ROOT}{path}");
+    let objects = get(objects).post(shared::add).layer(DefaultBodyLimit::max(MAX_CONTENT_BYTES));
     Router::new()
         .route(BASE, get(discovery))
         .route(ROOT, get(root))
         .route(&of("collections/"), get(collections))
         .route(&of("collections/{collection}/"), get(one))
         .route(&of("collections/{collection}/manifest/"), get(manifest))
-        .route(&of("collections/{collection}/objects/"), get(objects).post(add))
-        .route(&of("collections/{collection}/objects/{object}/"), get(object).delete(add))
+        .route(&of("collections/{collection}/objects/"), objects)
+        .route(&of("collections/{collection}/objects/{object}/"), get(object).delete(shared::remove))
         .route(&of("collections/{collection}/objects/{object}/versions/"), get(versions))
-        .route(&of("status/{status}/"), get(status))
+        .route(&of("status/{status}/"), get(shared::status))
 }
 
 /// `GET /taxii2/` (4.1)
@@ -65,6 +69,8 @@ async fn root(_: Desk, headers: HeaderMap) -> Response {
         &headers,
         &json!({
             "title": "Hinomi",
+            "description": "Only what you may see is here. What that is, and by which rules, says /api/v1/entitlement; why you see an \
+                            address, /api/v1/hosts/{address}/why; for people, /entitlement.",
             "versions": ["application/taxii+json;version=2.1"],
             "max_content_length": MAX_CONTENT_BYTES,
         }),
@@ -84,32 +90,36 @@ fn described(one: &Collection) -> Value {
 }
 
 /// `GET …/collections/` (5.1)
-async fn collections(_: Desk, headers: HeaderMap) -> Response {
-    ok(&headers, &json!({ "collections": COLLECTIONS.iter().map(described).collect::<Vec<_>>() }))
-}
-
-/// `GET …/collections/{id}/` (5.2)
-async fn one(_: Desk, headers: HeaderMap, Path(name): Path<String>) -> Response {
-    match known(&name) {
-        Ok(found) => ok(&headers, &described(found)),
+async fn collections(
+    State(app): State<App>,
+    desk: Desk,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Response {
+    match shared::described(&app, &desk, &caller).await {
+        Ok(more) => {
+            let all: Vec<Value> = COLLECTIONS.iter().map(described).chain(more).collect();
+            ok(&headers, &json!({ "collections": all }))
+        }
         Err(refusal) => refuse(&refusal),
     }
 }
 
-/// `GET …/status/{id}/` (4.3): nothing is added here, so there is none.
-async fn status(_: Desk) -> Response {
-    refuse(&Refusal::new(StatusCode::NOT_FOUND, "There is no such status"))
-}
-
-/// What would change a collection.
-async fn add(_: Desk, Path(parts): Path<Vec<(String, String)>>) -> Response {
-    let name = parts.first().map(|(_, name)| name.as_str()).unwrap_or_default();
-    refuse(
-        &known(name).map_or_else(
-            |refusal| refusal,
-            |_| Refusal::new(StatusCode::FORBIDDEN, "This collection can only be read"),
-        ),
-    )
+/// `GET …/collections/{id}/` (5.2)
+async fn one(
+    State(app): State<App>,
+    desk: Desk,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Response {
+    if let Some(found) = collection(&name) {
+        return ok(&headers, &described(found));
+    }
+    match shared::one(&app, &desk, &caller, name).await {
+        Ok(found) => ok(&headers, &found),
+        Err(refusal) => refuse(&refusal),
+    }
 }
 
 /// `GET …/objects/` (5.4)
@@ -120,8 +130,10 @@ async fn objects(
     Path(name): Path<String>,
     query: Pairs,
 ) -> Response {
-    let asked = known(&name).and_then(|found| Ok((found, read(query, None)?)));
-    match answered(&app, &desk, asked).await {
+    let Some(found) = collection(&name) else {
+        return shared::page(&app, &desk, &headers, (name, None), query, shared::Form::Objects).await;
+    };
+    match answered(&app, &desk, read(query, None).map(|ask| (found, ask))).await {
         Ok(page) => envelope(&headers, &page, "objects", |object| object.body.clone()),
         Err(refusal) => refuse(&refusal),
     }
@@ -135,7 +147,9 @@ async fn manifest(
     Path(name): Path<String>,
     query: Pairs,
 ) -> Response {
-    let asked = known(&name).and_then(|found| Ok((found, read(query, None)?)));
+    let Some(found) = collection(&name) else {
+        return shared::page(&app, &desk, &headers, (name, None), query, shared::Form::Manifest).await;
+    };
     let record = |object: &Object| {
         json!({
             "id": object.id,
@@ -144,7 +158,7 @@ async fn manifest(
             "media_type": "application/stix+json;version=2.1",
         })
     };
-    match answered(&app, &desk, asked).await {
+    match answered(&app, &desk, read(query, None).map(|ask| (found, ask))).await {
         Ok(page) => envelope(&headers, &page, "objects", record),
         Err(refusal) => refuse(&refusal),
     }
@@ -158,7 +172,10 @@ async fn object(
     Path((name, id)): Path<(String, String)>,
     query: Pairs,
 ) -> Response {
-    match of_object(&app, &desk, (&name, &id), query).await {
+    let Some(found) = collection(&name) else {
+        return shared::page(&app, &desk, &headers, (name, Some(id)), query, shared::Form::Objects).await;
+    };
+    match of_object(&app, &desk, (found, &id), query).await {
         Ok(page) => envelope(&headers, &page, "objects", |object| object.body.clone()),
         Err(refusal) => refuse(&refusal),
     }
@@ -172,16 +189,23 @@ async fn versions(
     Path((name, id)): Path<(String, String)>,
     query: Pairs,
 ) -> Response {
-    match of_object(&app, &desk, (&name, &id), query).await {
+    let Some(found) = collection(&name) else {
+        return shared::page(&app, &desk, &headers, (name, Some(id)), query, shared::Form::Versions).await;
+    };
+    match of_object(&app, &desk, (found, &id), query).await {
         Ok(page) => envelope(&headers, &page, "versions", |object| object.version.clone().into()),
         Err(refusal) => refuse(&refusal),
     }
 }
 
 /// One object; several services may tell of it, and it is told once.
-async fn of_object(app: &App, desk: &Desk, (name, id): (&str, &str), query: Pairs) -> Result<Page, Refusal> {
-    let found = known(name)?;
-    let ask = read(query, Some(id))?;
+async fn of_object(
+    app: &App,
+    desk: &Desk,
+    (found, id): (&'static Collection, &str),
+    query: Pairs,
+) -> Result<Page, Refusal> {
+    let ask = Ask { newest: true, ..read(query, Some(id))? };
     let first = ask.added_after.is_none() && ask.next.is_none();
     let mut page = answered(app, desk, Ok((found, ask))).await?;
     // The newest version comes last.
@@ -196,10 +220,6 @@ async fn answered(app: &App, desk: &Desk, asked: Result<(&'static Collection, As
     let (found, ask) = asked?;
     let (now, installation) = (app.now(), app.installation.clone());
     Ok(desk.ask(move |reader| page(reader, &installation, found, &ask, now)).await?)
-}
-
-fn known(name: &str) -> Result<&'static Collection, Refusal> {
-    collection(name).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "There is no such collection"))
 }
 
 /// Reads parameters (3.4, 3.5); what is not known is refused, so that no filter is passed over in silence.

@@ -35,6 +35,8 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/selfcheck.ftl")),
             include_str!(concat!("../locales/", $language, "/organisation.ftl")),
             include_str!(concat!("../locales/", $language, "/alerts.ftl")),
+            include_str!(concat!("../locales/", $language, "/notices.ftl")),
+            include_str!(concat!("../locales/", $language, "/entitlement.ftl")),
         ]
     };
 }

@@ -14,11 +14,15 @@ mod import;
 mod lake;
 mod ledger;
 mod marking;
+mod notice;
+mod objects;
 mod optout;
 mod organisation;
 pub(crate) mod outward;
 mod past;
+mod policy;
 mod predict;
+mod report;
 mod rollup;
 pub(crate) mod rules;
 mod scope;
@@ -132,6 +136,11 @@ enum Command {
     /// Who is told of what saved queries fired: by mail, webhook, Slack or feed.
     #[command(subcommand)]
     Alert(alert::Verb),
+    /// Tell those who answer for what is open: draft, release, send, answers, what became of it.
+    #[command(subcommand)]
+    Notice(notice::Verb),
+    /// The report of a month: what an organisation shows to the outside, as HTML or PDF.
+    Report(report::Options),
     /// Write services to a file or to stdout.
     Export(export::Options),
     /// Keep, check, back up and delete what was seen.
@@ -154,8 +163,14 @@ enum Command {
     /// Who may sign in: people, their rights and keys.
     #[command(subcommand)]
     Account(account::Verb),
+    /// What others share (STIX 2.1, TAXII 2.1, MISP), with the bytes as they came.
+    #[command(subcommand)]
+    Objects(objects::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
+    /// The rules of who may know: check them, show them, ask which decide.
+    #[command(subcommand)]
+    Policy(policy::Verb),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
     Servers(servers::Options),
 }
@@ -192,6 +207,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Rollup(options)) => rollup::run(&common, &options),
         Some(Command::Watch(verb)) => block_on(watch::run(&common, verb)),
         Some(Command::Alert(verb)) => alert::run(&common, &verb),
+        Some(Command::Notice(verb)) => notice::run(&common, &verb),
+        Some(Command::Report(options)) => report::run(&common, &options),
         Some(Command::Export(options)) => export::run(&common, &options),
         Some(Command::Lake(verb)) => lake::run(&common, &verb),
         Some(Command::Ledger(verb)) => ledger::run(&common, &verb),
@@ -200,7 +217,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Town(verb)) => block_on(town::run(&common, verb)),
         Some(Command::Flow(verb)) => flow::run(&common, &verb),
         Some(Command::Account(verb)) => account::run(&common, verb),
+        Some(Command::Objects(verb)) => objects::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
+        Some(Command::Policy(verb)) => policy::run(&common, verb),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }
 }

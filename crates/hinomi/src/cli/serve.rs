@@ -47,6 +47,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let bind = SocketAddr::new(options.address, options.port);
     let installation = state.installation();
     let door = door::open(state.make()?, reader)?;
+    let notices = state.notices(door.clone())?;
     let server = Server {
         door: door.clone(),
         progress,
@@ -60,6 +61,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     };
     let bound = server.bind().await?;
     let _alerts = state.alerts(door)?;
+    let _notices = notices.map(crate::notices::Worker::start).transpose()?;
     let stop = until_told_to_stop();
     let url = bound.url();
     if let Some(first) = bound.first_start() {

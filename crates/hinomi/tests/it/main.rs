@@ -17,6 +17,7 @@
 //! - `organisation`: thousands entered at once; claims proved by real servers, decided by people, looked up in the past.
 //! - `imports`: real scans of other tools; importing again changes nothing.
 //! - `keep`: checked, backed up, held, erased, restored.
+//! - `notices`: from draft to a real mailbox and back; one killed half-way; a second person.
 //! - `ledger`: who looked at what; two processes, one log, proofs from files alone.
 //! - `servers`: several servers on one bucket and one PostgreSQL; killed, stopped, taken over.
 //! - `two_servers`: two that serve, on one PostgreSQL: who signs in at one is known at the other.
@@ -43,9 +44,11 @@ mod interface;
 mod keep;
 mod ledger;
 mod line;
+mod members;
 mod newcomer;
 mod next;
 mod nodes;
+mod notices;
 mod organisation;
 mod outward;
 #[cfg(unix)]
@@ -53,14 +56,17 @@ mod own;
 mod packets;
 mod passes;
 mod plant;
+mod policy;
 mod ports;
 mod program;
 mod real_servers;
 mod refusals;
+mod reports;
 mod resume;
 mod rules;
 #[cfg(unix)]
 mod servers;
+mod shares;
 mod strangers;
 mod town;
 #[cfg(unix)]

@@ -253,6 +253,7 @@ fn said_of(seen: &Sighted, link: &Link, asked: bool) -> Option<Said> {
         evidence: service.evidence.iter().take(MAX_EVIDENCE).map(|one| one.hash.to_string()).collect(),
         purpose: seen.purpose.name().to_owned(),
         label: seen.label.label().to_owned(),
+        terms: service.terms.licence.iter().chain(&service.terms.handling).cloned().collect(),
         by: link.by.clone(),
     })
 }
@@ -336,7 +337,7 @@ fn compose(
     };
     let large = said.len() > usize::try_from(desk.settings.alone.findings).unwrap_or(usize::MAX);
     let (subject, body) = (words::subject(&letter), words::body(&letter));
-    let files = formats::attached(desk.settings, &token, &said, now);
+    let files = formats::attached(desk.settings, &token, (&said, link.basis), now);
     Ok(NewNotice {
         party,
         label: label.label().to_owned(),

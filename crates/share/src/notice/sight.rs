@@ -37,7 +37,9 @@ pub(super) fn sight(
         let mut services: Vec<Service> = Vec::new();
         for query in narrowed(query, wanted) {
             let mut take = |service: Service| {
-                if wanted.binary_search(&service.key).is_ok() {
+                // Not even by a rule that excepts somebody: a mail cannot be called back.
+                let embargoed = service.terms.embargo.is_some_and(|until| now < until);
+                if !embargoed && wanted.binary_search(&service.key).is_ok() {
                     services.push(service);
                 }
             };

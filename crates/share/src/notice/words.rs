@@ -5,6 +5,7 @@
 mod en;
 mod ja;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hinomi_model::Timestamp;
@@ -117,6 +118,12 @@ fn concerns<'a>(said: &'a [Said]) -> Vec<&'a str> {
         }
     }
     named
+}
+
+/// Licences and words of handling of what it tells, each once.
+fn terms(said: &[Said]) -> String {
+    let all: BTreeSet<&str> = said.iter().flat_map(|one| &one.terms).map(String::as_str).collect();
+    all.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

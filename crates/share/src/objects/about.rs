@@ -36,6 +36,7 @@ pub struct Said {
     /// When it was added here; the key of this version.
     pub added: Timestamp,
     /// The organisation that gave it; none where its members do not know of each other, or it is of this installation.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// Whether the reader's own organisation gave it.
     pub own: bool,
@@ -43,8 +44,10 @@ pub struct Said {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub origin: String,
     /// From when on it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Timestamp>,
     /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
     /// Whether it was taken back.
     pub revoked: bool,
@@ -125,6 +128,18 @@ impl Shelf {
             (one(sight, row, &BTreeSet::new(), Timestamp::default()), body)
         };
         Ok(rows.into_iter().map(told).collect())
+    }
+
+    /// Deletes an object, every version or one, whoever gave it: the operator's. Tells how many there were.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn forget(&self, id: &str, only: Option<&str>) -> Result<u64, ObjectsError> {
+        let which = Which::Ids(vec![id.to_owned()]);
+        let asked = ObjectQuery { which, after: i64::MIN, limit: u32::MAX, ..ObjectQuery::default() };
+        let rows = self.database.object_rows(&asked, &Sight::operator().filter(Vec::new()))?;
+        let meant = rows.iter().filter(|row| only.is_none_or(|only| version(row) == only));
+        Ok(self.database.remove_objects(&meant.map(|row| row.added).collect::<Vec<_>>())?)
     }
 
     /// The bytes of every version of an object that is seen, the newest first.

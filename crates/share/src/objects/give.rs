@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::collection::{EXERCISE, key_of};
 use super::misp::Event;
 use super::stix::{Named, Object};
-use super::terms::Terms;
+use super::terms::{Giver, Terms};
 use super::{MAX_EVENT_BYTES, MAX_OBJECT_BYTES, MISP, ObjectsError, STIX, Shelf, json, marking};
 
 /// What became of one object.
@@ -89,6 +89,27 @@ impl Shelf {
             ..common(terms, &marking)
         };
         self.keep(vec![Ok(object(facts, text, &event.named, terms.asn))], now)
+    }
+
+    /// Keeps what became of a gift, for its giver; `write` is handed the id by which he asks for it.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn keep_status(
+        &self,
+        giver: &Giver,
+        now: Timestamp,
+        write: impl Fn(&str) -> String,
+    ) -> Result<String, ObjectsError> {
+        Ok(self.database.keep_status((&giver.organisation, &giver.name), now, write)?)
+    }
+
+    /// What became of a gift, for its giver and nobody else.
+    ///
+    /// # Errors
+    /// When the state cannot be asked.
+    pub fn status(&self, giver: &Giver, id: &str) -> Result<Option<String>, ObjectsError> {
+        Ok(self.database.status_of((&giver.organisation, &giver.name), id)?)
     }
 
     /// Marking definitions that are statements, among what is given and what the same source gave before.

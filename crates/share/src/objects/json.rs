@@ -31,6 +31,10 @@ pub(super) fn object(text: &str) -> Result<Map<String, Value>, String> {
 pub(super) fn envelope(bytes: &[u8]) -> Result<Vec<&str>, ObjectsError> {
     let unreadable = |error: &dyn fmt::Display| ObjectsError::Unreadable(format!("this is no envelope: {error}"));
     let text = std::str::from_utf8(bytes).map_err(|error| unreadable(&error))?;
+    // A list would be read as its members in order.
+    if !text.trim_start().starts_with('{') {
+        return Err(unreadable(&"it is no object"));
+    }
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
     let Many(objects, whole) = envelope.objects;
     match whole {
@@ -177,7 +181,7 @@ mod tests {
             (wide.as_str(), "more than"),
             (r#"{"a":1,"a":2}"#, "twice"),
             (r#"{"x":{"\u0061":1,"a":2}}"#, "twice"),
-            (r#"{"a":"\ud800"}"#, "surrogate"),
+            (r#"{"a":"\ud800"}"#, "hex escape"),
             (r#"{"a":1} x"#, "trailing"),
             (r#"{"a":1e999}"#, "number out of range"),
             ("[]", "no object"),

@@ -53,7 +53,17 @@ impl Shelf {
         self.page_of(&Sight::of(reader), collection, ask, bodies)
     }
 
-    fn page_of(&self, sight: &Sight, collection: &Shared, ask: &Ask, bodies: bool) -> Result<ToldPage, ObjectsError> {
+    /// The same for eyes that need no witness: the operator's own.
+    ///
+    /// # Errors
+    /// When `next` is not of ours, or the state cannot be asked.
+    pub fn page_of(
+        &self,
+        sight: &Sight,
+        collection: &Shared,
+        ask: &Ask,
+        bodies: bool,
+    ) -> Result<ToldPage, ObjectsError> {
         let begin = ask.added_after.map_or(i64::MIN, Timestamp::as_micros);
         let mut after = match &ask.next {
             Some(text) => cursor(text).ok_or(ObjectsError::Cursor)?.max(begin),

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hinomi_lake::entitlement::{Entitlement, Seen};
-use hinomi_model::Marking;
 use hinomi_model::address::{bounds, from_u128};
+use hinomi_model::{Marking, Timestamp};
 use hinomi_state::objects::{ObjectPlace, ObjectRow, ObjectSight};
 
 use crate::policy::{Ground, Reader, Viewer};
@@ -34,7 +34,9 @@ enum Eyes {
 struct Member {
     /// Organisations whose own gifts are seen: those acted for that are in the register.
     own: BTreeSet<String>,
-    may: Arc<Entitlement>,
+    /// As of the moment of the question.
+    may: Entitlement,
+    now: Timestamp,
     ground: Arc<Ground>,
     /// Where claimed prefixes begin, and the first addresses after them.
     cuts: OnceLock<Vec<u128>>,
@@ -46,12 +48,14 @@ impl Sight {
     /// The eyes of a reader.
     pub fn of(reader: &Reader) -> Self {
         let eyes = match (reader.viewer(), reader.may(), reader.ground()) {
-            (Viewer::Operator, None, _) => Eyes::All,
+            (viewer, None, _) if viewer.sees_all() => Eyes::All,
             (Viewer::Member(member), Some(may), Some(ground)) => {
+                let now = reader.lake().now();
                 let known = |id: &&String| ground.register.organisations.contains_key(*id);
                 Eyes::Member(Box::new(Member {
                     own: member.organisations.iter().filter(known).cloned().collect(),
-                    may: Arc::new(may.at(reader.lake().now())),
+                    may: may.at(now),
+                    now,
                     ground: Arc::clone(ground),
                     cuts: OnceLock::new(),
                     nowhere: Mutex::default(),
@@ -138,8 +142,9 @@ impl Member {
         if let Some(may) = known.get(text) {
             return *may;
         }
-        let (marking, embargo) = (marking.clone(), marking.is_embargoed(self.may.now()));
-        let record = RecordFacts { marking, embargo, holders: BTreeSet::new(), operators: BTreeSet::new() };
+        let embargo = marking.is_embargoed(self.now);
+        let (holders, operators) = (BTreeSet::new(), BTreeSet::new());
+        let record = RecordFacts { marking: marking.clone(), embargo, holders, operators };
         let may = self.ground.rules.decide(&self.ground.facts, &record).is_ok_and(|decided| decided.allowed);
         known.insert(text.to_owned(), may);
         may
@@ -166,11 +171,12 @@ impl Member {
         let (mut spans, mut asns) = (BTreeSet::new(), BTreeSet::new());
         for text in markings {
             let Some(marking) = read(&text) else { continue };
-            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.may.now()));
+            let fitting = || self.may.grants().iter().filter(|grant| grant.marks.fit(&marking, self.now));
             if fitting().any(|grant| grant.held.is_empty()) || self.nowhere(&text, &marking) {
                 sight.free.push(text);
                 continue;
             }
+            // Of places that must all be held one is enough here: each row is decided.
             let helds: Vec<_> = fitting().filter_map(|grant| grant.held.first()).collect();
             if !helds.is_empty() {
                 spans.extend(helds.iter().flat_map(|held| held.spans()));

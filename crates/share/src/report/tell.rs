@@ -1,9 +1,9 @@
 //! From numbers to words: the report in Japanese or English.
 
 use hinomi_model::Timestamp;
-use hinomi_state::claims::Claim;
-use hinomi_state::contacts::{Contact, FRESH_DAYS, Language};
+use hinomi_state::contacts::{FRESH_DAYS, Language};
 
+use super::around::Around;
 use super::document::{Bar, Block, Document, Number, Table, clean};
 use super::gather::{ByConcern, Listed, Report};
 use super::{MAX_LISTED, advice};
@@ -14,30 +14,6 @@ const MAX_STEPS: usize = 5;
 const MAX_ROWS: usize = 60;
 /// A claim that ends within so many days is to be renewed.
 const SOON_DAYS: u64 = 30;
-
-/// What the state knows besides.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Around {
-    /// What people call the organisation.
-    pub name: String,
-    /// Its claims.
-    pub claims: Vec<Claim>,
-    /// Its contacts.
-    pub contacts: Vec<Contact>,
-    /// Who was told.
-    pub told: Vec<Told>,
-}
-
-/// How often one was told during the month.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// The channel.
-    pub name: String,
-    /// Messages that arrived.
-    pub sent: u64,
-    /// Messages that did not.
-    pub lost: u64,
-}
 
 /// Words of one language.
 struct Say<'a> {

@@ -55,6 +55,15 @@ impl Filter {
         self
     }
 
+    /// Wants every version where none is named, as lists of versions do.
+    #[must_use]
+    pub fn all_versions(mut self) -> Self {
+        if self.versions.is_empty() {
+            self.versions = vec!["all".to_owned()];
+        }
+        self
+    }
+
     /// Which versions are wanted; the last, where nothing is said (3.4.1).
     pub(crate) fn versions(&self) -> Versions {
         let mut wanted = Versions { last: self.versions.is_empty(), ..Versions::default() };

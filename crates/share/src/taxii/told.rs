@@ -45,7 +45,7 @@ impl Recent {
 
 /// What several services share.
 fn name(object: &Object) -> Option<[u8; BYTES]> {
-    let is_shared = matches!(object.kind(), "software" | "ipv4-addr" | "ipv6-addr");
+    let is_shared = matches!(object.kind(), "software" | "ipv4-addr" | "ipv6-addr" | "marking-definition");
     is_shared.then(|| *ContentHash::of(object.id.as_bytes()).as_bytes().first_chunk().unwrap_or(&[0; BYTES]))
 }
 

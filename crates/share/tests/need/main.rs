@@ -6,6 +6,7 @@
 mod adversary;
 mod alerts;
 mod notices;
+mod objects;
 mod questions;
 mod rules;
 mod world;

@@ -139,6 +139,9 @@ pub struct Said {
     pub purpose: String,
     /// How far it may travel.
     pub label: String,
+    /// What it may be used under, and how it is to be handled, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<String>,
     /// By which claim it is theirs: a prefix, `AS` and a number; nothing for who answers for all.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,

@@ -46,6 +46,14 @@ impl Database {
                 )));
             }
             let needs = needs(transaction, &before, person, deed)?;
+            if needs > 1
+                && is_of_machine(person)
+                && transaction.one("SELECT COUNT(*) FROM people", &[])?.integer(0)? > 0
+            {
+                return Err(StateError::refused(format!(
+                    "notice {number} takes two persons: release it by your account, with --account NAME"
+                )));
+            }
             let sql = "INSERT INTO notice_releases (notice, person, released) VALUES ($1, $2, $3)";
             let now = Value::from(deed.now.as_micros());
             transaction.execute(sql, &[number.into(), person.into(), now.clone()])?;
@@ -79,6 +87,12 @@ impl Database {
             find(transaction, number)
         })
     }
+}
+
+/// Whether a person is known by the machine alone, and may be one of those who have an account. No account has a blank
+/// in its name.
+fn is_of_machine(person: &str) -> bool {
+    person.starts_with("uid ")
 }
 
 /// How many persons it takes, counting what this one released lately.

@@ -11,7 +11,9 @@
 mod alerts;
 mod claims;
 mod cluster;
+mod deeds;
 mod ledger;
+mod members;
 mod notices;
 mod objects;
 mod organisations;

@@ -34,6 +34,7 @@ fn finding(last: u8, concern: &str) -> Said {
         evidence: Vec::new(),
         purpose: "exposure-reduction".to_owned(),
         label: "TLP:AMBER+STRICT".to_owned(),
+        terms: Vec::new(),
         by: "192.0.2.0/24".to_owned(),
     }
 }

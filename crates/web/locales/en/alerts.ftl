@@ -48,3 +48,6 @@ alerts-mail-note = Mail goes at once to confirmed contacts of your organisation.
 alerts-state-waiting = waiting
 alerts-state-sent = sent
 alerts-state-given-up = given up
+report-before = The month before
+report-after = The month after
+report-everything = This installation

@@ -48,3 +48,6 @@ alerts-mail-note = 確認済みの連絡先にはすぐ送ります。それ以�
 alerts-state-waiting = 送信待ち
 alerts-state-sent = 送信済み
 alerts-state-given-up = 送信を断念
+report-before = 前の月
+report-after = 次の月
+report-everything = この設備の全体

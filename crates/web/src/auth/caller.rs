@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hinomi_model::Purpose;
+use hinomi_share::objects::Giver;
 use hinomi_share::{Member, Viewer};
 use hinomi_state::{Person, Role};
 
@@ -72,6 +73,27 @@ impl Caller {
         let Self::Person(known) = self else { return true };
         let allowed = !matches!(known.by, By::Key { writes: false, .. });
         allowed && (known.sees_all() || known.memberships().any(|(_, role)| role >= Role::Editor))
+    }
+
+    /// Whether anything may be said for this organisation: answers to notices.
+    pub(crate) fn may_write_for(&self, organisation: &str) -> bool {
+        let Self::Person(known) = self else { return true };
+        let own = |(id, role): (&str, Role)| id == organisation && role >= Role::Editor;
+        self.may_write() && (known.sees_all() || known.memberships().any(own))
+    }
+
+    /// As whom objects are given: this installation, or the one organisation for which the caller may change something.
+    pub(crate) fn giver(&self) -> Option<Giver> {
+        let name = self.name();
+        let Self::Person(known) = self else {
+            return Some(Giver { organisation: String::new(), name, purpose: Purpose::ExposureReduction });
+        };
+        let mut own = known.memberships().filter(|(_, role)| *role >= Role::Editor).map(|(id, _)| id.to_owned());
+        let organisation = match known.sees_all() {
+            true => String::new(),
+            false => own.next().filter(|_| own.next().is_none())?,
+        };
+        self.may_write().then_some(Giver { organisation, name, purpose: known.purpose })
     }
 
     /// The person, where one signed in with a browser: keys manage no accounts.
@@ -164,6 +186,13 @@ mod tests {
         assert!(!caller(&roles, false, key(Some("a"), false)).may_write(), "a key that only reads");
         assert!(acts_for(&caller(&roles, false, key(Some("c"), true))).is_empty(), "not a member any more");
         assert!(narrowed.signed_in().is_none(), "keys manage no accounts");
+        let gives = |caller: Caller| caller.giver().map(|giver| giver.organisation);
+        assert_eq!(gives(caller(&roles, false, key(None, true))).as_deref(), Some("a"), "an editor of one");
+        let two = [("a", Role::Editor), ("b", Role::Editor)];
+        assert_eq!(gives(caller(&two, false, key(None, true))), None, "for which of them is not said");
+        assert_eq!(gives(caller(&two, false, key(Some("b"), true))).as_deref(), Some("b"));
+        assert_eq!(gives(caller(&two, false, key(Some("b"), false))), None);
+        assert_eq!(gives(caller(&[], true, key(None, true))).as_deref(), Some(""));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::{CertificateFacts, EvidenceRef, Service, Terms, Timestamp, parse_address};
+use hinomi_share::objects::Said;
 use hinomi_share::{HistoryEntry, Host, HostPresence};
 
 use super::fault::{self, Fault};
@@ -22,6 +23,7 @@ use crate::chart::presence::{Presence, WIDTH};
 use crate::limits::{MAX_HISTORY_ROWS, MAX_STRETCH_ROWS};
 use crate::link;
 use crate::moment;
+use crate::objects::{self, About, SaidView};
 use crate::read::Desk;
 use crate::seen::Seen;
 use crate::visit::Visit;
@@ -56,6 +58,7 @@ struct HostPage {
     history: Vec<Row>,
     more_history: bool,
     search_href: String,
+    said: Vec<SaidView>,
 }
 
 /// What the services together say of the device.
@@ -141,16 +144,18 @@ struct Read {
     host: Host,
     opened: Opened,
     presence: Option<HostPresence>,
+    said: Vec<Said>,
 }
 
 async fn find(app: &App, desk: &Desk, path: Result<Path<String>, PathRejection>) -> Result<Read, Fault> {
     let address = address_of(path)?;
-    let now = app.now();
+    let (now, accounts) = (app.now(), app.accounts.clone());
     let found = desk.ask(move |reader| {
         let seen = |host: &Host| !host.services.is_empty() || !host.history.is_empty();
         let Some(host) = reader.host(address)?.filter(seen) else { return Ok(None) };
         let opened = Opened::for_services(reader, host.services.iter().take(MAX_SERVICES))?;
-        Ok(Some(Read { presence: reader.presence(address, now)?, host, opened }))
+        let said = objects::said(&accounts, reader, &About::Address(address), now)?;
+        Ok(Some(Read { presence: reader.presence(address, now)?, host, opened, said }))
     });
     found.await?.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "host-not-seen").because(&address))
 }
@@ -174,6 +179,7 @@ fn compose(app: &App, visit: &Visit, seen: &Read) -> HostPage {
         history: host.history.iter().take(MAX_HISTORY_ROWS).map(|entry| row(w, host.address, entry)).collect(),
         more_history: host.history.len() > MAX_HISTORY_ROWS,
         search_href: link::search(&link::term("ip", &address)),
+        said: seen.said.iter().map(|one| SaidView::new(w, one)).collect(),
         address,
     }
 }

@@ -3,6 +3,8 @@
 //! see and counts nothing else.
 
 pub(crate) mod alerts;
+mod care;
+mod days;
 
 use askama::Template;
 use axum::extract::State;
@@ -10,7 +12,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hinomi_model::Timestamp;
 use hinomi_share::policy::MaySee;
+use hinomi_share::report::{DayCount, Month};
 use hinomi_share::{ChangeEvent, ChangesRequest, ReadError, Reader, SearchRequest};
+
+use care::CareView;
+use days::DayView;
+use hinomi_state::contacts::Contact;
 
 use super::fault::{self, Fault};
 use super::{Frame, render};
@@ -37,6 +44,9 @@ pub(crate) const CONCERNS: [(&str, &str); 10] = [
     ("ending", "cert.expires:<30d -tag:expired"),
 ];
 
+/// What sensors and reports of others say of devices that are infected or misused, as tags of services.
+const INFECTED: &str = "tag:infected,malware,c2,botnet,compromised";
+
 #[derive(Template)]
 #[template(path = "organisation.html")]
 struct OrganisationPage {
@@ -51,7 +61,17 @@ struct OrganisationPage {
     /// Services in all.
     total: String,
     concerns: Vec<ConcernView>,
+    /// How many are infected, with what finds them; none where nothing says so.
+    infected: Option<(String, String)>,
     changes: Vec<ChangeView>,
+    cares: Vec<CareView>,
+    days: Vec<DayView>,
+    days_most: String,
+    days_width: u32,
+    days_height: u32,
+    /// Whether there are alerts to be set and reports to be read: for who acts for an organisation.
+    alerts: &'static str,
+    report: String,
 }
 
 struct ClaimView {
@@ -83,21 +103,30 @@ struct Told {
     may: MaySee,
     total: u64,
     counts: Vec<u64>,
+    infected: u64,
+    contacts: Vec<Contact>,
+    days: Vec<DayCount>,
 }
 
 pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Response {
+    match look(&app, &desk).await {
+        Ok((told, changes)) => render(&visit, StatusCode::OK, &compose(&visit, &told, &changes, app.now())),
+        Err(fault) => fault::page(&visit, &fault),
+    }
+}
+
+async fn look(app: &App, desk: &Desk) -> Result<(Told, Vec<ChangeEvent>), Fault> {
     let now = app.now();
-    let told = match desk.ask(move |reader| read(reader, now)).await {
-        Ok(told) => told,
-        Err(error) => return fault::page(&visit, &Fault::from(error)),
-    };
+    let mut told = desk.ask(move |reader| read(reader, now)).await?;
+    told.contacts = care::contacts(app, &told.may).await?;
     let from = now.minus(PAGE_CHANGES_AGE);
     let lately = ChangesRequest { from: Some(from), limit: PAGE_CHANGES, ..ChangesRequest::new(String::new()) };
-    let changes = match desk.ask_past(move |reader| reader.changes(&lately)).await {
-        Ok(page) => page.events,
-        Err(error) => return fault::page(&visit, &Fault::from(error)),
-    };
-    render(&visit, StatusCode::OK, &compose(&visit, &told, &changes, now))
+    let changes = desk.ask_past(move |reader| Ok(reader.changes(&lately)?.events)).await?;
+    // Who sees everything has the days of everything on the overview, from counts that are kept.
+    if !told.may.everything {
+        told.days = desk.ask_past(move |reader| reader.day_counts(days::asked(now), now)).await?;
+    }
+    Ok((told, changes))
 }
 
 fn read(reader: &Reader, now: Timestamp) -> Result<Told, ReadError> {
@@ -106,7 +135,8 @@ fn read(reader: &Reader, now: Timestamp) -> Result<Told, ReadError> {
         reader.search(&request).map(|page| page.total)
     };
     let counts = CONCERNS.iter().map(|(_, query)| count(query)).collect::<Result<_, _>>()?;
-    Ok(Told { may: reader.may_see()?, total: count("")?, counts })
+    let (may, total, infected) = (reader.may_see()?, count("")?, count(INFECTED)?);
+    Ok(Told { may, total, counts, infected, contacts: Vec::new(), days: Vec::new() })
 }
 
 fn compose(visit: &Visit, told: &Told, changes: &[ChangeEvent], now: Timestamp) -> OrganisationPage {
@@ -128,7 +158,15 @@ fn compose(visit: &Visit, told: &Told, changes: &[ChangeEvent], now: Timestamp) 
         more_claims: (more > 0).then(|| w.count("organisation-more-claims", u64::try_from(more).unwrap_or(u64::MAX))),
         total: moment::grouped(told.total),
         concerns: CONCERNS.iter().zip(&told.counts).map(concern).collect(),
+        infected: (told.infected > 0).then(|| (moment::grouped(told.infected), link::search(INFECTED))),
         changes: changes.iter().rev().map(|event| change_view(w, event)).collect(),
+        cares: care::views(w, may, &told.contacts, now),
+        days: days::views(&told.days),
+        days_most: days::most(&told.days),
+        days_width: crate::chart::days::WIDTH,
+        days_height: crate::chart::days::HEIGHT,
+        alerts: alerts::PATH,
+        report: format!("{}/{}", super::report::PATH, Month::of(now).before()),
     }
 }
 

@@ -4,6 +4,7 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, Header
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hinomi_model::Timestamp;
+use hinomi_share::objects::ObjectsError;
 use hinomi_share::stix::Object;
 use hinomi_share::taxii::Page;
 use serde_json::{Value, json};
@@ -46,6 +47,24 @@ impl From<DeskError> for Refusal {
     }
 }
 
+impl From<ObjectsError> for Refusal {
+    fn from(error: ObjectsError) -> Self {
+        match error {
+            ObjectsError::Unreadable(why) => {
+                Self::new(StatusCode::BAD_REQUEST, "This is no envelope of objects").because(why)
+            }
+            ObjectsError::TooMuch(why) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "This is too much").because(why),
+            ObjectsError::Forbidden(why) => Self::new(StatusCode::FORBIDDEN, &why),
+            ObjectsError::Missing(why) => Self::new(StatusCode::NOT_FOUND, &why),
+            ObjectsError::Read(error) => DeskError::Read(error).into(),
+            ObjectsError::State(error) => Self::from(&Fault::from(error)),
+            other => {
+                Self::new(StatusCode::BAD_REQUEST, "A parameter is not as it should be").because(other.to_string())
+            }
+        }
+    }
+}
+
 /// The error message of the standard.
 pub(super) fn refuse(refusal: &Refusal) -> Response {
     let mut body = json!({ "title": refusal.title, "http_status": refusal.status.as_u16().to_string() });
@@ -63,11 +82,44 @@ const fn headers() -> [(HeaderName, HeaderValue); 2] {
 
 /// An answer, where the client takes this media type.
 pub(super) fn ok(asked: &HeaderMap, body: &Value) -> Response {
-    if !accepts(asked) {
-        let title = "This server speaks application/taxii+json;version=2.1";
-        return refuse(&Refusal::new(StatusCode::NOT_ACCEPTABLE, title));
+    match acceptable(asked) {
+        Ok(()) => written(StatusCode::OK, body.to_string()),
+        Err(refusal) => refuse(&refusal),
     }
-    (headers(), body.to_string()).into_response()
+}
+
+/// Whether the client takes our media type: asked before anything is changed.
+pub(super) fn acceptable(asked: &HeaderMap) -> Result<(), Refusal> {
+    let title = "This server speaks application/taxii+json;version=2.1";
+    if accepts(asked) { Ok(()) } else { Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, title)) }
+}
+
+/// Whether what is sent is of our media type (1.6.8.1).
+pub(super) fn is_sent_as_taxii(asked: &HeaderMap) -> Result<(), Refusal> {
+    let mut all = asked.get_all(CONTENT_TYPE).iter();
+    let (first, second) = (all.next().and_then(|value| value.to_str().ok()), all.next());
+    match first.filter(|_| second.is_none()).is_some_and(is_ours) {
+        true => Ok(()),
+        false => {
+            let title = "Objects are sent as application/taxii+json;version=2.1";
+            Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, title))
+        }
+    }
+}
+
+/// An answer as it is written.
+pub(super) fn written(status: StatusCode, body: String) -> Response {
+    (status, headers(), body).into_response()
+}
+
+/// Says between which dates objects were added (3.7).
+pub(super) fn date(response: &mut Response, first: Option<Timestamp>, last: Option<Timestamp>) {
+    for (name, moment) in [(ADDED_FIRST, first), (ADDED_LAST, last)] {
+        let value = moment.and_then(|moment| HeaderValue::from_str(&micros(moment)).ok());
+        if let Some(value) = value {
+            response.headers_mut().insert(name, value);
+        }
+    }
 }
 
 /// Objects with where to go on, and between which dates they were added (3.4, 3.7).
@@ -86,17 +138,13 @@ pub(super) fn envelope(asked: &HeaderMap, page: &Page, member: &str, written: im
     if response.status() != StatusCode::OK {
         return response;
     }
-    for (name, object) in [(ADDED_FIRST, page.objects.first()), (ADDED_LAST, page.objects.last())] {
-        let value = object.and_then(|object| HeaderValue::from_str(&micros(object.added)).ok());
-        if let Some(value) = value {
-            response.headers_mut().insert(name, value);
-        }
-    }
+    let added = |object: Option<&Object>| object.map(|object| object.added);
+    date(&mut response, added(page.objects.first()), added(page.objects.last()));
     response
 }
 
 /// A time with six digits.
-fn micros(time: Timestamp) -> String {
+pub(super) fn micros(time: Timestamp) -> String {
     const MICROS: i64 = 1_000_000;
     let whole = Timestamp::from_micros(time.as_micros().div_euclid(MICROS) * MICROS).to_string();
     format!("{}.{:06}Z", whole.trim_end_matches('Z'), time.as_micros().rem_euclid(MICROS))
@@ -108,17 +156,18 @@ fn accepts(headers: &HeaderMap) -> bool {
     if all.peek().is_none() {
         return true;
     }
-    let is_ours = |one: &str| {
-        let mut parts = one.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let version = parts.find_map(|part| part.strip_prefix("version="));
-        match name {
-            "*/*" | "application/*" => true,
-            "application/taxii+json" => version.is_none_or(|version| version.trim_matches('"') == "2.1"),
-            _ => false,
-        }
-    };
-    all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(is_ours)
+    let takes =
+        |one: &str| is_ours(one) || matches!(one.split(';').next().map(str::trim), Some("*/*" | "application/*"));
+    all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(takes)
+}
+
+/// Whether a media type is ours, of our version or none.
+fn is_ours(one: &str) -> bool {
+    let mut parts = one.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let version = parts.find_map(|part| part.strip_prefix("version="));
+    name.eq_ignore_ascii_case("application/taxii+json")
+        && version.is_none_or(|version| version.trim_matches('"') == "2.1")
 }
 
 #[cfg(test)]

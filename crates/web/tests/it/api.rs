@@ -35,9 +35,15 @@ fn answers_have_exactly_the_described_properties() {
     let world = World::surveyed();
     let document = description();
     let hash = world.evidence_of("192.0.2.20", "http");
+    crate::notices::register(&world);
+    let notice = crate::notices::told(&world, "city-a", "192.0.2.20", "exposure-reduction");
     let asked = [
         ("/search", "200", "/search?q=&facets=product,port:20,tag,kind,country&limit=1000".to_owned()),
         ("/search", "200", "/search?limit=0".to_owned()),
+        ("/notices", "200", "/notices".to_owned()),
+        ("/notices", "400", "/notices?limit=0".to_owned()),
+        ("/notices/{number}", "200", format!("/notices/{notice}")),
+        ("/notices/{number}", "404", "/notices/999999".to_owned()),
         ("/search", "200", "/search?facets=port&distinct=ip&histograms=seen:day,port:100&sample=100&seed=2".to_owned()),
         ("/search", "200", "/search?distinct=ip&limit=0".to_owned()),
         ("/search", "400", "/search?budget=0".to_owned()),

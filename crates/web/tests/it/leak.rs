@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hinomi_model::{Batch, Clock, Marking, Purpose, Sink, Timestamp, Tlp};
+use hinomi_model::{Batch, Clock, Marking, Purpose, Sink, Tlp};
 use hinomi_share::register::{Claim, Held, Organisation, Register};
 use hinomi_state::organisations::{Deed, Kind, Profile};
 use hinomi_state::{NewKey, NewPerson, Person, Role};
@@ -43,6 +43,16 @@ const ROUTES: &[(&str, Asks)] = &[
     ("\"/evidence/{hash}\"", Get(&["/evidence/{hash}", "/evidence/{hash}?start=0&end=4"])),
     ("\"/crypto\"", Get(&["/crypto"])),
     ("\"/organisation\"", Get(&["/organisation", "/organisation?lang=en"])),
+    (
+        "&format!(\"{}/{{month}}\", report::PATH)",
+        Get(&[
+            "/organisation/report/2026-11",
+            "/organisation/report/2026-11?lang=en",
+            "/organisation/report/2026-11.pdf",
+            "/organisation/report/2026-10?organisation=city-b",
+        ]),
+    ),
+    ("organisation::alerts::PATH", Get(&["/organisation/alerts", "/organisation/alerts?organisation=city-b"])),
     ("crate::guard::FORMS", Get(&["/watch", "/watch?name=w"])),
     ("\"/surveys\"", Get(&["/surveys"])),
     ("\"/flow\"", Get(&["/flow"])),
@@ -106,6 +116,17 @@ const ROUTES: &[(&str, Asks)] = &[
     ("/rollups", Get(&["/api/v1/rollups", "/api/v1/rollups?by=port&from=2026-11-01&until=2026-11-23"])),
     ("/watches", Get(&["/api/v1/watches"])),
     ("/watches/events", Get(&["/api/v1/watches/events"])),
+    (
+        "/organisation/watches",
+        Get(&["/api/v1/organisation/watches", "/api/v1/organisation/watches?organisation=city-b"]),
+    ),
+    ("/organisation/watches/ranges", Nothing("writes, and is refused to keys that read")),
+    (
+        "/organisation/channels",
+        Get(&["/api/v1/organisation/channels", "/api/v1/organisation/channels?organisation=city-b"]),
+    ),
+    ("/organisation/channels/confirm", Nothing("writes, and is refused to keys that read")),
+    ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=own"])),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),
@@ -217,8 +238,8 @@ const API_SEARCHES: [&str; 14] = [
     "/api/v1/search?q=tlp:red",
     "/api/v1/search?q=sort:port",
     "/api/v1/search?facets=port,net,product,tag,tlp,kind,protocol&limit=1",
-    "/api/v1/search?distinct=ip,port,product",
-    "/api/v1/search?histograms=last,first",
+    "/api/v1/search?distinct=ip&facets=port",
+    "/api/v1/search?histograms=seen:day,port:10",
     "/api/v1/search?sample=2&seed=7",
     "/api/v1/search?budget=1",
 ];
@@ -237,6 +258,7 @@ struct Record {
     at: &'static str,
     tlp: Tlp,
     audience: &'static [&'static str],
+    embargo: bool,
     word: &'static str,
     /// Letters of those who may: organisations `a`, `b`, `c`; `n`, who is of none.
     known_to: &'static str,
@@ -250,15 +272,19 @@ const fn record(
     word: &'static str,
     known_to: &'static str,
 ) -> Record {
-    Record { address, port, at, tlp, audience: &[], word, known_to }
+    Record { address, port, at, tlp, audience: &[], embargo: false, word, known_to }
 }
 
 const fn named(record: Record, audience: &'static [&'static str]) -> Record {
     Record { audience, ..record }
 }
 
+const fn sealed(record: Record) -> Record {
+    Record { embargo: true, ..record }
+}
+
 /// One of each, several of them at one address, one service that grew stricter.
-const RECORDS: [Record; 11] = [
+const RECORDS: [Record; 13] = [
     record("203.0.113.30", 22, "2026-11-02T09:00:00Z", Tlp::Clear, "clearword", "abcn"),
     record("198.51.100.10", 22, "2026-11-03T09:00:00Z", Tlp::Amber, "secretword of a", "a"),
     record("198.51.100.74", 23, "2026-11-04T09:00:00Z", Tlp::Amber, "secretword of b", "b"),
@@ -270,6 +296,15 @@ const RECORDS: [Record; 11] = [
     record("198.51.100.74", 2323, "2026-11-11T09:00:00Z", Tlp::Red, "secretword of nobody", ""),
     record("203.0.113.30", 23, "2026-11-12T09:00:00Z", Tlp::AmberStrict, "secretword of another purpose", ""),
     record("203.0.113.5", 443, "2026-11-20T09:00:00Z", Tlp::Red, "secretword that came late", ""),
+    sealed(record("203.0.113.30", 8080, "2026-11-20T10:00:00Z", Tlp::Clear, "secretword under embargo", "")),
+    sealed(record("198.51.100.11", 8080, "2026-11-20T11:00:00Z", Tlp::Amber, "secretword of a under embargo", "a")),
+];
+
+/// The same services, seen again by others, who may know of that look alone.
+const AGAIN: [Record; 3] = [
+    named(record("198.51.100.10", 22, "2026-11-15T09:00:00Z", Tlp::Red, "secretword seen again", "c"), &["board"]),
+    record("203.0.113.30", 22, "2026-11-16T09:00:00Z", Tlp::Red, "secretword seen again by nobody", ""),
+    named(record("203.0.113.5", 80, "2026-11-17T09:00:00Z", Tlp::Green, "secretword in the circle", "a"), &["circle"]),
 ];
 
 /// Who asks, by letter, and of which organisation.
@@ -285,7 +320,8 @@ fn batch_of(record: &Record) -> Batch {
     let purpose = if record.word.ends_with("purpose") { Purpose::Research } else { Purpose::ExposureReduction };
     for sighting in &mut batch.sightings {
         let audience = record.audience.iter().map(|name| (*name).to_owned()).collect();
-        sighting.marking = Marking { tlp: record.tlp, audience, ..Marking::own(purpose) };
+        let embargo = record.embargo.then(|| time("2027-01-01T00:00:00Z"));
+        sighting.marking = Marking { tlp: record.tlp, audience, embargo, ..Marking::own(purpose) };
     }
     batch
 }
@@ -324,8 +360,8 @@ struct Town {
 }
 
 impl Town {
-    fn with(is_there: impl Fn(&Record) -> bool) -> Self {
-        let batches = RECORDS.iter().filter(|record| is_there(record)).map(batch_of).collect();
+    fn with(records: &[&Record]) -> Self {
+        let batches = records.iter().map(|record| batch_of(record)).collect();
         let world = World::shared(batches, register());
         let now = world.clock.now();
         let add = |name: &str, analyst: bool| -> Person {
@@ -455,14 +491,42 @@ impl Names {
     }
 }
 
-#[test]
-fn what_others_hold_is_not_there() {
-    let whole = Town::with(|_| true);
+/// What nobody is told anything by, whoever asks.
+const EMPTY: [&str; 5] = [
+    "/flow/203.0.113.200:1-tcp",
+    "/taxii2/default/status/1/",
+    "/compat/shodan/shodan/scan/1",
+    "/compat/shodan/shodan/alert/1/info",
+    "/api/v1/organisation/channels/feed?name=own",
+];
+
+/// That every target is understood, and that the analyst is told more than who is of no organisation: what is equal
+/// because it is refused shows nothing.
+fn understood(town: &Town, names: &Names) {
+    let (mut more, mut asked) = (0, 0);
+    for (_, asks) in ROUTES {
+        let Get(targets) = asks else { continue };
+        for target in targets.iter().filter(|target| !EMPTY.contains(target)) {
+            let told = names.fill(target).into_iter().map(|target| (town.get('o', &target), town.get('n', &target)));
+            let told: Vec<_> = told.collect();
+            assert!(told.iter().any(|(all, _)| all.status == 200), "{target}: {}", told[0].0.text());
+            asked += 1;
+            more += usize::from(told.iter().any(|(all, none)| all.status == 200 && all.body != none.body));
+        }
+    }
+    assert!(2 * more > asked, "{more} of {asked}");
+}
+
+/// Where the answers of a lake with these records differ from those of one without what others hold.
+fn leaks(records: &[&Record]) -> Vec<String> {
+    let whole = Town::with(records);
     let names = Names::of(&whole);
+    understood(&whole, &names);
     let mut leaks = Vec::new();
     for (letter, _) in ASKERS {
-        let alone = Town::with(|record| record.known_to.contains(letter));
-        let foreign: Vec<_> = RECORDS.iter().filter(|record| !record.known_to.contains(letter)).collect();
+        let (own, foreign): (Vec<&Record>, Vec<&Record>) =
+            records.iter().copied().partition(|record| record.known_to.contains(letter));
+        let alone = Town::with(&own);
         let mut hold = |target: &str, here: &Answer, there: &Answer| {
             let (here, there) = (told(here), told(there));
             let text = String::from_utf8_lossy(&here.2).into_owned();
@@ -497,10 +561,22 @@ fn what_others_hold_is_not_there() {
                 Nothing(_) | Stream => {}
             }
         }
-        let own = alone.get(letter, "/api/v1/search").json()["total"].clone();
-        let of_right = RECORDS.iter().filter(|record| record.known_to.contains(letter)).count();
-        assert_eq!(own, of_right, "{letter} sees what is theirs");
+        let services: BTreeSet<_> = own.iter().map(|record| (record.address, record.port)).collect();
+        let total = alone.get(letter, "/api/v1/search").json()["total"].clone();
+        assert_eq!(total, services.len(), "{letter} sees what is theirs");
     }
+    leaks
+}
+
+#[test]
+fn what_others_hold_is_not_there() {
+    let leaks = leaks(&RECORDS.iter().collect::<Vec<_>>());
+    assert!(leaks.is_empty(), "{} answers tell of others:\n{}", leaks.len(), leaks.join("\n"));
+}
+
+#[test]
+fn what_others_saw_of_the_same_service_is_not_there() {
+    let leaks = leaks(&RECORDS.iter().chain(&AGAIN).collect::<Vec<_>>());
     assert!(leaks.is_empty(), "{} answers tell of others:\n{}", leaks.len(), leaks.join("\n"));
 }
 
@@ -533,7 +609,7 @@ fn stream_until(address: SocketAddr, target: &str, headers: &str, begun: impl Fn
 
 #[test]
 fn streams_tell_nothing_of_others() {
-    let town = Town::with(|_| true);
+    let town = Town::with(&RECORDS.iter().collect::<Vec<_>>());
     let sse = "Accept: text/event-stream\r\n";
     for (number, (target, accept)) in [
         ("/api/v1/changes", sse),
@@ -545,29 +621,20 @@ fn streams_tell_nothing_of_others() {
     .into_iter()
     .enumerate()
     {
-        let others = Record {
-            tlp: Tlp::Amber,
-            word: "secretword in a stream",
-            ..record("198.51.100.75", 23, NOW, Tlp::Amber, "", "b")
-        };
-        let at = |seconds: usize| -> Timestamp {
-            time(NOW).plus(Duration::from_secs(u64::try_from(seconds).expect("small")))
-        };
+        let (foreign, own) = (format!("198.51.100.{}", 80 + number), format!("198.51.100.{}", 20 + number));
         let append = || {
             // What others hold comes first, then what is one's own: where that is told, the other was passed over.
-            for (record, second) in [(&others, 0), (&record("198.51.100.11", 23, NOW, Tlp::Amber, "ownword", "a"), 1)] {
-                let mut batch = batch_of(record);
+            for (address, word) in [(&foreign, "secretword in a stream"), (&own, "ownword")] {
+                let mut batch = batch_of(&record("198.51.100.1", 23, NOW, Tlp::Amber, word, ""));
                 for sighting in &mut batch.sightings {
-                    sighting.time = at(10 * number + second);
-                    sighting.subject.address = format!("{}{number}", record.address).parse().expect("an address");
+                    sighting.subject.address = address.parse().expect("an address");
                 }
                 town.world.lake.append(batch).expect("room");
             }
         };
         let headers = format!("Authorization: Bearer {}\r\n{accept}", town.askers[&'a'].key);
-        let own = format!("198.51.100.11{number}");
         let text = stream_until(town.world.address, target, &headers, append, &own);
-        assert!(!text.contains("198.51.100.75") && !text.contains("secretword"), "{target}: {text}");
+        assert!(!text.contains(&foreign) && !text.contains("secretword"), "{target}: {text}");
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail and tell like tests"
 )]
 
+mod alerts;
 mod analysts;
 mod api;
 mod browser;
@@ -17,8 +18,11 @@ mod hostile;
 mod invitations;
 mod keys;
 mod leak;
+mod leaving;
 mod links;
+mod looks;
 mod misp;
+mod notices;
 mod pages;
 mod passkeys;
 mod past;
@@ -26,6 +30,7 @@ mod pictures;
 mod providers;
 mod schema;
 mod selfcheck;
+mod shared;
 mod shodan;
 mod sign_in;
 mod style;

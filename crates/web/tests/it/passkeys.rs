@@ -158,6 +158,19 @@ fn a_passkey_is_registered_and_signs_in_without_a_name() {
     assert!(sessions.len() == 1 && sessions[0].way == "passkey", "{sessions:?}");
     assert!(world.accounts.passkeys(&person.id).expect("asked")[0].used.is_some());
 
+    // Who registers another one a while later shows first, by the one there is, that it is them.
+    let long_ago = hinomi_model::Timestamp::from_micros(0);
+    world.accounts.confirm_session(&person.id, &sessions[0].id, long_ago).expect("written");
+    browser.go(&format!("{base}/account"));
+    browser.tell(
+        "const form = document.getElementById('passkey-register'); form.elements.label.value = 'two'; form.requestSubmit()",
+    );
+    browser.until("location.pathname === '/account/again' && document.readyState === 'complete'");
+    assert!(world.accounts.confirmed(&person.id, &sessions[0].id).expect("asked") == Some(long_ago));
+    browser.tell("document.querySelector('#passkey-sign-in button').click()");
+    browser.until("location.pathname === '/account' && document.readyState === 'complete'");
+    assert!(world.accounts.confirmed(&person.id, &sessions[0].id).expect("asked") > Some(long_ago));
+
     // The passkey is taken away here: what the device still has opens nothing.
     let id = world.accounts.passkeys(&person.id).expect("asked")[0].id.clone();
     assert!(world.accounts.remove_passkey(&person.id, &id).expect("asked"));

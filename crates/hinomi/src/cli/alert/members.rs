@@ -3,6 +3,8 @@
 use anyhow::{Context, Result, bail};
 use hinomi_model::{Clock, SystemClock};
 use hinomi_share::alert::members::{code_message, plan as plan_members};
+use hinomi_share::alert::monthly;
+use hinomi_share::report::pdf::Font;
 use hinomi_state::Database;
 use hinomi_state::alerts::Way;
 use hinomi_state::alerts::members::MemberChannel;
@@ -31,8 +33,11 @@ pub(super) fn plan(state: &State, database: &Database) -> Result<u64> {
     if database.member_channels(None)?.is_empty() {
         return Ok(0);
     }
-    let door = door::open(state.make()?, state.reader()?)?;
-    Ok(plan_members(&door, database, SystemClock.now())?)
+    let folder = state.make()?;
+    let (door, asked) = (door::open(folder, state.reader()?)?, hinomi_web::Settings::of_state(folder)?.font);
+    let now = SystemClock.now();
+    let made = plan_members(&door, database, now)?;
+    Ok(made + monthly::plan(&door, database, &|| Font::of(asked.as_deref()), now)?)
 }
 
 fn make(common: &Common, (state, database): (&State, &Database), of: &str, add: &Add) -> Result<()> {

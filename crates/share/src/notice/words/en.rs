@@ -3,7 +3,7 @@
 use hinomi_state::contacts::Language;
 use hinomi_state::notices::Said;
 
-use super::{Letter, MAX_LISTED, Words, concerns, jst, line, utc, words};
+use super::{Letter, MAX_LISTED, Words, concerns, jst, line, terms, utc, words};
 
 const fn say(name: &'static str, what: &'static str, act: &'static str) -> Words {
     Words { name, what, act }
@@ -252,6 +252,7 @@ fn foot(letter: &Letter<'_>, who: &str) -> Vec<String> {
     more("Campaign and scope", letter.scope);
     more("Page", &settings.page);
     more("Telephone", &settings.phone);
+    more("Terms", &terms(letter.said));
     more("Notice", letter.token);
     more("Written", &format!("{} ({})", utc(letter.now), jst(letter.now)));
     more("To your contact", &format!("{} (last confirmed {})", party.role, utc(party.confirmed)));

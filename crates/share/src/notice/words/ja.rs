@@ -3,7 +3,7 @@
 use hinomi_state::contacts::Language;
 use hinomi_state::notices::Said;
 
-use super::{Letter, MAX_LISTED, Words, concerns, jst, line, utc, words};
+use super::{Letter, MAX_LISTED, Words, concerns, jst, line, terms, utc, words};
 
 const fn say(name: &'static str, what: &'static str, act: &'static str) -> Words {
     Words { name, what, act }
@@ -272,6 +272,7 @@ fn foot(letter: &Letter<'_>, who: &str) -> Vec<String> {
     more("調査と範囲", letter.scope);
     more("説明のページ", &settings.page);
     more("電話", &settings.phone);
+    more("取り扱いの条件", &terms(letter.said));
     more("お知らせの番号", letter.token);
     more("作成", &format!("{}（{}）", utc(letter.now), jst(letter.now)));
     more("宛先", &format!("{}（最後の確認 {}）", party.role, utc(party.confirmed)));

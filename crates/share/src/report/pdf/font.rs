@@ -84,6 +84,14 @@ impl Font {
         Ok(Self::Embedded { path: path.to_owned(), bytes, index })
     }
 
+    /// The one that is asked for, if it does, or else the best of this machine.
+    pub fn of(asked: Option<&Path>) -> Self {
+        match asked.map(Self::open) {
+            Some(Ok(font)) => font,
+            Some(Err(_)) | None => Self::find(),
+        }
+    }
+
     /// The best of this machine; [`Self::Named`] where there is none.
     pub fn find() -> Self {
         let mut found: Vec<(usize, PathBuf)> = Vec::new();

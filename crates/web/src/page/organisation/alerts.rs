@@ -34,6 +34,7 @@ pub(crate) const RHYTHMS: [u32; 5] = [0, 15, 60, 1_440, 10_080];
 /// How long the same is not told again, in hours, as in keys of the catalogues.
 pub(crate) const SILENCES: [u32; 4] = [0, USUAL_SILENCE_HOURS, 168, 720];
 /// How messages stand, as in keys of the catalogues.
+#[cfg(test)]
 pub(crate) const STATES: [&str; 3] = ["waiting", "sent", "given-up"];
 
 #[derive(Template)]

@@ -8,6 +8,10 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
+// What it says besides is for who builds with it.
+const say = (text) => process.stdout.write(`${text}\n`);
+console.info = console.log = console.warn = () => {};
+
 const main = path.join(process.env.HINOMI_OIDC, 'node_modules/oidc-provider/lib/index.js');
 const { default: Provider } = await import(pathToFileURL(main));
 
@@ -24,7 +28,7 @@ const account = (id) => {
 const server = http.createServer();
 let answer = (request, response) => response.writeHead(503).end();
 server.on('request', (request, response) => answer(request, response));
-server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+server.listen(0, '127.0.0.1', () => say(server.address().port));
 
 let clients;
 for await (const line of readline.createInterface({ input: process.stdin })) {
@@ -38,6 +42,6 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   });
   provider.on('server_error', (_, error) => console.error(error));
   answer = provider.callback();
-  console.log('ready');
+  say('ready');
 }
 process.exit(0);
