@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hinomi_model::{Outcome, Purpose, ServiceKey, Sighting, Transport};
-use hinomi_share::entitle::holders::Holders;
 use hinomi_share::notice::{Desk, Order, PURPOSES, Settings, draft, measure};
 use hinomi_share::policy::Member;
-use hinomi_share::register::{Claim, Held, Organisation, Register};
+use hinomi_share::register::{Claim, Held, Holders, Organisation, Register};
 use hinomi_share::rules::Rules;
 use hinomi_state::audiences::NewAudience;
 use hinomi_state::claims::{Decision, Subject};

@@ -116,11 +116,17 @@ const ROUTES: &[(&str, Asks)] = &[
     ("/rollups", Get(&["/api/v1/rollups", "/api/v1/rollups?by=port&from=2026-11-01&until=2026-11-23"])),
     ("/watches", Get(&["/api/v1/watches"])),
     ("/watches/events", Get(&["/api/v1/watches/events"])),
-    ("/organisation/watches", Get(&["/api/v1/organisation/watches"])),
-    ("/organisation/watches/ranges", Nothing("saves queries, and tells which")),
-    ("/organisation/channels", Get(&["/api/v1/organisation/channels"])),
-    ("/organisation/channels/confirm", Nothing("opens a channel")),
-    ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=feed"])),
+    (
+        "/organisation/watches",
+        Get(&["/api/v1/organisation/watches", "/api/v1/organisation/watches?organisation=city-b"]),
+    ),
+    ("/organisation/watches/ranges", Nothing("writes, and is refused to keys that read")),
+    (
+        "/organisation/channels",
+        Get(&["/api/v1/organisation/channels", "/api/v1/organisation/channels?organisation=city-b"]),
+    ),
+    ("/organisation/channels/confirm", Nothing("writes, and is refused to keys that read")),
+    ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=own"])),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),
@@ -232,8 +238,8 @@ const API_SEARCHES: [&str; 14] = [
     "/api/v1/search?q=tlp:red",
     "/api/v1/search?q=sort:port",
     "/api/v1/search?facets=port,net,product,tag,tlp,kind,protocol&limit=1",
-    "/api/v1/search?distinct=ip,port,product",
-    "/api/v1/search?histograms=last,first",
+    "/api/v1/search?distinct=ip&facets=port",
+    "/api/v1/search?histograms=seen:day,port:10",
     "/api/v1/search?sample=2&seed=7",
     "/api/v1/search?budget=1",
 ];
@@ -252,6 +258,7 @@ struct Record {
     at: &'static str,
     tlp: Tlp,
     audience: &'static [&'static str],
+    embargo: bool,
     word: &'static str,
     /// Letters of those who may: organisations `a`, `b`, `c`; `n`, who is of none.
     known_to: &'static str,
@@ -265,15 +272,19 @@ const fn record(
     word: &'static str,
     known_to: &'static str,
 ) -> Record {
-    Record { address, port, at, tlp, audience: &[], word, known_to }
+    Record { address, port, at, tlp, audience: &[], embargo: false, word, known_to }
 }
 
 const fn named(record: Record, audience: &'static [&'static str]) -> Record {
     Record { audience, ..record }
 }
 
+const fn sealed(record: Record) -> Record {
+    Record { embargo: true, ..record }
+}
+
 /// One of each, several of them at one address, one service that grew stricter.
-const RECORDS: [Record; 11] = [
+const RECORDS: [Record; 13] = [
     record("203.0.113.30", 22, "2026-11-02T09:00:00Z", Tlp::Clear, "clearword", "abcn"),
     record("198.51.100.10", 22, "2026-11-03T09:00:00Z", Tlp::Amber, "secretword of a", "a"),
     record("198.51.100.74", 23, "2026-11-04T09:00:00Z", Tlp::Amber, "secretword of b", "b"),
@@ -285,6 +296,15 @@ const RECORDS: [Record; 11] = [
     record("198.51.100.74", 2323, "2026-11-11T09:00:00Z", Tlp::Red, "secretword of nobody", ""),
     record("203.0.113.30", 23, "2026-11-12T09:00:00Z", Tlp::AmberStrict, "secretword of another purpose", ""),
     record("203.0.113.5", 443, "2026-11-20T09:00:00Z", Tlp::Red, "secretword that came late", ""),
+    sealed(record("203.0.113.30", 8080, "2026-11-20T10:00:00Z", Tlp::Clear, "secretword under embargo", "")),
+    sealed(record("198.51.100.11", 8080, "2026-11-20T11:00:00Z", Tlp::Amber, "secretword of a under embargo", "a")),
+];
+
+/// The same services, seen again by others, who may know of that look alone.
+const AGAIN: [Record; 3] = [
+    named(record("198.51.100.10", 22, "2026-11-15T09:00:00Z", Tlp::Red, "secretword seen again", "c"), &["board"]),
+    record("203.0.113.30", 22, "2026-11-16T09:00:00Z", Tlp::Red, "secretword seen again by nobody", ""),
+    named(record("203.0.113.5", 80, "2026-11-17T09:00:00Z", Tlp::Green, "secretword in the circle", "a"), &["circle"]),
 ];
 
 /// Who asks, by letter, and of which organisation.
@@ -300,7 +320,8 @@ fn batch_of(record: &Record) -> Batch {
     let purpose = if record.word.ends_with("purpose") { Purpose::Research } else { Purpose::ExposureReduction };
     for sighting in &mut batch.sightings {
         let audience = record.audience.iter().map(|name| (*name).to_owned()).collect();
-        sighting.marking = Marking { tlp: record.tlp, audience, ..Marking::own(purpose) };
+        let embargo = record.embargo.then(|| time("2027-01-01T00:00:00Z"));
+        sighting.marking = Marking { tlp: record.tlp, audience, embargo, ..Marking::own(purpose) };
     }
     batch
 }
@@ -339,8 +360,8 @@ struct Town {
 }
 
 impl Town {
-    fn with(is_there: impl Fn(&Record) -> bool) -> Self {
-        let batches = RECORDS.iter().filter(|record| is_there(record)).map(batch_of).collect();
+    fn with(records: &[&Record]) -> Self {
+        let batches = records.iter().map(|record| batch_of(record)).collect();
         let world = World::shared(batches, register());
         let now = world.clock.now();
         let add = |name: &str, analyst: bool| -> Person {
@@ -470,14 +491,42 @@ impl Names {
     }
 }
 
-#[test]
-fn what_others_hold_is_not_there() {
-    let whole = Town::with(|_| true);
+/// What nobody is told anything by, whoever asks.
+const EMPTY: [&str; 5] = [
+    "/flow/203.0.113.200:1-tcp",
+    "/taxii2/default/status/1/",
+    "/compat/shodan/shodan/scan/1",
+    "/compat/shodan/shodan/alert/1/info",
+    "/api/v1/organisation/channels/feed?name=own",
+];
+
+/// That every target is understood, and that the analyst is told more than who is of no organisation: what is equal
+/// because it is refused shows nothing.
+fn understood(town: &Town, names: &Names) {
+    let (mut more, mut asked) = (0, 0);
+    for (_, asks) in ROUTES {
+        let Get(targets) = asks else { continue };
+        for target in targets.iter().filter(|target| !EMPTY.contains(target)) {
+            let told = names.fill(target).into_iter().map(|target| (town.get('o', &target), town.get('n', &target)));
+            let told: Vec<_> = told.collect();
+            assert!(told.iter().any(|(all, _)| all.status == 200), "{target}: {}", told[0].0.text());
+            asked += 1;
+            more += usize::from(told.iter().any(|(all, none)| all.status == 200 && all.body != none.body));
+        }
+    }
+    assert!(2 * more > asked, "{more} of {asked}");
+}
+
+/// Where the answers of a lake with these records differ from those of one without what others hold.
+fn leaks(records: &[&Record]) -> Vec<String> {
+    let whole = Town::with(records);
     let names = Names::of(&whole);
+    understood(&whole, &names);
     let mut leaks = Vec::new();
     for (letter, _) in ASKERS {
-        let alone = Town::with(|record| record.known_to.contains(letter));
-        let foreign: Vec<_> = RECORDS.iter().filter(|record| !record.known_to.contains(letter)).collect();
+        let (own, foreign): (Vec<&Record>, Vec<&Record>) =
+            records.iter().copied().partition(|record| record.known_to.contains(letter));
+        let alone = Town::with(&own);
         let mut hold = |target: &str, here: &Answer, there: &Answer| {
             let (here, there) = (told(here), told(there));
             let text = String::from_utf8_lossy(&here.2).into_owned();
@@ -512,10 +561,22 @@ fn what_others_hold_is_not_there() {
                 Nothing(_) | Stream => {}
             }
         }
-        let own = alone.get(letter, "/api/v1/search").json()["total"].clone();
-        let of_right = RECORDS.iter().filter(|record| record.known_to.contains(letter)).count();
-        assert_eq!(own, of_right, "{letter} sees what is theirs");
+        let services: BTreeSet<_> = own.iter().map(|record| (record.address, record.port)).collect();
+        let total = alone.get(letter, "/api/v1/search").json()["total"].clone();
+        assert_eq!(total, services.len(), "{letter} sees what is theirs");
     }
+    leaks
+}
+
+#[test]
+fn what_others_hold_is_not_there() {
+    let leaks = leaks(&RECORDS.iter().collect::<Vec<_>>());
+    assert!(leaks.is_empty(), "{} answers tell of others:\n{}", leaks.len(), leaks.join("\n"));
+}
+
+#[test]
+fn what_others_saw_of_the_same_service_is_not_there() {
+    let leaks = leaks(&RECORDS.iter().chain(&AGAIN).collect::<Vec<_>>());
     assert!(leaks.is_empty(), "{} answers tell of others:\n{}", leaks.len(), leaks.join("\n"));
 }
 
@@ -548,7 +609,7 @@ fn stream_until(address: SocketAddr, target: &str, headers: &str, begun: impl Fn
 
 #[test]
 fn streams_tell_nothing_of_others() {
-    let town = Town::with(|_| true);
+    let town = Town::with(&RECORDS.iter().collect::<Vec<_>>());
     let sse = "Accept: text/event-stream\r\n";
     for (number, (target, accept)) in [
         ("/api/v1/changes", sse),
