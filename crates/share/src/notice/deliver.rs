@@ -10,8 +10,8 @@ use hinomi_model::Timestamp;
 use hinomi_state::notices::{Notice, NoticeFile, Said, Taken, Went};
 use hinomi_state::organisations::Deed;
 
-use super::party::{Book, Chain, Reach};
-use super::sight::sight_of;
+use super::party::{Book, Reach};
+use super::sight::{is_theirs, sight_of};
 use super::{Desk, NoticeError};
 use crate::ledger::{Actor, Event, Log, sha256_hex};
 
@@ -169,13 +169,7 @@ fn objection(desk: &Desk<'_>, notice: &Notice, now: Timestamp) -> Result<Option<
     keys.sort_unstable();
     keys.dedup();
     let seen = sight_of(desk, &book, &party.organisation, &keys, now)?;
-    let stands = |one: &&Said| {
-        let Some(sighted) = seen.get(&one.service) else { return false };
-        match book.chain(one.service.address, sighted.service.asn, sighted.service.last_seen) {
-            Chain::ChangedHands => false,
-            Chain::Of(links) => links.iter().any(|link| link.organisation == party.organisation),
-        }
-    };
+    let stands = |one: &&Said| seen.get(&one.service).is_some_and(|seen| is_theirs(&book, &party.organisation, seen));
     let gone = said.iter().filter(|one| !stands(one)).count();
     Ok((gone > 0)
         .then(|| format!("{gone} findings are closed, not theirs, or not theirs to know any more: draft anew")))

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::measure::{product, reopened};
 use super::party::{Book, Chain, Link, Reach};
 use super::rules::{self, judge};
-use super::sight::{Sighted, sight};
+use super::sight::{Sighted, is_theirs, sight};
 use super::{Desk, NoticeError, formats, words};
 use crate::policy::Viewer;
 
@@ -212,7 +212,8 @@ fn assign<'a>(
                 Err(_) => BTreeMap::new(),
             };
             for mut one in group {
-                let told = seen.get(&one.key).zip(one.chain.get(one.at)).zip(contact.ok());
+                let sighted = seen.get(&one.key).filter(|seen| is_theirs(book, &organisation, seen));
+                let told = sighted.zip(one.chain.get(one.at)).zip(contact.ok());
                 let said = told.and_then(|((seen, link), _)| said_of(seen, link, order.query.is_some()));
                 if let (Some(said), Some(((_, link), contact))) = (said, told) {
                     let parcel = parcels.entry(organisation.clone());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hinomi_model::{Purpose, Service, ServiceKey, Timestamp, Tlp};
 
-use super::party::Book;
+use super::party::{Book, Chain};
 use super::{Desk, rules};
 use crate::policy::{Member, ReadError, Viewer};
 use crate::taxii::labels;
@@ -73,4 +73,13 @@ pub(super) fn sight_of(
     now: Timestamp,
 ) -> Result<BTreeMap<ServiceKey, Sighted>, ReadError> {
     sight(desk, book, organisation, (&rules::purposes(), wanted), now)
+}
+
+/// Whether an organisation answered for the address when it was seen so, and does now.
+pub(super) fn is_theirs(book: &Book, organisation: &str, seen: &Sighted) -> bool {
+    let service = &seen.service;
+    match book.chain(service.key.address, service.asn, service.last_seen) {
+        Chain::ChangedHands => false,
+        Chain::Of(links) => links.iter().any(|link| link.organisation == organisation),
+    }
 }

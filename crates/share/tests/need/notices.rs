@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Outcome, Purpose, ServiceKey, Sighting, Transport};
-use hinomi_share::entitle::{decide, facts_of};
 use hinomi_share::notice::{Desk, Order, PURPOSES, Settings, draft, measure};
 use hinomi_share::policy::Member;
 use hinomi_share::register::{Claim, Held, Holders, Organisation, Register};
@@ -21,6 +19,7 @@ use hinomi_state::{Database, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
+use crate::questions::visible;
 use crate::world::{DAYS, World, asn_of, banner, day, register, sightings};
 
 fn deed(days: i64) -> Deed<'static> {
@@ -82,13 +81,16 @@ fn open(all: &[Sighting]) -> BTreeMap<ServiceKey, &Sighting> {
     last
 }
 
-fn may(rules: &Rules, register: &Register, one: &Sighting, (organisation, purpose): (&str, Purpose)) -> bool {
-    let register = Arc::new(register.clone());
+/// What an organisation may see for a purpose, open at last.
+fn theirs(
+    rules: &Rules,
+    register: &Register,
+    all: &[Sighting],
+    (organisation, purpose): (&str, Purpose),
+) -> BTreeMap<ServiceKey, Sighting> {
     let member = Member { name: "x".into(), organisations: [organisation.to_owned()].into(), purpose };
-    let (facts, holders) = (facts_of(&member, &register), Holders::new(&register));
-    let address = one.subject.address;
-    let seen = Seen { address, asn: asn_of(address), time: one.time, marking: &one.marking };
-    decide(rules, &facts, &holders, &seen, crate::world::day(crate::world::DAYS)).expect("a decision").allowed
+    let own = visible(all, rules, &member, register);
+    open(&own).into_iter().map(|(key, one)| (key, one.clone())).collect()
 }
 
 fn settings() -> Settings {
@@ -112,12 +114,18 @@ fn holds((register, all, how): &Case, told: &AtomicUsize) -> Result<(), TestCase
     for notice in &drafted.notices {
         let organisation = notice.party.organisation.as_str();
         for said in database.notice_findings(notice.number).expect("findings") {
-            let sighting = last.get(&said.service).expect("it is open");
             let purpose: Purpose = said.purpose.parse().expect("a purpose");
-            prop_assert!(PURPOSES.contains(&purpose));
-            prop_assert!(may(&rules, &register, sighting, (organisation, purpose)), "{} of {:?}", organisation, said);
+            prop_assert!(PURPOSES.contains(&purpose) && last.contains_key(&said.service));
+            let own = theirs(&rules, &register, all, (organisation, purpose));
+            let Some(sighting) = own.get(&said.service) else {
+                return Err(TestCaseError::fail(format!("{organisation} may not know {said:?}")));
+            };
             prop_assert_eq!(sighting.marking.tlp.label(), said.label.as_str());
             prop_assert_eq!(sighting.time, said.seen, "what it is told is what it sees");
+            let holders = Holders::new(&Arc::new(register.clone()));
+            let (held, run) = holders.of(said.service.address, asn_of(said.service.address), said.seen);
+            let answers = held.contains(organisation) || run.contains(organisation) || notice.party.basis == "csirt";
+            prop_assert!(answers, "{organisation} answers for {said:?}");
             prop_assert!(seen.insert(said.service), "one party of one finding");
             prop_assert!(!(how.1 && organisation == "city") && !(how.0 && organisation == "port"));
             told.fetch_add(1, Ordering::Relaxed);

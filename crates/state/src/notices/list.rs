@@ -182,10 +182,14 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn notice_events(&self, notice: Option<i64>, after: i64, limit: u32) -> Result<Vec<NoticeEvent>, StateError> {
-        let sql = "SELECT number, notice, happened, actor, action, detail FROM notice_events \
-                   WHERE number > $1 AND ($2 = 0 OR notice = $2) ORDER BY number LIMIT $3";
-        let values = [after.into(), notice.unwrap_or(0).into(), i64::from(limit).into()];
-        let rows = self.transact(|transaction| transaction.query(sql, &values))?;
+        let mut values: Vec<Value> = vec![after.into(), i64::from(limit).into()];
+        values.extend(notice.map(Value::from));
+        let of = if notice.is_some() { "AND notice = $3" } else { "" };
+        let sql = format!(
+            "SELECT number, notice, happened, actor, action, detail FROM notice_events \
+             WHERE number > $1 {of} ORDER BY number LIMIT $2"
+        );
+        let rows = self.transact(|transaction| transaction.query(&sql, &values))?;
         let event = |row: &Row| {
             Ok(NoticeEvent {
                 number: row.integer(0)?,
