@@ -1,11 +1,13 @@
-//! Looks at findings are entries of the ledger, on the command line as on pages.
+//! Looks at findings and what leaves are entries of ledgers, on the command line as on pages.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hinomi_flow::ledger::{self, Event, Ledger, Words};
 use hinomi_model::{Clock, SystemClock};
-use hinomi_share::{Sight, Witness};
+use hinomi_share::ledger::{Actor, Log, LookLog};
+use hinomi_share::{Departure, Sight, Witness};
+use hinomi_state::{Database, Settings};
 
 /// Longest name of a user that is written down, in characters.
 const MAX_NAME_CHARS: usize = 60;
@@ -35,6 +37,7 @@ pub(crate) fn user() -> String {
 /// Writes looks into the ledger.
 pub(crate) struct InLedger {
     path: PathBuf,
+    state: PathBuf,
     /// By which way one looks: `command line` or `pages`.
     way: &'static str,
     ledger: Mutex<Option<Ledger>>,
@@ -42,7 +45,7 @@ pub(crate) struct InLedger {
 
 impl InLedger {
     pub(crate) fn of_state(state: &Path, way: &'static str) -> Self {
-        Self { path: ledger_path(state), way, ledger: Mutex::default() }
+        Self { path: ledger_path(state), state: state.to_owned(), way, ledger: Mutex::default() }
     }
 
     fn event(&self, sight: &Sight) -> Result<Event, String> {
@@ -60,6 +63,17 @@ impl Witness for InLedger {
         }
         let Some(ledger) = open.as_mut() else { return Ok(()) };
         ledger.append(now, event).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// What leaves is told in the ledger of the state, where what members take is told too.
+    fn left(&self, departure: Departure) -> Result<(), String> {
+        let told = || -> anyhow::Result<()> {
+            let database = Database::open(&Settings::of_state(&self.state)?.target)?;
+            let log = Log::open(&database, &self.state, Arc::new(SystemClock))?;
+            let by = Actor { name: format!("operator {} by {}", user(), self.way), ..Actor::default() };
+            LookLog::new(Arc::new(log), by).left(departure).map_err(anyhow::Error::msg)
+        };
+        told().map_err(|error| format!("{error:#}"))
     }
 }
 

@@ -207,8 +207,8 @@ impl Entitlement {
         Self { now: Some(now), ..self.clone() }
     }
 
-    /// When it is asked.
-    pub(crate) fn now(&self) -> Timestamp {
+    /// When it is asked; before all time where nobody said.
+    pub fn now(&self) -> Timestamp {
         self.now.unwrap_or(Timestamp::from_micros(i64::MIN))
     }
 

@@ -182,15 +182,15 @@ impl Lake {
         self.visible(Looks::marked_by(&self.sightings, &files, &now, ranges.map(Arc::new)), may)
     }
 
-    /// Those that the asker may see; none is all.
+    /// Those that the asker may see at this moment; none is all.
     pub(crate) fn visible<'a>(
         &'a self,
         looks: Looks,
-        may: Option<&'a Entitlement>,
-    ) -> Result<impl Iterator<Item = Result<OneLook, LakeError>> + 'a, LakeError> {
-        let then = self.then()?;
+        may: Option<&Entitlement>,
+    ) -> Result<impl Iterator<Item = Result<OneLook, LakeError>> + use<'a>, LakeError> {
+        let (then, may) = (self.then()?, may.map(|may| self.asked_now(may)));
         Ok(looks.filter(move |look| match look {
-            Ok(look) => then.may_see(may, look, look.time),
+            Ok(look) => then.may_see(may.as_deref(), look, look.time),
             Err(_) => true,
         }))
     }

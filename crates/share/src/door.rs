@@ -7,7 +7,7 @@
 //!
 //! What a member may see is worked out once for each set of facts, register and rules, and kept: [`MAX_KEPT`] of them. A
 //! register with another number is asked for at every reader, so that a claim that ended and an audience that was left
-//! count at once. Rules are read when the program starts.
+//! count at once; so do rules that their folder says anew ([`crate::rulebook`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +16,10 @@ use hinomi_lake::entitlement::Entitlement;
 use hinomi_model::ContentHash;
 
 use crate::entitle::{entitlement, facts_of};
+use crate::ledger::Log;
 use crate::policy::{Ground, Member, ReadError, Reader, Viewer};
 use crate::register::Register;
+use crate::rulebook::{RuleBook, Standing};
 use crate::rules::{MemberFacts, Rules};
 use crate::witness::Witness;
 
@@ -44,6 +46,11 @@ pub trait Witnesses: Send + Sync {
     /// The witness of this member; an analyst comes as one who acts for nobody.
     fn of(&self, member: &Member) -> Arc<dyn Witness>;
 
+    /// The ledger itself, for who asks what of it concerns him; none where there is none.
+    fn ledger(&self) -> Option<Arc<Log>> {
+        None
+    }
+
     /// The witness of visitors, which writes down that they looked and not who.
     fn of_visitors(&self) -> Arc<dyn Witness>;
 }
@@ -58,7 +65,7 @@ pub struct Door {
 /// What readers of members are made with.
 struct Members {
     registers: Box<dyn Registers>,
-    rules: Arc<Rules>,
+    rules: RuleBook,
     witnesses: Box<dyn Witnesses>,
     kept: Mutex<Kept>,
 }
@@ -85,12 +92,22 @@ impl Door {
     pub fn for_members(
         self,
         registers: impl Registers + 'static,
-        rules: Arc<Rules>,
+        rules: impl Into<RuleBook>,
         witnesses: impl Witnesses + 'static,
     ) -> Self {
         let (registers, witnesses) = (Box::new(registers), Box::new(witnesses));
-        let members = Members { registers, rules, witnesses, kept: Mutex::default() };
+        let members = Members { registers, rules: rules.into(), witnesses, kept: Mutex::default() };
         Self { members: Some(Arc::new(members)), ..self }
+    }
+
+    /// The ledger; none where there is none.
+    pub fn ledger(&self) -> Option<Arc<Log>> {
+        self.members.as_ref()?.witnesses.ledger()
+    }
+
+    /// How the rules stand; none where members are not let in.
+    pub fn rules(&self) -> Option<Standing> {
+        Some(self.members.as_ref()?.rules.standing())
     }
 
     /// The lake as this viewer may see it, as the register and the rules stand now.
@@ -120,9 +137,9 @@ impl Door {
 impl Members {
     fn sight(&self, member: &Member) -> Result<(Arc<Entitlement>, Arc<Ground>), ReadError> {
         let (number, register) = self.registers.current().map_err(ReadError::Failed)?;
-        let facts = facts_of(member, &register);
-        let may = self.entitlement(number, &facts, &register)?;
-        Ok((may, Arc::new(Ground { rules: Arc::clone(&self.rules), register, facts })))
+        let (facts, rules) = (facts_of(member, &register), self.rules.current());
+        let may = self.entitlement(number, &facts, &register, &rules)?;
+        Ok((may, Arc::new(Ground { rules, register, facts })))
     }
 
     fn entitlement(
@@ -130,12 +147,13 @@ impl Members {
         number: u64,
         facts: &MemberFacts,
         register: &Arc<Register>,
+        rules: &Arc<Rules>,
     ) -> Result<Arc<Entitlement>, ReadError> {
-        let (of, key) = (Some((number, *self.rules.sum())), format!("{facts:?}"));
+        let (of, key) = (Some((number, *rules.sum())), format!("{facts:?}"));
         if let Some(known) = self.kept(of).entitlements.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let made = entitlement(&self.rules, facts, register).map_err(|error| ReadError::Failed(error.to_string()))?;
+        let made = entitlement(rules, facts, register).map_err(|error| ReadError::Failed(error.to_string()))?;
         let made = Arc::new(made);
         let mut kept = self.kept(of);
         if kept.entitlements.len() >= MAX_KEPT {

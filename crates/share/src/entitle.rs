@@ -6,7 +6,6 @@
 //!   rules of each record that the grants let through.
 
 mod compile;
-pub mod holders;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,10 +16,9 @@ use hinomi_model::address::to_u128;
 use hinomi_model::{Timestamp, Tlp};
 
 use crate::policy::Member;
-use crate::register::Register;
-use crate::rules::{Decided, MemberFacts, RecordFacts, Rules, RulesError};
+use crate::register::{Holders, Register};
+use crate::rules::{Decided, MemberFacts, RecordFacts, Residual, Rules, RulesError};
 use compile::{Compiled, Part, Place, Where, compile};
-use holders::Holders;
 
 /// What is known of a member. An organisation that is not in the register, or may not read for this purpose, is none.
 pub fn facts_of(member: &Member, register: &Register) -> MemberFacts {
@@ -101,6 +99,16 @@ pub fn entitlement(
     }
     let judge = Judged { rules: Arc::clone(rules), facts: facts.clone(), holders };
     Ok(entitlement.judged(Arc::new(judge)))
+}
+
+/// Ids of the rules by which this member may see anything at all.
+///
+/// # Errors
+/// When the rules cannot be asked.
+pub fn passing(rules: &Rules, facts: &MemberFacts) -> Result<BTreeSet<String>, RulesError> {
+    let residuals = rules.residuals(facts)?;
+    let passes = |one: &&Residual| !one.forbids && !compile(std::slice::from_ref(one)).any.is_empty();
+    Ok(residuals.iter().filter(passes).map(|one| one.id.clone()).collect())
 }
 
 /// Asks the rules of each record.

@@ -23,7 +23,7 @@ mod look;
 pub mod note;
 pub mod proof;
 mod queue;
-mod register;
+mod taken;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -37,14 +37,14 @@ use hinomi_state::ledger::{LedgerCheckpoint, LedgerEntry, MAX_READ, NewLedgerEnt
 use hinomi_state::{Database, StateError};
 
 pub use check::Checked;
-pub use event::{Actor, Entry, Event, KINDS, MAX_ENTRY_BYTES};
+pub use event::{ACCOUNTS, Actor, Entry, Event, KINDS, MAX_ENTRY_BYTES, account_concern, organisation_concern};
 pub use hash::{Sha256, sha256_hex};
 pub use key::KEY_FILE;
 pub use look::LookLog;
 use note::{Checkpoint, Signer, Verifier};
 use proof::Proof;
 use queue::Queue;
-pub use register::sum as sum_of_change;
+pub use taken::{sum as sum_of_change, sum_of_account};
 
 /// The checkpoint that this folder signed last, beside its key.
 pub const CHECKPOINT_FILE: &str = "ledger.checkpoint";
@@ -122,7 +122,7 @@ impl Log {
         if made {
             log.append(Event::KeyMade { vkey: log.verifier().to_string() })?;
         }
-        log.take_in_register()?;
+        log.take_in()?;
         Ok(log)
     }
 
@@ -149,14 +149,28 @@ impl Log {
     /// # Errors
     /// When it is too long, too many wait, or the database cannot be written.
     pub fn append(&self, event: Event) -> Result<u64, LedgerError> {
-        let (time, kind) = (self.clock.now(), event.kind().to_owned());
-        let data = Entry::new(event, time, key::random()?).to_bytes()?;
+        let entry = self.entry(event)?;
         let write = |entries: &[NewLedgerEntry]| {
             let first = self.database.ledger_append::<Sha256>(entries).map_err(|error| error.to_string())?;
             self.sign_now_and_then(first, first + entries.len() as u64);
             Ok(first)
         };
-        self.queue.append(NewLedgerEntry { time, kind, data }, &write)
+        self.queue.append(entry, &write)
+    }
+
+    /// An entry as it is stored.
+    fn entry(&self, event: Event) -> Result<NewLedgerEntry, LedgerError> {
+        let (time, kind, concerns) = (self.clock.now(), event.kind().to_owned(), event.concerns());
+        Ok(NewLedgerEntry { time, kind, data: Entry::new(event, time, key::random()?).to_bytes()?, concerns })
+    }
+
+    /// Appends which rules count from now on, unless the last entry of rules named the same; tells whether it did.
+    ///
+    /// # Errors
+    /// When the entry cannot be written.
+    pub fn rules_count(&self, by: Actor, sha256: &str, reason: &str) -> Result<bool, LedgerError> {
+        let event = Event::Policy { by, sha256: sha256.to_owned(), reason: reason.to_owned() };
+        Ok(self.database.ledger_append_policy::<Sha256>(&self.entry(event)?, sha256)?)
     }
 
     /// Signs when a round number was passed. That the entries stand does not depend on it.
@@ -175,12 +189,21 @@ impl Log {
         Ok(self.database.ledger_entries(from, most)?)
     }
 
+    /// Entries that concern one of these ([`Event::concerns`]), from before a place on, the newest first, at most so many.
+    ///
+    /// # Errors
+    /// When the histories cannot be taken in, or the database cannot be read.
+    pub fn about(&self, concerns: &[String], before: Option<u64>, most: u64) -> Result<Vec<LedgerEntry>, LedgerError> {
+        self.take_in()?;
+        Ok(self.database.ledger_about(concerns, before, most)?)
+    }
+
     /// The log as it is now, signed; kept in the database and in the state folder.
     ///
     /// # Errors
     /// When the log does not continue what this folder signed last, or something cannot be read or written.
     pub fn checkpoint(&self) -> Result<String, LedgerError> {
-        self.take_in_register()?;
+        self.take_in()?;
         let size = self.database.ledger_size()?;
         self.check_kept(size)?;
         let checkpoint = Checkpoint { origin: self.signer.name().to_owned(), size, root: self.root(size)? };

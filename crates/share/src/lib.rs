@@ -17,6 +17,7 @@ pub mod policy;
 pub mod proof;
 pub mod register;
 pub mod report;
+pub mod rulebook;
 pub mod rules;
 pub mod stix;
 pub mod taxii;
@@ -45,7 +46,7 @@ pub use hinomi_lake::{CompactionStatus, Known, LakeError, Status};
 pub use inventory::{Inventory, inventory};
 pub use policy::{CncFindings, CncList, Member, ReadError, Reader, Viewer};
 pub use watch::{Standing, WatchDesk, is_filed, is_query_error};
-pub use witness::{Sight, Witness};
+pub use witness::{Departure, Sight, Witness};
 
 /// Every field of the query language, with an example and help in both languages.
 pub fn query_fields() -> &'static [FieldInfo] {

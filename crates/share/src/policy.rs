@@ -30,13 +30,15 @@ use crate::entitle::of_visitor;
 use crate::witness::{Look, Sight, Witness};
 
 mod cnc;
+mod export;
 mod viewer;
 mod why;
 
 pub use cnc::{CncFindings, CncList};
+pub use export::{Outlet, Tally};
 pub use viewer::{Member, Viewer};
 pub(crate) use why::Ground;
-pub use why::{MayLabel, MaySee, Reason, Why};
+pub use why::{Explained, MayLabel, MaySee, Reason, Why, explain};
 
 /// Why a question was not answered. Says no more about records than the viewer may know.
 #[derive(Debug, thiserror::Error)]
@@ -319,21 +321,6 @@ impl Reader {
             None => Ok(self.lake.evidence(hash)?),
             Some(may) => Ok(self.lake.evidence_within(hash, &may)?),
         }
-    }
-
-    /// Writes every match to `out` and tells how many.
-    ///
-    /// # Errors
-    /// When the query is not understood, the lake cannot be read or `out` cannot be written.
-    pub fn export(
-        &self,
-        query: &str,
-        format: Format,
-        now: Timestamp,
-        out: &mut (dyn Write + Send),
-    ) -> Result<u64, ReadError> {
-        let may = self.look("export", query)?;
-        Ok(self.lake.export_within((query, now), may.as_ref(), format, out)?)
     }
 
     /// Runs a pass over the whole lake and writes its result to `out`; the ledger of the lake says who asked for it.

@@ -1,7 +1,7 @@
 //! What is decided about organisations, as of one reading of the state.
 //!
 //! ```text
-//!   state --Register::read--> Register --Holders::of--> who held this address then
+//!   state --Register::read--> Register --Holders::new-> who held this address then
 //!                  ^ Desk: again only when something changed or a dated thing began or ended
 //! ```
 //!
@@ -11,6 +11,7 @@
 mod desk;
 mod holders;
 mod read;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 

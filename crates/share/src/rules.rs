@@ -18,6 +18,8 @@ use cedar_policy::{
 };
 use hinomi_model::{ContentHash, Marking, Purpose, Tlp};
 
+use crate::ledger::sha256_hex;
+
 const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
 const BUILT_IN: &str = include_str!("../policies/built-in.cedar");
 
@@ -93,6 +95,7 @@ pub struct Decided {
 /// What remains of a rule when the record is unknown.
 #[derive(Clone, Debug)]
 pub(crate) struct Residual {
+    pub(crate) id: String,
     pub(crate) forbids: bool,
     /// All of them must hold; none at all holds always.
     pub(crate) conditions: Vec<Expr>,
@@ -115,6 +118,7 @@ pub struct Rules {
     set: PolicySet,
     /// Names the text of all of them.
     sum: ContentHash,
+    sha256: String,
 }
 
 impl Rules {
@@ -169,12 +173,17 @@ impl Rules {
             all.push_str(text);
             all.push('\0');
         }
-        Ok(Self { schema, set, sum: ContentHash::of(all.as_bytes()) })
+        Ok(Self { schema, set, sum: ContentHash::of(all.as_bytes()), sha256: sha256_hex(all.as_bytes()) })
     }
 
     /// Names this set: another text has another name.
     pub const fn sum(&self) -> &ContentHash {
         &self.sum
+    }
+
+    /// SHA-256 of the same text, in hex: as the ledger names it.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// Every rule, by name.
@@ -229,7 +238,11 @@ fn residual(policy: &Policy) -> Result<Residual, RulesError> {
             Expr::UnaryOp { op: cedar_policy::pst::UnaryOp::Not, expr: std::sync::Arc::clone(expr) }
         }
     });
-    Ok(Residual { forbids: policy.effect() == Effect::Forbid, conditions: conditions.collect() })
+    Ok(Residual {
+        id: policy.id().to_string(),
+        forbids: policy.effect() == Effect::Forbid,
+        conditions: conditions.collect(),
+    })
 }
 
 /// The name that a rule gives itself.

@@ -6,6 +6,8 @@
 //! and without one there is nothing to see. The entry says who looked at what kind of thing and why; what was asked is
 //! kept as the witness decides, as a sum or not at all.
 
+use std::collections::BTreeSet;
+
 use crate::policy::Member;
 
 /// The most characters of a question that are handed to a witness.
@@ -58,6 +60,22 @@ impl Look {
     }
 }
 
+/// Records that left as a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Departure {
+    /// In which form.
+    pub format: String,
+    /// How many.
+    pub records: u64,
+    /// SHA-256 of the bytes that left, in hex.
+    pub sha256: String,
+    /// Ids of the rules by which any could pass; none where everything is seen.
+    pub policies: BTreeSet<String>,
+    /// Whether it broke off: records and sum are of what left until then.
+    pub cut: bool,
+}
+
 /// Writes down that somebody looked, before anything is shown.
 pub trait Witness: Send + Sync {
     /// Writes it down, on disk when this returns.
@@ -65,4 +83,10 @@ pub trait Witness: Send + Sync {
     /// # Errors
     /// Why it could not be written; nothing is shown then.
     fn looked(&self, sight: Sight) -> Result<(), String>;
+
+    /// Writes down that records left, on disk when this returns.
+    ///
+    /// # Errors
+    /// Why it could not be written; then what left is told to be worth nothing.
+    fn left(&self, departure: Departure) -> Result<(), String>;
 }

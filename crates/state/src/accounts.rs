@@ -20,12 +20,25 @@ pub struct Accounts {
     opened: Arc<Mutex<Option<Database>>>,
     /// Once there is an account there always is one.
     exist: Arc<std::sync::atomic::AtomicBool>,
+    /// Who changes them.
+    actor: Option<Arc<str>>,
 }
 
 impl Accounts {
     /// Those of this state; nothing is opened yet.
     pub fn of(target: Target) -> Self {
-        Self { target, opened: Arc::default(), exist: Arc::default() }
+        Self { target, opened: Arc::default(), exist: Arc::default(), actor: None }
+    }
+
+    /// The same accounts, changed by this account, key or user of the machine from here on.
+    #[must_use]
+    pub fn by(&self, name: &str) -> Self {
+        Self { actor: Some(name.into()), ..self.clone() }
+    }
+
+    /// Who changes them, where somebody was named.
+    pub(crate) fn actor(&self) -> &str {
+        self.actor.as_deref().unwrap_or("unnamed")
     }
 
     /// Whether anybody has an account. Makes no file.

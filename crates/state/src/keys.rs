@@ -10,6 +10,7 @@ use hinomi_model::{Purpose, Timestamp};
 
 use crate::accounts::{Accounts, line, optional_time, time};
 use crate::database::Transaction;
+use crate::deeds::{note, note_of};
 use crate::error::StateError;
 use crate::people::{Person, find};
 use crate::secret;
@@ -150,7 +151,8 @@ impl Accounts {
                 return Err(StateError::refused(format!("one account has at most {MAX_KEYS} keys; revoke one first")));
             }
             forget_past(transaction, person, now)?;
-            insert(transaction, person, &text, &key)
+            insert(transaction, person, &text, &key)?;
+            note(transaction, self.actor(), &owner.name, ("key-made", &in_words(&key)))
         })?;
         Ok((text, key))
     }
@@ -199,8 +201,22 @@ impl Accounts {
     pub fn revoke_key(&self, person: &str, id: &str, now: Timestamp) -> Result<bool, StateError> {
         let sql = "UPDATE api_keys SET revoked = $1 WHERE person = $2 AND id = $3 AND revoked IS NULL";
         let values = [now.as_micros().into(), person.into(), id.into()];
-        Ok(self.transact(|transaction| transaction.execute(sql, &values))? > 0)
+        self.transact(|transaction| {
+            let revoked = transaction.execute(sql, &values)? > 0;
+            if revoked {
+                note_of(transaction, self.actor(), person, ("key-revoked", id))?;
+            }
+            Ok(revoked)
+        })
     }
+}
+
+/// What a key may do, in words.
+fn in_words(key: &ApiKey) -> String {
+    let may = if key.writes { "writes" } else { "reads" };
+    let kinds = if key.kinds.is_empty() { "everything".to_owned() } else { key.kinds.join(" ") };
+    let whom = key.organisation.as_ref().map(|id| format!(" for {id}")).unwrap_or_default();
+    format!("{}: {may} {kinds}{whom}, for {}, until {}", key.id, key.purpose, key.expires)
 }
 
 /// Forgets keys that hold no more, but the newest of them.

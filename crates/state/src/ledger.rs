@@ -14,12 +14,15 @@ use hinomi_model::merkle::{Digest, Edge, TreeHash, leaf, wanted};
 
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
+use crate::organisations::book::insert as insert_rows;
 use crate::value::{Row, Value};
 
 /// The most entries that one step appends.
 pub const MAX_APPENDED: usize = 512;
 /// The most entries that are read at once.
 pub const MAX_READ: u64 = 4_096;
+/// The most that one entry concerns.
+pub const MAX_CONCERNS: usize = 64;
 /// Rows of one statement: both engines take so many parameters.
 const ROWS_A_STATEMENT: usize = 64;
 /// Bytes of a hash.
@@ -34,6 +37,27 @@ pub struct NewLedgerEntry {
     pub kind: String,
     /// What it says; the leaf of the tree.
     pub data: Vec<u8>,
+    /// Whom it concerns, as short words by which entries are found again; at most [`MAX_CONCERNS`].
+    pub concerns: Vec<String>,
+}
+
+/// What the ledger takes in by number from histories that others fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Changes of the register.
+    Register,
+    /// Changes of accounts.
+    Accounts,
+}
+
+impl Taken {
+    /// The column that holds the last number that was taken in.
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Accounts => "accounts",
+        }
+    }
 }
 
 /// An entry as it is stored.
@@ -74,20 +98,22 @@ impl Database {
         self.transact(|transaction| append::<H>(transaction, entries))
     }
 
-    /// Appends entries that tell of the changes of the register after one number until another, if nobody did yet; tells
+    /// Appends entries that tell of the changes of a history after one number until another, if nobody did yet; tells
     /// whether it was done.
     ///
     /// # Errors
     /// As for [`Self::ledger_append`].
-    pub fn ledger_append_register<H: TreeHash>(
+    pub fn ledger_append_taken<H: TreeHash>(
         &self,
+        history: Taken,
         entries: &[NewLedgerEntry],
         (after, until): (i64, i64),
     ) -> Result<bool, StateError> {
         bounded(entries)?;
+        let column = history.column();
+        let sql = format!("UPDATE ledger_head SET {column} = $1 WHERE {column} = $2");
         self.transact(|transaction| {
-            let sql = "UPDATE ledger_head SET register = $1 WHERE register = $2";
-            let first = transaction.execute(sql, &[until.into(), after.into()])? > 0;
+            let first = transaction.execute(&sql, &[until.into(), after.into()])? > 0;
             if first {
                 append::<H>(transaction, entries)?;
             }
@@ -95,12 +121,74 @@ impl Database {
         })
     }
 
-    /// The number of the last change of the register that an entry tells of.
+    /// The number of the last change of a history that an entry tells of.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn ledger_register(&self) -> Result<i64, StateError> {
-        self.transact(|transaction| transaction.one("SELECT register FROM ledger_head", &[])?.integer(0))
+    pub fn ledger_taken(&self, history: Taken) -> Result<i64, StateError> {
+        let sql = format!("SELECT {} FROM ledger_head", history.column());
+        self.transact(|transaction| transaction.one(&sql, &[])?.integer(0))
+    }
+
+    /// Appends an entry that tells which rules count from now on, unless the one before named the same; tells whether it
+    /// was done.
+    ///
+    /// # Errors
+    /// As for [`Self::ledger_append`].
+    pub fn ledger_append_policy<H: TreeHash>(&self, entry: &NewLedgerEntry, sum: &str) -> Result<bool, StateError> {
+        self.transact(|transaction| {
+            let sql = "UPDATE ledger_head SET policy = $1 WHERE policy <> $1";
+            let new = transaction.execute(sql, &[sum.into()])? > 0;
+            if new {
+                append::<H>(transaction, std::slice::from_ref(entry))?;
+            }
+            Ok(new)
+        })
+    }
+
+    /// Entries that concern one of these, from before a place on, the newest first, at most so many and [`MAX_READ`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn ledger_about(
+        &self,
+        concerns: &[String],
+        before: Option<u64>,
+        most: u64,
+    ) -> Result<Vec<LedgerEntry>, StateError> {
+        let before = before.map_or(Ok(Value::from(i64::MAX)), number)?;
+        let most = most.min(MAX_READ);
+        self.transact(|transaction| {
+            let mut places = std::collections::BTreeSet::new();
+            for some in concerns.chunks(ROWS_A_STATEMENT) {
+                let names: Vec<String> = (3..some.len() + 3).map(|place| format!("${place}")).collect();
+                let sql = format!(
+                    "SELECT DISTINCT place FROM ledger_concerns WHERE place < $1 AND concern IN ({}) \
+                     ORDER BY place DESC LIMIT $2",
+                    names.join(", ")
+                );
+                let mut values = vec![before.clone(), number(most)?];
+                values.extend(some.iter().map(Value::from));
+                for row in transaction.query(&sql, &values)? {
+                    places.insert(unsigned(&row, 0)?);
+                }
+            }
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let newest: Vec<u64> = places.into_iter().rev().take(most).collect();
+            let mut entries = Vec::with_capacity(newest.len());
+            for some in newest.chunks(ROWS_A_STATEMENT) {
+                let names: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
+                let sql = format!(
+                    "SELECT place, time, kind, data, hashes FROM ledger_entries WHERE place IN ({}) ORDER BY place DESC",
+                    names.join(", ")
+                );
+                let values = some.iter().map(|place| number(*place)).collect::<Result<Vec<_>, _>>()?;
+                for row in transaction.query(&sql, &values)? {
+                    entries.push(entry(&row)?);
+                }
+            }
+            Ok(entries)
+        })
     }
 
     /// How many entries there are.
@@ -202,7 +290,16 @@ fn append<H: TreeHash>(transaction: &mut Transaction<'_>, entries: &[NewLedgerEn
         rows.push((place, entry, edge.push(leaf::<H>(&entry.data)).concat()));
     }
     rows.chunks(ROWS_A_STATEMENT).try_for_each(|some| insert(transaction, some))?;
+    let concerns: Vec<Vec<Value>> = rows.iter().map(concerns_of).collect::<Result<Vec<_>, _>>()?.concat();
+    insert_rows(transaction, "ledger_concerns", &["concern", "place"], &concerns)?;
     Ok(size)
+}
+
+/// Whom an entry concerns, each once.
+fn concerns_of((place, entry, _): &(u64, &NewLedgerEntry, Vec<u8>)) -> Result<Vec<Vec<Value>>, StateError> {
+    let named: std::collections::BTreeSet<&String> = entry.concerns.iter().take(MAX_CONCERNS).collect();
+    let place = number(*place)?;
+    Ok(named.into_iter().map(|concern| vec![concern.into(), place.clone()]).collect())
 }
 
 fn size_of(transaction: &mut Transaction<'_>) -> Result<u64, StateError> {

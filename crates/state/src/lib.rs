@@ -4,6 +4,7 @@
 //!   state.toml -> Settings -> Database -> transact(|transaction| SQL) -> SQLite | PostgreSQL
 //!                                |
 //!                                +-> organisations, contacts, audiences, claims: who is who, who holds what
+//!                                +-> objects: what others say, with the bytes as they came
 //!                                |
 //!                                +-> servers: who is there    +-> ranges: who may write which addresses
 //!                                           Member (a thread: heartbeat, renewal) -> leases with epochs
@@ -25,6 +26,7 @@ pub mod audiences;
 pub mod claims;
 pub mod contacts;
 mod database;
+pub mod deeds;
 mod dialect;
 pub mod error;
 pub mod keys;

@@ -8,6 +8,7 @@ use hinomi_model::Timestamp;
 
 use crate::accounts::{Accounts, line, optional_time, time};
 use crate::database::Transaction;
+use crate::deeds::{note, note_of};
 use crate::error::StateError;
 use crate::people::{Person, find};
 use crate::providers::{keep_a_way, link};
@@ -89,7 +90,8 @@ impl Accounts {
                 credential.moving.as_slice().into(),
                 now.as_micros().into(),
             ];
-            transaction.execute(sql, &values).map(drop)
+            transaction.execute(sql, &values)?;
+            note_of(transaction, self.actor(), person, ("passkey-added", &format!("{id}: {label}")))
         })
     }
 
@@ -144,6 +146,7 @@ impl Accounts {
             let gone = transaction.execute(sql, &values)? > 0;
             if gone {
                 keep_a_way(transaction, person)?;
+                note_of(transaction, self.actor(), person, ("passkey-removed", id))?;
             }
             Ok(gone)
         })
@@ -161,23 +164,24 @@ impl Accounts {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let id = secret::hash(secret);
+        self.transact(|transaction| begin(transaction, (kind, secret), ceremony, until, now))
+    }
+
+    /// Invites: whoever brings this secret chooses a password for the account, once. Invitations before open nothing any
+    /// more, also those that are made at the same moment.
+    ///
+    /// # Errors
+    /// When there is no such account, or the state cannot be written.
+    pub fn invite(&self, person: &str, secret: &str, now: Timestamp) -> Result<(), StateError> {
+        let ceremony = Ceremony { person: Some(person.to_owned()), data: Vec::new() };
+        let until = now.plus(INVITATION_TIME);
         self.transact(|transaction| {
-            transaction.execute("DELETE FROM ceremonies WHERE ends <= $1", &[now.as_micros().into()])?;
-            let count = transaction.one("SELECT COUNT(*) FROM ceremonies", &[])?.integer(0)?;
-            if count >= MAX_CEREMONIES {
-                let oldest = "DELETE FROM ceremonies WHERE id IN (SELECT id FROM ceremonies ORDER BY ends LIMIT 100)";
-                transaction.execute(oldest, &[])?;
-            }
-            let sql = "INSERT INTO ceremonies (id, kind, person, data, ends) VALUES ($1, $2, $3, $4, $5)";
-            let values = [
-                (&id).into(),
-                kind.into(),
-                ceremony.person.as_deref().into(),
-                ceremony.data.as_slice().into(),
-                until.as_micros().into(),
-            ];
-            transaction.execute(sql, &values).map(drop)
+            let Some(invited) = find(transaction, "id", person)? else {
+                return Err(StateError::refused("there is no such account"));
+            };
+            forget_invitations(transaction, person)?;
+            begin(transaction, (INVITATION, secret), &ceremony, until, now)?;
+            note(transaction, self.actor(), &invited.name, ("invited", &format!("until {until}")))
         })
     }
 
@@ -205,14 +209,6 @@ impl Accounts {
         })
     }
 
-    /// Forgets the invitations of an account: none opens anything any more.
-    ///
-    /// # Errors
-    /// When the state cannot be written.
-    pub fn end_invitations(&self, person: &str) -> Result<(), StateError> {
-        self.transact(|transaction| forget_invitations(transaction, person))
-    }
-
     /// Whose an account elsewhere is; none when it is nobody's, or the account is closed.
     ///
     /// # Errors
@@ -231,8 +227,35 @@ impl Accounts {
     /// # Errors
     /// When it is somebody's already, or the state cannot be written.
     pub fn link_identity(&self, person: &str, issuer: &str, subject: &str, now: Timestamp) -> Result<(), StateError> {
-        self.transact(|transaction| link(transaction, person, issuer, subject, now))
+        self.transact(|transaction| {
+            link(transaction, person, issuer, subject, now)?;
+            note_of(transaction, self.actor(), person, ("identity-linked", &format!("{subject} of {issuer}")))
+        })
     }
+}
+
+fn begin(
+    transaction: &mut Transaction<'_>,
+    (kind, secret): (&str, &str),
+    ceremony: &Ceremony,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    transaction.execute("DELETE FROM ceremonies WHERE ends <= $1", &[now.as_micros().into()])?;
+    let count = transaction.one("SELECT COUNT(*) FROM ceremonies", &[])?.integer(0)?;
+    if count >= MAX_CEREMONIES {
+        let oldest = "DELETE FROM ceremonies WHERE id IN (SELECT id FROM ceremonies ORDER BY ends LIMIT 100)";
+        transaction.execute(oldest, &[])?;
+    }
+    let sql = "INSERT INTO ceremonies (id, kind, person, data, ends) VALUES ($1, $2, $3, $4, $5)";
+    let values = [
+        secret::hash(secret).as_str().into(),
+        kind.into(),
+        ceremony.person.as_deref().into(),
+        ceremony.data.as_slice().into(),
+        until.as_micros().into(),
+    ];
+    transaction.execute(sql, &values).map(drop)
 }
 
 pub(crate) fn forget_invitations(transaction: &mut Transaction<'_>, person: &str) -> Result<(), StateError> {

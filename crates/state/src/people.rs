@@ -10,6 +10,7 @@ use hinomi_model::Timestamp;
 
 use crate::accounts::{Accounts, line, optional_time, time};
 use crate::database::Transaction;
+use crate::deeds::note;
 use crate::error::StateError;
 use crate::passkeys::forget_invitations;
 use crate::password::PasswordHash;
@@ -20,6 +21,8 @@ const MAX_NAME_CHARS: usize = 64;
 const MAX_FULL_NAME_CHARS: usize = 100;
 /// The most accounts.
 const MAX_PEOPLE: i64 = 100_000;
+/// Organisations that one statement asks for.
+const MEMBERS_A_STATEMENT: usize = 64;
 /// The most organisations that one person acts for.
 const MAX_MEMBERSHIPS: i64 = 2_000;
 
@@ -179,6 +182,7 @@ impl Accounts {
                 now.as_micros().into(),
             ];
             transaction.execute(sql, &values)?;
+            note(transaction, self.actor(), &name, ("added", &rights(new.administrator, new.analyst)))?;
             existing(transaction, &name)
         })
     }
@@ -201,6 +205,29 @@ impl Accounts {
             }
             Ok(people)
         })
+    }
+
+    /// Names of accounts that act for one of these organisations, at most so many.
+    ///
+    /// # Errors
+    /// When the state cannot be asked.
+    pub fn members_of(&self, organisations: &[String], most: usize) -> Result<Vec<String>, StateError> {
+        let mut names = std::collections::BTreeSet::new();
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        for some in organisations.chunks(MEMBERS_A_STATEMENT) {
+            let places: Vec<String> = (2..some.len() + 2).map(|place| format!("${place}")).collect();
+            let sql = format!(
+                "SELECT DISTINCT p.name FROM people p JOIN memberships m ON m.person = p.id \
+                 WHERE m.organisation IN ({}) ORDER BY p.name LIMIT $1",
+                places.join(", ")
+            );
+            let values: Vec<Value> = std::iter::once(most.into()).chain(some.iter().map(Value::from)).collect();
+            let rows = self.transact(|transaction| transaction.query(&sql, &values))?;
+            for row in &rows {
+                names.insert(row.text(0)?.to_owned());
+            }
+        }
+        Ok(names.into_iter().take(usize::try_from(most).unwrap_or(usize::MAX)).collect())
     }
 
     /// The account of this name.
@@ -246,7 +273,8 @@ impl Accounts {
             transaction.execute("UPDATE people SET password = $1 WHERE id = $2", &values)?;
             forget_invitations(transaction, &person.id)?;
             let values = [(&person.id).into(), keep.unwrap_or_default().into()];
-            transaction.execute("DELETE FROM sessions WHERE person = $1 AND id <> $2", &values).map(drop)
+            let ended = transaction.execute("DELETE FROM sessions WHERE person = $1 AND id <> $2", &values)?;
+            note(transaction, self.actor(), &name, ("password-set", &format!("{ended} sessions ended")))
         })
     }
 
@@ -264,7 +292,9 @@ impl Accounts {
                 transaction.execute("DELETE FROM sessions WHERE person = $1", &[(&person.id).into()])?;
             }
             let values = [disabled.map(Timestamp::as_micros).into(), (&person.id).into()];
-            transaction.execute("UPDATE people SET disabled = $1 WHERE id = $2", &values).map(drop)
+            transaction.execute("UPDATE people SET disabled = $1 WHERE id = $2", &values)?;
+            let done = if disabled.is_some() { "closed" } else { "opened" };
+            note(transaction, self.actor(), &name, (done, ""))
         })
     }
 
@@ -281,7 +311,8 @@ impl Accounts {
             }
             let values = [i64::from(administrator).into(), i64::from(analyst).into(), (&person.id).into()];
             transaction.execute("UPDATE people SET administrator = $1, analyst = $2 WHERE id = $3", &values)?;
-            transaction.execute("DELETE FROM sessions WHERE person = $1", &[(&person.id).into()]).map(drop)
+            transaction.execute("DELETE FROM sessions WHERE person = $1", &[(&person.id).into()])?;
+            note(transaction, self.actor(), &name, ("rights-set", &rights(administrator, analyst)))
         })
     }
 
@@ -295,6 +326,8 @@ impl Accounts {
             let person = existing(transaction, &name)?;
             let values = [(&person.id).into(), organisation.into()];
             transaction.execute("DELETE FROM memberships WHERE person = $1 AND organisation = $2", &values)?;
+            let detail = format!("{} of {organisation}", role.map_or("nothing", Role::name));
+            note(transaction, self.actor(), &name, ("role-set", &detail))?;
             let Some(role) = role else { return Ok(()) };
             let of = "SELECT COUNT(*) FROM memberships WHERE person = $1";
             if transaction.one(of, &[(&person.id).into()])?.integer(0)? >= MAX_MEMBERSHIPS {
@@ -310,6 +343,13 @@ impl Accounts {
             transaction.execute(sql, &[(&person.id).into(), organisation.into(), role.name().into()]).map(drop)
         })
     }
+}
+
+/// Rights of the installation, in words.
+fn rights(administrator: bool, analyst: bool) -> String {
+    let named = [(administrator, "administrator"), (analyst, "analyst")];
+    let words: Vec<&str> = named.iter().filter(|(has, _)| *has).map(|(_, word)| *word).collect();
+    if words.is_empty() { "no rights".to_owned() } else { words.join(", ") }
 }
 
 /// Refuses when without this person no administrator could sign in.

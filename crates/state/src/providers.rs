@@ -7,6 +7,7 @@ use hinomi_model::Timestamp;
 
 use crate::accounts::{Accounts, optional_time, time};
 use crate::database::Transaction;
+use crate::deeds::{note, note_of};
 use crate::error::StateError;
 use crate::passkeys::{INVITATION, look};
 use crate::people::{Person, find};
@@ -85,6 +86,7 @@ impl Accounts {
             let Some(person) = person.filter(|person| person.disabled.is_none()) else { return Ok(None) };
             transaction.execute("DELETE FROM ceremonies WHERE id = $1", &[(&id).into()])?;
             link(transaction, &person.id, issuer, subject, now)?;
+            note(transaction, &person.name, &person.name, ("identity-linked", &format!("{subject} of {issuer}")))?;
             Ok(Some(person))
         })
     }
@@ -100,6 +102,8 @@ impl Accounts {
             let gone = transaction.execute(sql, &values)? > 0;
             if gone {
                 keep_a_way(transaction, person)?;
+                let detail = format!("{subject} of {issuer}");
+                note_of(transaction, self.actor(), person, ("identity-unlinked", &detail))?;
             }
             Ok(gone)
         })

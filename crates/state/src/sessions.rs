@@ -10,6 +10,7 @@ use hinomi_model::{Purpose, Timestamp};
 
 use crate::accounts::{Accounts, time};
 use crate::database::Transaction;
+use crate::deeds::note;
 use crate::error::StateError;
 use crate::people::{Person, find};
 use crate::secret;
@@ -133,14 +134,21 @@ impl Accounts {
         rows.iter().map(session).collect()
     }
 
-    /// Ends a session of an account by its id; tells whether there was one.
+    /// Ends a session of an account by its id; tells whether there was one. It is told where somebody else ends it.
     ///
     /// # Errors
     /// When the state cannot be written.
     pub fn end_session(&self, person: &str, id: &str) -> Result<bool, StateError> {
         let values = [person.into(), id.into()];
         let sql = "DELETE FROM sessions WHERE person = $1 AND id = $2";
-        Ok(self.transact(|transaction| transaction.execute(sql, &values))? > 0)
+        self.transact(|transaction| {
+            let ended = transaction.execute(sql, &values)? > 0;
+            let owner = find(transaction, "id", person)?.map(|owner| owner.name).unwrap_or_default();
+            if ended && owner != self.actor() {
+                note(transaction, self.actor(), &owner, ("session-ended", id))?;
+            }
+            Ok(ended)
+        })
     }
 
     /// What a session reads for from now on.

@@ -1,12 +1,15 @@
 //! The API under `/api/v1/`. `openapi.json` describes it; a test holds the real answers against that.
 
 mod changes;
+mod entitlement;
 mod evidence;
 pub(crate) mod export;
 mod flow;
+mod ledger;
 mod notices;
 mod objects;
 pub(crate) mod organisation;
+pub(crate) mod outflow;
 mod past;
 pub(crate) mod problem;
 mod records;
@@ -25,7 +28,7 @@ use crate::app::App;
 pub const BASE: &str = "/api/v1";
 
 /// Every path below [`BASE`], as the description writes them.
-pub const PATHS: [&str; 26] = [
+pub const PATHS: [&str; 29] = [
     "/search",
     "/plan",
     "/as-of",
@@ -52,6 +55,9 @@ pub const PATHS: [&str; 26] = [
     "/openapi.json",
     "/notices",
     "/notices/{number}",
+    "/entitlement",
+    "/hosts/{address}/why",
+    "/ledger",
 ];
 
 /// The description.
@@ -85,6 +91,9 @@ pub(crate) fn routes() -> Router<App> {
         get(describe),
         get(notices::list),
         get(notices::show),
+        get(entitlement::show),
+        get(entitlement::why),
+        get(ledger::show),
     ];
     let routes = PATHS.into_iter().zip(handlers);
     routes.fold(Router::new(), |router, (path, handler)| router.route(&format!("{BASE}{path}"), handler))

@@ -29,6 +29,7 @@ pub mod language;
 pub mod limits;
 pub mod link;
 mod listener;
+mod mine;
 mod misp;
 pub mod moment;
 mod objects;

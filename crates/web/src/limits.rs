@@ -95,6 +95,21 @@ pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 /// Pieces of an export that may wait for a slow client.
 pub const EXPORT_PIECES_WAITING: usize = 4;
 
+/// Entries of the ledger on a page, when nobody says.
+pub const PAGE_LEDGER: usize = 50;
+
+/// The most entries of the ledger in one answer.
+pub const MAX_LEDGER_ENTRIES: usize = 500;
+
+/// The most people whose entries concern one who acts for the same organisations.
+pub const MAX_FELLOWS: usize = 1_000;
+
+/// How often an export asks whether who takes it is still let in.
+pub const EXPORT_CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// What an export must take in a second, in bytes, over all the time that it is waited for, beyond one time of patience.
+pub const EXPORT_SLOWEST: u64 = 16 * 1024;
+
 /// How long the overview is kept before the lake is asked again, at least.
 pub const OVERVIEW_AGE: Duration = Duration::from_secs(2);
 

@@ -3,6 +3,7 @@
 pub(crate) mod about;
 pub(crate) mod account;
 mod crypto;
+pub(crate) mod entitlement;
 pub(crate) mod evidence;
 pub(crate) mod fault;
 pub(crate) mod flow;
@@ -97,4 +98,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/guide", get(guide::show))
         .route("/about", get(about::show))
         .route(selfcheck::PATH, get(selfcheck::show).post(selfcheck::ask))
+        .route(entitlement::PATH, get(entitlement::show))
 }

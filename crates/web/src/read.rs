@@ -10,6 +10,7 @@ use hinomi_share::policy::Request;
 use hinomi_share::{Door, ReadError, Reader, Viewer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::api::outflow::Holds;
 use crate::app::App;
 use crate::auth::{self, Pass};
 use crate::limits::{MAX_EXPORTS, MAX_PASTS, MAX_READS, MAX_STREAMS, TURN_WAIT};
@@ -122,11 +123,17 @@ impl Desk {
         Ok(answer.await.map_err(|_| DeskError::Interrupted)??)
     }
 
+    /// Whether what let the request in still does, for work that blocks.
+    pub(crate) fn holds(&self) -> Holds {
+        let pass = self.pass.clone();
+        Box::new(move || pass.as_ref().is_none_or(Pass::holds))
+    }
+
     /// A seat for an export and the reader to do it with.
     pub(crate) async fn export(&self) -> Result<(Reader, OwnedSemaphorePermit), DeskError> {
         let seat = self.seat(&self.seats.exports).await?;
-        let (door, viewer) = (self.door.clone(), self.viewer.clone());
-        let reader = tokio::task::spawn_blocking(move || door.reader(&viewer));
+        let (door, viewer, request) = (self.door.clone(), self.viewer.clone(), Arc::clone(&self.request));
+        let reader = tokio::task::spawn_blocking(move || door.reader(&viewer).map(|one| one.within(request)));
         Ok((reader.await.map_err(|_| DeskError::Interrupted)??, seat))
     }
 

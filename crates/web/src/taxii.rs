@@ -69,6 +69,8 @@ async fn root(_: Desk, headers: HeaderMap) -> Response {
         &headers,
         &json!({
             "title": "Hinomi",
+            "description": "Only what you may see is here. What that is, and by which rules, says /api/v1/entitlement; why you see an \
+                            address, /api/v1/hosts/{address}/why; for people, /entitlement.",
             "versions": ["application/taxii+json;version=2.1"],
             "max_content_length": MAX_CONTENT_BYTES,
         }),

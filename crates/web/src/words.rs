@@ -36,6 +36,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/organisation.ftl")),
             include_str!(concat!("../locales/", $language, "/alerts.ftl")),
             include_str!(concat!("../locales/", $language, "/notices.ftl")),
+            include_str!(concat!("../locales/", $language, "/entitlement.ftl")),
         ]
     };
 }

@@ -4,15 +4,17 @@ mod key;
 mod prompt;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hinomi_model::{Clock, SystemClock};
+use hinomi_share::ledger::Log;
 use hinomi_state::{Accounts, NewPerson, PasswordHash, Person, Role, Settings};
 use serde_json::{Value, json};
 
 use super::Common;
-use crate::output;
+use crate::{output, witness};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -97,6 +99,22 @@ pub(super) fn password(word: &Word) -> Result<String> {
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
     let accounts = accounts(common)?;
+    let changes = !matches!(verb, Verb::List | Verb::Key(key::Verb::List { .. }));
+    let done = carry_out(common, &accounts, verb);
+    if changes && let Err(error) = tell(common, &accounts) {
+        output::talk(&format!("the ledger is not told yet: {}", output::clean(&format!("{error:#}"))));
+    }
+    done
+}
+
+/// The ledger takes in what was done, also what was done before and is not told yet.
+fn tell(common: &Common, accounts: &Accounts) -> Result<()> {
+    let log = Log::open(&accounts.database()?, common.state()?.make()?, Arc::new(SystemClock))?;
+    log.take_in()?;
+    Ok(())
+}
+
+fn carry_out(common: &Common, accounts: &Accounts, verb: Verb) -> Result<()> {
     let now = SystemClock.now();
     match verb {
         Verb::Add(add) => {
@@ -108,7 +126,7 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
             let person = accounts.add(&NewPerson { name, full_name, administrator, analyst, password }, now)?;
             say(common, &told(&person), &format!("{} has an account", person.name))
         }
-        Verb::List => list(common, &accounts),
+        Verb::List => list(common, accounts),
         Verb::Disable { name } => {
             accounts.disable(&name, Some(now))?;
             say(common, &json!({ "name": name, "disabled": true }), &format!("{name} does not sign in any more"))
@@ -133,14 +151,15 @@ pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
             let told = json!({ "name": name, "organisation": organisation, "role": role });
             say(common, &told, &format!("{name}: {role} of {organisation}"))
         }
-        Verb::Key(verb) => key::run(common, &accounts, verb),
+        Verb::Key(verb) => key::run(common, accounts, verb),
     }
 }
 
 /// The accounts of the state folder.
 pub(crate) fn accounts(common: &Common) -> Result<Accounts> {
     let state = common.state()?;
-    Ok(Accounts::of(Settings::of_state(state.make()?)?.target))
+    let accounts = Accounts::of(Settings::of_state(state.make()?)?.target);
+    Ok(accounts.by(&format!("operator {}", witness::user())))
 }
 
 fn found(accounts: &Accounts, name: &str) -> Result<Person> {

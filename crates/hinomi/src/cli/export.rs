@@ -1,13 +1,13 @@
 //! `hinomi export`: services for other programs.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use hinomi_model::{Clock, SystemClock};
-use hinomi_share::Format;
+use hinomi_share::{Format, ReadError};
 use serde_json::json;
 
 use super::Common;
@@ -34,9 +34,13 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
         None => Box::new(std::io::stdout()),
     };
     let mut buffered = BufWriter::new(&mut out);
-    let rows = reader.export(&query, format, SystemClock.now(), &mut buffered)?;
-    buffered.flush()?;
+    let done = reader.export(&query, format, SystemClock.now(), &mut buffered);
     drop(buffered);
+    if let (Err(ReadError::Unwitnessed(_)), Some(path)) = (&done, &options.out) {
+        // What no entry tells of does not leave.
+        fs::remove_file(path).with_context(|| format!("{} is to be deleted", path.display()))?;
+    }
+    let rows = done?;
     match (&options.out, common.json) {
         (Some(path), true) => output::json(&json!({ "file": path, "rows": rows })),
         _ => {

@@ -20,6 +20,7 @@ mod optout;
 mod organisation;
 pub(crate) mod outward;
 mod past;
+mod policy;
 mod predict;
 mod report;
 mod rollup;
@@ -167,6 +168,9 @@ enum Command {
     Objects(objects::Verb),
     /// Serve pages and the API.
     Serve(serve::Options),
+    /// The rules of who may know: check them, show them, ask which decide.
+    #[command(subcommand)]
+    Policy(policy::Verb),
     /// Several servers on one lake: who is there, what each holds, how far each is behind.
     Servers(servers::Options),
 }
@@ -215,6 +219,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Some(Command::Account(verb)) => account::run(&common, verb),
         Some(Command::Objects(verb)) => objects::run(&common, &verb),
         Some(Command::Serve(options)) => block_on(serve::run(&common, options)),
+        Some(Command::Policy(verb)) => policy::run(&common, verb),
         Some(Command::Servers(options)) => servers::run(&common, &options),
     }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
+use hinomi_lake::Places;
 use hinomi_model::address::to_u128;
 use hinomi_model::{Clock, Purpose, SystemClock, Tlp};
 use hinomi_share::objects::{Giver, Report, Said, Shelf, Sight, Terms};
@@ -168,8 +169,8 @@ fn taking<T>(
         let found = database.audience(name)?.filter(|one| one.closed.is_none());
         found.with_context(|| format!("there is no audience {name}; hinomi audience list tells them"))?;
     }
-    let reader = common.state()?.reader()?;
-    let asn = |address| reader.asn_of(address);
+    let places = Places::of_state(common.state()?.dir())?;
+    let asn = |address| places.find(address).and_then(|place| place.asn);
     let (giver, audience) = (giver(taken.purpose), taken.audience.as_deref());
     take(&Terms { giver: &giver, audience, unmarked: taken.tlp, origin, asn: &asn })
 }

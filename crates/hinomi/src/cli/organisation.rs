@@ -142,7 +142,7 @@ impl Desk {
 
     fn tell(&self, common: &Common) -> Result<()> {
         let log = Log::open(&self.database, common.state()?.make()?, Arc::new(SystemClock))?;
-        log.take_in_register()?;
+        log.take_in()?;
         Ok(())
     }
 

@@ -64,10 +64,9 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     let month = options.month.unwrap_or_else(|| Month::of(now).before());
     let language = if options.language == Spoken::En { Language::En } else { Language::Ja };
     let database = Database::open(&Settings::of_state(folder)?.target)?;
-    let around = match &options.organisation {
-        Some(of) => Around::of(&database, of, month, language)?,
-        None => Around { name: everything(language).to_owned(), ..Around::default() },
-    };
+    if let Some(of) = &options.organisation {
+        database.organisation(of)?.with_context(|| format!("there is no organisation {of}"))?;
+    }
     let viewer = match &options.organisation {
         Some(of) => {
             let organisations = [of.clone()].into();
@@ -80,6 +79,10 @@ pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
     if common.json && options.out.is_none() {
         return output::json(&report);
     }
+    let around = match &options.organisation {
+        Some(of) => Around::of(&database, of, &report, language)?,
+        None => Around { name: everything(language).to_owned(), ..Around::default() },
+    };
     let document = tell(&report, &around, language);
     let (bytes, embedded) = match options.format {
         Format::Html => (html_page(&document).into_bytes(), false),

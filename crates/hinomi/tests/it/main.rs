@@ -56,6 +56,7 @@ mod own;
 mod packets;
 mod passes;
 mod plant;
+mod policy;
 mod ports;
 mod program;
 mod real_servers;

@@ -189,7 +189,7 @@ fn each_party_gets_one_mail_about_what_it_may_know_and_its_answer_is_kept() {
         "{english}"
     );
     // The ledger tells of both, before they left.
-    let ledger = home.succeed(&["ledger", "show", "--json"]);
+    let ledger = home.succeed(&["ledger", "show", "--last", "500", "--json"]);
     assert_eq!(ledger.matches("\"event\":\"notice\"").count(), 2, "{ledger}");
     // Answers, and what the lake says.
     home.succeed(&["notice", "reply", token, "--finding", "1", "--outcome", "fixed", "--note", "閉じました"]);
@@ -329,7 +329,7 @@ fn who_is_killed_before_the_answer_comes_sends_no_second_mail() {
     );
     assert!(home.fail(&["notice", "cancel", &number]).contains("too late"));
     assert!(home.fail(&["notice", "resolve", &number, "--again"]).contains("not unsure"), "it may still be on its way");
-    let ledger = home.succeed(&["ledger", "show", "--json"]);
+    let ledger = home.succeed(&["ledger", "show", "--last", "500", "--json"]);
     assert_eq!(ledger.matches("\"event\":\"notice\"").count(), 1, "{ledger}");
     arrived(&mailbox, 1);
 }

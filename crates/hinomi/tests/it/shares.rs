@@ -214,6 +214,9 @@ fn bytes_go_from_file_to_server_to_another_installation_unchanged() {
     let report = here.json(&["objects", "import", file, "--tlp", "green"])["report"].clone();
     assert_eq!((&report["total"], report["failures"].as_array().map(Vec::len)), (&2.into(), Some(1)), "{report}");
     assert_eq!(here.json(&["objects", "import", file, "--tlp", "green"])["report"]["known"], 1);
+    let scan = here.path("scan.list");
+    std::fs::write(&scan, "#masscan\nopen tcp 22 198.51.100.1 1790000000\n# end\n").expect("written");
+    here.succeed(&["import", "--format", "masscan-list", scan.to_str().expect("a path")]);
     let (_server, url) = here.start(&["serve", "--port", "0"]);
     let url = url.split_whitespace().find(|word| word.starts_with("http")).expect("an address").to_owned();
     let url = format!("{}/taxii2/", url.trim_end_matches('/'));

@@ -7,7 +7,8 @@
 //! Equal content is looked at once, however many services have it. The first question reads the file and notes, block
 //! by block ([`BLOCK_BYTES`]), which three bytes occur in it; later ones read only the blocks that can match, and what was
 //! appended since. The notes are bounded ([`MAX_NOTES`], 4 bytes each): what lies behind the bound is read every time,
-//! with the same answer. They live in memory and are made again after a restart. Checksums are verified when a block is
+//! with the same answer. They live in memory and are made again after a restart; nobody waits for another who makes them: each
+//! reads for himself and takes what others have noted by then. Checksums are verified when a block is
 //! read for the first time.
 //!
 //! At a hundred times the data: a question with three certain characters reads what can match; one without reads
@@ -102,24 +103,33 @@ impl Grams {
         ways: Option<&[BTreeSet<Gram>]>,
         length: u64,
     ) -> Result<(Blocks, Vec<Hit>), LakeError> {
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let candidates = notes.candidates(ways);
-        let mut hits = Vec::new();
-        let mut from = notes.until.max(FactsFile::START);
-        let mut seen = Seen::new();
-        while from < length {
+        let notes = || self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut candidates, mut hits) = (Blocks::new(), Vec::new());
+        let (mut taken, mut from, mut seen) = (0, FactsFile::START, Seen::new());
+        loop {
+            let known = notes();
+            candidates.extend(known.candidates(ways, taken));
+            (taken, from) = (known.blocks.len(), from.max(known.until));
+            drop(known);
+            if from >= length {
+                return Ok((candidates, hits));
+            }
+            // Whoever asks meanwhile looks for himself, and goes on from where the first of them is.
             let end = self.file.walk(from, (from + BLOCK_BYTES).min(length), true, &mut |walked| {
                 walked.records().for_each(|record| seen.take(&fold(record.text)));
                 look_at(needle, walked, &mut hits);
             })?;
             // What will still grow is looked at and not noted.
             if end - from >= BLOCK_BYTES {
-                notes.add(from, end, &seen);
+                let mut known = notes();
+                if known.until.max(FactsFile::START) == from {
+                    known.add(from, end, &seen);
+                    taken = known.blocks.len();
+                }
             }
             seen.clear();
             from = end;
         }
-        Ok((candidates, hits))
     }
 }
 
@@ -139,25 +149,33 @@ impl Notes {
         seen.all.iter().for_each(|gram| self.by_gram.entry(u64::from(*gram)).or_default().push(block));
     }
 
-    /// The blocks in which this can be.
-    fn candidates(&self, ways: Option<&[BTreeSet<Gram>]>) -> Blocks {
-        let Some(ways) = ways else { return self.blocks.clone() };
-        let mut numbers: Vec<u32> = ways.iter().flat_map(|way| self.having(way)).chain(self.odd.clone()).collect();
+    /// The blocks from this number on in which this can be.
+    fn candidates(&self, ways: Option<&[BTreeSet<Gram>]>, first: usize) -> Blocks {
+        let Some(ways) = ways else { return self.blocks.get(first..).unwrap_or_default().to_vec() };
+        let least = u32::try_from(first).unwrap_or(u32::MAX);
+        let odd = from(&self.odd, least).iter().copied();
+        let mut numbers: Vec<u32> = ways.iter().flat_map(|way| self.having(way, least)).chain(odd).collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers.iter().filter_map(|block| self.blocks.get(usize::try_from(*block).ok()?).copied()).collect()
     }
 
-    /// The blocks that have all of these.
-    fn having(&self, way: &BTreeSet<Gram>) -> Vec<u32> {
-        let lists: Option<Vec<&Vec<u32>>> = way.iter().map(|gram| self.by_gram.get(&u64::from(*gram))).collect();
+    /// The blocks that have all of these, from this number on.
+    fn having(&self, way: &BTreeSet<Gram>, least: u32) -> Vec<u32> {
+        let list = |gram: &Gram| self.by_gram.get(&u64::from(*gram)).map(|list| from(list, least));
+        let lists: Option<Vec<&[u32]>> = way.iter().map(list).collect();
         let Some(mut lists) = lists else { return Vec::new() };
         lists.sort_unstable_by_key(|list| list.len());
         let mut lists = lists.into_iter();
-        let mut kept = lists.next().cloned().unwrap_or_default();
+        let mut kept = lists.next().map(<[u32]>::to_vec).unwrap_or_default();
         lists.for_each(|list| kept.retain(|block| list.binary_search(block).is_ok()));
         kept
     }
+}
+
+/// The numbers from this one on, of some that ascend.
+fn from(numbers: &[u32], least: u32) -> &[u32] {
+    numbers.get(numbers.partition_point(|number| *number < least)..).unwrap_or_default()
 }
 
 /// Which three bytes occur in a block.
@@ -290,5 +308,28 @@ mod tests {
                 prop_assert_eq!(found.iter().map(|hit| hit.record).collect::<Vec<_>>(), expected.clone());
             }
         }
+    }
+
+    #[test]
+    fn several_who_ask_first_at_once_find_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = Arc::new(FactsFile::open(&folder.path().join("facts.bin"), true, None).expect("new"));
+        let told = Told { facts: Facts::default(), evidence: Vec::new() };
+        let mut expected = Vec::new();
+        for n in 0..4_000_u32 {
+            let word = if n % 97 == 0 { "needle" } else { "hay" };
+            let text = format!("{word} {n} {}", "x".repeat(200));
+            let record = file.append(ContentHash::of(text.as_bytes()), &told, &text).expect("appended");
+            expected.extend((n % 97 == 0).then_some(record));
+        }
+        let length = file.sync().expect("written");
+        let (grams, needle) = (Grams::new(file), Needle::text("needle"));
+        let find = || grams.find(&needle, length).expect("found").iter().map(|hit| hit.record).collect::<Vec<_>>();
+        let found = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(find)).collect();
+            asking.into_iter().map(|one| one.join().expect("answered")).collect::<Vec<_>>()
+        });
+        assert!(found.iter().all(|found| *found == expected));
+        assert_eq!(find(), expected);
     }
 }

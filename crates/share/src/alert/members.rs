@@ -73,10 +73,10 @@ pub fn viewer_of(channel: &MemberChannel, purpose: Purpose) -> Viewer {
     Viewer::Member(Member { name, organisations: BTreeSet::from([organisation.clone()]), purpose })
 }
 
-/// Makes messages of all channels of members that are due; tells how many.
+/// Makes messages of all channels of members that are due; tells how many. What cannot be read for one holds up no other.
 ///
 /// # Errors
-/// When the state or the lake cannot be read or written.
+/// When the state cannot be read or written, or the lake could not be read for one of them.
 pub fn plan(door: &Door, database: &Database, now: Timestamp) -> Result<u64, AlertError> {
     let channels = database.member_channels(None)?;
     let due = |one: &MemberChannel| !one.channel.said.monthly && one.is_open() && is_due(&one.channel, now);
@@ -86,13 +86,17 @@ pub fn plan(door: &Door, database: &Database, now: Timestamp) -> Result<u64, Ale
     }
     let (newest, _) = door.reader(&Viewer::Operator)?.arrivals_begin()?;
     let watches = database.member_watches(None)?;
-    let mut made = 0;
+    let (mut made, mut failed) = (0, None);
     for channel in &due {
         let own = watches.iter().filter(|one| one.organisation == channel.organisation);
         let own: Vec<&MemberWatch> = own.filter(|one| is_named(channel, one)).collect();
-        made += u64::from(plan_one(door, database, (channel, &own), (newest, now))?);
+        match plan_one(door, database, (channel, &own), (newest, now)) {
+            Ok(is_made) => made += u64::from(is_made),
+            Err(AlertError::Read(error)) => failed = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(made)
+    failed.map_or(Ok(made), |error| Err(error.into()))
 }
 
 fn is_named(channel: &MemberChannel, watch: &MemberWatch) -> bool {

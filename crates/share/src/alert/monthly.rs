@@ -26,16 +26,19 @@ pub fn plan(door: &Door, database: &Database, font: &dyn Fn() -> Font, now: Time
     let channels = database.member_channels(None)?;
     let due = |one: &&MemberChannel| one.channel.said.monthly && one.is_open() && one.reported < month.to_string();
     let quiet = |one: &&MemberChannel| one.channel.said.quiet.is_some_and(|quiet| quiet.is_at(now));
-    let due: Vec<&MemberChannel> = channels.iter().filter(due).filter(|one| !quiet(one)).collect();
-    if due.is_empty() {
+    let mut wanted = Vec::new();
+    for channel in channels.iter().filter(due).filter(|one| !quiet(one)) {
+        if database.is_still_shown(channel, now)? {
+            wanted.push(channel);
+        }
+    }
+    if wanted.is_empty() {
         return Ok(0);
     }
     let (font, mut made) = (font(), 0);
-    for channel in due {
-        if database.is_still_shown(channel, now)? {
-            let message = message(door, database, (channel, &font), (month, now))?;
-            made += u64::from(database.plan_report(channel, &month.to_string(), &message, now)?);
-        }
+    for channel in wanted {
+        let message = message(door, database, (channel, &font), (month, now))?;
+        made += u64::from(database.plan_report(channel, &month.to_string(), &message, now)?);
     }
     Ok(made)
 }
@@ -49,7 +52,7 @@ fn message(
     let language = channel.channel.said.language;
     let reader = door.reader(&viewer_of(channel, Purpose::ExposureReduction))?;
     let report = gather(&reader, &channel.organisation, month, now)?;
-    let around = Around::of(database, &channel.organisation, month, language)?;
+    let around = Around::of(database, &channel.organisation, &report, language)?;
     let document = tell(&report, &around, language);
     let bytes = pdf::write(&document, font).map_err(|error| AlertError::Report(error.to_string()))?;
     let file = Attached::new(format!("hinomi-{}-{month}.pdf", channel.organisation), &bytes);

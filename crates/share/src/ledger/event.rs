@@ -59,9 +59,12 @@ pub enum Event {
         records: u64,
         /// SHA-256 of the bytes that left, in hex.
         sha256: String,
-        /// Ids of the policies that let them pass.
+        /// Ids of the policies by which any could pass; none where everything is seen.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         policies: BTreeSet<String>,
+        /// Whether it broke off: records and sum are of what left until then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        cut: bool,
     },
     /// Somebody was told of findings.
     Notice {
@@ -105,8 +108,11 @@ pub enum Event {
         by: Actor,
         /// Which account.
         account: String,
-        /// What was done, in a word: `added`, `key-made`, `locked`.
+        /// What was done, in a word: `added`, `key-made`, `closed`.
         change: String,
+        /// What else there is to know: rights, a role, the part of a key that is no secret, when.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
     /// A key began to sign checkpoints.
     KeyMade {
@@ -129,7 +135,37 @@ pub enum Event {
 /// Kinds of entries, as they are chosen by. Never rename, only add.
 pub const KINDS: [&str; 8] = ["look", "export", "notice", "policy", "ownership", "account", "key-made", "retained"];
 
+/// Changes of any account, as a concern.
+pub const ACCOUNTS: &str = "accounts";
+
+/// An organisation, as a concern.
+pub fn organisation_concern(id: &str) -> String {
+    format!("organisation/{id}")
+}
+
+/// An account, as a concern; what its keys do concerns it too.
+pub fn account_concern(name: &str) -> String {
+    format!("account/{}", name.split(" (key ").next().unwrap_or(name))
+}
+
 impl Event {
+    /// Whom it concerns: who did it, and the organisation or account of which it tells. That somebody looked concerns him;
+    /// organisations find it by their people.
+    pub fn concerns(&self) -> Vec<String> {
+        let by = |by: &Actor| account_concern(&by.name);
+        match self {
+            Self::Look { by: who, .. } | Self::Policy { by: who, .. } => vec![by(who)],
+            Self::Export { by: who, .. } => {
+                let organisations = who.organisations.iter().map(|id| organisation_concern(id));
+                std::iter::once(by(who)).chain(organisations).collect()
+            }
+            Self::Notice { by: who, recipient, .. } => vec![by(who), organisation_concern(recipient)],
+            Self::Ownership { organisation, .. } => vec![organisation_concern(organisation)],
+            Self::Account { account, .. } => vec![account_concern(account), ACCOUNTS.to_owned()],
+            Self::KeyMade { .. } | Self::Retained { .. } => Vec::new(),
+        }
+    }
+
     /// Its kind, as in [`KINDS`].
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -251,12 +287,22 @@ mod tests {
     fn kinds_are_what_entries_say() {
         let events = [
             Event::KeyMade { vkey: String::new() },
-            Event::Account { by: Actor::default(), account: String::new(), change: String::new() },
+            Event::Account { by: Actor::default(), account: String::new(), change: String::new(), detail: None },
         ];
         for event in events {
             let said = serde_json::to_value(&event).unwrap();
             assert_eq!(said["event"], event.kind());
             assert!(KINDS.contains(&event.kind()));
+        }
+    }
+
+    #[test]
+    fn entries_of_before_are_read_and_written_as_they_were() {
+        let export = r#"{"by":{"name":"ann"},"event":"export","format":"csv","records":2,"salt":"00","sha256":"ab","time":"1970-01-01T00:00:00Z"}"#;
+        let account = r#"{"account":"ann","by":{"name":"b"},"change":"added","event":"account","salt":"00","time":"1970-01-01T00:00:00Z"}"#;
+        for text in [export, account] {
+            let entry = Entry::read(text.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(entry.to_bytes().unwrap()).unwrap(), text);
         }
     }
 }

@@ -25,12 +25,18 @@ pub(super) fn keep(path: &Path, note: &str, name: [u8; 16], size_of: impl Fn(&st
         file.write_all(note.as_bytes())?;
         file.sync_all()
     });
-    let written = written.and_then(|()| fs::rename(&draft, path));
+    let written = written.and_then(|()| fs::rename(&draft, path)).and_then(|()| sync_folder(folder));
     if written.is_err() {
         // What made it fail is told; the draft may not even be there.
         drop(fs::remove_file(&draft));
     }
     written
+}
+
+/// A new name in a folder is on disk when the folder is.
+fn sync_folder(folder: &Path) -> Result<()> {
+    // Windows opens no folders, and writes their entries by itself.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

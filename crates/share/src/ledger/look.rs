@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Actor, Event, Log, sha256_hex};
-use crate::witness::{Sight, Witness};
+use crate::witness::{Departure, Sight, Witness};
 
 /// Writes the looks of one viewer into the ledger.
 #[derive(Clone, Debug)]
@@ -39,5 +39,11 @@ impl Witness for LookLog {
             _ => None,
         };
         self.write(sight.words(), question).map(drop)
+    }
+
+    fn left(&self, departure: Departure) -> Result<(), String> {
+        let Departure { format, records, sha256, policies, cut } = departure;
+        let event = Event::Export { by: self.by.clone(), format, records, sha256, policies, cut };
+        self.log.append(event).map(drop).map_err(|error| error.to_string())
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn entry(word: &str) -> NewLedgerEntry {
-        NewLedgerEntry { time: Timestamp::default(), kind: word.to_owned(), data: Vec::new() }
+        NewLedgerEntry { time: Timestamp::default(), kind: word.to_owned(), data: Vec::new(), concerns: Vec::new() }
     }
 
     #[test]

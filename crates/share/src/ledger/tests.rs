@@ -261,7 +261,7 @@ fn what_is_done_to_the_register_is_taken_in_once_by_whoever_comes_first() {
         })
         .collect();
     assert_eq!(told, ["city-a by administrator", "city-b by administrator", "city-c by administrator"]);
-    assert_eq!(a.take_in_register().unwrap(), 0);
+    assert_eq!(a.take_in().unwrap(), 0);
     // The sum is that of the change as the register tells it, and of no other.
     let changes =
         state.register_events(&hinomi_state::organisations::EventsOf { limit: 9, ..Default::default() }).unwrap();
@@ -270,4 +270,69 @@ fn what_is_done_to_the_register_is_taken_in_once_by_whoever_comes_first() {
     assert!(stored.as_ref().unwrap().contains(&sum_of_change(&changes[0])));
     let changed = hinomi_state::organisations::Event { detail: "other".to_owned(), ..changes[0].clone() };
     assert!(!stored.unwrap().contains(&sum_of_change(&changed)));
+}
+
+#[test]
+fn changes_of_accounts_are_taken_in_and_found_by_whom_they_concern() {
+    use hinomi_state::{Accounts, NewPerson};
+
+    let folder = tempfile::tempdir().unwrap();
+    let state = database(folder.path());
+    let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite"))).by("operator");
+    let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    let new = |name: &str| NewPerson {
+        name: name.to_owned(),
+        full_name: String::new(),
+        administrator: true,
+        analyst: false,
+        password: None,
+    };
+    accounts.add_first(&new("ann"), now).unwrap();
+    let log = Log::open(&state, folder.path(), Arc::new(SystemClock)).unwrap();
+    accounts.by("ann").add(&new("ben"), now).unwrap();
+    let by = Actor { name: "ann (key k)".to_owned(), organisations: ["city".to_owned()].into(), purpose: None };
+    let look = Event::Look { by: by.clone(), what: "search".to_owned(), question: None };
+    let looked = log.append(look).unwrap();
+    let export = Event::Export {
+        by,
+        format: "csv".to_owned(),
+        records: 1,
+        sha256: String::new(),
+        policies: ["holder".to_owned()].into(),
+        cut: true,
+    };
+    let exported = log.append(export).unwrap();
+    let about = |concerns: &[String], before| -> Vec<u64> {
+        log.about(concerns, before, 10).unwrap().into_iter().map(|entry| entry.place).collect()
+    };
+    let accounts_of = about(&[ACCOUNTS.to_owned()], None);
+    assert_eq!(accounts_of.len(), 2);
+    let told = Entry::read(log.entries(accounts_of[0], 1).unwrap()[0].data.as_ref().unwrap()).unwrap();
+    let Event::Account { by, account, change, detail: Some(detail) } = told.event else { panic!("{told:?}") };
+    assert_eq!((by.name.as_str(), account.as_str(), change.as_str()), ("ann", "ben", "added"));
+    assert!(detail.contains(&sum_of_account(&state.account_events(1, 9).unwrap()[0])), "{detail}");
+    // What a key of hers did, and what was done to her account.
+    let hers = about(&[account_concern("ann")], None);
+    assert_eq!(hers, [exported, looked, accounts_of[1]]);
+    assert_eq!(
+        about(&[account_concern("ann"), organisation_concern("city")], Some(exported)),
+        [looked, accounts_of[1]]
+    );
+    assert_eq!(about(&[organisation_concern("city")], None), [exported], "looks are found by who looked");
+    assert_eq!(log.take_in().unwrap(), 0);
+    log.check(&[]).unwrap();
+}
+
+#[test]
+fn a_set_of_rules_is_told_once_until_another_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let database = database(folder.path());
+    let open = |folder: &Path| Log::open(&database, folder, Arc::new(SystemClock)).unwrap();
+    let (a, b) = (open(folder.path()), open(other.path()));
+    let told = |log: &Log, sum: &str| log.rules_count(Actor::default(), sum, "why").unwrap();
+    assert!(told(&a, "one") && !told(&b, "one") && told(&b, "two") && !told(&a, "two") && told(&a, "one"));
+    let kinds: Vec<String> = a.entries(0, 99).unwrap().into_iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "policy").count(), 3);
+    a.check(&[]).unwrap();
 }

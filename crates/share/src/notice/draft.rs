@@ -337,7 +337,7 @@ fn compose(
     };
     let large = said.len() > usize::try_from(desk.settings.alone.findings).unwrap_or(usize::MAX);
     let (subject, body) = (words::subject(&letter), words::body(&letter));
-    let files = formats::attached(desk.settings, &token, &said, now);
+    let files = formats::attached(desk.settings, &token, (&said, link.basis), now);
     Ok(NewNotice {
         party,
         label: label.label().to_owned(),

@@ -53,15 +53,27 @@ pub fn formatted(format: NoticeFormat, settings: &Settings, token: &str, said: &
     }
 }
 
-/// What goes with the mail.
-pub(super) fn attached(settings: &Settings, token: &str, said: &[Said], now: Timestamp) -> Vec<NoticeFile> {
-    let file =
-        |name: &str, media: &str, content| NoticeFile { name: name.to_owned(), media: media.to_owned(), content };
+/// What goes with the mail; with that to who runs a network the table by which lines are looked up.
+pub(super) fn attached(
+    settings: &Settings,
+    token: &str,
+    (said, basis): (&[Said], &str),
+    now: Timestamp,
+) -> Vec<NoticeFile> {
+    let file = |name: &str, media: &str, format, said: &[Said]| NoticeFile {
+        name: name.to_owned(),
+        media: media.to_owned(),
+        content: formatted(format, settings, token, said, now),
+    };
     let few = said.get(..MAX_ATTACHED_REPORTS).unwrap_or(said);
-    vec![
-        file("findings.csv", "text/csv", formatted(NoticeFormat::Csv, settings, token, said, now)),
-        file("xarf.json", "application/json", formatted(NoticeFormat::Xarf, settings, token, few, now)),
-    ]
+    let mut files = vec![
+        file("findings.csv", "text/csv", NoticeFormat::Csv, said),
+        file("xarf.json", "application/json", NoticeFormat::Xarf, few),
+    ];
+    if ["network", "as"].contains(&basis) {
+        files.push(file("subscribers.csv", "text/csv", NoticeFormat::Subscribers, said));
+    }
+    files
 }
 
 /// `2026-11-22 09:30:00`
@@ -279,4 +291,89 @@ fn xarf(settings: &Settings, (token, place): (&str, usize), one: &Said) -> Value
         }
     }
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use hinomi_model::{ServiceKey, Transport};
+
+    use super::*;
+
+    fn said() -> Said {
+        let seen = "2026-11-22T00:30:00.5Z".parse().unwrap();
+        Said {
+            service: ServiceKey { address: "2001:db8::7".parse().unwrap(), port: 53, transport: Transport::Udp },
+            concern: "resolver".to_owned(),
+            severity: "medium".to_owned(),
+            confidence: 80,
+            seen,
+            first: seen,
+            asn: Some(64_500),
+            country: Some("JP".to_owned()),
+            protocol: "dns".to_owned(),
+            product: "=HYPERLINK(\"x\")".to_owned(),
+            summary: "a \"line\", of a host".to_owned(),
+            tags: vec!["recursion".to_owned()],
+            evidence: Vec::new(),
+            purpose: "exposure-reduction".to_owned(),
+            label: "TLP:AMBER".to_owned(),
+            terms: Vec::new(),
+            by: String::new(),
+        }
+    }
+
+    fn of(format: NoticeFormat) -> String {
+        let settings = Settings {
+            name_en: "Watch".to_owned(),
+            reply_to: "notices@watch-1.example.jp".to_owned(),
+            ..Settings::default()
+        };
+        formatted(format, &settings, "token", &[said()], said().seen)
+    }
+
+    #[test]
+    fn a_table_runs_nothing_and_keeps_its_columns() {
+        let csv = of(NoticeFormat::Csv);
+        let rows: Vec<&str> = csv.split("\r\n").collect();
+        assert!(
+            rows[0].starts_with("\"timestamp\",\"severity\",\"ip\",\"protocol\",\"port\",\"hostname\",\"tag\",\"asn\"")
+        );
+        assert!(rows[1].starts_with(
+            "\"2026-11-22 00:30:00\",\"medium\",\"2001:db8::7\",\"udp\",\"53\",\"\",\"resolver;recursion\",\"64500\""
+        ));
+        assert!(
+            rows[1].contains("\"'=HYPERLINK(\"\"x\"\")\"") && rows[1].contains("\"a \"\"line\"\", of a host\""),
+            "{csv}"
+        );
+        assert_eq!(
+            of(NoticeFormat::Subscribers).lines().nth(1),
+            Some("\"2001:db8::7\",\"53\",\"udp\",\"2026-11-22T00:30:00.5Z\",\"token\",\"1\"")
+        );
+    }
+
+    #[test]
+    fn programs_get_what_their_formats_ask_for() {
+        let event: Value = serde_json::from_str(&of(NoticeFormat::IntelMq)).unwrap();
+        assert_eq!((&event["classification.type"], &event["tlp"]), (&json!("ddos-amplifier"), &json!("AMBER")));
+        let idea: Value = serde_json::from_str(&of(NoticeFormat::Idea)).unwrap();
+        assert_eq!(
+            (&idea["Source"][0]["IP6"][0], &idea["Node"][0]["Name"]),
+            (&json!("2001:db8::7"), &json!("jp.example.watch_1.hinomi"))
+        );
+        let reports: Value = serde_json::from_str(&of(NoticeFormat::Xarf)).unwrap();
+        let required = [
+            "xarf_version",
+            "report_id",
+            "timestamp",
+            "reporter",
+            "sender",
+            "source_identifier",
+            "category",
+            "type",
+            "service",
+        ];
+        assert!(required.iter().all(|name| !reports[0][*name].is_null()), "{reports}");
+        assert_eq!(reports[0]["report_id"], idea["ID"], "one finding, one id");
+        assert_eq!(of(NoticeFormat::Xarf), of(NoticeFormat::Xarf));
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hinomi_model::Timestamp;
 use hinomi_state::contacts::Contact;
@@ -53,7 +54,7 @@ pub(super) enum Reach<'a> {
 
 /// Everything that decides who is told.
 pub(super) struct Book {
-    register: Register,
+    register: Arc<Register>,
     holders: Holders,
     organisations: BTreeMap<String, Organisation>,
     contacts: BTreeMap<String, Vec<Contact>>,
@@ -66,7 +67,7 @@ pub(super) struct Book {
 impl Book {
     /// As it stands now.
     pub(super) fn read(database: &Database, settings: &Settings, now: Timestamp) -> Result<Self, StateError> {
-        let register = Register::read(database, now)?;
+        let register = Arc::new(Register::read(database, now)?);
         let organisations: BTreeMap<_, _> =
             database.organisations()?.into_iter().map(|one| (one.id.clone(), one)).collect();
         let mut contacts: BTreeMap<String, Vec<Contact>> = BTreeMap::new();
@@ -80,7 +81,7 @@ impl Book {
             true => organisations.keys().filter(open).filter(is_csirt).cloned().collect(),
             false => settings.csirts.iter().filter(open).filter(is_csirt).cloned().collect(),
         };
-        let (holders, fresh_days) = (Holders::of(&register), settings.fresh_days);
+        let (holders, fresh_days) = (Holders::new(&register), settings.fresh_days);
         Ok(Self { register, holders, organisations, contacts, opted_out, csirts, now, fresh_days })
     }
 

@@ -97,3 +97,42 @@ pub(super) fn severity(name: &str) -> Severity {
     let all = [Severity::Critical, Severity::High, Severity::Medium];
     all.into_iter().find(|one| one.name() == name).unwrap_or(Severity::Low)
 }
+
+#[cfg(test)]
+mod tests {
+    use hinomi_model::{DeviceKind, Facts, ServiceKey, Timestamp, Transport};
+
+    use super::*;
+
+    fn service(protocol: &str, kind: Option<DeviceKind>, tags: &[&str]) -> Service {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        let facts = Facts { protocol: protocol.parse().ok(), kind, tags, ..Facts::default() };
+        let key = ServiceKey { address: [192, 0, 2, 1].into(), transport: Transport::Tcp, port: 1 };
+        let (first_seen, last_seen) = (Timestamp::default(), Timestamp::default());
+        let (sensor, evidence, terms) = ("survey".to_owned(), Vec::new(), Default::default());
+        Service { key, first_seen, last_seen, sensor, asn: None, country: None, facts, evidence, terms }
+    }
+
+    #[test]
+    fn what_hardly_anybody_wants_open_is_a_finding() {
+        let of = |protocol, kind, tags: &[&str]| judge(&service(protocol, kind, tags), false);
+        assert_eq!(of("telnet", None, &[]), Some(("telnet", Severity::High)));
+        assert_eq!(of("modbus", None, &[]), Some(("plant", Severity::Critical)));
+        assert_eq!(of("redis", None, &[ANONYMOUS]), Some((ANONYMOUS, Severity::Critical)));
+        assert_eq!(of("mqtt", None, &[ANONYMOUS]), Some((ANONYMOUS, Severity::High)));
+        assert_eq!(of("dns", None, &["recursion"]), Some(("resolver", Severity::Medium)));
+        assert_eq!(of("http", Some(DeviceKind::Router), &[]), Some(("admin", Severity::Medium)));
+        assert_eq!((of("ssh", None, &[]), of("http", None, &[])), (None, None));
+        assert_eq!(judge(&service("ssh", None, &[]), true), Some(("login", Severity::Low)), "somebody asked");
+    }
+
+    #[test]
+    fn the_default_query_is_understood_and_leaves_room_for_addresses() {
+        for asked in [None, Some("port:23 OR port:2323")] {
+            let addresses: Vec<String> =
+                (0..40).map(|last| format!("2001:db8:aaaa:bbbb:cccc:dddd:eeee:{last:x}")).collect();
+            let query = format!("{} ip:{}", query(asked), addresses.join(","));
+            assert!(hinomi_lake::query::parse(&query).is_ok(), "{query}");
+        }
+    }
+}

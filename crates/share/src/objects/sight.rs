@@ -34,6 +34,7 @@ enum Eyes {
 struct Member {
     /// Organisations whose own gifts are seen: those acted for that are in the register.
     own: BTreeSet<String>,
+    /// As of the moment of the question.
     may: Entitlement,
     now: Timestamp,
     ground: Arc<Ground>,
@@ -49,8 +50,8 @@ impl Sight {
         let eyes = match (reader.viewer(), reader.may(), reader.ground()) {
             (viewer, None, _) if viewer.sees_all() => Eyes::All,
             (Viewer::Member(member), Some(may), Some(ground)) => {
-                let known = |id: &&String| ground.register.organisations.contains_key(*id);
                 let now = reader.lake().now();
+                let known = |id: &&String| ground.register.organisations.contains_key(*id);
                 Eyes::Member(Box::new(Member {
                     own: member.organisations.iter().filter(known).cloned().collect(),
                     may: may.at(now),
@@ -141,12 +142,9 @@ impl Member {
         if let Some(may) = known.get(text) {
             return *may;
         }
-        let record = RecordFacts {
-            embargo: marking.is_embargoed(self.now),
-            marking: marking.clone(),
-            holders: BTreeSet::new(),
-            operators: BTreeSet::new(),
-        };
+        let embargo = marking.is_embargoed(self.now);
+        let (holders, operators) = (BTreeSet::new(), BTreeSet::new());
+        let record = RecordFacts { marking: marking.clone(), embargo, holders, operators };
         let may = self.ground.rules.decide(&self.ground.facts, &record).is_ok_and(|decided| decided.allowed);
         known.insert(text.to_owned(), may);
         may
@@ -178,8 +176,8 @@ impl Member {
                 sight.free.push(text);
                 continue;
             }
-            // More than is seen where a grant asks for several places at once: each row is decided afterwards.
-            let helds: Vec<_> = fitting().flat_map(|grant| &grant.held).collect();
+            // Of places that must all be held one is enough here: each row is decided.
+            let helds: Vec<_> = fitting().filter_map(|grant| grant.held.first()).collect();
             if !helds.is_empty() {
                 spans.extend(helds.iter().flat_map(|held| held.spans()));
                 asns.extend(helds.iter().flat_map(|held| held.asns()));

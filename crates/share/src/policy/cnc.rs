@@ -123,6 +123,10 @@ mod tests {
             self.0.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }
+
+        fn left(&self, _: crate::witness::Departure) -> Result<(), String> {
+            Err("nothing leaves here".to_owned())
+        }
     }
 
     #[test]

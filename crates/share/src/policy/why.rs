@@ -3,23 +3,27 @@
 //! Both speak of the viewer's own claims and audiences alone: who else holds or may know something is not told.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Marking, ServiceKey, Timestamp, Tlp};
 use serde::Serialize;
 
-use super::{ReadError, Reader, Viewer};
-use crate::entitle::{self, holders::Holders};
-use crate::register::{Claim, Held, Register};
-use crate::rules::{MemberFacts, Rule, Rules};
+use super::{Member, ReadError, Reader, Viewer};
+use crate::entitle;
+use crate::register::{Claim, Held, Holders, Register};
+use crate::rules::{MemberFacts, Rule, Rules, RulesError};
 
 /// The most claims that are listed.
 pub(super) const MAX_CLAIMS: usize = 1_000;
+/// The most services of one address of which it is told why.
+const MAX_EXPLAINED: usize = 256;
 
 /// What a member's entitlement was made of.
 pub(crate) struct Ground {
-    pub(crate) rules: std::sync::Arc<Rules>,
-    pub(crate) register: std::sync::Arc<Register>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) register: Arc<Register>,
     pub(crate) facts: MemberFacts,
 }
 
@@ -87,7 +91,96 @@ pub struct MaySee {
     pub rules: Vec<Rule>,
 }
 
+/// What the rules say of one record to somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// Of which service, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceKey>,
+    /// When it was seen.
+    pub seen: Timestamp,
+    /// How that is marked.
+    pub label: &'static str,
+    /// For what it may be read.
+    pub marked: &'static str,
+    /// Audiences that it names.
+    pub audiences: Vec<String>,
+    /// Who held the address then.
+    pub holders: Vec<String>,
+    /// Who ran its network then.
+    pub operators: Vec<String>,
+    /// Whether it may be known.
+    pub allowed: bool,
+    /// Which rules decided: those that permit, or those that forbid; none where none permits.
+    pub rules: Vec<Rule>,
+}
+
+/// What the rules say of a record to this member, by a register and the index over it, at a moment.
+///
+/// # Errors
+/// When the rules cannot be asked.
+pub fn explain(
+    rules: &Rules,
+    member: &Member,
+    (register, holders): (&Register, &Holders),
+    (seen, now): (&Seen<'_>, Timestamp),
+    service: Option<ServiceKey>,
+) -> Result<Explained, RulesError> {
+    let (facts, record) = (entitle::facts_of(member, register), entitle::record_of(seen, holders, now));
+    let decided = rules.decide(&facts, &record)?;
+    let mut deciding = rules.list();
+    deciding.retain(|rule| decided.rules.contains(&rule.id));
+    Ok(Explained {
+        service,
+        seen: seen.time,
+        label: seen.marking.tlp.label(),
+        marked: seen.marking.purpose.name(),
+        audiences: seen.marking.audience.clone(),
+        holders: record.holders.into_iter().collect(),
+        operators: record.operators.into_iter().collect(),
+        allowed: decided.allowed,
+        rules: deciding,
+    })
+}
+
 impl Reader {
+    /// What the rules say to a member of the services at an address, as each was last seen. For who sees everything.
+    ///
+    /// # Errors
+    /// When this viewer does not, the look cannot be written down, the lake cannot be read, or the rules cannot be asked.
+    pub fn explain_to(
+        &self,
+        member: &Member,
+        rules: &Arc<Rules>,
+        register: &Arc<Register>,
+        address: IpAddr,
+    ) -> Result<Vec<Explained>, ReadError> {
+        let Some(host) = self.host(address)? else { return Ok(Vec::new()) };
+        if self.may().is_some() {
+            return Err(ReadError::Refused("what others may know is told to the operator alone".to_owned()));
+        }
+        let (holders, mut told) = (Holders::new(register), Vec::new());
+        for service in host.services.iter().take(MAX_EXPLAINED) {
+            let Some((sighting, asn)) = self.lake().newest_sighting(&service.key, None)? else { continue };
+            let seen = Seen { address, asn, time: sighting.time, marking: &sighting.marking };
+            let one = explain(rules, member, (register, &holders), (&seen, self.lake().now()), Some(service.key));
+            told.push(one.map_err(|error| ReadError::Failed(error.to_string()))?);
+        }
+        Ok(told)
+    }
+
+    /// Why each service that is seen at an address is, at most so many.
+    ///
+    /// # Errors
+    /// As for [`Self::why`].
+    pub fn why_host(&self, address: IpAddr) -> Result<Option<Vec<Why>>, ReadError> {
+        let reader = self.witnessed("why", &address.to_string())?;
+        let Some(host) = reader.host(address)? else { return Ok(None) };
+        let services = host.services.iter().take(MAX_EXPLAINED);
+        let each = services.map(|service| reader.why(&service.key)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(each.into_iter().flatten().collect()))
+    }
+
     /// Why a service is seen; `None` when it is not.
     ///
     /// # Errors

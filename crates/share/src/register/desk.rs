@@ -29,7 +29,7 @@ impl Current {
     fn read(database: &Database, now: Timestamp, edition: u64) -> Result<Self, StateError> {
         let everything = database.register()?;
         let register = Arc::new(Register::of(&everything, now));
-        let holders = Holders::of(&register);
+        let holders = Holders::new(&register);
         let span = (now, next_turn(&everything, now));
         Ok(Self { number: everything.number, edition, register, holders, span })
     }

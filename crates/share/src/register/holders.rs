@@ -1,24 +1,32 @@
-//! Who held an address, an AS, a domain at a moment: an index over claims.
+//! Who held what when: one index for every question about it.
 //!
-//! Claims stand in a table by length of prefix and network; an address is looked up at each length that there is, the
-//! longest first: at most 33 steps for IPv4 and 129 for IPv6, however many claims there are. At a hundred times the data
-//! nothing changes here.
+//! A record belongs to who held its longest claimed prefix when it was seen; several may. Who holds a wider prefix or the
+//! AS, or acts for a holder, runs its network. [`Holders::of`] answers for one record, [`Holders::holding`] and
+//! [`Holders::running`] (`sweep.rs`) for all addresses at once: the same, which a property holds.
+//!
+//! At a hundred times the data: a look-up asks a map once for each prefix length in use; a sweep sorts all claims, and what
+//! comes of it is kept while the register stands.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hinomi_model::Timestamp;
 use hinomi_model::address::to_u128;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::{Claim, Held, Register};
 
-/// The index. Addresses are asked for in any spelling; IPv4-mapped IPv6 is IPv4.
+/// The bits before an IPv4 address in IPv6 (RFC 4291, 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
+/// The claims of a register, ready to be asked. Addresses are asked for in any spelling; IPv4-mapped IPv6 is IPv4.
 #[derive(Clone, Debug, Default)]
 pub struct Holders {
+    pub(super) register: Arc<Register>,
     four: Family,
     six: Family,
-    systems: BTreeMap<u32, Vec<Claim>>,
+    pub(super) systems: BTreeMap<u32, Vec<Claim>>,
     domains: HashMap<String, Vec<Claim>>,
 }
 
@@ -38,12 +46,13 @@ impl Family {
         self.networks.entry((length, to_u128(prefix.network()))).or_default().push(claim.clone());
     }
 
-    /// Claims around an address at a moment, the longest first.
-    fn around(&self, address: IpAddr, time: Timestamp) -> impl Iterator<Item = &Claim> {
+    /// Claims around an address at a moment with the length of their prefix, the longest first.
+    fn around(&self, address: IpAddr, time: Timestamp) -> impl Iterator<Item = (u8, &Claim)> {
         self.lengths.iter().rev().flat_map(move |length| {
             let network = IpNet::new(address, *length).map(|prefix| to_u128(prefix.network()));
             let found = network.ok().and_then(|network| self.networks.get(&(*length, network)));
-            found.into_iter().flatten().filter(move |claim| claim.holds_at(time))
+            let held = found.into_iter().flatten().filter(move |claim| claim.holds_at(time));
+            held.map(|claim| (*length, claim))
         })
     }
 }
@@ -55,14 +64,29 @@ impl Claim {
     }
 }
 
+/// A prefix in the family of its addresses: one within the IPv6 spelling of IPv4 is of IPv4. One around that spelling is of
+/// IPv6, and holds no IPv4 address.
+pub(super) fn plain(prefix: IpNet) -> IpNet {
+    let prefix = prefix.trunc();
+    let four = match (prefix, prefix.network().to_canonical()) {
+        (IpNet::V6(six), IpAddr::V4(four)) if six.prefix_len() >= MAPPED_BITS => {
+            Ipv4Net::new(four, six.prefix_len() - MAPPED_BITS).ok()
+        }
+        _ => None,
+    };
+    four.map_or(prefix, IpNet::V4)
+}
+
 impl Holders {
-    /// The index over the claims of a register.
-    pub fn of(register: &Register) -> Self {
-        let mut holders = Self::default();
+    /// Makes the claims of a register ready.
+    pub fn new(register: &Arc<Register>) -> Self {
+        let mut holders = Self { register: Arc::clone(register), ..Self::default() };
         for claim in &register.claims {
             match &claim.subject {
-                Held::Prefix(prefix @ IpNet::V4(_)) => holders.four.insert(*prefix, claim),
-                Held::Prefix(prefix @ IpNet::V6(_)) => holders.six.insert(*prefix, claim),
+                Held::Prefix(prefix) => match plain(*prefix) {
+                    four @ IpNet::V4(_) => holders.four.insert(four, claim),
+                    six @ IpNet::V6(_) => holders.six.insert(six, claim),
+                },
                 Held::As(number) => holders.systems.entry(*number).or_default().push(claim.clone()),
                 Held::Domain(name) => holders.domains.entry(name.clone()).or_default().push(claim.clone()),
             }
@@ -70,9 +94,28 @@ impl Holders {
         holders
     }
 
+    /// Who held an address, and who ran its network, at a moment.
+    pub fn of(&self, address: IpAddr, asn: Option<u32>, time: Timestamp) -> (BTreeSet<String>, BTreeSet<String>) {
+        let (mut holders, mut operators, mut longest) = (BTreeSet::new(), BTreeSet::new(), None);
+        // Who left the register held it all the same: nobody else comes to what was seen then.
+        for (length, claim) in self.with_lengths(address, time) {
+            let held = *longest.get_or_insert(length) == length;
+            if held { &mut holders } else { &mut operators }.insert(claim.organisation.clone());
+        }
+        let by_asn = asn.and_then(|asn| self.systems.get(&asn)).into_iter().flatten();
+        operators.extend(by_asn.filter(|claim| claim.holds_at(time)).map(|claim| claim.organisation.clone()));
+        let agents = self.register.organisations.values();
+        operators.extend(agents.filter(|one| !one.acts_for.is_disjoint(&holders)).map(|one| one.id.clone()));
+        (holders, operators)
+    }
+
     /// Every claim around an address at a moment, the longest first: the first is the holder's, the others are of who
     /// runs the network around it.
     pub fn around(&self, address: IpAddr, time: Timestamp) -> impl Iterator<Item = &Claim> {
+        self.with_lengths(address, time).map(|(_, claim)| claim)
+    }
+
+    fn with_lengths(&self, address: IpAddr, time: Timestamp) -> impl Iterator<Item = (u8, &Claim)> {
         let address = address.to_canonical();
         let family = if address.is_ipv4() { &self.four } else { &self.six };
         family.around(address, time)
@@ -148,8 +191,8 @@ mod tests {
             claims in proptest::collection::vec(claim(), 0..60),
             asked in proptest::collection::vec((network(), -1..32_i64), 1..20),
         ) {
-            let register = Register { claims, ..Register::default() };
-            let holders = Holders::of(&register);
+            let register = Arc::new(Register { claims, ..Register::default() });
+            let holders = Holders::new(&register);
             for (network, time) in asked {
                 let (address, time) = (network.addr(), Timestamp::from_micros(time));
                 let expected = plainly(&register.claims, address, time);
@@ -176,7 +219,7 @@ mod tests {
             ],
             ..Register::default()
         };
-        let holders = Holders::of(&register);
+        let holders = Holders::new(&Arc::new(register));
         let then = Timestamp::from_micros(10);
         let of = |found: Option<&Claim>| found.map(|claim| claim.organisation.clone());
         assert_eq!(of(holders.holder("::ffff:192.0.2.9".parse().unwrap(), then)).as_deref(), Some("a"));
@@ -186,5 +229,7 @@ mod tests {
         assert_eq!(of(holders.of_domain("mail.example.org", then)).as_deref(), Some("c"));
         assert_eq!(of(holders.of_domain("a.www.example.org", then)).as_deref(), Some("d"));
         assert_eq!(of(holders.of_domain("badexample.org", then)), None);
+        assert_eq!(plain("::ffff:192.0.2.9/120".parse().unwrap()), "192.0.2.0/24".parse().unwrap());
+        assert_eq!(plain("::/80".parse().unwrap()), "::/80".parse().unwrap());
     }
 }

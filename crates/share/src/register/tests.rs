@@ -92,7 +92,7 @@ fn a_record_of_then_belongs_to_who_held_the_address_then() {
     let later = Register::read(&database, at("2026-08-01")).unwrap();
     assert!(!later.organisations.contains_key("city-a"));
     assert_eq!(later.organisations["vendor"].acts_for, ["city-b".to_owned()].into());
-    assert_eq!(super::Holders::of(&later).holder(address, at("2026-05-31")).unwrap().organisation, "city-a");
+    assert_eq!(super::Holders::new(&Arc::new(later)).holder(address, at("2026-05-31")).unwrap().organisation, "city-a");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use hinomi_model::Timestamp;
 use hinomi_state::alerts::Way;
 use hinomi_state::claims::{Claim, ClaimsOf};
 use hinomi_state::contacts::{Contact, Language};
+use hinomi_state::notices::{NoticeState, NoticesOf};
 use hinomi_state::{Database, StateError};
 
-use super::Month;
+use super::Report;
 
 /// Messages of a channel that are looked at.
 const MESSAGES: u32 = 200;
@@ -36,11 +37,17 @@ pub struct Told {
 }
 
 impl Around {
-    /// Of this organisation, in this month.
+    /// Of this organisation, in the month of a report that was made for it.
     ///
     /// # Errors
     /// When it is not there, or the state cannot be asked.
-    pub fn of(database: &Database, organisation: &str, month: Month, language: Language) -> Result<Self, StateError> {
+    pub fn of(
+        database: &Database,
+        organisation: &str,
+        report: &Report,
+        language: Language,
+    ) -> Result<Self, StateError> {
+        let month = report.month;
         let found = database.organisation(organisation)?;
         let none = || StateError::Refused { detail: format!("there is no organisation {organisation}") };
         let found = found.ok_or_else(none)?;
@@ -57,6 +64,11 @@ impl Around {
             };
             told.push(Told { name: target, sent: number(count("sent")), lost: number(count("given-up")) });
         }
+        let notices = notices(database, organisation, report)?;
+        if notices > 0 {
+            let name = if language == Language::Ja { "お知らせ" } else { "Notices" };
+            told.push(Told { name: name.to_owned(), sent: notices, lost: 0 });
+        }
         Ok(Self {
             name: found.name(language == Language::Ja).to_owned(),
             claims: database.claims(&ClaimsOf { organisation: Some(organisation), ..ClaimsOf::default() })?,
@@ -64,4 +76,19 @@ impl Around {
             told,
         })
     }
+}
+
+/// Notices that left for the organisation during the month, of those that its reader may know of: what tells of another
+/// purpose is not counted.
+fn notices(database: &Database, organisation: &str, report: &Report) -> Result<u64, StateError> {
+    let may = &report.may;
+    let Some(purpose) = may.purpose.filter(|_| may.organisations.iter().any(|one| one == organisation)) else {
+        return Ok(0);
+    };
+    let organisations = Some([organisation.to_owned()].into());
+    let sent = NoticesOf { organisations, state: Some(NoticeState::Sent), limit: 1_000, ..NoticesOf::default() };
+    let during = |time: Timestamp| report.month.start() <= time && time < report.month.end();
+    let all = database.notices(&sent)?;
+    let own = all.iter().filter(|one| one.sent.is_some_and(during) && one.purposes.iter().all(|each| each == purpose));
+    Ok(u64::try_from(own.count()).unwrap_or(u64::MAX))
 }

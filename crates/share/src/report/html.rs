@@ -12,12 +12,12 @@ pub const STYLE: &str = "\
 body{font:16px/1.7 'Noto Sans CJK JP','Hiragino Sans','Yu Gothic',sans-serif;color:var(--ink);max-width:56rem;\
 margin:2rem auto;padding:0 1rem}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .5rem;border-bottom:1px solid var(--rule);\
-vertical-align:top;overflow-wrap:anywhere}.number{text-align:right}\
+vertical-align:top;overflow-wrap:break-word}.number{text-align:right}\
 .report-numbers{display:flex;flex-wrap:wrap;gap:1rem}.report-numbers div{flex:1 1 11rem;border-top:3px solid var(--mark);\
 padding-top:.4rem}.report-value{font-size:2.2rem;line-height:1.2}.report-note,.report-beside{color:var(--soft);\
 font-size:.875rem}.report-bar{fill:var(--bar)}.report-pale{fill:var(--pale)}.report-before{stroke:var(--mark);\
-stroke-width:2}.report-rule{stroke:var(--rule)}.report-text{fill:var(--ink);font-size:13px}svg{display:block;width:100%;height:auto}\
-@media print{.report-page{break-before:page}h2{break-after:avoid}tr,svg{break-inside:avoid}}";
+stroke-width:2}.report-rule{stroke:var(--rule)}.report-text{fill:var(--ink);font-size:13px}.report-picture{overflow-x:auto}svg{display:block;width:100%;min-width:34rem;height:auto}\
+@media print{svg{min-width:0}.report-page{break-before:page}h2{break-after:avoid}tr,svg{break-inside:avoid}}";
 
 /// Width of a picture.
 const WIDTH: u64 = 760;
@@ -121,7 +121,7 @@ fn begin(out: &mut String, (id, title): (&str, &str), height: u64) {
     put(
         out,
         format_args!(
-            "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}\">\n<title id=\"{id}\">{title}</title>\n"
+            "<div class=\"report-picture\" tabindex=\"0\"><svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}\">\n<title id=\"{id}\">{title}</title>\n"
         ),
     );
 }
@@ -167,7 +167,7 @@ fn draw_standing(out: &mut String, id: &str, title: &str, bars: &[Bar]) {
             );
         }
     }
-    out.push_str("</svg>\n");
+    out.push_str("</svg></div>\n");
 }
 
 fn draw_lying(out: &mut String, id: &str, title: &str, bars: &[Bar]) {
@@ -196,7 +196,7 @@ fn draw_lying(out: &mut String, id: &str, title: &str, bars: &[Bar]) {
             put(out, format_args!("<path class=\"report-before\" d=\"M{x} {}V{}\"/>\n", top + 3, top + 23));
         }
     }
-    out.push_str("</svg>\n");
+    out.push_str("</svg></div>\n");
 }
 
 fn escaped(text: &str) -> String {

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hinomi_lake::entitlement::Seen;
-use hinomi_model::{Outcome, Purpose, ServiceKey, Sighting};
-use hinomi_share::entitle::holders::Holders;
+use hinomi_model::{Outcome, Purpose, ServiceKey, Sighting, Transport};
 use hinomi_share::entitle::{decide, facts_of};
-use hinomi_share::notice::{Desk, Order, PURPOSES, Settings, draft};
+use hinomi_share::notice::{Desk, Order, PURPOSES, Settings, draft, measure};
 use hinomi_share::policy::Member;
-use hinomi_share::register::{Held, Register};
+use hinomi_share::register::{Claim, Held, Holders, Organisation, Register};
 use hinomi_share::rules::Rules;
 use hinomi_state::audiences::NewAudience;
 use hinomi_state::claims::{Decision, Subject};
 use hinomi_state::contacts::NewContact;
+use hinomi_state::notices::Went;
 use hinomi_state::organisations::{Deed, Kind, Profile, Relation};
 use hinomi_state::{Database, Target};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::world::{DAYS, World, asn_of, day, register, sightings};
+use crate::world::{DAYS, World, asn_of, banner, day, register, sightings};
 
 fn deed(days: i64) -> Deed<'static> {
     Deed { by: "a tester", now: day(days) }
@@ -139,4 +139,89 @@ fn a_draft_tells_nobody_what_he_could_not_read() {
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     runner.run(&cases, |case| holds(&case, &told)).expect("holds");
     assert!(told.load(Ordering::Relaxed) > 0, "something was told in all that");
+}
+
+/// A sighting of one host's SSH at a day; nothing said is a look that finds it closed.
+fn look(last: u8, at: i64, said: Option<u8>) -> Sighting {
+    let subject = ServiceKey { address: [192, 0, 2, last].into(), port: 22, transport: Transport::Tcp };
+    Sighting {
+        sensor: "test".parse().expect("a name"),
+        campaign: None,
+        time: day(at),
+        subject,
+        outcome: if said.is_some() { Outcome::Open } else { Outcome::Closed },
+        remark: None,
+        evidence: said.map(|said| banner(said).reference()).into_iter().collect(),
+        marking: hinomi_model::Marking::own(Purpose::ExposureReduction),
+    }
+}
+
+/// Two organisations: one that holds the first addresses, and one that holds the last of them from day 6 on.
+fn holders() -> Register {
+    let one = |id: &str| Organisation {
+        id: id.to_owned(),
+        purposes: [Purpose::ExposureReduction].into(),
+        ..Organisation::default()
+    };
+    let claim = |organisation: &str, net: &str, from: i64| Claim {
+        organisation: organisation.to_owned(),
+        subject: Held::Prefix(net.parse().expect("a prefix")),
+        from: day(from),
+        until: day(DAYS + 9),
+    };
+    Register {
+        organisations: ["city", "port"].map(|id| (id.to_owned(), one(id))).into(),
+        claims: vec![claim("city", "192.0.2.0/28", 0), claim("port", "192.0.2.5/32", 6)],
+    }
+}
+
+/// What became of one notice about five hosts, by what was seen after it left.
+#[test]
+fn what_became_of_it_is_what_was_seen_and_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).expect("a database");
+    written(&database, &holders(), (false, false));
+    let (rules, settings) = (Arc::new(Rules::built_in().expect("rules")), settings());
+    let before: Vec<Sighting> = (1..=5).map(|last| look(last, 2, Some(1))).collect();
+    let ask = |all: &[Sighting], at: i64| {
+        let world = World::of(all);
+        let door = world.door(&Register::read(&database, day(at)).expect("a register"), &rules);
+        (world, door)
+    };
+    let order = Order { query: Some("port:22".into()), ..Order::default() };
+    let (_world, door) = ask(&before, 4);
+    let desk = Desk { door: &door, database: &database, settings: &settings, by: "a tester" };
+    let drafted = draft(&desk, &order, day(4)).expect("drafted");
+    let number = drafted.notices.first().expect("one notice").number;
+    assert_eq!((drafted.notices.len(), drafted.notices[0].findings), (1, 5), "{drafted:?}");
+    database.release_notice(deed(4), "ann", number).expect("released");
+    database.take_notice(deed(5), std::time::Duration::from_secs(60)).expect("asked").expect("it");
+    database.settle_notice(deed(5), number, &Went::Sent, None).expect("settled");
+    // 1 is not looked at, 2 answers alike, 3 says something else, 4 is closed, 5 is another's.
+    let after = [look(2, 8, Some(1)), look(3, 8, Some(2)), look(4, 8, None), look(5, 8, Some(1))];
+    let all = [before.clone(), after.to_vec()].concat();
+    let (_world, door) = ask(&all, 9);
+    let desk = Desk { door: &door, database: &database, settings: &settings, by: "a tester" };
+    let notice = database.notice(number).expect("there");
+    let became = measure(&desk, &notice, day(9)).expect("measured");
+    let told: Vec<_> = became.iter().map(|one| (one.became.name(), one.when)).collect();
+    let expected = [
+        ("not-rescanned", None),
+        ("open", Some(day(8))),
+        ("changed", Some(day(8))),
+        ("closed", Some(day(8))),
+        ("address-changed", None),
+    ];
+    assert_eq!(told, expected, "{became:?}");
+    assert!(became[2].product.contains("9.2"), "{:?}", became[2]);
+    // Within the silence nothing is told again, but what was closed and is open again.
+    let again = draft(&desk, &order, day(9)).expect("drafted");
+    assert!(again.notices.iter().all(|one| one.party.organisation != "city"), "{again:?}");
+    let all = [all, vec![look(4, 10, Some(1))]].concat();
+    let (_world, door) = ask(&all, 11);
+    let desk = Desk { door: &door, database: &database, settings: &settings, by: "a tester" };
+    let back = draft(&desk, &order, day(11)).expect("drafted");
+    let city: Vec<_> = back.notices.iter().filter(|one| one.party.organisation == "city").collect();
+    let told = database.notice_findings(city.first().expect("told again").number).expect("findings");
+    assert_eq!((city.len(), told.len(), told[0].service), (1, 1, look(4, 0, None).subject), "{back:?}");
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Purpose, Tlp};
-use hinomi_share::entitle::holders::Holders;
 use hinomi_share::entitle::{decide, facts_of};
 use hinomi_share::objects::{Giver, Shelf, Sight, Terms};
 use hinomi_share::policy::Member;
-use hinomi_share::register::Register;
+use hinomi_share::register::{Holders, Register};
 use hinomi_share::rules::{RecordFacts, Rules};
 use hinomi_share::taxii::Ask;
 use hinomi_state::{Database, Target};
@@ -110,7 +109,7 @@ fn plainly(gift: &Gift, rules: &Rules, member: &Member, register: &Arc<Register>
     let time = day(gift.day);
     addresses.into_iter().all(|(address, asn)| {
         let seen = Seen { address, asn, time, marking: &marking };
-        decide(rules, &facts, &holders, &seen, day(crate::world::DAYS)).expect("a decision").allowed
+        decide(rules, &facts, &holders, &seen, day(DAYS)).expect("a decision").allowed
     })
 }
 

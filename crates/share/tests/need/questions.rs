@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Outcome, Service, ServiceKey, Sighting};
-use hinomi_share::entitle::holders::Holders;
 use hinomi_share::entitle::{decide, facts_of};
 use hinomi_share::policy::Member;
-use hinomi_share::register::{Claim, Register};
+use hinomi_share::register::{Claim, Holders, Register};
 use hinomi_share::rules::Rules;
 use hinomi_share::{
     ArrivedRequest, ChangesRequest, DiffRequest, FacetRequest, Format, HistogramRequest, PastRequest, Reader,

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Marking, Purpose, Tlp};
-use hinomi_share::entitle::holders::Holders;
 use hinomi_share::entitle::{decide, entitlement, facts_of};
 use hinomi_share::policy::Member;
-use hinomi_share::register::Register;
+use hinomi_share::register::{Holders, Register};
 use hinomi_share::rules::Rules;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};

@@ -15,7 +15,7 @@ use hinomi_share::door::Witnesses;
 use hinomi_share::policy::Member;
 use hinomi_share::register::{Claim, Held, Organisation, Register};
 use hinomi_share::rules::Rules;
-use hinomi_share::{Door, Reader, Sight, Viewer, Witness};
+use hinomi_share::{Departure, Door, Reader, Sight, Viewer, Witness};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -242,6 +242,10 @@ pub(crate) struct Looks(pub(crate) Mutex<Vec<Sight>>);
 impl Witness for Looks {
     fn looked(&self, sight: Sight) -> Result<(), String> {
         self.0.lock().expect("alone").push(sight);
+        Ok(())
+    }
+
+    fn left(&self, _: Departure) -> Result<(), String> {
         Ok(())
     }
 }

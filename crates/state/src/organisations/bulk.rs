@@ -91,6 +91,9 @@ pub struct BulkOrganisation {
     /// Whom to reach.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact: Vec<BulkContact>,
+    /// Since when it is closed; none: it is open. What it held is told, for its past is nobody else's, and nothing besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Timestamp>,
     /// What it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claim: Vec<BulkClaim>,
@@ -205,7 +208,7 @@ impl Database {
         })
     }
 
-    /// Everything that stands at a moment, and all that was ever held, as a document.
+    /// Everything that stands at a moment, and all that was ever held, by whom is closed too, as a document.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -223,8 +226,11 @@ fn carry_out(transaction: &mut Transaction<'_>, deed: Deed<'_>, plan: &Plan<'_>)
     });
     let columns = ["id", "name_ja", "name_en", "hidden", "created"];
     insert(transaction, "audiences", &columns, &audiences.collect::<Vec<_>>())?;
-    let row = |(id, profile): &(&str, Profile)| [vec![(*id).into()], profile.values(), vec![now.clone()]].concat();
-    let columns = ["id", "name_ja", "name_en", "sector", "kind", "own", "created"];
+    let row = |(id, profile, closed): &(&str, Profile, Option<Timestamp>)| {
+        let closed = Value::from(closed.map(Timestamp::as_micros));
+        [vec![(*id).into()], profile.values(), vec![now.clone(), closed]].concat()
+    };
+    let columns = ["id", "name_ja", "name_en", "sector", "kind", "own", "created", "closed"];
     insert(transaction, "organisations", &columns, &plan.organisations.iter().map(row).collect::<Vec<_>>())?;
     for (id, profile) in &plan.changed {
         let sql = "UPDATE organisations SET name_ja = $1, name_en = $2, sector = $3, kind = $4, own = $5 WHERE id = $6";
@@ -300,12 +306,14 @@ fn export(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Bulk, Sta
         hidden: one.hidden,
     });
     let mut bulk = Bulk { format: FORMAT, audience: audience.collect(), organisation: Vec::new() };
-    let organisations = super::all(transaction)?.into_iter().filter(|organisation| open(&organisation.closed));
-    bulk.organisation = organisations.map(bare).collect();
+    bulk.organisation = super::all(transaction)?.into_iter().map(bare).collect();
     // By id, as they were read.
     let place = |bulk: &Bulk, id: &str| bulk.organisation.binary_search_by(|one| one.id.as_str().cmp(id)).ok();
     for related in relations::all(transaction)?.into_iter().filter(|related| related.stands_at(now)) {
-        if let Some(one) = place(&bulk, &related.organisation).and_then(|at| bulk.organisation.get_mut(at)) {
+        if let Some(one) = place(&bulk, &related.organisation)
+            .and_then(|at| bulk.organisation.get_mut(at))
+            .filter(|one| one.closed.is_none())
+        {
             match related.relation {
                 Relation::ActsFor => one.acts_for.push(related.target),
                 Relation::Audience => one.audiences.push(related.target),
@@ -314,7 +322,9 @@ fn export(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Bulk, Sta
         }
     }
     for Contact { organisation, said, confirmed, .. } in contacts::all(transaction)? {
-        if let Some(one) = place(&bulk, &organisation).and_then(|at| bulk.organisation.get_mut(at)) {
+        if let Some(one) =
+            place(&bulk, &organisation).and_then(|at| bulk.organisation.get_mut(at)).filter(|one| one.closed.is_none())
+        {
             let NewContact { role, name, mail, phone, language } = said;
             one.contact.push(BulkContact { role, name, mail, phone, language, confirmed: Some(confirmed) });
         }
@@ -342,6 +352,7 @@ fn bare(organisation: Organisation) -> BulkOrganisation {
         acts_for: Vec::new(),
         acted_for_by: Vec::new(),
         contact: Vec::new(),
+        closed: organisation.closed,
         claim: Vec::new(),
     }
 }

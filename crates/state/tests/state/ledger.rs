@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hinomi_model::Timestamp;
 use hinomi_model::merkle::{Digest, Tree, TreeHash, inclusion_of, leaf, root_of, verify_inclusion, wanted};
-use hinomi_state::ledger::{LedgerCheckpoint, MAX_APPENDED, NewLedgerEntry};
+use hinomi_state::ledger::{LedgerCheckpoint, MAX_APPENDED, NewLedgerEntry, Taken};
 use hinomi_state::{Database, StateError};
 
 use crate::suite::on_both;
@@ -20,7 +20,12 @@ impl TreeHash for Sha256 {
 
 fn entry(number: u64) -> NewLedgerEntry {
     let time = Timestamp::from_micros(i64::try_from(number).unwrap());
-    NewLedgerEntry { time, kind: format!("kind-{}", number % 2), data: number.to_be_bytes().to_vec() }
+    NewLedgerEntry {
+        time,
+        kind: format!("kind-{}", number % 2),
+        data: number.to_be_bytes().to_vec(),
+        concerns: vec![format!("of/{}", number % 3)],
+    }
 }
 
 #[test]
@@ -110,13 +115,18 @@ fn changes_of_the_register_are_told_once() {
         let databases: Vec<_> = (0..4).map(|_| Database::open(target).unwrap()).collect();
         let told: usize = std::thread::scope(|scope| {
             let one = |database| {
-                scope.spawn(move || Database::ledger_append_register::<Sha256>(database, &[entry(1)], (0, 5)).unwrap())
+                scope.spawn(move || {
+                    Database::ledger_append_taken::<Sha256>(database, Taken::Register, &[entry(1)], (0, 5)).unwrap()
+                })
             };
             let threads: Vec<_> = databases.iter().map(one).collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
         });
-        assert_eq!((told, databases[0].ledger_size().unwrap(), databases[0].ledger_register().unwrap()), (1, 1, 5));
-        assert!(!databases[0].ledger_append_register::<Sha256>(&[entry(2)], (0, 9)).unwrap());
-        assert!(databases[0].ledger_append_register::<Sha256>(&[entry(2)], (5, 9)).unwrap());
+        assert_eq!(
+            (told, databases[0].ledger_size().unwrap(), databases[0].ledger_taken(Taken::Register).unwrap()),
+            (1, 1, 5)
+        );
+        assert!(!databases[0].ledger_append_taken::<Sha256>(Taken::Register, &[entry(2)], (0, 9)).unwrap());
+        assert!(databases[0].ledger_append_taken::<Sha256>(Taken::Register, &[entry(2)], (5, 9)).unwrap());
     });
 }

@@ -11,6 +11,7 @@
 mod alerts;
 mod claims;
 mod cluster;
+mod deeds;
 mod ledger;
 mod members;
 mod notices;

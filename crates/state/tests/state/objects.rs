@@ -78,6 +78,7 @@ fn objects_are_found_by_address_value_id_and_sight() {
         for (address, found) in [(0x10, "abc"), (0x1f, "abc"), (0x20, ""), (0x40, "abc"), (0x41, ""), (7, "")] {
             assert_eq!(ids(&which(Which::Address(address)), &ALL), found, "{address:x}");
         }
+        assert_eq!(database.object_markings().unwrap(), ["x", "y", "z"]);
         assert_eq!(ids(&which(Which::Value("a.example".into())), &ALL), "abc");
         assert_eq!(ids(&which(Which::Ids(vec!["b".into(), "d".into()])), &ALL), "b");
         assert_eq!(ids(&ObjectQuery { newest: true, limit: 2, ..asked() }, &ALL), "cb");

@@ -196,6 +196,48 @@ fn a_document_of_thousands_is_taken_in_once() {
 }
 
 #[test]
+fn who_is_closed_is_told_for_what_it_held() {
+    on_both(|target| {
+        let database = Database::open(target).unwrap();
+        database.import_register(deed("2026-02-01"), &document(3, 2)).unwrap();
+        database.close_organisation(deed("2026-03-01"), "shop-1").unwrap();
+        let out = database.export_register(at("2026-04-01")).unwrap();
+        let shop = out.organisation.iter().find(|one| one.id == "shop-1").unwrap();
+        assert_eq!((shop.closed, shop.claim.len()), (Some(at("2026-03-01")), 2));
+        assert!(shop.contact.is_empty() && shop.purposes.is_empty() && shop.audiences.is_empty());
+        let other = tempfile::tempdir().unwrap();
+        let copy = Database::open(&hinomi_state::Target::Sqlite(other.path().join("copy.sqlite"))).unwrap();
+        let read = Bulk::from_toml(&out.to_toml().unwrap()).unwrap();
+        copy.import_register(deed("2026-04-01"), &read).unwrap();
+        let held = |database: &Database| {
+            let claims = database.claims(&ClaimsOf::default()).unwrap().into_iter();
+            let mut held: Vec<_> = claims
+                .map(|one| format!("{} {} {:?} {:?}", one.organisation, one.subject, one.from, one.until))
+                .collect();
+            held.sort();
+            held
+        };
+        assert_eq!(held(&copy), held(&database), "who held what when");
+        assert_eq!(copy.organisation("shop-1").unwrap().unwrap().closed, Some(at("2026-03-01")));
+        assert_eq!(copy.export_register(at("2026-04-01")).unwrap(), out);
+        let again = copy.import_register(deed("2026-04-02"), &read).unwrap();
+        assert_eq!(again, hinomi_state::organisations::Imported::default());
+        // A document closes nothing, and who is closed begins nothing.
+        let refused = |text: &str| {
+            let bulk =
+                Bulk::from_toml(&format!("format = 1\n[[organisation]]\nkind = 'company'\nname_en = 'X'\n{text}"));
+            copy.import_register(deed("2026-04-03"), &bulk.unwrap()).unwrap_err().to_string()
+        };
+        assert!(refused("id = 'shop-2'\nclosed = '2026-03-01'").contains("closes nothing"));
+        assert!(refused("id = 'x'\nclosed = '2026-03-01'\npurposes = ['research']").contains("nothing besides"));
+        assert!(refused("id = 'x'\nclosed = '2027-03-01'").contains("time to come"));
+        let late = "id = 'x'\nclosed = '2026-03-01'\n[[organisation.claim]]\nsubject = 'AS64500'\nfrom = '2026-01-01'\n\
+             until = '2026-06-01'";
+        assert!(refused(late).contains("when its holder is closed"));
+    });
+}
+
+#[test]
 fn a_document_that_does_not_do_changes_nothing() {
     on_both(|target| {
         let database = Database::open(target).unwrap();

@@ -48,3 +48,4 @@ organisation-days = Open services in the last 30 days
 organisation-no-days = Nobody looked at your ranges in the last 30 days.
 organisation-days-note = A mark in place of a bar is a day without a record of a look: that is not zero.
 organisation-days-table = As a table
+organisation-told = Who was told

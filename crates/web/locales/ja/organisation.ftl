@@ -47,3 +47,4 @@ organisation-days = 直近 30 日間に公開されていたサービス
 organisation-no-days = この 30 日間、あなたの範囲は調べられていません。
 organisation-days-note = 棒の代わりに印のある日は、調べた記録がない日です。ゼロではありません。
 organisation-days-table = 表で見る
+organisation-told = 誰が知らされたか

@@ -18,7 +18,7 @@ use hinomi_share::{ArrivedPage, ArrivedRequest, ChangesRequest};
 use serde::Deserialize;
 use tokio::sync::mpsc::{Sender, channel};
 
-use super::export::{Piece, Pieces};
+use super::outflow::{Piece, Pieces};
 use super::past::{at_least_one, fault, moment};
 use super::records::{bounded, malformed, parameters};
 use super::{json, problem};

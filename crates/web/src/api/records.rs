@@ -4,6 +4,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use hinomi_share::rulebook::Standing;
 use hinomi_share::{CompactionStatus, SampleRequest, SearchRequest, read_facets, read_histograms};
 use serde::{Deserialize, Serialize};
 
@@ -132,10 +133,13 @@ struct StatusAnswer {
     behind: u64,
     rules: String,
     compaction: CompactionStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Standing>,
 }
 
 /// `GET /status`
-pub(super) async fn status(desk: Desk) -> Response {
+pub(super) async fn status(State(app): State<App>, desk: Desk) -> Response {
+    let policies = app.door.rules().filter(|_| desk.viewer().sees_all());
     match desk.ask(|reader| reader.status()).await {
         Ok(status) => json(&StatusAnswer {
             version: env!("CARGO_PKG_VERSION"),
@@ -147,6 +151,7 @@ pub(super) async fn status(desk: Desk) -> Response {
             behind: status.behind,
             rules: status.rules,
             compaction: status.compaction,
+            policies,
         }),
         Err(error) => problem::respond(&error.into()),
     }

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::response::Response;
-use hinomi_state::passkeys::{INVITATION, INVITATION_TIME};
-use hinomi_state::{Ceremony, Entry, Person, secret};
+use hinomi_state::{Entry, Person, secret};
 
 use super::admit::{own_path, redirect};
 use super::credentials::read_cookie;
@@ -44,20 +43,18 @@ pub(crate) async fn leave(app: &App, headers: &HeaderMap) -> Result<(), Fault> {
     let Some(token) = read_cookie(headers, cookie::session_name(app.settings.is_secure())) else { return Ok(()) };
     let now = app.now();
     ask(app, move |accounts| match accounts.session(&token, now)? {
-        Some((session, person)) => accounts.end_session(&person.id, &session.id).map(drop),
+        Some((session, person)) => accounts.by(&person.name).end_session(&person.id, &session.id).map(drop),
         None => Ok(()),
     })
     .await
 }
 
 /// A secret with which this person chooses a password, once. Those before open nothing any more.
-pub(crate) async fn invite(app: &App, person: &Person) -> Result<String, Fault> {
+pub(crate) async fn invite(app: &App, person: &Person, by: String) -> Result<String, Fault> {
     let (id, now) = (person.id.clone(), app.now());
     ask(app, move |accounts| {
         let key = secret::secret()?;
-        accounts.end_invitations(&id)?;
-        let ceremony = Ceremony { person: Some(id.clone()), data: Vec::new() };
-        accounts.begin_ceremony(INVITATION, &key, &ceremony, now.plus(INVITATION_TIME), now)?;
+        accounts.by(&by).invite(&id, &key, now)?;
         Ok(key)
     })
     .await

@@ -130,8 +130,8 @@ pub(crate) async fn end_registration(
         moving: made.dynamic_state().encode().map_err(|error| refused(&error))?.to_vec(),
     };
     let name: Vec<u8> = made.id().as_ref().to_vec();
-    let (id, label, now) = (person.id.clone(), label.to_owned(), app.now());
-    ask(app, move |accounts| accounts.add_passkey(&id, &name, &label, &credential, now)).await
+    let (person, label, now) = (person.clone(), label.to_owned(), app.now());
+    ask(app, move |accounts| accounts.by(&person.name).add_passkey(&person.id, &name, &label, &credential, now)).await
 }
 
 fn tries_of(source: IpAddr) -> Counted {

@@ -287,7 +287,7 @@ pub(crate) async fn change(
 
 async fn end_session(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, session) = (mine(visit)?, form.get("id").to_owned());
-    let ended = ask(app, move |accounts| accounts.end_session(&mine.person.id, &session)).await?;
+    let ended = ask(app, move |accounts| accounts.by(&mine.person.name).end_session(&mine.person.id, &session)).await?;
     found(ended)?;
     Ok(Notice::done(visit.words.say("session-ended")))
 }
@@ -314,7 +314,11 @@ async fn set_password(
     }
     let (password, name) = (form.get("new").to_owned(), mine.person.name.clone());
     let kept = hash(app, move || PasswordHash::of(&password, &name)).await??;
-    ask(app, move |accounts| accounts.set_password(&mine.person.name, &kept, Some(&mine.session))).await?;
+    ask(app, move |accounts| {
+        let name = &mine.person.name;
+        accounts.by(name).set_password(name, &kept, Some(&mine.session))
+    })
+    .await?;
     Ok(Notice::done(visit.words.say("password-set")))
 }
 
@@ -331,14 +335,16 @@ async fn add_key(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault>
         kinds: form.all("kind").map(str::to_owned).collect(),
         expires: now.plus(DAY * u32::try_from(days).unwrap_or(1)),
     };
-    let (text, _) = ask(app, move |accounts| accounts.add_key(&mine.person.id, &new, now)).await?;
+    let (text, _) =
+        ask(app, move |accounts| accounts.by(&mine.person.name).add_key(&mine.person.id, &new, now)).await?;
     let secret = Some(text.reveal());
     Ok(Notice { secret, ..Notice::done(visit.words.say("key-added")) })
 }
 
 async fn revoke_key(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, key, now) = (mine(visit)?, form.get("id").to_owned(), app.now());
-    let revoked = ask(app, move |accounts| accounts.revoke_key(&mine.person.id, &key, now)).await?;
+    let revoked =
+        ask(app, move |accounts| accounts.by(&mine.person.name).revoke_key(&mine.person.id, &key, now)).await?;
     found(revoked)?;
     Ok(Notice::done(visit.words.say("key-is-revoked")))
 }
@@ -346,7 +352,8 @@ async fn revoke_key(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fau
 async fn remove_passkey(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, passkey) = (mine(visit)?, form.get("id").to_owned());
     recent(app, &mine).await?;
-    let removed = ask(app, move |accounts| accounts.remove_passkey(&mine.person.id, &passkey)).await?;
+    let removed =
+        ask(app, move |accounts| accounts.by(&mine.person.name).remove_passkey(&mine.person.id, &passkey)).await?;
     found(removed)?;
     Ok(Notice::done(visit.words.say("passkey-removed")))
 }

@@ -85,13 +85,6 @@ async fn document(
     (acting, month): (Option<&Acting>, Month),
     (language, visit): (Language, &Visit),
 ) -> Result<Document, Fault> {
-    let around = match acting {
-        Some(acting) => {
-            let of = acting.organisation.clone();
-            ask(app, move |accounts| Around::of(&accounts.database()?, &of, month, language)).await?
-        }
-        None => Around { name: visit.words.say("report-everything"), ..Around::default() },
-    };
     let (of, now) = (acting.map(|acting| acting.organisation.clone()).unwrap_or_default(), app.now());
     // Made as the organisation sees it, whoever asks.
     let desk = match acting {
@@ -99,6 +92,13 @@ async fn document(
         None => desk.clone(),
     };
     let report = desk.ask_past(move |reader| gather(reader, &of, month, now)).await?;
+    let around = match acting {
+        Some(acting) => {
+            let (of, report) = (acting.organisation.clone(), report.clone());
+            ask(app, move |accounts| Around::of(&accounts.database()?, &of, &report, language)).await?
+        }
+        None => Around { name: visit.words.say("report-everything"), ..Around::default() },
+    };
     Ok(tell(&report, &around, language))
 }
 

@@ -13,7 +13,7 @@ use super::alert::{every, find};
 use super::banner::banner;
 use super::query::translate;
 use super::{App, Desk, Pairs, Path, Refusal, parameter};
-use crate::api::export::{Piece, Pieces};
+use crate::api::outflow::{Piece, Pieces};
 use crate::auth::Caller;
 use crate::limits::{
     EXPORT_PIECES_WAITING, STREAM_EVENTS, STREAM_LOOK_EVERY, STREAM_LOOKS, STREAM_QUIET, STREAM_SEND_TIME,

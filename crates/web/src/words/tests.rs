@@ -50,6 +50,10 @@ fn composed() -> BTreeSet<String> {
     keys.extend(hinomi_share::inventory::certificate_names().map(|name| format!("certificates-{name}")));
     keys.extend(crate::page::account::PURPOSES.map(|purpose| format!("purpose-{purpose}")));
     keys.extend(hinomi_state::Role::ALL.map(|role| format!("role-{role}")));
+    let rules = hinomi_share::rules::Rules::built_in().expect("rules").list();
+    keys.extend(rules.iter().map(|rule| format!("rule-{}", rule.id)));
+    keys.extend(["clear", "green", "amber", "amber-strict", "red"].map(|label| format!("label-{label}")));
+    keys.extend(hinomi_share::ledger::KINDS.map(|kind| format!("ledger-{kind}")));
     let states = ["draft", "released", "sending", "sent", "unsure", "given-up", "void", "cancelled"];
     keys.extend(states.map(|state| format!("notices-state-{state}")));
     keys.extend(hinomi_state::notices::NoticeOutcome::ALL.map(|one| format!("notices-outcome-{one}")));

@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use hinomi_model::Purpose;
+use hinomi_model::{Purpose, Tlp};
+use hinomi_share::objects::{Giver, Shelf, Terms};
 use hinomi_state::organisations::{Bulk, Deed};
 use hinomi_state::{Accounts, NewKey, NewPerson, Role};
 
@@ -153,4 +154,106 @@ fn hostile_envelopes_are_refused_by_the_book() {
     assert_eq!(give(&world, &writer, "none", empty, TAXII).status, 404);
     let bare = ask(world.address, "POST", "/taxii2/default/collections/shared/objects/", TAXII);
     assert_eq!(bare.status, 401);
+}
+
+/// An event of MISP, odd enough that bytes show.
+const EVENT: &str = r##"{ "Event" : {"uuid":"5a0c2f3e-0000-4000-8000-000000000001","info":"Botnet","timestamp":"1790000000",
+ "distribution":"3","date":"2026-09-21","analysis":"2","threat_level_id":"2",
+ "Orgc":{"name":"X","uuid":"5a0c2f3e-0000-4000-8000-000000000009"},"Tag":[{"name":"tlp:LABEL","colour":"#33ff00"}],
+ "Attribute":[{"uuid":"5a0c2f3e-0000-4000-8000-000000000002","type":"ip-dst|port","category":"Network activity",
+ "value":"198.51.100.3|6667","to_ids":true,"distribution":"5","timestamp":"1790000000"}]} }"##;
+
+/// Takes an event for this installation.
+fn take_event(world: &World, number: char, label: &str) -> String {
+    let text = EVENT.replace("LABEL", label).replace("00000001", &format!("0000001{number}"));
+    let shelf = Shelf::new(world.accounts.database().expect("a state"));
+    let giver = Giver { organisation: String::new(), name: "t".into(), purpose: Purpose::ExposureReduction };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+    let report = shelf.give_event(&terms, &text, time(NOW)).expect("taken");
+    assert_eq!(report.successes.len(), 1, "{report:?}");
+    text
+}
+
+#[test]
+fn the_feed_of_misp_is_what_each_may_see_and_pymisp_agrees() {
+    let Some(python) = std::env::var_os("HINOMI_MISP_PYTHON") else {
+        return stand_aside("HINOMI_MISP_PYTHON names no Python with pymisp");
+    };
+    let world = town();
+    let (green, amber) = (take_event(&world, '1', "green"), take_event(&world, '2', "amber"));
+    take_event(&world, '3', "red");
+    let keys: Vec<(&str, String)> =
+        ["city", "port", "ward"].into_iter().map(|name| (name, key(&world, name, false))).collect();
+    let city = keys[0].1.clone();
+    let keys = serde_json::to_string(&keys.into_iter().collect::<std::collections::BTreeMap<_, _>>()).expect("JSON");
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/data/misp_feed.py"));
+    let output = command.arg(format!("http://{}", world.address)).arg(keys).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let count = |name: &str, info: &str| {
+        let all = told[name].as_array().expect("a list").iter();
+        all.filter(|one| one.as_str().expect("text").starts_with(info)).count()
+    };
+    // The city holds the addresses: up to AMBER+STRICT of services (ten of twelve are not RED, one is elsewhere).
+    assert_eq!([count("city", "Botnet"), count("port", "Botnet"), count("ward", "Botnet")], [2, 1, 1], "{told}");
+    assert!(count("city", "Services") > count("ward", "Services") && count("ward", "Services") > 0, "{told}");
+    assert_eq!(count("port", "Services"), count("ward", "Services"), "{told}");
+    for (number, text) in [('1', green), ('2', amber)] {
+        let path = format!("/compat/misp/feed/5a0c2f3e-0000-4000-8000-00000000001{number}.json");
+        let answer = ask(world.address, "GET", &path, &format!("Authorization: {city}\r\n"));
+        assert_eq!(answer.text(), text, "the bytes as they came");
+    }
+    let none = ask(world.address, "GET", "/compat/misp/feed/manifest.json", "");
+    assert_eq!(none.status, 401);
+}
+
+#[test]
+fn pages_and_the_api_tell_what_others_say_to_whoever_may_know() {
+    let world = town();
+    take_event(&world, '2', "amber");
+    let hostile = crate::world::HOSTILE.replace('"', "\\\"");
+    let object = format!(
+        r#"{{"objects":[{{"type":"indicator","spec_version":"2.1","id":"indicator--00000000-0000-4000-8000-000000000001",
+        "created":"2026-11-01T00:00:00.000Z","modified":"2026-11-01T00:00:00.000Z","name":"{hostile}","pattern_type":"stix",
+        "pattern":"[ipv4-addr:value ISSUBSET '198.51.100.0/28' OR domain-name:value = 'evil.example']",
+        "valid_from":"2026-11-01T00:00:00Z","valid_until":"2026-11-10T00:00:00Z",
+        "object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]}}]}}"#
+    );
+    let port = key(&world, "port", true);
+    let given = give(&world, &port, "shared", object.as_bytes(), TAXII);
+    assert_eq!((given.status, &given.json()["success_count"]), (202, &1.into()), "{}", given.text());
+    let said = |organisation: &str, about: &str| {
+        let target = format!("/api/v1/objects?{about}");
+        let answer = crate::keys::bearer(&world, &key(&world, organisation, false), &target);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let document = crate::schema::description();
+        let schema = serde_json::json!({ "$ref": "#/components/schemas/SaidList" });
+        assert_eq!(crate::schema::faults(&document, &schema, &answer.json(), "it"), Vec::<String>::new());
+        answer.json()["objects"].as_array().expect("a list").clone()
+    };
+    let kinds = |organisation: &str, about: &str| {
+        let all = said(organisation, about);
+        all.iter().map(|one| one["kind"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds("city", "address=198.51.100.3"), ["indicator", "misp-event"]);
+    assert_eq!(kinds("ward", "address=198.51.100.3"), ["indicator"]);
+    assert_eq!(kinds("ward", "value=EVIL.example"), ["indicator"]);
+    assert!(kinds("ward", "address=198.51.100.16").is_empty());
+    let one = &said("ward", "address=198.51.100.3")[0];
+    assert_eq!((&one["source"], &one["own"], &one["holds"]), (&"port".into(), &false.into(), &false.into()));
+    assert_eq!(said("port", "address=198.51.100.3")[0]["own"], true);
+    for bad in ["", "address=x", "address=192.0.2.1&value=x", "value=", "q=x"] {
+        let answer = crate::keys::bearer(&world, &port, &format!("/api/v1/objects?{bad}"));
+        assert_eq!(answer.status, 400, "{bad}");
+    }
+    // On the page of a host, for whoever is at the machine of an installation without accounts.
+    let open = World::with(crate::taxii::marked(), std::sync::Arc::new(hinomi_web::NoSurveys));
+    take_event(&open, '2', "amber");
+    for (language, words) in [("en", "What others say about this address"), ("ja", "他の組織が伝えていること")]
+    {
+        let page = open.page("/hosts/198.51.100.3", language);
+        assert!(page.contains(words) && page.contains("Botnet") && page.contains("TLP:AMBER"), "{page}");
+        assert!(!open.page("/hosts/198.51.100.4", language).contains(words));
+    }
 }

@@ -1,18 +1,17 @@
 //! A small town at rest: a lake with a handful of hosts, some of them hostile, and a server on it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hinomi_identify::Engine;
 use hinomi_lake::{Lake, LakeOptions, Places};
 use hinomi_model::{
     Batch, Clock, Evidence, EvidenceKind, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink, Timestamp, Transport,
 };
-use hinomi_share::door::{Registers, Witnesses};
 use hinomi_share::register::Register;
 use hinomi_share::rules::Rules;
-use hinomi_share::{Door, Member, ReadError, Reader, Sight, Viewer, Witness};
+use hinomi_share::{Door, ReadError, Reader, Viewer};
 use hinomi_state::{Accounts, NewPerson, Target};
 use hinomi_web::{NoSurveys, Progress, Server, Settings, Simulated, SurveyState, SurveyStatus, Surveys};
 use tempfile::TempDir;
@@ -20,6 +19,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::client::{Answer, ask};
+pub(crate) use crate::looks::Looks;
+use crate::looks::{Books, Of};
 
 /// What the hostile host says wherever it can say something.
 pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u{202e}fdp\u{200b}";
@@ -54,66 +55,6 @@ impl Moved {
 impl Clock for Moved {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// Counts looks at findings, and refuses to when its paper is gone.
-#[derive(Default)]
-pub(crate) struct Looks {
-    pub(crate) sights: Mutex<Vec<Sight>>,
-    /// Who looked, where the door named somebody.
-    pub(crate) names: Mutex<Vec<String>>,
-    pub(crate) refuses: AtomicBool,
-}
-
-impl Witness for Looks {
-    fn looked(&self, sight: Sight) -> Result<(), String> {
-        if self.refuses.load(Ordering::Relaxed) {
-            return Err("no paper".to_owned());
-        }
-        self.sights.lock().expect("nobody failed").push(sight);
-        Ok(())
-    }
-}
-
-/// Everybody's looks go to one place.
-struct Of(Arc<Looks>);
-
-/// Who notes the name beside.
-struct Named(Arc<Looks>, String);
-
-impl Witness for Named {
-    fn looked(&self, sight: Sight) -> Result<(), String> {
-        self.0.looked(sight)?;
-        self.0.names.lock().expect("nobody failed").push(self.1.clone());
-        Ok(())
-    }
-}
-
-impl Witnesses for Of {
-    fn of(&self, member: &Member) -> Arc<dyn Witness> {
-        Arc::new(Named(Arc::clone(&self.0), format!("{} for {}", member.name, member.purpose)))
-    }
-
-    fn of_visitors(&self) -> Arc<dyn Witness> {
-        Arc::clone(&self.0) as Arc<_>
-    }
-}
-
-/// A register of its own, or that of the state, which is opened when a member comes.
-struct Books(Option<Register>, Accounts, Arc<Moved>);
-
-impl Registers for Books {
-    fn current(&self) -> Result<(u64, Arc<Register>), String> {
-        if let Some(own) = &self.0 {
-            return own.current();
-        }
-        let read = || {
-            let database = self.1.database()?;
-            Ok((database.register_number()?, Register::read(&database, self.2.now())?))
-        };
-        let (number, register) = read().map_err(|error: hinomi_state::StateError| error.to_string())?;
-        Ok((u64::try_from(number).unwrap_or(0), Arc::new(register)))
     }
 }
 
@@ -203,7 +144,8 @@ impl World {
         let accounts = Accounts::of(Target::Sqlite(folder.path().join("state.sqlite")));
         let own = Some(register).filter(|register| *register != Register::default());
         let books = Books(own, accounts.clone(), Arc::clone(&clock));
-        let door = Door::new(reader).for_members(books, rules, Of(Arc::clone(&looks)));
+        let of = Of(Arc::clone(&looks), accounts.clone(), folder.path().to_owned());
+        let door = Door::new(reader).for_members(books, rules, of);
         let bind = SocketAddr::from(([127, 0, 0, 1], 0));
         let runtime = Runtime::new().expect("a runtime");
         before(&accounts);
@@ -353,7 +295,7 @@ pub(crate) fn open<'a>(address: &'a str, port: u16, time: &'a str, evidence: Vec
     Look { address, port, time, outcome: Outcome::Open, evidence }
 }
 
-fn batches() -> Vec<Batch> {
+pub(crate) fn batches() -> Vec<Batch> {
     let certificate = Evidence::new(EvidenceKind::Certificate, include_bytes!("data/expired.der").as_slice());
     let first = vec![
         open("192.0.2.10", 22, "2026-11-01T09:00:00Z", vec![banner("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")]),

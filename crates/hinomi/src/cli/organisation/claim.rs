@@ -258,7 +258,7 @@ fn origin(common: &Common, subject: &Subject) -> Result<Option<u32>> {
 
 fn who(common: &Common, desk: &Desk, subject: &Subject, at: Timestamp) -> Result<()> {
     let register = Register::read(&desk.database, desk.now)?;
-    let holders = Holders::of(&register);
+    let holders = Holders::new(&std::sync::Arc::new(register));
     let found: Vec<&Held> = match subject {
         // Of a network those around its first address that hold all of it.
         Subject::Prefix(prefix) => {

@@ -120,6 +120,7 @@ fn organisation(cells: &BTreeMap<&str, &str>) -> Result<BulkOrganisation> {
         acts_for: words("acts_for"),
         acted_for_by: words("acted_for_by"),
         contact,
+        closed: None,
         claim: claims?,
     })
 }

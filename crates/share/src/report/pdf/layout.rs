@@ -165,7 +165,8 @@ impl Pen<'_> {
     }
 
     fn numbers(&mut self, numbers: &[Number]) {
-        self.need(88.0);
+        self.need(96.0);
+        self.y -= 8.0;
         let wide = WIDTH / count(numbers.len().max(1));
         for (place, one) in numbers.iter().enumerate() {
             let x = LEFT + wide * count(place);

@@ -41,9 +41,11 @@ pub(super) struct Plan<'a> {
     held: HashMap<String, Vec<Period>>,
     claims_there: usize,
     named: BTreeSet<&'a str>,
+    /// Those of them that are closed, and since when.
+    closed: BTreeMap<&'a str, Timestamp>,
     own: Option<String>,
     pub(super) audiences: Vec<&'a BulkAudience>,
-    pub(super) organisations: Vec<(&'a str, Profile)>,
+    pub(super) organisations: Vec<(&'a str, Profile, Option<Timestamp>)>,
     pub(super) changed: Vec<(&'a str, Profile)>,
     pub(super) relations: Vec<(String, Relation, String)>,
     pub(super) contacts: Vec<(&'a str, NewContact, Timestamp)>,
@@ -78,6 +80,7 @@ impl<'a> Plan<'a> {
             held,
             claims_there,
             named: BTreeSet::new(),
+            closed: BTreeMap::new(),
             audiences: Vec::new(),
             organisations: Vec::new(),
             changed: Vec::new(),
@@ -105,15 +108,42 @@ impl<'a> Plan<'a> {
         if !self.named.insert(&told.id) {
             return Err(StateError::refused(format!("{} stands twice in the document", told.id)));
         }
+        if let Some(closed) = told.closed {
+            return self.closed_one(told, profile, closed);
+        }
         if profile.own && self.own.get_or_insert_with(|| told.id.clone()) != &told.id {
             return Err(StateError::refused(format!("{}: another runs this installation already", told.id)));
         }
         match self.known.get(&told.id) {
-            None => self.organisations.push((&told.id, profile)),
+            None => self.organisations.push((&told.id, profile, None)),
             Some(known) if known.closed.is_some() => {
                 return Err(StateError::refused(format!("the organisation {} was closed", told.id)));
             }
             Some(known) if known.profile != profile => self.changed.push((&told.id, profile)),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// One that is closed: told for what it held.
+    fn closed_one(
+        &mut self,
+        told: &'a BulkOrganisation,
+        profile: Profile,
+        closed: Timestamp,
+    ) -> Result<(), StateError> {
+        let refuse = |why: &str| Err(StateError::refused(format!("{}: {why}", told.id)));
+        let belongings = [&told.audiences, &told.acts_for, &told.acted_for_by].iter().any(|each| !each.is_empty());
+        if belongings || !told.purposes.is_empty() || !told.contact.is_empty() {
+            return refuse("what is closed has claims that are over, and nothing besides");
+        }
+        if closed > self.now {
+            return refuse("it was closed at a time to come");
+        }
+        self.closed.insert(&told.id, closed);
+        match self.known.get(&told.id) {
+            None => self.organisations.push((&told.id, profile, Some(closed))),
+            Some(known) if known.closed.is_none() => return refuse("it is open here: a document closes nothing"),
             Some(_) => {}
         }
         Ok(())
@@ -135,7 +165,8 @@ impl<'a> Plan<'a> {
         for (agent, customer) in acting.chain(told.acted_for_by.iter().map(|agent| (agent.as_str(), id))) {
             let other = if agent == id { customer } else { agent };
             let open = self.known.get(other).is_some_and(|known| known.closed.is_none());
-            if agent == customer || !(open || self.named.contains(other)) {
+            let comes = self.named.contains(other) && !self.closed.contains_key(other);
+            if agent == customer || !(open || comes) {
                 return Err(StateError::refused(format!("{id}: there is no other organisation {other:?}")));
             }
             self.relate(agent, Relation::ActsFor, customer);
@@ -167,6 +198,9 @@ impl<'a> Plan<'a> {
         let subject = told.subject.clone();
         if from >= until || until.since(self.now.max(from)) > MAX_TERM {
             return Err(StateError::refused(format!("{subject} must end after it begins, and within ten years")));
+        }
+        if self.closed.get(organisation).is_some_and(|closed| until > *closed) {
+            return Err(StateError::refused(format!("{subject} must end when its holder is closed")));
         }
         let periods = self.held.entry(subject.to_string()).or_default();
         let overlapping = periods.iter().find(|period| period.from < until && from < period.until);
@@ -210,7 +244,8 @@ impl<'a> Plan<'a> {
             }
         };
         // Named with nothing counted: it is new or said anew itself.
-        self.organisations.iter().chain(&self.changed).for_each(|(id, _)| add(id, usize::MAX));
+        self.organisations.iter().for_each(|(id, ..)| add(id, usize::MAX));
+        self.changed.iter().for_each(|(id, _)| add(id, usize::MAX));
         self.contacts.iter().for_each(|(id, _, _)| add(id, 0));
         self.claims.iter().for_each(|claim| add(claim.organisation, 1));
         let named: BTreeSet<&'a str> = self.named.clone();

@@ -12,7 +12,7 @@ use super::{Mine, Notice, mine, rights, role};
 use crate::app::App;
 use crate::auth::again::{lead, recent};
 use crate::auth::form::Form;
-use crate::auth::{ask, entry};
+use crate::auth::{Caller, ask, entry};
 use crate::guard::own_origin;
 use crate::limits::PAGE_PEOPLE;
 use crate::link;
@@ -124,7 +124,8 @@ async fn add(app: &App, visit: &Visit, origin: &str, form: &Form) -> Result<Noti
         password: None,
     };
     let now = app.now();
-    let person = ask(app, move |accounts| accounts.add(&new, now)).await?;
+    let by = by(visit);
+    let person = ask(app, move |accounts| accounts.by(&by).add(&new, now)).await?;
     invitation(app, visit, origin, &person).await
 }
 
@@ -138,10 +139,15 @@ async fn invite(app: &App, visit: &Visit, origin: &str, form: &Form) -> Result<N
 /// The link is shown, and not sent: how it gets there is the administrator's to see to. It calls the server as the
 /// administrator's browser did, so that it leads to the same port.
 async fn invitation(app: &App, visit: &Visit, origin: &str, person: &Person) -> Result<Notice, Fault> {
-    let key = entry::invite(app, person).await?;
+    let key = entry::invite(app, person, by(visit)).await?;
     let path = link::with_parameters("/sign-in/invited", [("key", key.as_str())]);
     let text = visit.words.with("invitation-made", &person.name);
     Ok(Notice { secret: Some(format!("{origin}{path}")), ..Notice::done(text) })
+}
+
+/// Who changes accounts here, for the ledger.
+fn by(visit: &Visit) -> String {
+    visit.caller.as_ref().map(Caller::name).unwrap_or_default()
 }
 
 async fn set(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
@@ -152,12 +158,15 @@ async fn set(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
         "" | "none" => None,
         text => Some(text.parse::<Role>()?),
     };
-    let what = form.get("do").to_owned();
-    ask(app, move |accounts| match what.as_str() {
-        "close" => accounts.disable(&name, Some(now)),
-        "open" => accounts.disable(&name, None),
-        "rights" => accounts.set_rights(&name, flags.0, flags.1),
-        _ => accounts.set_role(&name, &organisation, role),
+    let (what, by) = (form.get("do").to_owned(), by(visit));
+    ask(app, move |accounts| {
+        let accounts = accounts.by(&by);
+        match what.as_str() {
+            "close" => accounts.disable(&name, Some(now)),
+            "open" => accounts.disable(&name, None),
+            "rights" => accounts.set_rights(&name, flags.0, flags.1),
+            _ => accounts.set_role(&name, &organisation, role),
+        }
     })
     .await?;
     Ok(Notice::done(visit.words.say("people-changed")))

@@ -101,7 +101,9 @@ pub(crate) fn linked_views(app: &App, visit: &Visit, linked: &[Linked]) -> Vec<L
 pub(super) async fn unlink(app: &App, visit: &Visit, form: &Form) -> Result<Notice, Fault> {
     let (mine, issuer, subject) = (mine(visit)?, form.get("issuer").to_owned(), form.get("subject").to_owned());
     recent(app, &mine).await?;
-    found(ask(app, move |accounts| accounts.unlink_identity(&mine.person.id, &issuer, &subject)).await?)?;
+    let gone =
+        ask(app, move |accounts| accounts.by(&mine.person.name).unlink_identity(&mine.person.id, &issuer, &subject));
+    found(gone.await?)?;
     Ok(Notice::done(visit.words.say("identity-unlinked")))
 }
 
@@ -225,10 +227,10 @@ async fn arrive(app: &App, visit: &Visit, headers: &HeaderMap, source: IpAddr, c
             enter(app, headers, source, (&person, WAY), "/").await
         }
         Aim::Link { person, session } => {
-            same(visit, person, session)?;
+            let by = same(visit, person, session)?.person.name;
             let (person, now) = (person.clone(), app.now());
             let (issuer, subject) = (came.provider.issuer, came.subject);
-            ask(app, move |accounts| accounts.link_identity(&person, &issuer, &subject, now)).await?;
+            ask(app, move |accounts| accounts.by(&by).link_identity(&person, &issuer, &subject, now)).await?;
             Ok(redirect(ACCOUNT))
         }
         Aim::Again { person, session, to } => {
@@ -275,6 +277,7 @@ async fn known(app: &App, came: &Came) -> Result<Person, Fault> {
         if accounts.is_linked(&issuer, &subject)? {
             return Ok(None);
         }
+        let accounts = accounts.by("first sign-in elsewhere");
         let person = accounts.add(&new, now)?;
         accounts.link_identity(&person.id, &issuer, &subject, now)?;
         accounts.used_identity(&issuer, &subject, now)?;

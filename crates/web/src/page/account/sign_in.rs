@@ -155,7 +155,7 @@ async fn make_first(app: &App, headers: &HeaderMap, source: IpAddr, form: &Form)
     // Who starts it also sees what the operator saw until now.
     let new = NewPerson { name, full_name, administrator: true, analyst: true, password: Some(kept) };
     let now = app.now();
-    let person = ask(app, move |accounts| accounts.add_first(&new, now)).await?;
+    let person = ask(app, move |accounts| accounts.by("first start").add_first(&new, now)).await?;
     enter(app, headers, source, (&person, "password"), "/").await
 }
 
@@ -212,7 +212,7 @@ async fn take_invitation(app: &App, headers: &HeaderMap, source: IpAddr, form: &
         // Ended first: of two who come with it, one sets the password.
         let taken = accounts.end_ceremony(INVITATION, &key, now)?.is_some();
         if taken {
-            accounts.set_password(&name, &kept, None)?;
+            accounts.by(&name).set_password(&name, &kept, None)?;
         }
         Ok(taken)
     });

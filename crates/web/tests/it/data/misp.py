@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 
-from pymisp import PyMISP
+from pymisp import MISPEvent, PyMISP
 
 logging.disable(logging.CRITICAL)
 misp = PyMISP(sys.argv[1] + "/compat/misp/", "K" * 40, ssl=False)
@@ -28,4 +28,8 @@ assert all(len(one.attributes) == 2 for one in pages + everything)
 assert misp.search(value="example.jp") == []
 refused = misp.search(tags="tlp:red")
 assert "errors" in refused, refused
+event = MISPEvent()
+event.info = "x"
+refused = misp.add_event(event)
+assert "hinomi objects import" in str(refused.get("errors")), refused
 print(json.dumps({"events": len(everything), "attributes": len(found)}))
