@@ -67,6 +67,7 @@ const ROUTES: &[(&str, Asks)] = &[
     ("again::AGAIN", OF_ACCOUNTS),
     ("notices::NOTICES", Get(&["/notices", "/notices?lang=en"])),
     ("\"/notices/{number}\"", Get(&["/notices/1"])),
+    ("entitlement::PATH", Get(&["/entitlement", "/entitlement?lang=en", "/entitlement?address={address}"])),
     ("\"/sign-in/invited\"", OF_ACCOUNTS),
     ("\"/sign-in/passkey\"", OF_ACCOUNTS),
     ("\"/sign-in/passkey/end\"", OF_ACCOUNTS),
@@ -132,6 +133,9 @@ const ROUTES: &[(&str, Asks)] = &[
     ("/notices", Get(&["/api/v1/notices", "/api/v1/notices?limit=1"])),
     ("/notices/{number}", Get(&["/api/v1/notices/1"])),
     ("/objects", Get(&["/api/v1/objects?address={address}", "/api/v1/objects?value=198.51.100.74"])),
+    ("/entitlement", Get(&["/api/v1/entitlement"])),
+    ("/hosts/{address}/why", Get(&["/api/v1/hosts/{address}/why"])),
+    ("/ledger", Nothing("what one did oneself, at moments of its own: leaving.rs")),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),
