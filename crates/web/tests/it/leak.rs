@@ -20,7 +20,7 @@ use crate::world::{NOW, World, banner, open, time, web};
 
 /// What a route is asked.
 enum Asks {
-    /// These targets, by GET. In them stand `{address}`, `{hash}`, `{object}` and `{event}` for every one there is.
+    /// These targets, by GET. In them stand `{address}`, `{hash}`, `{object}`, `{event}` and `{file}` for every one there is.
     Get(&'static [&'static str]),
     /// These bodies, by POST.
     Post(&'static str, &'static [&'static str]),
@@ -65,6 +65,9 @@ const ROUTES: &[(&str, Asks)] = &[
     ("account::ACCOUNT", OF_ACCOUNTS),
     ("account::people::PEOPLE", OF_ACCOUNTS),
     ("again::AGAIN", OF_ACCOUNTS),
+    ("notices::NOTICES", Get(&["/notices", "/notices?lang=en"])),
+    ("\"/notices/{number}\"", Get(&["/notices/1"])),
+    ("entitlement::PATH", Get(&["/entitlement", "/entitlement?lang=en", "/entitlement?address={address}"])),
     ("\"/sign-in/invited\"", OF_ACCOUNTS),
     ("\"/sign-in/passkey\"", OF_ACCOUNTS),
     ("\"/sign-in/passkey/end\"", OF_ACCOUNTS),
@@ -127,6 +130,12 @@ const ROUTES: &[(&str, Asks)] = &[
     ),
     ("/organisation/channels/confirm", Nothing("writes, and is refused to keys that read")),
     ("/organisation/channels/feed", Get(&["/api/v1/organisation/channels/feed?name=own"])),
+    ("/notices", Get(&["/api/v1/notices", "/api/v1/notices?limit=1"])),
+    ("/notices/{number}", Get(&["/api/v1/notices/1"])),
+    ("/objects", Get(&["/api/v1/objects?address={address}", "/api/v1/objects?value=198.51.100.74"])),
+    ("/entitlement", Get(&["/api/v1/entitlement"])),
+    ("/hosts/{address}/why", Get(&["/api/v1/hosts/{address}/why"])),
+    ("/ledger", Nothing("what one did oneself, at moments of its own: leaving.rs")),
     ("/openapi.json", Nothing("a file of the program")),
     // TAXII.
     ("BASE", Get(&["/taxii2/"])),
@@ -214,6 +223,10 @@ const ROUTES: &[(&str, Asks)] = &[
     ("&of(\"attributes/describeTypes.json\")", Get(&["/compat/misp/attributes/describeTypes.json"])),
     ("&of(\"events/restSearch\")", Post("/compat/misp/events/restSearch", &MISP_BODIES)),
     ("&of(\"attributes/restSearch\")", Post("/compat/misp/attributes/restSearch", &MISP_BODIES)),
+    ("&of(\"events/add\")", Nothing("refuses")),
+    ("&of(\"manifest.json\")", Get(&["/compat/misp/feed/manifest.json"])),
+    ("&of(\"hashes.csv\")", Get(&["/compat/misp/feed/hashes.csv"])),
+    ("&of(\"{file}\")", Get(&["/compat/misp/feed/{file}.json"])),
     ("&of(\"events/view/{event}\")", Get(&["/compat/misp/events/view/{event}"])),
 ];
 
@@ -453,6 +466,7 @@ struct Names {
     hashes: BTreeSet<String>,
     objects: BTreeSet<String>,
     events: BTreeSet<String>,
+    files: BTreeSet<String>,
 }
 
 impl Names {
@@ -470,10 +484,13 @@ impl Names {
         }
         let all = town.get('o', "/taxii2/default/collections/services/objects/?limit=1000").json();
         let objects = all["objects"].as_array().expect("objects").iter().filter_map(|one| one["id"].as_str());
+        let feed = town.get('o', "/compat/misp/feed/manifest.json").json();
+        let files: BTreeSet<_> = feed.as_object().expect("a manifest").keys().cloned().collect();
         let event = |address: &String| address.parse::<std::net::Ipv4Addr>().ok().map(|one| u32::from(one).to_string());
         let objects: BTreeSet<_> = objects.map(str::to_owned).collect();
         assert!(hashes.len() > RECORDS.len() && objects.len() > RECORDS.len(), "the analyst sees all");
-        Self { hashes, objects, events: addresses.iter().filter_map(event).collect(), addresses }
+        assert!(files.len() > 5, "{files:?}");
+        Self { hashes, objects, files, events: addresses.iter().filter_map(event).collect(), addresses }
     }
 
     /// A target with every name put in.
@@ -483,6 +500,7 @@ impl Names {
             ("{hash}", &self.hashes),
             ("{object}", &self.objects),
             ("{event}", &self.events),
+            ("{file}", &self.files),
         ];
         match all.into_iter().find(|(place, _)| target.contains(place)) {
             Some((place, names)) => names.iter().map(|name| target.replace(place, name)).collect(),
@@ -492,7 +510,10 @@ impl Names {
 }
 
 /// What nobody is told anything by, whoever asks.
-const EMPTY: [&str; 5] = [
+const EMPTY: [&str; 8] = [
+    "/api/v1/search?budget=1",
+    "/notices/1",
+    "/api/v1/notices/1",
     "/flow/203.0.113.200:1-tcp",
     "/taxii2/default/status/1/",
     "/compat/shodan/shodan/scan/1",
