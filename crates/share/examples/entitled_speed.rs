@@ -21,6 +21,7 @@ use hinomi_model::{Clock, Purpose, SystemClock, Timestamp};
 use hinomi_share::door::{Registers, Witnesses};
 use hinomi_share::register::{Claim, Held, Organisation, Register};
 use hinomi_share::rules::Rules;
+use hinomi_share::witness::Departure;
 use hinomi_share::{Door, FacetRequest, Member, ReadError, Reader, SearchRequest, Sight, Viewer, Witness};
 use ipnet::{IpNet, Ipv4Net};
 
@@ -190,6 +191,10 @@ struct Unwritten;
 
 impl Witness for Unwritten {
     fn looked(&self, _: Sight) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn left(&self, _: Departure) -> Result<(), String> {
         Ok(())
     }
 }
