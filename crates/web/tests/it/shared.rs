@@ -51,6 +51,9 @@ pub(crate) fn town() -> World {
         let database = accounts.database().expect("a state");
         let bulk = Bulk::from_toml(DOCUMENT).expect("a register");
         database.import_register(Deed { by: "t", now: time("2026-02-01T00:00:00Z") }, &bulk).expect("entered");
+        let (name, full_name) = ("ann".to_owned(), String::new());
+        let first = NewPerson { name, full_name, administrator: true, analyst: false, password: None };
+        accounts.add(&first, time(NOW)).expect("an account");
         for name in ["city", "port", "ward"] {
             person(accounts, name);
         }
