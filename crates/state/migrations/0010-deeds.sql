@@ -18,9 +18,10 @@ INSERT INTO account_head (only_one, last_number) VALUES (1, 0);
 ALTER TABLE ledger_head ADD COLUMN accounts BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE ledger_head ADD COLUMN policy TEXT NOT NULL DEFAULT '';
 -- Whom an entry concerns: organisations as organisation/ID, accounts as account/NAME, and everything done to accounts as
--- accounts. An entry whose words were deleted still concerns them.
+-- accounts. They go with the words of an entry: they would tell who it was.
 CREATE TABLE ledger_concerns (
     concern TEXT NOT NULL,
     place BIGINT NOT NULL,
     PRIMARY KEY (concern, place)
 );
+CREATE INDEX ledger_concerns_place ON ledger_concerns (place);

@@ -220,7 +220,7 @@ impl Database {
     }
 
     /// Deletes what entries of these kinds from before a moment say, of the [`MAX_READ`] entries from a place on; their
-    /// hashes stay. Tells how many. One step, short enough that whoever appends is not kept waiting: whoever wants all
+    /// hashes stay, and whom they concerned is forgotten. Tells how many. One step, short enough that whoever appends is not kept waiting: whoever wants all
     /// takes one after another.
     ///
     /// # Errors
@@ -234,7 +234,13 @@ impl Database {
         );
         let mut values = vec![number(from)?, number(from.saturating_add(MAX_READ))?, before.as_micros().into()];
         values.extend(kinds.iter().map(|kind| Value::from(*kind)));
-        self.transact(|transaction| transaction.execute(&sql, &values))
+        let forget = "DELETE FROM ledger_concerns WHERE place >= $1 AND place < $2 AND place IN \
+             (SELECT place FROM ledger_entries WHERE place >= $1 AND place < $2 AND data IS NULL)";
+        self.transact(|transaction| {
+            let deleted = transaction.execute(&sql, &values)?;
+            transaction.execute(forget, values.get(..2).unwrap_or_default())?;
+            Ok(deleted)
+        })
     }
 
     /// Keeps a checkpoint; one of the same size and key that is there stays.

@@ -68,7 +68,10 @@ fn what_is_deleted_leaves_its_proof() {
     let told = verify_file(&serde_json::to_vec(&log.prove_inclusion(5).unwrap()).unwrap(), &[log.verifier()]).unwrap();
     let end = Timestamp::from_micros(i64::MAX / 2);
     assert!(log.retain(&Actor::default(), end, &["looks"], "r").is_err(), "no such kind");
+    let his = [account_concern("somebody 3")];
+    assert_eq!(log.about(&his, None, 9).unwrap().len(), 1);
     assert_eq!(log.retain(&Actor::default(), end, &["look"], "their time is over").unwrap(), 12);
+    assert_eq!(log.about(&his, None, 9).unwrap(), [], "nor does anything tell whose it was");
     let checked = log.check(std::slice::from_ref(&before)).unwrap();
     assert_eq!((checked.entries, checked.deleted), (14, 12), "and an entry tells of it");
     let proof = log.prove_inclusion(5).unwrap();
