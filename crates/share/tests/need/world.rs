@@ -168,7 +168,8 @@ impl World {
             lake.append(Batch { sightings: part.to_vec(), evidence, ..Batch::default() }).expect("appended");
         }
         let lake = Arc::new(lake);
-        Self { reader: Reader::new(Arc::clone(&lake), Viewer::Operator), lake, _folder: folder, clock }
+        let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::new(Looks::default()));
+        Self { reader, lake, _folder: folder, clock }
     }
 
     /// A lake of two sightings, of which the addresses moved from one AS to another between, at a moment.
@@ -192,7 +193,8 @@ impl World {
         let lake = open("192.0.2.0/24,64501,Two,JP\n");
         lake.append(batch(second)).expect("appended");
         clock.0.store(day(DAYS).as_micros(), Ordering::SeqCst);
-        Self { reader: Reader::new(Arc::clone(&lake), Viewer::Operator), lake, _folder: folder, clock }
+        let reader = Reader::new(Arc::clone(&lake), Viewer::Operator).before(Arc::new(Looks::default()));
+        Self { reader, lake, _folder: folder, clock }
     }
 
     /// Makes the index anew.
