@@ -59,11 +59,9 @@ impl Named {
 
     /// Takes a name, page or hash.
     pub(super) fn value(&mut self, kind: &str, text: &str) {
-        let value = match kind {
-            "domain" => text.trim_end_matches('.').to_lowercase(),
-            "hash" => text.to_ascii_lowercase(),
-            _ => text.to_owned(),
-        };
+        // In small letters, as it is asked for.
+        let text = if kind == "domain" { text.trim_end_matches('.') } else { text };
+        let value = text.to_lowercase();
         let plain = !value.is_empty() && value.chars().count() <= MAX_VALUE_CHARS;
         if plain && !value.chars().any(char::is_control) {
             self.values.insert((kind.to_owned(), value));

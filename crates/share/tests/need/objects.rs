@@ -79,7 +79,7 @@ impl Gift {
             let net = ipnet::IpNet::new(*address, *bits).expect("a prefix").trunc();
             // An AS is known of single addresses alone.
             let asn = |one| (*bits == 32).then(|| asn_of(one)).flatten();
-            let (ipnet::IpNet::V4(net), 24..=32) = (net, *bits) else { panic!("few addresses") };
+            let ipnet::IpNet::V4(net) = net else { continue };
             let (low, high) = (u32::from(net.network()), u32::from(net.broadcast()));
             all.extend((low..=high).map(|number| IpAddr::from(Ipv4Addr::from(number))).map(|one| (one, asn(one))));
         }
