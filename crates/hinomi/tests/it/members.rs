@@ -75,7 +75,7 @@ fn each_organisation_is_told_of_its_own_and_nobody_elses() {
     assert_eq!(home.json(&["alert", "send"])["made"].as_u64(), Some(1), "the other's");
     assert!(!feed_of(&home, "port").contains("198.51.100.8"));
     // What was told is in the ledger, under the channel's name.
-    let looks = home.succeed(&["ledger", "list", "--json"]);
+    let looks = home.succeed(&["ledger", "show", "--json"]);
     assert!(looks.contains("alerts city/feed") && looks.contains("arrivals"), "{looks}");
     home.succeed(&["watch", "change", "telnet", "port:2323", "--organisation", "city"]);
     home.succeed(&["watch", "remove", "telnet", "--organisation", "port"]);

@@ -63,7 +63,7 @@ fn the_numbers_of_a_month_are_those_of_its_looks() {
     assert_eq!(report["services"].as_array().map(Vec::len), Some(4));
     assert!(home.fail(&["report", "--organisation", "city", "--month", "2099-01"]).contains("not begun"));
     assert!(home.fail(&["report", "--organisation", "nobody"]).contains("no organisation"));
-    let looks = home.succeed(&["ledger", "list", "--json"]);
+    let looks = home.succeed(&["ledger", "show", "--json"]);
     assert_eq!(looks.matches("\"report\"").count(), 1, "one look for each report that was made: {looks}");
 }
 
