@@ -265,6 +265,7 @@ const MISP_BODIES: [&str; 4] = [
 ];
 
 /// One record, and who may know of it.
+#[derive(Clone, Copy)]
 struct Record {
     address: &'static str,
     port: u16,
