@@ -85,7 +85,7 @@ impl Browser {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("{url}: {text} {}", String::from_utf8_lossy(&output.stderr)));
-        let head = |name: &str| text.lines().find_map(|line| line.to_lowercase().starts_with(name).then_some(line));
+        let head = |name: &str| text.lines().find(|line| line.to_lowercase().starts_with(name));
         let leads = head("location: ").map(|line| line["location: ".len()..].trim().to_owned()).unwrap_or_default();
         Said { status, leads, text }
     }

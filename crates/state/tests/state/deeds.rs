@@ -44,9 +44,9 @@ fn every_change_of_an_account_is_told_with_who_did_it() {
         assert!(!plain.by("ann").revoke_key(&ben.id, &made.id, now()).unwrap(), "once");
         let credential = Credential { fixed: vec![1], moving: vec![2] };
         plain.by("ben").add_passkey(&ben.id, &[7], "phone", &credential, now()).unwrap();
+        plain.by("ben").set_password("ben", &PasswordHash::of("four words in a row", "ben").unwrap(), None).unwrap();
         plain.by("ben").remove_passkey(&ben.id, "07").unwrap();
         plain.by("ann").invite(&ben.id, "secret", now()).unwrap();
-        plain.by("ben").set_password("ben", &PasswordHash::of("four words in a row", "ben").unwrap(), None).unwrap();
         plain.by("ann").set_rights("ben", true, false).unwrap();
         plain.by("ann").disable("ben", Some(now())).unwrap();
         plain.by("ann").disable("ben", None).unwrap();
@@ -64,9 +64,9 @@ fn every_change_of_an_account_is_told_with_who_did_it() {
             "ben key-made by ben",
             "ben key-revoked by ann",
             "ben passkey-added by ben",
+            "ben password-set by ben",
             "ben passkey-removed by ben",
             "ben invited by ann",
-            "ben password-set by ben",
             "ben rights-set by ann",
             "ben closed by ann",
             "ben opened by ann",
