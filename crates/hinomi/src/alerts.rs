@@ -7,13 +7,10 @@
 mod settings;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use hinomi_model::scope::is_public;
 use hinomi_model::{Clock, SystemClock};
 use hinomi_share::alert::{self, Attached, Letter, Post, Refused, SIGNATURE_HEADER};
 use hinomi_share::report::pdf::Font;
@@ -25,15 +22,13 @@ use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::SmtpTransport;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParametersBuilder};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, config::Config, http::Uri};
+use ureq::Agent;
 
+use crate::far::{self, Asking};
+use crate::rounds::Rounds;
 use crate::servers;
 pub(crate) use settings::{FILE, MailSettings, Security, Settings};
 
-/// How often is looked for something to tell.
-const EVERY: Duration = Duration::from_secs(5);
 /// Messages sent in one go.
 const MOST_AT_ONCE: u32 = 50;
 /// How long a relay or web server may take.
@@ -41,44 +36,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The most of an answer that is read.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 
-/// Works until it is dropped.
-pub(crate) struct Worker {
-    ended: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Worker {
-    /// Starts to plan and send for the saved queries of a state folder, and for those of members through the door.
-    ///
-    /// # Errors
-    /// When the settings cannot be read or do not do.
-    pub(crate) fn start(folder: &Path, database: Database, door: Door) -> Result<Self> {
-        let server = servers::instance(folder)?;
-        let (desk, postman) = (WatchDesk::of_state(folder, Viewer::Operator), Postman::new(&Settings::read(folder)?)?);
-        let asked = hinomi_web::Settings::of_state(folder)?.font;
-        let ended = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&ended);
-        let work = move || {
-            while !seen.load(Ordering::Relaxed) {
-                round((&desk, &server), (&database, &door, asked.as_deref()), &postman, &seen);
-                std::thread::park_timeout(EVERY);
-            }
-        };
-        let thread =
-            std::thread::Builder::new().name("alerts".to_owned()).spawn(work).context("no thread for alerts")?;
-        Ok(Self { ended, thread: Some(thread) })
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        let Some(thread) = self.thread.take() else { return };
-        thread.thread().unpark();
-        if thread.join().is_err() {
-            tracing::error!("the thread of alerts panicked");
-        }
-    }
+/// Starts to plan and send for the saved queries of a state folder, and for those of members through the door.
+///
+/// # Errors
+/// When the settings cannot be read or do not do.
+pub(crate) fn start(folder: &Path, database: Database, door: Door) -> Result<Rounds> {
+    let server = servers::instance(folder)?;
+    let (desk, postman) = (WatchDesk::of_state(folder, Viewer::Operator), Postman::new(&Settings::read(folder)?)?);
+    let asked = hinomi_web::Settings::of_state(folder)?.font;
+    Rounds::start("alerts", move |ended| {
+        round((&desk, &server), (&database, &door, asked.as_deref()), &postman, ended);
+    })
 }
 
 /// Plans and sends what is due; what fails is tried again in the next round.
@@ -116,7 +84,9 @@ impl Postman {
     /// When the relay's settings do not do.
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
         let mail = settings.mail.as_ref().map(relay).transpose()?;
-        Ok(Self { mail, web: agent(settings.web.allow_private) })
+        let (private, allowed_by) = (settings.web.allow_private, "web.allow_private in alerts.toml");
+        let asking = Asking { patience: PATIENCE, private, allowed_by };
+        Ok(Self { mail, web: far::agent(asking, None) })
     }
 
     fn mail(&self, to: &str, subject: &str, (body, attached): (&str, Option<&Attached>)) -> Result<(), Refused> {
@@ -193,43 +163,4 @@ fn relay(settings: &MailSettings) -> Result<(SmtpTransport, Mailbox)> {
         builder = builder.credentials(Credentials::new(user.clone(), settings.password()?));
     }
     Ok((builder.build(), from))
-}
-
-fn agent(allow_private: bool) -> Agent {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let roots: Vec<_> = found.iter().map(|one| ureq::tls::Certificate::from_der(one).to_owned()).collect();
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .proxy(None)
-        .user_agent(concat!("hinomi/", env!("CARGO_PKG_VERSION")))
-        .max_idle_connections(0)
-        .timeout_global(Some(PATIENCE))
-        .tls_config(ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::from(roots)).build());
-    let resolver = Outward { inner: DefaultResolver::default(), allow_private };
-    Agent::with_parts(config.build(), DefaultConnector::new(), resolver)
-}
-
-/// Resolves names to public addresses, and to no others unless the settings say so.
-#[derive(Debug)]
-struct Outward {
-    inner: DefaultResolver,
-    allow_private: bool,
-}
-
-impl Resolver for Outward {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        let mut allowed = self.empty();
-        for address in found.iter().filter(|one| self.allow_private || is_public(one.ip().to_canonical().into())) {
-            allowed.push(*address);
-        }
-        match allowed.is_empty() {
-            true => Err(ureq::Error::Io(std::io::Error::other(
-                "its address is not a public one: web.allow_private in alerts.toml allows that",
-            ))),
-            false => Ok(allowed),
-        }
-    }
 }

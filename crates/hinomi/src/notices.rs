@@ -5,10 +5,7 @@ mod post;
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
 use hinomi_model::{Clock, SystemClock};
@@ -19,14 +16,13 @@ use hinomi_share::notice::{Desk, Settings};
 use hinomi_state::Database;
 
 use crate::alerts;
+use crate::rounds::Rounds;
 pub(crate) use post::Courier;
 
 /// The file, in the state folder.
 pub(crate) const FILE: &str = "notices.toml";
 /// Longest file, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
-/// How often is looked for something to send.
-const EVERY: Duration = Duration::from_secs(5);
 /// Notices sent in one go.
 const MOST_AT_ONCE: u64 = 50;
 /// Who sends, in the history of notices.
@@ -90,42 +86,15 @@ impl Sender {
     }
 }
 
-/// Works until it is dropped.
-pub(crate) struct Worker {
-    ended: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Worker {
-    /// Starts to send.
-    ///
-    /// # Errors
-    /// When no thread can be made.
-    pub(crate) fn start(sender: Sender) -> Result<Self> {
-        let ended = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&ended);
-        let work = move || {
-            while !seen.load(Ordering::Relaxed) {
-                let going = |tried| tried < MOST_AT_ONCE && !seen.load(Ordering::Relaxed);
-                if let Err(error) = sender.send(&going) {
-                    tracing::warn!(error = %format!("{error:#}"), "notices cannot be sent");
-                }
-                std::thread::park_timeout(EVERY);
-            }
-        };
-        let thread =
-            std::thread::Builder::new().name("notices".to_owned()).spawn(work).context("no thread for notices")?;
-        Ok(Self { ended, thread: Some(thread) })
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        let Some(thread) = self.thread.take() else { return };
-        thread.thread().unpark();
-        if thread.join().is_err() {
-            tracing::error!("the thread of notices panicked");
+/// Starts to send.
+///
+/// # Errors
+/// When no thread can be made.
+pub(crate) fn start(sender: Sender) -> Result<Rounds> {
+    Rounds::start("notices", move |ended| {
+        let going = |tried| tried < MOST_AT_ONCE && !ended.load(Ordering::Relaxed);
+        if let Err(error) = sender.send(&going) {
+            tracing::warn!(error = %format!("{error:#}"), "notices cannot be sent");
         }
-    }
+    })
 }

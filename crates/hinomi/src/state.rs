@@ -34,9 +34,10 @@ use hinomi_share::{Door, Reader, Viewer};
 use hinomi_state::{Database, Settings, Work};
 use hinomi_survey::{OptOut, PrivateKey};
 
-use crate::alerts::Worker;
+use crate::alerts;
 use crate::identifier;
 use crate::output::talk;
+use crate::rounds::Rounds;
 use crate::servers::{self, Follower, FromState};
 use crate::witness::InLedger;
 
@@ -166,9 +167,9 @@ impl State {
     ///
     /// # Errors
     /// When the state cannot be opened, or the settings of alerts do not do.
-    pub(crate) fn alerts(&self, door: Door) -> Result<Worker> {
+    pub(crate) fn alerts(&self, door: Door) -> Result<Rounds> {
         let folder = self.make()?;
-        Worker::start(folder, Database::open(&Settings::of_state(folder)?.target)?, door)
+        alerts::start(folder, Database::open(&Settings::of_state(folder)?.target)?, door)
     }
 
     /// What sends released notices; none where there is no relay or nobody said who we are.

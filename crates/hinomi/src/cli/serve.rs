@@ -61,7 +61,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     };
     let bound = server.bind().await?;
     let _alerts = state.alerts(door)?;
-    let _notices = notices.map(crate::notices::Worker::start).transpose()?;
+    let _notices = notices.map(crate::notices::start).transpose()?;
     let stop = until_told_to_stop();
     let url = bound.url();
     if let Some(first) = bound.first_start() {

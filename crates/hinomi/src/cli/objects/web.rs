@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE64;
-use hinomi_model::scope::is_public;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, config::Config, http::Uri};
+use ureq::tls::PemItem;
+use ureq::{Agent, http::Uri};
 
+use crate::far::{self, Asking};
 use crate::output::clean_line;
 
 /// The media type that is spoken.
@@ -129,51 +127,17 @@ fn secret(file: &Path) -> Result<String> {
 }
 
 fn agent(root: Option<&Path>, private: bool) -> Result<Agent> {
-    let roots: Vec<Certificate<'static>> = match root {
+    let roots = match root {
         Some(file) => {
             let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
             let items = ureq::tls::parse_pem(&pem).collect::<Result<Vec<_>, _>>()?;
             let certificate = |item| if let PemItem::Certificate(one) = item { Some(one) } else { None };
-            items.into_iter().filter_map(certificate).collect()
+            Some(items.into_iter().filter_map(certificate).collect())
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs().certs;
-            found.iter().map(|one| Certificate::from_der(one).to_owned()).collect()
-        }
+        None => None,
     };
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .proxy(None)
-        .user_agent(concat!("hinomi/", env!("CARGO_PKG_VERSION")))
-        .timeout_global(Some(PATIENCE))
-        .tls_config(TlsConfig::builder().root_certs(RootCerts::from(roots)).build());
-    let resolver = Outward { inner: DefaultResolver::default(), private };
-    Ok(Agent::with_parts(config.build(), DefaultConnector::new(), resolver))
-}
-
-/// Resolves names to public addresses, and to others only where that was allowed.
-#[derive(Debug)]
-struct Outward {
-    inner: DefaultResolver,
-    private: bool,
-}
-
-impl Resolver for Outward {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        let mut allowed = self.empty();
-        for address in found.iter().filter(|one| self.private || is_public(one.ip().to_canonical().into())) {
-            allowed.push(*address);
-        }
-        match allowed.is_empty() {
-            true => Err(ureq::Error::Io(std::io::Error::other(
-                "its address is not a public one; --allow-private allows that",
-            ))),
-            false => Ok(allowed),
-        }
-    }
+    let asking = Asking { patience: PATIENCE, private, allowed_by: "--allow-private" };
+    Ok(far::agent(asking, roots))
 }
 
 #[cfg(test)]
