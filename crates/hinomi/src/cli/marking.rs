@@ -7,7 +7,7 @@ use clap::Args;
 use hinomi_model::{Marking, Purpose, Terms, Timestamp, Tlp};
 
 #[derive(Debug, Args)]
-#[group(skip)]
+#[group(id = "marking")]
 pub(crate) struct Options {
     /// How far it may travel: clear, green, amber, amber+strict or red [default: amber+strict].
     #[arg(long, value_parser = label)]
