@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// 2026-01-01.
 const THEN: u64 = 1_767_225_600;
 /// What a host says to get into headers, terminals and spreadsheets.
-const HOSTILE: &str = "=cmd()\\x0d\\x0aBcc: evil@example.org\\x0d\\x0a\\x1b[31mlogin: ";
+const HOSTILE: &str = "login: =cmd()\\x0d\\x0aBcc: evil@example.org\\x0d\\x0a\\x1b[31mlogin: ";
 
 /// A mailbox as Python reads it: one object for each mail.
 const READ: &str = r#"

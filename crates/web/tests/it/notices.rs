@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hinomi_model::{Clock, ServiceKey, Transport};
+use hinomi_model::{Batch, Clock, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink as _, Transport};
 use hinomi_state::audiences::NewAudience;
 use hinomi_state::claims::{Decision, Subject};
 use hinomi_state::notices::{NewNotice, NoticeFile, Party, Said, Went, new_token};
@@ -115,6 +115,17 @@ fn members_see_what_they_were_told_and_of_others_nothing() {
     {
         person(&world, name, organisation, role);
     }
+    let seen = Sighting {
+        sensor: "test".parse().expect("a name"),
+        campaign: None,
+        time: world.clock.now(),
+        subject: ServiceKey { address: [192, 0, 2, 20].into(), port: 23, transport: Transport::Tcp },
+        outcome: Outcome::Open,
+        remark: None,
+        evidence: Vec::new(),
+        marking: Marking::own(Purpose::ExposureReduction),
+    };
+    world.lake.append(Batch { sightings: vec![seen], ..Batch::default() }).expect("appended");
     let own = told(&world, "city-a", "192.0.2.20", "exposure-reduction");
     let research = told(&world, "city-a", "192.0.2.21", "research");
     let waiting = draft(&world, "city-a", "192.0.2.22", "exposure-reduction");
