@@ -29,7 +29,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::Serialize;
 
 pub use answer::{NewReply, NoticeOutcome, OptOut, Reply};
-pub use list::{Elsewhere, NoticesOf};
+pub use list::{Elsewhere, NoticesOf, ToldSoFar};
 pub use parts::{NewNotice, NoticeFile, NoticeState, Party, Said};
 pub use release::Released;
 pub use send::{Resolved, Taken, Went};

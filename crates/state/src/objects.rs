@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use hinomi_model::Timestamp;
 
-pub use find::{ObjectQuery, ObjectSight, Which};
+pub use find::{ObjectQuery, ObjectSight, Places, Which};
 
 use crate::database::{Database, Transaction};
 use crate::error::StateError;

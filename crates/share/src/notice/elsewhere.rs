@@ -49,7 +49,7 @@ pub fn told_others(reader: &Reader, database: &Database, now: Timestamp) -> Resu
         let held = told.into_iter().filter(|one| claim.from <= one.sent && one.sent < claim.until);
         found.extend(held.map(|one| ((one.notice, one.said.service), one)));
     }
-    let visible = visible(reader, found.keys().map(|(_, key)| *key).collect(), now)?;
+    let visible = visible(reader, &found.keys().map(|(_, key)| *key).collect(), now)?;
     let hidden = hidden(database, now)?;
     let mut told: Vec<TellsOthers> = found
         .into_values()
@@ -68,7 +68,7 @@ pub fn told_others(reader: &Reader, database: &Database, now: Timestamp) -> Resu
 }
 
 /// Which of these this reader sees, closed ones too.
-fn visible(reader: &Reader, keys: BTreeSet<ServiceKey>, now: Timestamp) -> Result<BTreeSet<ServiceKey>, NoticeError> {
+fn visible(reader: &Reader, keys: &BTreeSet<ServiceKey>, now: Timestamp) -> Result<BTreeSet<ServiceKey>, NoticeError> {
     let mut addresses: Vec<String> = keys.iter().map(|key| key.address.to_string()).collect();
     addresses.dedup();
     let mut seen = BTreeSet::new();

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::stix::marking_id;
 
-    fn of(object: Value) -> Tlp {
+    fn of(object: &Value) -> Tlp {
         let plain = ["marking-definition--p".to_owned()].into();
         label(object.as_object().unwrap(), &plain, Tlp::Amber)
     }
@@ -85,20 +85,20 @@ mod tests {
     fn the_strictest_counts_wherever_it_stands_and_what_is_not_known_closes() {
         let (clear, green) = (marking_id(Tlp::Clear), marking_id(Tlp::Green));
         let white = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9";
-        assert_eq!(of(json!({})), Tlp::Amber, "as the terms say");
-        assert_eq!(of(json!({ "object_marking_refs": ["marking-definition--p"] })), Tlp::Amber);
-        assert_eq!(of(json!({ "object_marking_refs": [white, "marking-definition--p"] })), Tlp::Clear);
+        assert_eq!(of(&json!({})), Tlp::Amber, "as the terms say");
+        assert_eq!(of(&json!({ "object_marking_refs": ["marking-definition--p"] })), Tlp::Amber);
+        assert_eq!(of(&json!({ "object_marking_refs": [white, "marking-definition--p"] })), Tlp::Clear);
         let part = |reference: Value| json!([{ "selectors": ["name"], "marking_ref": reference }]);
         let granular = |reference| json!({ "object_marking_refs": [clear], "granular_markings": part(reference) });
-        assert_eq!(of(granular(json!(green))), Tlp::Green);
+        assert_eq!(of(&granular(json!(green))), Tlp::Green);
         for unknown in [json!("marking-definition--x"), json!(null), json!(3), json!([green])] {
-            assert_eq!(of(granular(unknown.clone())), Tlp::Red, "{unknown}");
+            assert_eq!(of(&granular(unknown.clone())), Tlp::Red, "{unknown}");
         }
         let lang =
             json!({ "object_marking_refs": [clear], "granular_markings": [{ "lang": "ja", "selectors": ["name"] }] });
-        assert_eq!(of(lang), Tlp::Clear);
+        assert_eq!(of(&lang), Tlp::Clear);
         for odd in [json!({ "object_marking_refs": clear }), json!({ "granular_markings": {} })] {
-            assert_eq!(of(odd.clone()), Tlp::Red, "{odd}");
+            assert_eq!(of(&odd.clone()), Tlp::Red, "{odd}");
         }
     }
 

@@ -139,7 +139,7 @@ fn draw_standing(out: &mut String, id: &str, title: &str, bars: &[Bar]) {
     begin(out, (id, title), TALL + 30);
     let (most, count) = (most(bars), u64::try_from(bars.len()).unwrap_or(1).max(1));
     put(out, format_args!("<text class=\"report-text\" x=\"2\" y=\"14\">{most}</text>\n"));
-    put(out, format_args!("<path class=\"report-rule\" d=\"M0 {}.5H{WIDTH}\"/>\n", TALL));
+    put(out, format_args!("<path class=\"report-rule\" d=\"M0 {TALL}.5H{WIDTH}\"/>\n"));
     for (place, bar) in (0_u64..).zip(bars) {
         let (x, next) = (WIDTH * place / count, WIDTH * (place + 1) / count);
         let width = (next - x).saturating_sub(3).max(1);

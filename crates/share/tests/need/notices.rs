@@ -127,7 +127,8 @@ fn holds((register, all, how): &Case, told: &AtomicUsize) -> Result<(), TestCase
             let answers = held.contains(organisation) || run.contains(organisation) || notice.party.basis == "csirt";
             prop_assert!(answers, "{organisation} answers for {said:?}");
             prop_assert!(seen.insert(said.service), "one party of one finding");
-            prop_assert!(!(how.1 && organisation == "city") && !(how.0 && organisation == "port"));
+            let has_none = (how.1 && organisation == "city") || (how.0 && organisation == "port");
+            prop_assert!(!has_none);
             told.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -207,7 +208,7 @@ fn what_became_of_it_is_what_was_seen_and_no_more() {
     database.settle_notice(deed(5), number, &Went::Sent, None).expect("settled");
     // 1 is not looked at, 2 answers alike, 3 says something else, 4 is closed, 5 is another's.
     let after = [look(2, 8, Some(1)), look(3, 8, Some(2)), look(4, 8, None), look(5, 8, Some(1))];
-    let all = [before.clone(), after.to_vec()].concat();
+    let all = [before, after.to_vec()].concat();
     let (_world, door) = ask(&all, 9);
     let desk = Desk { door: &door, database: &database, settings: &settings, by: "a tester" };
     let notice = database.notice(number).expect("there");

@@ -78,7 +78,7 @@ fn exported(reader: &Reader, query: &str) -> String {
 }
 
 /// The newest sighting of each marking of each service, and of those that may be read the newest of each service.
-fn newest<'a>(all: &'a [Sighting], may: impl Fn(&Sighting) -> bool) -> BTreeMap<ServiceKey, &'a Sighting> {
+fn newest(all: &[Sighting], may: impl Fn(&Sighting) -> bool) -> BTreeMap<ServiceKey, &Sighting> {
     let mut of_marking: Vec<&Sighting> = Vec::new();
     for one in all.iter().filter(|one| one.outcome != Outcome::Closed) {
         match of_marking.iter_mut().find(|known| (known.subject, &known.marking) == (one.subject, &one.marking)) {

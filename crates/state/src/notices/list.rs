@@ -48,6 +48,9 @@ fn said(row: &Row, at: usize) -> Result<Said, StateError> {
     read.map_err(|error| StateError::damaged(format!("a finding of a notice: {error}")))
 }
 
+/// By service and concern: the notice, when it was taken, and how far that is.
+pub type ToldSoFar = BTreeMap<(String, String), (i64, Timestamp, NoticeState)>;
+
 impl Database {
     /// One notice.
     ///
@@ -129,10 +132,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn told_by_notices(
-        &self,
-        organisation: &str,
-    ) -> Result<BTreeMap<(String, String), (i64, Timestamp, NoticeState)>, StateError> {
+    pub fn told_by_notices(&self, organisation: &str) -> Result<ToldSoFar, StateError> {
         let sql = "SELECT t.service, t.concern, t.notice, t.told, n.state FROM notice_told t \
                    JOIN notices n ON n.number = t.notice WHERE t.organisation = $1";
         let rows = self.transact(|transaction| transaction.query(sql, &[organisation.into()]))?;

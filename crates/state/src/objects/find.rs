@@ -14,6 +14,9 @@ const MAX_VALUES: usize = 20_000;
 /// Objects whose places or bodies are asked for at once.
 const AT_ONCE: usize = 500;
 
+/// Ranges of addresses as numbers, both ends included, and AS numbers.
+pub type Places = (Vec<(u128, u128)>, Vec<u32>);
+
 /// What somebody may see at most: a filter that may let through more than the rules, never less.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectSight {
@@ -26,7 +29,7 @@ pub struct ObjectSight {
     /// What bears one of these markings and names addresses.
     pub placed: Vec<String>,
     /// Of those, what names one of these addresses or is in one of these AS; none: any.
-    pub places: Option<(Vec<(u128, u128)>, Vec<u32>)>,
+    pub places: Option<Places>,
 }
 
 /// Which objects.

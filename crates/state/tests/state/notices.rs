@@ -104,7 +104,7 @@ fn a_finding_is_told_once_to_each_party_until_it_is_old_or_came_back() {
         let since = at("2026-01-01");
         let third = database.draft_notice(deed("2026-01-20"), 2, &one, &back, since).unwrap();
         assert!(
-            refusal(database.draft_notice(deed("2026-01-21"), 3, &to("city-a", one.findings.clone()), &back, since))
+            refusal(database.draft_notice(deed("2026-01-21"), 3, &to("city-a", one.findings), &back, since))
                 .contains("another notice"),
             "it waits in {}",
             third.number

@@ -148,7 +148,7 @@ fn compose(visit: &Visit, may: &MaySee, host: Option<(IpAddr, Option<Vec<Why>>)>
         rules: may.rules.iter().map(|rule| rule_view(w, rule)).collect(),
         claims: may.claims.iter().take(PAGE_CLAIMS).map(claim_view).collect(),
         more_claims: (more > 0).then(|| w.count("organisation-more-claims", u64::try_from(more).unwrap_or(u64::MAX))),
-        host: host.map(|(address, why)| host_view(w, address, why)),
+        host: host.map(|(address, why)| host_view(w, address, why.as_deref())),
         ledger: Vec::new(),
         accounts: Vec::new(),
     }
@@ -179,7 +179,7 @@ fn claim_view(claim: &Reason) -> ClaimView {
     }
 }
 
-fn host_view(w: &Words, address: IpAddr, why: Option<Vec<Why>>) -> HostView {
+fn host_view(w: &Words, address: IpAddr, why: Option<&[Why]>) -> HostView {
     let view = |one: &Why| WhyView {
         service: Seen::word(&one.service.to_string()),
         seen: moment::minute(one.seen),
@@ -192,7 +192,7 @@ fn host_view(w: &Words, address: IpAddr, why: Option<Vec<Why>>) -> HostView {
         address: address.to_string(),
         href: link::host(address),
         unseen: why.is_none(),
-        services: why.iter().flatten().map(view).collect(),
+        services: why.into_iter().flatten().map(view).collect(),
     }
 }
 

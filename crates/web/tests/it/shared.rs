@@ -146,7 +146,7 @@ fn hostile_envelopes_are_refused_by_the_book() {
     ] {
         let answer = give(&world, &writer, "shared", body, TAXII);
         assert_eq!(answer.status, expected, "{}", answer.text());
-        assert!(expected == 202 || answer.json()["http_status"] == expected.to_string(), "{}", answer.text());
+        assert!(expected == 202 || answer.json()["http_status"] == *expected.to_string(), "{}", answer.text());
     }
     let told = give(&world, &writer, "shared", &deep, TAXII).json();
     assert_eq!((&told["success_count"], &told["failure_count"]), (&0.into(), &1.into()), "{told}");

@@ -153,13 +153,11 @@ fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T> {
     serde_json::from_slice(bytes).context("the server does not answer as TAXII 2.1 does")
 }
 
+/// Takes a page, with the date of its last object.
+type Take<'a> = dyn FnMut(&[u8], Option<&str>) -> Result<Report> + 'a;
+
 /// Every page, the first added first, each with the date of its last object.
-fn walk(
-    asker: &Asker,
-    place: &str,
-    mut after: Option<String>,
-    take: &mut dyn FnMut(&[u8], Option<&str>) -> Result<Report>,
-) -> Result<Report> {
+fn walk(asker: &Asker, place: &str, mut after: Option<String>, take: &mut Take<'_>) -> Result<Report> {
     let (mut whole, mut next) = (Report::default(), None::<String>);
     for _ in 0..MAX_PAGES {
         let mut parameters = vec![("limit", PAGE), ("match[version]", "all")];

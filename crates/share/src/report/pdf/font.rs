@@ -60,7 +60,7 @@ pub struct FontError {
 }
 
 impl FontError {
-    fn new(path: &Path, why: impl ToString) -> Self {
+    fn new(path: &Path, why: &dyn std::fmt::Display) -> Self {
         Self { path: path.display().to_string(), why: why.to_string() }
     }
 }
@@ -71,15 +71,15 @@ impl Font {
     /// # Errors
     /// When it cannot be read, or is none.
     pub fn open(path: &Path) -> Result<Self, FontError> {
-        let about = fs::metadata(path).map_err(|error| FontError::new(path, error))?;
+        let about = fs::metadata(path).map_err(|error| FontError::new(path, &error))?;
         if about.len() > MAX_BYTES {
-            return Err(FontError::new(path, format!("it has more than {MAX_BYTES} bytes")));
+            return Err(FontError::new(path, &format!("it has more than {MAX_BYTES} bytes")));
         }
-        let bytes = fs::read(path).map_err(|error| FontError::new(path, error))?;
+        let bytes = fs::read(path).map_err(|error| FontError::new(path, &error))?;
         let count = ttf_parser::fonts_in_collection(&bytes).unwrap_or(1);
         let index = (0..count).find(|index| Face::parse(&bytes, *index).is_ok_and(|face| does(&face)));
         let index = index.ok_or_else(|| {
-            FontError::new(path, "it has no Japanese letters with outlines, or says that it may not be embedded")
+            FontError::new(path, &"it has no Japanese letters with outlines, or says that it may not be embedded")
         })?;
         Ok(Self::Embedded { path: path.to_owned(), bytes, index })
     }
@@ -113,9 +113,9 @@ impl Font {
     pub(super) fn measure(&self) -> Result<Measure<'_>, FontError> {
         match self {
             Self::Named => Ok(Measure::Named),
-            Self::Embedded { path, bytes, index } => {
-                Face::parse(bytes, *index).map(Measure::Face).map_err(|error| FontError::new(path, error))
-            }
+            Self::Embedded { path, bytes, index } => Face::parse(bytes, *index)
+                .map(|face| Measure::Face(Box::new(face)))
+                .map_err(|error| FontError::new(path, &error)),
         }
     }
 }
@@ -154,7 +154,7 @@ pub(super) fn plain_name(face: &Face<'_>) -> String {
 
 /// How wide characters are.
 pub(super) enum Measure<'a> {
-    Face(Face<'a>),
+    Face(Box<Face<'a>>),
     Named,
 }
 
