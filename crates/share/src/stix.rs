@@ -17,7 +17,7 @@ use hinomi_model::Timestamp;
 use serde_json::Value;
 
 pub use id::own_uuid;
-pub use marking::{label_of, marking_id, marking_objects, statement};
+pub use marking::{is_label, label_of, marking_id, marking_objects, statement};
 pub use service::{MAX_OBJECTS, identity, identity_id, of_service};
 
 /// The version of the standard that objects say they follow.

@@ -284,6 +284,7 @@ impl Transaction<'_> {
     /// # Errors
     /// When the database refuses; the transaction is over then.
     pub fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StateError> {
+        can_be_kept(values)?;
         let said = self.session.dialect().say(sql);
         let done = self.session.execute(&said, values);
         self.note(done)
@@ -294,6 +295,7 @@ impl Transaction<'_> {
     /// # Errors
     /// When the database refuses; the transaction is over then.
     pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StateError> {
+        can_be_kept(values)?;
         let said = self.session.dialect().say(sql);
         let found = self.session.query(&said, values);
         self.note(found)
@@ -322,5 +324,13 @@ impl Transaction<'_> {
             self.fault.get_or_insert(fault);
             StateError::Database { place: String::new(), why }
         })
+    }
+}
+
+/// PostgreSQL has no NUL in texts: neither has SQLite here, so that both answer alike.
+fn can_be_kept(values: &[Value]) -> Result<(), StateError> {
+    match values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
+        true => Err(StateError::refused("a text holds a NUL character, which nothing here does")),
+        false => Ok(()),
     }
 }

@@ -127,8 +127,20 @@ pub(crate) async fn remove_channel(app: &App, acting: &Acting, name: String) -> 
 }
 
 /// The newest messages of a channel.
-pub(crate) async fn messages(app: &App, organisation: &str, name: &str) -> Result<Vec<Message>, Fault> {
-    let (of, name) = (organisation.to_owned(), name.to_owned());
-    let found = ask(app, move |accounts| accounts.database()?.member_messages(&of, &name, MESSAGES)).await?;
-    found.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "no-channel"))
+pub(crate) async fn messages(app: &App, acting: &Acting, name: &str) -> Result<Vec<Message>, Fault> {
+    let (of, purpose, name) = (acting.organisation.clone(), acting.purpose, name.to_owned());
+    let found = ask(app, move |accounts| {
+        let database = accounts.database()?;
+        let channels = database.member_channels(Some(&of))?;
+        let Some(channel) = channels.into_iter().find(|one| one.channel.name == name) else { return Ok(None) };
+        let named = channel.channel.said.watches;
+        let is_named = |number| u64::try_from(number).is_ok_and(|number| named.is_empty() || named.contains(&number));
+        let watches = database.member_watches(Some(&of))?;
+        // What was read for one purpose is told for no other.
+        if watches.iter().any(|one| is_named(one.number) && one.purpose != purpose) {
+            return Ok(Some(Vec::new()));
+        }
+        database.member_messages(&of, &name, MESSAGES)
+    });
+    found.await?.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "no-channel"))
 }

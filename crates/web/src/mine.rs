@@ -56,11 +56,30 @@ impl Who {
             || !by.organisations.is_disjoint(&self.organisations)
     }
 
+    /// What is told of an entry: of a look by somebody else, not at what and for whom besides.
+    fn cut(&self, mut entry: Entry) -> Entry {
+        let (Event::Look { by, .. } | Event::Export { by, .. } | Event::Notice { by, .. }) = &mut entry.event else {
+            return entry;
+        };
+        if account_concern(&by.name) == account_concern(&self.account) {
+            return entry;
+        }
+        let wider = !by.organisations.is_subset(&self.organisations);
+        by.organisations.retain(|id| self.organisations.contains(id));
+        if let Event::Look { question, .. } = &mut entry.event
+            && wider
+        {
+            *question = None;
+        }
+        entry
+    }
+
     /// Whether it is theirs to know.
     fn may_know(&self, event: &Event) -> bool {
         match event {
             Event::Look { by, .. } | Event::Export { by, .. } => self.is(by),
-            Event::Notice { by, recipient, .. } => self.is(by) || self.organisations.contains(recipient),
+            // What an organisation was told stands on its own page, by the purpose that it reads for.
+            Event::Notice { by, .. } => self.is(by),
             Event::Ownership { organisation, .. } => self.organisations.contains(organisation),
             Event::Account { account, .. } => *account == self.account,
             Event::Policy { by, .. } => account_concern(&by.name) == account_concern(&self.account),
@@ -100,7 +119,12 @@ pub(crate) async fn page(
     concerns.extend(fellows.iter().map(|name| account_concern(name)));
     concerns.insert(account_concern(&who.account));
     let concerns: Vec<String> = concerns.into_iter().collect();
-    told(move || about(&log, &concerns, before, most, |event| who.may_know(event))).await
+    let cut = move |page: Page| {
+        let entries = page.entries.into_iter().filter(|told| who.may_know(&told.entry.event));
+        let entries = entries.map(|told| Told { entry: who.cut(told.entry), ..told }).collect();
+        Page { entries, ..page }
+    };
+    told(move || about(&log, &concerns, before, most, |_| true).map(cut)).await
 }
 
 async fn told<F>(work: F) -> Result<Page, Fault>

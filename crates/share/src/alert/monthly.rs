@@ -35,12 +35,15 @@ pub fn plan(door: &Door, database: &Database, font: &dyn Fn() -> Font, now: Time
     if wanted.is_empty() {
         return Ok(0);
     }
-    let (font, mut made) = (font(), 0);
+    let (font, mut made, mut failed) = (font(), 0, None);
     for channel in wanted {
-        let message = message(door, database, (channel, &font), (month, now))?;
-        made += u64::from(database.plan_report(channel, &month.to_string(), &message, now)?);
+        match message(door, database, (channel, &font), (month, now)) {
+            Ok(message) => made += u64::from(database.plan_report(channel, &month.to_string(), &message, now)?),
+            // What cannot be made for one holds up no other.
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(made)
+    failed.map_or(Ok(made), Err)
 }
 
 fn message(

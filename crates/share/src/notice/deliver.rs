@@ -11,7 +11,7 @@ use hinomi_state::notices::{Notice, NoticeFile, Said, Taken, Went};
 use hinomi_state::organisations::Deed;
 
 use super::party::{Book, Reach};
-use super::sight::{is_theirs, sight_of};
+use super::sight::{Sighted, is_theirs, sight_of};
 use super::{Desk, NoticeError};
 use crate::ledger::{Actor, Event, Log, sha256_hex};
 
@@ -169,8 +169,12 @@ fn objection(desk: &Desk<'_>, notice: &Notice, now: Timestamp) -> Result<Option<
     keys.sort_unstable();
     keys.dedup();
     let seen = sight_of(desk, &book, &party.organisation, &keys, now)?;
-    let stands = |one: &&Said| seen.get(&one.service).is_some_and(|seen| is_theirs(&book, &party.organisation, seen));
+    let as_said = |one: &Said, seen: &Sighted| seen.label.label() == one.label && seen.purpose.name() == one.purpose;
+    let stands = |one: &&Said| {
+        let seen = seen.get(&one.service);
+        seen.is_some_and(|seen| as_said(one, seen) && is_theirs(&book, &party.organisation, seen))
+    };
     let gone = said.iter().filter(|one| !stands(one)).count();
     Ok((gone > 0)
-        .then(|| format!("{gone} findings are closed, not theirs, or not theirs to know any more: draft anew")))
+        .then(|| format!("{gone} findings are closed, marked otherwise, not theirs, or not theirs to know any more: draft anew")))
 }

@@ -121,7 +121,7 @@ pub fn draft(desk: &Desk<'_>, order: &Order, now: Timestamp) -> Result<Drafted, 
             Ok(notice) => drafted.notices.push(notice),
             // Another draft took one of its findings meanwhile: the next run tells what is left.
             Err(StateError::Refused { .. }) => {
-                parcel.said.iter().for_each(|one| drafted.leave("told", &one.service));
+                parcel.said.iter().for_each(|one| drafted.leave("refused", &one.service));
             }
             Err(error) => return Err(error.into()),
         }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hinomi_model::address::bounds;
-use hinomi_model::{ServiceKey, Timestamp};
+use hinomi_model::{ServiceKey, Timestamp, Tlp};
 use hinomi_state::Database;
 use hinomi_state::notices::Elsewhere;
 use serde::Serialize;
 
 use super::NoticeError;
 use crate::policy::Reader;
+use crate::taxii::labels_of;
 
 /// The most that are told, and claims that are asked for.
 const MAX_TOLD: u32 = 200;
@@ -50,10 +51,13 @@ pub fn told_others(reader: &Reader, database: &Database, now: Timestamp) -> Resu
         found.extend(held.map(|one| ((one.notice, one.said.service), one)));
     }
     let visible = visible(reader, &found.keys().map(|(_, key)| *key).collect(), now)?;
+    let purpose = may.purpose.unwrap_or_default();
     let hidden = hidden(database, now)?;
     let mut told: Vec<TellsOthers> = found
         .into_values()
-        .filter(|one| visible.contains(&one.said.service))
+        // A stricter look at the same service, or one for another purpose, is somebody else's to know of.
+        .filter(|one| one.said.purpose == purpose)
+        .filter(|one| visible.get(&one.said.service).is_some_and(|label| Tlp::read(&one.said.label) <= *label))
         .map(|one| TellsOthers {
             sent: one.sent,
             service: one.said.service,
@@ -67,18 +71,25 @@ pub fn told_others(reader: &Reader, database: &Database, now: Timestamp) -> Resu
     Ok(told)
 }
 
-/// Which of these this reader sees, closed ones too.
-fn visible(reader: &Reader, keys: &BTreeSet<ServiceKey>, now: Timestamp) -> Result<BTreeSet<ServiceKey>, NoticeError> {
+/// Which of these this reader sees, closed ones too, and how that is labelled.
+fn visible(
+    reader: &Reader,
+    keys: &BTreeSet<ServiceKey>,
+    now: Timestamp,
+) -> Result<BTreeMap<ServiceKey, Tlp>, NoticeError> {
     let mut addresses: Vec<String> = keys.iter().map(|key| key.address.to_string()).collect();
     addresses.dedup();
-    let mut seen = BTreeSet::new();
+    let mut seen = Vec::new();
     for some in addresses.chunks(ADDRESSES_A_QUESTION) {
         let query = format!("ip:{} (has:closed OR -has:closed)", some.join(","));
         reader.each_service(&query, now, &mut |service| {
-            seen.insert(service.key);
+            if keys.contains(&service.key) {
+                seen.push(service);
+            }
         })?;
     }
-    Ok(keys.intersection(&seen).copied().collect())
+    let labels = labels_of(reader, &seen, now)?;
+    Ok(seen.iter().map(|service| service.key).zip(labels).collect())
 }
 
 /// Organisations that belong to a hidden circle.

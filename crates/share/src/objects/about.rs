@@ -16,7 +16,7 @@ use crate::policy::Reader;
 /// The most objects of one answer.
 pub const MAX_SAID: usize = 100;
 /// Objects that are looked at for them.
-const LOOKED_AT: u32 = 5_000;
+const LOOKED_AT: u32 = 1_000;
 
 /// Something that somebody says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,7 +6,7 @@ use hinomi_model::{Marking, Purpose, Tlp};
 use serde_json::{Map, Value};
 
 use super::terms::Terms;
-use crate::stix::label_of;
+use crate::stix::{is_label, label_of};
 
 /// The label of an object: the strictest of what it and its parts bear. Definitions in `plain` say nothing about who may
 /// know; one that is not known is RED.
@@ -15,7 +15,8 @@ pub(super) fn label(object: &Map<String, Value>, plain: &BTreeSet<String>, unmar
     let mut add = |label: Tlp| strictest = Some(strictest.map_or(label, |known| known.max(label)));
     for id in references(object) {
         match id {
-            Some(id) if plain.contains(id) => {}
+            // A definition of somebody's own under the id of a label takes nothing from the label.
+            Some(id) if plain.contains(id) && !is_label(id) => {}
             Some(id) => add(label_of([id])),
             None => add(Tlp::Red),
         }

@@ -8,12 +8,14 @@ use hinomi_state::objects::{ObjectQuery, ObjectRow, ObjectSight, Which};
 
 use super::{MAX_LOOKED_AT, ObjectsError, STIX, Shared, Shelf, Sight};
 use crate::policy::Reader;
-use crate::taxii::{Ask, Filter, MAX_PAGE};
+use crate::taxii::{Ask, Filter};
 
 /// Objects that are asked for at once.
 const AT_ONCE: u32 = 200;
 /// The most versions of them.
-const MAX_SIBLINGS: u32 = 100_000;
+const MAX_SIBLINGS: u32 = 10_000;
+/// The most objects of a page: each may have a mebibyte.
+const MAX_TOLD: usize = 250;
 
 /// An object as it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl Shelf {
             None => begin,
         };
         let filter = sight.filter(self.database.object_markings()?);
-        let limit = ask.limit.clamp(1, MAX_PAGE);
+        let limit = ask.limit.clamp(1, MAX_TOLD);
         let (mut chosen, mut next, mut looked_at) = (Vec::<ObjectRow>::new(), None, 0);
         loop {
             let asked = query(collection, &ask.filter, after);

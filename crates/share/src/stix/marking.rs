@@ -39,6 +39,11 @@ pub fn label_of<'a>(ids: impl IntoIterator<Item = &'a str>) -> Tlp {
     ids.into_iter().map(of_one).max().unwrap_or(Tlp::Red)
 }
 
+/// Whether an id is that of a label, of TLP 2.0 or of 1.
+pub fn is_label(id: &str) -> bool {
+    TLP_2.iter().any(|(.., each)| *each == id) || TLP_1.iter().any(|(_, each)| *each == id)
+}
+
 /// The marking definitions of TLP 2.0, from open to closed.
 pub fn marking_objects() -> Vec<Object> {
     let made: Timestamp = MADE.parse().unwrap_or_default();

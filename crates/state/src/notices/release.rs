@@ -46,10 +46,14 @@ impl Database {
                 )));
             }
             let needs = needs(transaction, &before, person, deed)?;
-            if needs > 1
-                && is_of_machine(person)
-                && transaction.one("SELECT COUNT(*) FROM people", &[])?.integer(0)? > 0
-            {
+            let accounts = transaction.one("SELECT COUNT(*) FROM people", &[])?.integer(0)? > 0;
+            if needs > 1 && person == OPERATOR {
+                // A browser at the machine does not tell who sits there.
+                return Err(StateError::refused(format!(
+                    "notice {number} takes two persons: release it on the command line, or by accounts"
+                )));
+            }
+            if needs > 1 && is_of_machine(person) && accounts {
                 return Err(StateError::refused(format!(
                     "notice {number} takes two persons: release it by your account, with --account NAME"
                 )));
@@ -57,7 +61,10 @@ impl Database {
             let sql = "INSERT INTO notice_releases (notice, person, released) VALUES ($1, $2, $3)";
             let now = Value::from(deed.now.as_micros());
             transaction.execute(sql, &[number.into(), person.into(), now.clone()])?;
-            let done = i64::try_from(before.released_by.len()).unwrap_or(i64::MAX).saturating_add(1);
+            // Who released at the machine before there were accounts may be one of those who have one now.
+            let counts = |one: &&String| !(accounts && is_of_machine(one));
+            let done = before.released_by.iter().filter(counts).count();
+            let done = i64::try_from(done).unwrap_or(i64::MAX).saturating_add(1);
             let missing = u32::try_from((needs - done).max(0)).unwrap_or(u32::MAX);
             let sql = "UPDATE notices SET needs = $1 WHERE number = $2";
             transaction.execute(sql, &[needs.into(), number.into()])?;
@@ -89,10 +96,13 @@ impl Database {
     }
 }
 
+/// Whoever sits at the machine before a browser, while nobody has an account.
+const OPERATOR: &str = "operator";
+
 /// Whether a person is known by the machine alone, and may be one of those who have an account. No account has a blank
 /// in its name.
 fn is_of_machine(person: &str) -> bool {
-    person.starts_with("uid ")
+    person == OPERATOR || person.starts_with("uid ")
 }
 
 /// How many persons it takes, counting what this one released lately.
@@ -100,8 +110,9 @@ fn needs(transaction: &mut Transaction<'_>, of: &Notice, person: &str, deed: Dee
     let sql = "SELECT alone FROM notices WHERE number = $1";
     let alone = transaction.one(sql, &[of.number.into()])?.integer(0)?;
     let lately = "SELECT COUNT(*) FROM notice_releases r JOIN notices n ON n.number = r.notice \
-                  WHERE r.person = $1 AND r.released > $2 AND n.needs < 2 AND n.state <> 'cancelled'";
+                  WHERE r.person IN ($1, $3) AND r.released > $2 AND n.needs < 2 AND n.state <> 'cancelled'";
     let since = deed.now.minus(DAY).as_micros();
-    let lately = transaction.one(lately, &[person.into(), since.into()])?.integer(0)?;
+    let also = if is_of_machine(person) { OPERATOR } else { person };
+    let lately = transaction.one(lately, &[person.into(), since.into(), also.into()])?.integer(0)?;
     Ok(if lately >= alone { of.needs.max(2) } else { of.needs })
 }

@@ -278,12 +278,15 @@ pub(super) async fn remove_channel(
 pub(super) async fn feed(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    desk: Desk,
     named: Asked<Named>,
 ) -> Response {
     let look = async {
         let Named { organisation, name } = parameters(named)?;
         let acting = acting(&app, &caller, organisation.as_deref()).await?;
-        let messages = alerts::messages(&app, &acting.organisation, &name).await?;
+        let messages = alerts::messages(&app, &acting, &name).await?;
+        let asked = format!("{} {name}", acting.organisation);
+        desk.ask(move |reader| reader.witnessed("feed", &asked).map(drop)).await?;
         Ok((acting.organisation, name, messages))
     };
     match look.await {

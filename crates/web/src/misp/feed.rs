@@ -121,7 +121,8 @@ async fn everything(app: &App, desk: &Desk, known: Known) -> Result<BTreeMap<Str
         let mut events: BTreeMap<String, Value> = own.collect();
         for (id, text) in held(&app, reader, Which::All)? {
             let whole = serde_json::from_str::<Value>(&text).unwrap_or_default();
-            events.insert(id, whole.get("Event").cloned().unwrap_or(whole));
+            // Another's event under the id of one of ours does not stand for it.
+            events.entry(id).or_insert_with(|| whole.get("Event").cloned().unwrap_or(whole));
         }
         Ok(events)
     };
@@ -188,9 +189,12 @@ async fn file(
     let id = name.strip_suffix(".json").ok_or_else(missing)?.to_ascii_lowercase();
     let look = move |reader: &Reader| {
         let reader = &reader.witnessed("misp", &format!("feed {id}"))?;
-        let held = held(&app, reader, Which::Ids(vec![id.clone(), id.to_ascii_uppercase()]))?;
-        if let Some(text) = held.into_values().next() {
-            return Ok(Some(text));
+        // Of an id that the manifest told as ours it is ours.
+        if known.find(&id).is_none() {
+            let held = held(&app, reader, Which::Ids(vec![id.clone(), id.to_ascii_uppercase()]))?;
+            if let Some(text) = held.into_values().next() {
+                return Ok(Some(text));
+            }
         }
         let now = app.now();
         if known.find(&id).is_none() {

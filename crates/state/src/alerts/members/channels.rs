@@ -207,7 +207,10 @@ impl Database {
     /// # Errors
     /// When the database cannot be read.
     pub fn member_channels(&self, organisation: Option<&str>) -> Result<Vec<MemberChannel>, StateError> {
-        let sql = format!("{CHANNEL} WHERE m.organisation = $1 OR $1 = '' ORDER BY m.organisation, c.number");
+        // Of an organisation that was closed nobody is told any more.
+        let open = "m.organisation IN (SELECT id FROM organisations WHERE closed IS NULL)";
+        let sql =
+            format!("{CHANNEL} WHERE m.organisation = $1 OR ($1 = '' AND {open}) ORDER BY m.organisation, c.number");
         let values = [organisation.unwrap_or_default().into()];
         self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(member_channel).collect())
     }

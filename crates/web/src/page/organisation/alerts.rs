@@ -229,12 +229,13 @@ struct Looked {
     channels: Vec<(MemberChannel, Option<MessageView>)>,
 }
 
-async fn look(app: &App, visit: &Visit, organisation: &str) -> Result<Looked, Fault> {
+async fn look(app: &App, visit: &Visit, acting: &Acting) -> Result<Looked, Fault> {
+    let organisation = acting.organisation.as_str();
     let claims = alerts::claims(app, organisation).await?;
     let watches = alerts::watches(app, organisation).await?;
     let mut channels = Vec::new();
     for channel in alerts::channels(app, organisation).await? {
-        let last = alerts::messages(app, organisation, &channel.channel.name).await?.into_iter().next();
+        let last = alerts::messages(app, acting, &channel.channel.name).await?.into_iter().next();
         let view = last.map(|one| MessageView {
             time: moment::minute(one.made),
             state: visit.words.find("alerts-state-", &one.state).unwrap_or(one.state),
@@ -248,7 +249,7 @@ async fn look(app: &App, visit: &Visit, organisation: &str) -> Result<Looked, Fa
 
 async fn answer(app: &App, visit: &Visit, acting: &Acting, notice: Option<Notice>) -> Response {
     let good = notice.as_ref().is_none_or(|notice| notice.good);
-    match look(app, visit, &acting.organisation).await {
+    match look(app, visit, acting).await {
         Ok(looked) => {
             let status = if good { StatusCode::OK } else { StatusCode::BAD_REQUEST };
             render(visit, status, &compose(visit, acting, (looked, notice), app.now()))
