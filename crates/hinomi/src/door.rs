@@ -16,6 +16,8 @@ use crate::witness;
 
 /// Folder in the state folder with rules of the installation's own.
 pub(crate) const RULES: &str = "policies";
+/// Who looked, where it was a visitor: with a space, so that no account is called so and finds these looks among its own.
+const VISITOR: &str = "a visitor";
 
 /// The door over this reader, for members and visitors too.
 ///
@@ -62,6 +64,6 @@ impl Witnesses for InLog {
     }
 
     fn of_visitors(&self) -> Arc<dyn Witness> {
-        Arc::new(LookLog::new(Arc::clone(&self.0), Actor { name: "visitor".to_owned(), ..Actor::default() }))
+        Arc::new(LookLog::new(Arc::clone(&self.0), Actor { name: VISITOR.to_owned(), ..Actor::default() }))
     }
 }

@@ -18,11 +18,14 @@ use crate::identify::{AtHand, Contents, Known};
 use crate::index::Update;
 use crate::index::write::{Glance, Plan, Source};
 use crate::lake::Lake;
-use crate::looks::{Looks, OneLook};
+use crate::looks::{self, Looks, OneLook};
 use crate::past::owners::Then;
 use crate::query::AddressRanges;
 use crate::sightings::{self, Row};
 use crate::table::{DataFile, Rows, read};
+
+#[cfg(test)]
+mod tests;
 
 /// Sightings applied in one step of a rebuild: enough to make the index's own commits rare.
 const GROUP_ROWS: usize = 50_000;
@@ -79,25 +82,58 @@ impl Lake {
         }
         // What compaction wrote lately holds old rows.
         files.sort_by_key(|file| (file.newest(), file.version));
-        let (mut rows, mut retold) = (Vec::new(), HashSet::new());
+        let (mut rows, mut retold) = (Vec::new(), self.told_again_before(applied, &files)?);
         for (at, file) in files.iter().enumerate() {
-            self.take_file(file, &mut rows)?;
+            self.take_file(file, &mut rows, &mut retold)?;
             retold.extend(told_again(&rows));
             let next = files.get(at + 1).map(|next| next.newest());
             // The index remembers versions, not files: all files of a version must be told before it counts.
             if next.is_none() || rows.len() >= GROUP_ROWS && next != Some(file.newest()) {
                 tracing::debug!(version = file.newest(), sightings = rows.len(), "index catches up");
-                self.apply(Some(file.newest()), &std::mem::take(&mut rows))?;
+                // Nothing counts before what was told again is settled: who is killed in between begins again.
+                let version = Some(file.newest()).filter(|_| retold.is_empty());
+                self.apply(version, &std::mem::take(&mut rows))?;
             }
         }
+        let Some(last) = files.last().filter(|_| !retold.is_empty()) else { return Ok(()) };
         // What was told first may lie in a file that came after.
-        self.settle(&retold)
+        self.settle(&retold)?;
+        let none = Told { rows: &[], known: &Known::default(), fresh: &HashSet::new(), then: &self.then()? };
+        self.index.carry_out(Some(last.newest()), Plan::default(), &none, None)
     }
 
-    /// Reads a file, and applies what is too much to hold before it goes on.
-    fn take_file(&self, file: &DataFile, rows: &mut Vec<Row>) -> Result<(), LakeError> {
+    /// The services of which files that were applied before tell again what merged files among these may hold: such a
+    /// file was made of old ones too, and what those told first must not stand again.
+    fn told_again_before(
+        &self,
+        applied: Option<u64>,
+        files: &[Arc<DataFile>],
+    ) -> Result<HashSet<ServiceKey>, LakeError> {
+        let mut retold = HashSet::new();
+        let merged: Vec<_> = files.iter().filter(|file| file.origin.is_some()).map(|file| file.extent).collect();
+        let Some(applied) = applied.filter(|_| !merged.is_empty()) else { return Ok(retold) };
+        let beside =
+            |file: &DataFile| file.newest() <= applied && merged.iter().any(|merged| merged.overlaps(&file.extent));
+        for file in self.sightings.files(beside) {
+            looks::told_again(&self.sightings, &file, &mut |run| {
+                let key = run.first.subject;
+                let place = sightings::halves(key.address);
+                retold.extend(Some(key).filter(|_| merged.iter().any(|merged| merged.may_hold(place))));
+            })?;
+        }
+        Ok(retold)
+    }
+
+    /// Reads a file, and applies what is too much to hold before it goes on. `retold` gets what that tells again.
+    fn take_file(
+        &self,
+        file: &DataFile,
+        rows: &mut Vec<Row>,
+        retold: &mut HashSet<ServiceKey>,
+    ) -> Result<(), LakeError> {
         read::read(&self.sightings.path(file), sightings::STORED, Rows::All, &mut |batch| {
             if rows.len() >= GROUP_ROWS {
+                retold.extend(told_again(rows));
                 self.apply(None, &std::mem::take(rows))?;
             }
             rows.extend(sightings::decode_ends(batch)?);

@@ -15,6 +15,7 @@ use std::collections::BinaryHeap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use arrow_array::Array;
 use hinomi_model::{CampaignId, Marking, Sighting, Timestamp};
 
 use crate::error::LakeError;
@@ -48,7 +49,7 @@ impl OneLook {
         }
         let campaign = self.campaign().cloned();
         let first = Sighting { time: self.time, campaign, ..self.run.first.clone() };
-        Self { time: self.time, run: Arc::new(Run::new(self.run.content, first)), at: 0 }
+        Self { time: self.time, run: Arc::new(self.run.one(first)), at: 0 }
     }
 
     fn first(run: Run) -> Self {
@@ -82,7 +83,7 @@ impl OneLook {
         }
         let alone = self.alone();
         let first = Sighting { marking: marking.clone(), ..alone.run.first.clone() };
-        Self { run: Arc::new(Run::new(alone.run.content, first)), ..alone }
+        Self { run: Arc::new(alone.run.one(first)), ..alone }
     }
 
     /// Whether this is the same observation told twice.
@@ -118,6 +119,25 @@ impl PartialEq for Next {
 }
 
 impl Eq for Next {}
+
+/// What a file tells again, with a stricter marking. One that has nothing of it costs the reading of one column.
+pub(crate) fn told_again(table: &Table, file: &DataFile, each: &mut dyn FnMut(Run)) -> Result<(), LakeError> {
+    let path = table.path(file);
+    let mut any = false;
+    read::read(&path, &["again"], Rows::All, &mut |batch| {
+        any |= batch.column_by_name("again").is_some_and(|again| again.null_count() < again.len());
+        Ok(())
+    })?;
+    if !any {
+        return Ok(());
+    }
+    read::read(&path, sightings::STORED, Rows::All, &mut |batch| {
+        for run in sightings::decode_runs(batch)?.into_iter().filter(|run| run.again) {
+            each(run);
+        }
+        Ok(())
+    })
+}
 
 /// The stream.
 pub(crate) struct Looks {
@@ -216,6 +236,8 @@ impl Looks {
                 marking = marking.together(&again.run.first.marking);
                 all.push((again, told));
             }
+            // Of those that are merged the first stays: it says that there were others.
+            all.sort_by_key(|(look, _)| !look.run.again);
             let all = all.into_iter().filter(|(_, told)| *told);
             self.ready.extend(all.map(|(look, _)| look.marked(&marking)));
         }

@@ -21,8 +21,8 @@ use crate::value::{Row, Value};
 pub const MAX_APPENDED: usize = 512;
 /// The most entries that are read at once.
 pub const MAX_READ: u64 = 4_096;
-/// The most that one entry concerns.
-pub const MAX_CONCERNS: usize = 64;
+/// The most that one entry concerns: who did it, and as many organisations as one person acts for.
+pub const MAX_CONCERNS: usize = 2_001;
 /// Rows of one statement: both engines take so many parameters.
 const ROWS_A_STATEMENT: usize = 64;
 /// Bytes of a hash.

@@ -151,40 +151,8 @@ impl Accounts {
     }
 
     fn add_when(&self, new: &NewPerson, now: Timestamp, first: bool) -> Result<Person, StateError> {
-        let name = account_name(&new.name)?;
-        let full_name = if new.full_name.trim().is_empty() { &name } else { &new.full_name };
-        let full_name = line("a full name", full_name, MAX_FULL_NAME_CHARS)?;
-        let id = format!("{}{}", secret::id()?, secret::id()?);
-        self.transact(|transaction| {
-            let count = transaction.one("SELECT COUNT(*) FROM people", &[])?.integer(0)?;
-            match count {
-                0 if !new.administrator => {
-                    let why = "the first account must be an administrator's: hinomi account add NAME --administrator";
-                    return Err(StateError::refused(why));
-                }
-                1.. if first => return Err(StateError::refused("somebody has an account already; sign in instead")),
-                MAX_PEOPLE.. => return Err(StateError::refused(format!("there are {MAX_PEOPLE} accounts"))),
-                _ => {}
-            }
-            if find(transaction, "name", &name)?.is_some() {
-                return Err(StateError::refused(format!("there is an account {name} already")));
-            }
-            let sql = "INSERT INTO people (id, name, full_name, administrator, analyst, password, created, disabled) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)";
-            let password = new.password.as_ref().map(|kept| kept.0.as_str());
-            let values = [
-                (&id).into(),
-                (&name).into(),
-                (&full_name).into(),
-                i64::from(new.administrator).into(),
-                i64::from(new.analyst).into(),
-                password.into(),
-                now.as_micros().into(),
-            ];
-            transaction.execute(sql, &values)?;
-            note(transaction, self.actor(), &name, ("added", &rights(new.administrator, new.analyst)))?;
-            existing(transaction, &name)
-        })
+        let fit = Fit::of(new, now, first)?;
+        self.transact(|transaction| fit.add(transaction, self.actor()))
     }
 
     /// Every account, by name.
@@ -342,6 +310,57 @@ impl Accounts {
             let sql = "INSERT INTO memberships (person, organisation, role) VALUES ($1, $2, $3)";
             transaction.execute(sql, &[(&person.id).into(), organisation.into(), role.name().into()]).map(drop)
         })
+    }
+}
+
+/// An account to be made, as it is stored.
+pub(crate) struct Fit<'a> {
+    id: String,
+    name: String,
+    full_name: String,
+    new: &'a NewPerson,
+    now: Timestamp,
+    first: bool,
+}
+
+impl<'a> Fit<'a> {
+    pub(crate) fn of(new: &'a NewPerson, now: Timestamp, first: bool) -> Result<Self, StateError> {
+        let name = account_name(&new.name)?;
+        let full_name = if new.full_name.trim().is_empty() { &name } else { &new.full_name };
+        let full_name = line("a full name", full_name, MAX_FULL_NAME_CHARS)?;
+        Ok(Self { id: format!("{}{}", secret::id()?, secret::id()?), name, full_name, new, now, first })
+    }
+
+    pub(crate) fn add(&self, transaction: &mut Transaction<'_>, by: &str) -> Result<Person, StateError> {
+        let Self { id, name, full_name, new, now, first } = self;
+        let count = transaction.one("SELECT COUNT(*) FROM people", &[])?.integer(0)?;
+        match count {
+            0 if !new.administrator => {
+                let why = "the first account must be an administrator's: hinomi account add NAME --administrator";
+                return Err(StateError::refused(why));
+            }
+            1.. if *first => return Err(StateError::refused("somebody has an account already; sign in instead")),
+            MAX_PEOPLE.. => return Err(StateError::refused(format!("there are {MAX_PEOPLE} accounts"))),
+            _ => {}
+        }
+        if find(transaction, "name", name)?.is_some() {
+            return Err(StateError::refused(format!("there is an account {name} already")));
+        }
+        let sql = "INSERT INTO people (id, name, full_name, administrator, analyst, password, created, disabled) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)";
+        let password = new.password.as_ref().map(|kept| kept.0.as_str());
+        let values = [
+            id.into(),
+            name.into(),
+            full_name.into(),
+            i64::from(new.administrator).into(),
+            i64::from(new.analyst).into(),
+            password.into(),
+            now.as_micros().into(),
+        ];
+        transaction.execute(sql, &values)?;
+        note(transaction, by, name, ("added", &rights(new.administrator, new.analyst)))?;
+        existing(transaction, name)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::database::Transaction;
 use crate::deeds::{note, note_of};
 use crate::error::StateError;
 use crate::passkeys::{INVITATION, look};
-use crate::people::{Person, find};
+use crate::people::{Fit, NewPerson, Person, find};
 use crate::secret;
 use crate::value::Row;
 
@@ -53,9 +53,33 @@ impl Accounts {
     /// # Errors
     /// When the state cannot be asked.
     pub fn is_linked(&self, issuer: &str, subject: &str) -> Result<bool, StateError> {
-        let sql = "SELECT person FROM identities WHERE issuer = $1 AND subject = $2";
-        let rows = self.transact(|transaction| transaction.query(sql, &[issuer.into(), subject.into()]))?;
-        Ok(!rows.is_empty())
+        self.transact(|transaction| taken(transaction, issuer, subject))
+    }
+
+    /// Makes an account for who signs in first with an account elsewhere, and links that, in one step; none when it is
+    /// somebody's, whose account here may be closed.
+    ///
+    /// # Errors
+    /// When the name is taken or none, or the state cannot be written. Then there is no account.
+    pub fn add_linked(
+        &self,
+        new: &NewPerson,
+        issuer: &str,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<Option<Person>, StateError> {
+        let fit = Fit::of(new, now, false)?;
+        self.transact(|transaction| {
+            if taken(transaction, issuer, subject)? {
+                return Ok(None);
+            }
+            let person = fit.add(transaction, self.actor())?;
+            link(transaction, &person.id, issuer, subject, now)?;
+            let detail = format!("{subject} of {issuer}");
+            note(transaction, self.actor(), &person.name, ("identity-linked", &detail))?;
+            used(transaction, issuer, subject, now)?;
+            Ok(Some(person))
+        })
     }
 
     /// That somebody signed in with an account elsewhere.
@@ -63,9 +87,7 @@ impl Accounts {
     /// # Errors
     /// When the state cannot be written.
     pub fn used_identity(&self, issuer: &str, subject: &str, now: Timestamp) -> Result<(), StateError> {
-        let values = [now.as_micros().into(), issuer.into(), subject.into()];
-        let sql = "UPDATE identities SET used = $1 WHERE issuer = $2 AND subject = $3";
-        self.transact(|transaction| transaction.execute(sql, &values)).map(drop)
+        self.transact(|transaction| used(transaction, issuer, subject, now))
     }
 
     /// Links an account elsewhere by an invitation, which is used up by it; none when the invitation opens nothing any more.
@@ -130,6 +152,16 @@ impl Accounts {
     }
 }
 
+fn taken(transaction: &mut Transaction<'_>, issuer: &str, subject: &str) -> Result<bool, StateError> {
+    let sql = "SELECT person FROM identities WHERE issuer = $1 AND subject = $2";
+    Ok(!transaction.query(sql, &[issuer.into(), subject.into()])?.is_empty())
+}
+
+fn used(transaction: &mut Transaction<'_>, issuer: &str, subject: &str, now: Timestamp) -> Result<(), StateError> {
+    let sql = "UPDATE identities SET used = $1 WHERE issuer = $2 AND subject = $3";
+    transaction.execute(sql, &[now.as_micros().into(), issuer.into(), subject.into()]).map(drop)
+}
+
 /// Links an account elsewhere.
 pub(crate) fn link(
     transaction: &mut Transaction<'_>,
@@ -142,8 +174,7 @@ pub(crate) fn link(
     if !plain {
         return Err(StateError::refused(format!("a name elsewhere is 1 to {MAX_SUBJECT_BYTES} bytes on one line")));
     }
-    let sql = "SELECT person FROM identities WHERE issuer = $1 AND subject = $2";
-    if !transaction.query(sql, &[issuer.into(), subject.into()])?.is_empty() {
+    if taken(transaction, issuer, subject)? {
         return Err(StateError::refused("this account elsewhere is linked already"));
     }
     let count = "SELECT COUNT(*) FROM identities WHERE person = $1";

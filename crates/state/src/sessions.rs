@@ -61,11 +61,25 @@ pub struct Entry<'a> {
 const COLUMNS: &str = "id, way, purpose, source, agent, created, used, ends";
 
 impl Accounts {
-    /// Begins a session; the token goes to the browser and is kept nowhere.
+    /// Begins a session whose owner showed now that it is them; the token goes to the browser and is kept nowhere.
     ///
     /// # Errors
     /// When the account may not sign in, or the state cannot be written.
     pub fn begin_session(&self, person: &str, entry: &Entry<'_>, now: Timestamp) -> Result<String, StateError> {
+        self.begin_session_shown(person, entry, now, now)
+    }
+
+    /// The same for an owner who showed at another time that it is them.
+    ///
+    /// # Errors
+    /// As for [`Self::begin_session`].
+    pub fn begin_session_shown(
+        &self,
+        person: &str,
+        entry: &Entry<'_>,
+        shown: Timestamp,
+        now: Timestamp,
+    ) -> Result<String, StateError> {
         let (token, id) = (secret::secret()?, secret::id()?);
         let clean: String = entry.agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect();
         self.transact(|transaction| {
@@ -79,8 +93,9 @@ impl Accounts {
                 &[now.as_micros().into(), idle.into()],
             )?;
             make_room(transaction, person)?;
-            let sql = "INSERT INTO sessions (hash, id, person, way, purpose, source, agent, created, used, ends) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)";
+            let sql = "INSERT INTO sessions \
+                 (hash, id, person, way, purpose, source, agent, created, used, ends, confirmed) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)";
             let values = [
                 secret::hash(&token).as_str().into(),
                 (&id).into(),
@@ -91,6 +106,7 @@ impl Accounts {
                 (&clean).into(),
                 now.as_micros().into(),
                 now.plus(LONGEST).as_micros().into(),
+                shown.min(now).as_micros().into(),
             ];
             transaction.execute(sql, &values).map(|_| ())
         })?;

@@ -120,9 +120,7 @@ fn add(runs: &mut Vec<Run>, open: &mut HashMap<(Transport, SensorId), usize>, lo
         None => {
             open.insert(key, runs.len());
             let first = Sighting { time: look.time, campaign: look.campaign().cloned(), ..seen.clone() };
-            let mut run = Run::new(look.run.content, first);
-            run.again = look.run.again;
-            runs.push(run);
+            runs.push(look.run.one(first));
         }
     }
 }
@@ -175,7 +173,7 @@ fn count(number: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hinomi_model::{Marking, Outcome, Purpose, ServiceKey, Timestamp};
+    use hinomi_model::{Marking, Outcome, Purpose, ServiceKey, Timestamp, Tlp};
 
     use crate::sightings::SIGHTINGS;
     use crate::table::Change;
@@ -197,7 +195,11 @@ mod tests {
     fn put(table: &Table, label: &str, seconds: impl IntoIterator<Item = i64>) {
         let run = |seconds| Run::new(seen(seconds).content(), seen(seconds));
         let runs: Vec<Run> = seconds.into_iter().map(run).collect();
-        let staged = table.stage(label, std::iter::once(sightings::encode_runs(table.schema(), &runs))).unwrap();
+        put_runs(table, label, &runs);
+    }
+
+    fn put_runs(table: &Table, label: &str, runs: &[Run]) {
+        let staged = table.stage(label, std::iter::once(sightings::encode_runs(table.schema(), runs))).unwrap();
         table.commit(Change { add: vec![staged], ..Change::default() }, Timestamp::from_micros(0)).unwrap();
     }
 
@@ -237,6 +239,28 @@ mod tests {
         put(&table, "0", [many + 1]);
         let looks = merged(&table, 0);
         assert_eq!((looks.len(), looks.last()), (MAX_PLACE_LOOKS + 1, Some(&(many + 1))));
+    }
+
+    /// Whether the first telling is merged with them or lies elsewhere.
+    #[test]
+    fn what_was_told_again_still_says_so_and_is_as_strict_as_all_say() {
+        let told = |tlp, again| {
+            let marking = Marking { tlp, ..Marking::own(Purpose::Research) };
+            let mut run = Run::new(seen(1).content(), Sighting { marking, ..seen(1) });
+            run.again = again;
+            run
+        };
+        for tellings in [[(Tlp::Amber, true), (Tlp::Red, true)], [(Tlp::Clear, false), (Tlp::Red, true)]] {
+            let dir = tempfile::tempdir().unwrap();
+            let table = table(dir.path());
+            tellings.into_iter().for_each(|(tlp, again)| put_runs(&table, "0", &[told(tlp, again)]));
+            assert_eq!(merged(&table, 4), [1]);
+            let mut again = Vec::new();
+            for file in table.files(|_| true) {
+                crate::looks::told_again(&table, &file, &mut |run| again.push(run.first.marking.tlp)).unwrap();
+            }
+            assert_eq!(again, [Tlp::Red]);
+        }
     }
 
     #[test]

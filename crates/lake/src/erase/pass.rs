@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
 use hinomi_model::{ContentHash, Marking, Sighting, SightingId, Timestamp};
 
@@ -19,6 +19,7 @@ use crate::error::LakeError;
 use crate::evidence::EVIDENCE;
 use crate::facts::FACTS;
 use crate::lake::Lake;
+use crate::looks;
 use crate::retain::Holds;
 use crate::sightings::{self, Row, Run, SIGHTINGS};
 use crate::table::columns::Columns;
@@ -101,21 +102,13 @@ impl Retold {
     fn read(table: &Table, files: &[Arc<DataFile>]) -> Result<Self, LakeError> {
         let mut retold: HashMap<SightingId, Marking> = HashMap::new();
         for file in files {
-            let path = table.path(file);
-            let mut any = false;
-            read::read(&path, &["again"], Rows::All, &mut |batch| {
-                any |= batch.column_by_name("again").is_some_and(|again| again.null_count() < again.len());
-                Ok(())
-            })?;
-            if !any {
-                continue;
-            }
-            read::read(&path, sightings::STORED, Rows::All, &mut |batch| {
-                for row in sightings::decode(batch)?.into_iter().filter(|row| row.again) {
+            let mut rows = Vec::new();
+            looks::told_again(table, file, &mut |run| {
+                run.into_rows(&mut rows);
+                for row in rows.drain(..) {
                     let told = row.sighting.marking;
                     retold.entry(row.id).and_modify(|known| *known = known.together(&told)).or_insert(told);
                 }
-                Ok(())
             })?;
         }
         Ok(Self(retold))

@@ -165,7 +165,8 @@ impl Lake {
                 return Ok((new, Some((end, Timestamp::from_micros(i64::MAX)))));
             }
             here = Some(key);
-            if last.is_none_or(|last| last < order(&key, time)) {
+            // What is told again was told when it arrived first.
+            if !look.run.again && last.is_none_or(|last| last < order(&key, time)) {
                 new.insert((key, time));
             }
         }
@@ -275,7 +276,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use hinomi_model::time::FixedClock;
-    use hinomi_model::{Batch, Evidence, Facts, Identifier, Marking, Outcome, Purpose, Sighting, Sink as _};
+    use hinomi_model::{Batch, Evidence, Facts, Identifier, Marking, Outcome, Purpose, Sighting, Sink as _, Tlp};
 
     use super::*;
     use crate::lake::LakeOptions;
@@ -315,6 +316,10 @@ mod tests {
     }
 
     fn append(lake: &Lake, micros: i64) {
+        append_as(lake, micros, Marking::own(Purpose::Exercise));
+    }
+
+    fn append_as(lake: &Lake, micros: i64, marking: Marking) {
         let sighting = Sighting {
             sensor: "test".parse().unwrap(),
             campaign: None,
@@ -323,7 +328,7 @@ mod tests {
             outcome: Outcome::Open,
             remark: None,
             evidence: Vec::new(),
-            marking: Marking::own(Purpose::Exercise),
+            marking,
         };
         lake.append(Batch { sightings: vec![sighting], ..Batch::default() }).unwrap();
     }
@@ -341,6 +346,19 @@ mod tests {
         assert!(matches!(ask("1"), Err(LakeError::Cursor)), "a version that is not there");
         append(&lake(dir.path(), false), 5);
         assert_eq!(ask(&after).unwrap().events.len(), 1);
+    }
+
+    #[test]
+    fn what_is_told_again_more_strictly_does_not_arrive_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let lake = lake(dir.path(), false);
+        append(&lake, 5);
+        let (version, after) = lake.arrivals_begin().unwrap();
+        append_as(&lake, 5, Marking { tlp: Tlp::Red, ..Marking::own(Purpose::Exercise) });
+        assert_eq!(lake.sightings.version(), Some(version + 1), "it is stored");
+        let page = lake.arrived(&ArrivedRequest { query: String::new(), after, limit: 10, within: None }).unwrap();
+        let next = Place { after: version + 1, within: None }.text();
+        assert_eq!(page, ArrivedPage { next, ..ArrivedPage::default() });
     }
 
     /// Its history is not known yet: told now, its events would be lost.

@@ -43,6 +43,11 @@ impl Run {
         Self { id: None, content, first, later: Vec::new(), again: false }
     }
 
+    /// One of its observations as a run of its own.
+    pub(crate) fn one(&self, first: Sighting) -> Self {
+        Self { again: self.again, ..Self::new(self.content, first) }
+    }
+
     /// How many observations it is.
     pub(crate) const fn count(&self) -> usize {
         self.later.len() + 1

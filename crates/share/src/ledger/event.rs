@@ -24,7 +24,8 @@ const MAX_DEPTH: usize = 8;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
-    /// The account, or the key and its account; `operator` at the machine itself.
+    /// The account, or the key and its account; `operator` and the user at the machine itself. Whoever has no account has a
+    /// space in the name, which no account has.
     pub name: String,
     /// Organisations that are acted for.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -175,6 +175,7 @@ fn objection(desk: &Desk<'_>, notice: &Notice, now: Timestamp) -> Result<Option<
         seen.is_some_and(|seen| as_said(one, seen) && is_theirs(&book, &party.organisation, seen))
     };
     let gone = said.iter().filter(|one| !stands(one)).count();
-    Ok((gone > 0)
-        .then(|| format!("{gone} findings are closed, marked otherwise, not theirs, or not theirs to know any more: draft anew")))
+    Ok((gone > 0).then(|| {
+        format!("{gone} findings are closed, marked otherwise, not theirs, or not theirs to know any more: draft anew")
+    }))
 }

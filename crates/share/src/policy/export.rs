@@ -128,7 +128,12 @@ impl Reader {
         let may = self.look("export", query)?;
         let policies = self.passing()?;
         let mut writer = Through(out);
-        let ended = self.lake.export_within((query, now), may.as_ref(), format, &mut writer).map_err(ReadError::from);
+        // A panic too: what left until then is written down.
+        let write = || self.lake.export_within((query, now), may.as_ref(), format, &mut writer);
+        let ended = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(write)) {
+            Ok(ended) => ended.map_err(ReadError::from),
+            Err(_) => Err(ReadError::Failed("the export panicked".to_owned())),
+        };
         let ended = ended.and_then(|records| match writer.flush() {
             Ok(()) => Ok(records),
             Err(error) => Err(ReadError::Failed(error.to_string())),

@@ -44,11 +44,12 @@ pub fn body(document: &Document) -> String {
     let mut out = String::new();
     let title = escaped(&document.title);
     put(&mut out, format_args!("<h1>{title}</h1>\n<p class=\"report-note\">{}</p>\n", escaped(&document.subtitle)));
-    let mut breaks = false;
+    let (mut breaks, mut heading) = (false, document.title.as_str());
     for (number, block) in document.blocks.iter().enumerate() {
         match block {
             Block::Page => breaks = true,
             Block::Heading(text) => {
+                heading = text;
                 let class = if std::mem::take(&mut breaks) { " class=\"report-page\"" } else { "" };
                 put(&mut out, format_args!("<h2{class}>{}</h2>\n", escaped(text)));
             }
@@ -74,7 +75,7 @@ pub fn body(document: &Document) -> String {
                 }
                 out.push_str("</div>\n");
             }
-            Block::Table(table) => draw_table(&mut out, table),
+            Block::Table(table) => draw_table(&mut out, table, heading),
             Block::Bars { title, lying, bars, absent } => {
                 let (title, id) = (escaped(title), format!("bars-{number}"));
                 put(&mut out, format_args!("<p>{title}</p>\n"));
@@ -97,12 +98,13 @@ fn put(out: &mut String, what: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(what);
 }
 
-fn draw_table(out: &mut String, table: &Table) {
+fn draw_table(out: &mut String, table: &Table, heading: &str) {
     let class = |place: usize| match table.widths.get(place) {
         Some(width) if *width < 0 => " class=\"number\"",
         _ => "",
     };
-    out.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
+    let caption = escaped(heading);
+    put(out, format_args!("<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>{caption}</caption>\n<thead><tr>"));
     for (place, name) in table.head.iter().enumerate() {
         put(out, format_args!("<th scope=\"col\"{}>{}</th>", class(place), escaped(name)));
     }

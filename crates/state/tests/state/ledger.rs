@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hinomi_model::Timestamp;
 use hinomi_model::merkle::{Digest, Tree, TreeHash, inclusion_of, leaf, root_of, verify_inclusion, wanted};
-use hinomi_state::ledger::{LedgerCheckpoint, MAX_APPENDED, NewLedgerEntry, Taken};
+use hinomi_state::ledger::{LedgerCheckpoint, MAX_APPENDED, MAX_CONCERNS, NewLedgerEntry, Taken};
 use hinomi_state::{Database, StateError};
 
 use crate::suite::on_both;
@@ -106,6 +106,20 @@ fn what_entries_say_can_go_and_checkpoints_stay() {
         }
         let kept = database.ledger_checkpoints(0, 9).unwrap();
         assert_eq!(kept, [checkpoint(20, "twenty"), checkpoint(3, "three")]);
+    });
+}
+
+#[test]
+fn an_entry_is_found_by_all_that_it_concerns() {
+    on_both(|target| {
+        let database = Database::open(target).unwrap();
+        let concerns: Vec<String> = (0..MAX_CONCERNS).map(|number| format!("of/{number}")).collect();
+        let entries = [entry(0), NewLedgerEntry { concerns: concerns.clone(), ..entry(1) }];
+        database.ledger_append::<Sha256>(&entries).unwrap();
+        for concern in [64, MAX_CONCERNS - 1] {
+            let found = database.ledger_about(&concerns[concern..=concern], None, 10).unwrap();
+            assert_eq!(found.iter().map(|entry| entry.place).collect::<Vec<_>>(), [1], "{concern}");
+        }
     });
 }
 

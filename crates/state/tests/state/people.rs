@@ -300,6 +300,24 @@ fn the_last_way_to_sign_in_stays() {
 }
 
 #[test]
+fn who_signs_in_first_elsewhere_gets_an_account_with_its_link_or_none() {
+    on_both(|target| {
+        let (accounts, ann, _) = inhabited(target);
+        let one = "https://one.example";
+        assert!(accounts.add_linked(&new("gil", false), one, "a\nb", now()).is_err());
+        assert_eq!(accounts.person("gil").unwrap(), None, "nor is there an account");
+        let gil = accounts.add_linked(&new("gil", false), one, "7", now()).unwrap().unwrap();
+        assert_eq!(accounts.by_identity(one, "7").unwrap(), Some(gil.clone()));
+        assert_eq!(accounts.linked(&gil.id).unwrap()[0].used, Some(now()));
+        assert!(accounts.add_linked(&new("ann", false), one, "8", now()).is_err(), "another's name");
+        assert!(accounts.linked(&ann.id).unwrap().is_empty());
+        accounts.disable("gil", Some(now())).unwrap();
+        assert_eq!(accounts.add_linked(&new("gil-2", false), one, "7", now()).unwrap(), None, "closed");
+        assert_eq!(accounts.person("gil-2").unwrap(), None);
+    });
+}
+
+#[test]
 fn an_invitation_is_taken_by_an_account_elsewhere_once() {
     on_both(|target| {
         let accounts = Accounts::of(target.clone());
@@ -330,5 +348,12 @@ fn a_session_knows_when_its_owner_was_last_shown() {
         accounts.confirm_session(&ann.id, &id, later).unwrap();
         assert_eq!(accounts.confirmed(&ann.id, &id).unwrap(), Some(later));
         assert_eq!(accounts.confirmed(&ann.id, "none").unwrap(), None);
+        // One that began without anything being asked, and one whose clock is ahead.
+        let long_ago = Timestamp::from_micros(0);
+        for (shown, counts) in [(long_ago, long_ago), (later, now())] {
+            let token = accounts.begin_session_shown(&ann.id, &entry, shown, now()).unwrap();
+            let id = accounts.session(&token, now()).unwrap().unwrap().0.id;
+            assert_eq!(accounts.confirmed(&ann.id, &id).unwrap(), Some(counts));
+        }
     });
 }

@@ -16,7 +16,7 @@ use hinomi_share::Format;
 use serde::Deserialize;
 use tokio::sync::mpsc::channel;
 
-use super::outflow::{Outflow, Patience, Pieces, Taken};
+use super::outflow::{Outflow, Patience, Pieces, Taken, Unended};
 use super::problem;
 use super::records::{bounded, malformed, parameters};
 use crate::app::App;
@@ -63,17 +63,21 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
     let counted = Arc::clone(&taken);
     let mut outflow = Outflow::new((pieces, Arc::clone(&taken)), format, (desk.holds(), Patience::default()));
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = reader.export_to(&asked.q, format, now, &mut outflow) {
-            // Where there is no room to tell why, the body breaks off all the same.
-            if broken.try_send(Err(error)).is_err() {
-                Outflow::break_off(&counted);
-            }
+        // Where there is no room to tell why, or the thread panics, the body breaks off all the same.
+        let unended = Unended::of(&counted);
+        let told = match reader.export_to(&asked.q, format, now, &mut outflow) {
+            Ok(_) => true,
+            Err(error) => broken.try_send(Err(error)).is_ok(),
+        };
+        if told {
+            unended.ends();
         }
         drop(seat);
     });
     let first = match waiting.recv().await {
         Some(Err(error)) => return Err(DeskError::Read(error).into()),
         Some(Ok(first)) => Some(first),
+        None if taken.broke_off() => return Err(DeskError::Interrupted.into()),
         None => None,
     };
     let headers = [

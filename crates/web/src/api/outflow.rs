@@ -38,6 +38,13 @@ pub(crate) struct Taken {
     broken: AtomicBool,
 }
 
+impl Taken {
+    /// Whether the body broke off.
+    pub(crate) fn broke_off(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+}
+
 /// Whether who asked is still let in. Blocks.
 pub(crate) type Holds = Box<dyn Fn() -> bool + Send>;
 
@@ -165,6 +172,32 @@ impl Outflow {
     }
 }
 
+/// Breaks a body off when it goes before it was told how the body ended: what a panic ends is no whole file. It must go
+/// before the senders of the body do.
+pub(crate) struct Unended<'a> {
+    taken: &'a Taken,
+    told: bool,
+}
+
+impl<'a> Unended<'a> {
+    pub(crate) const fn of(taken: &'a Taken) -> Self {
+        Self { taken, told: false }
+    }
+
+    /// That the body ends by itself.
+    pub(crate) fn ends(mut self) {
+        self.told = true;
+    }
+}
+
+impl Drop for Unended<'_> {
+    fn drop(&mut self) {
+        if !self.told {
+            Outflow::break_off(self.taken);
+        }
+    }
+}
+
 impl Write for Outflow {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
@@ -219,7 +252,7 @@ impl http_body::Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ReadError>>> {
-        let broken = |pieces: &Self| pieces.taken.broken.load(Ordering::Acquire);
+        let broken = |pieces: &Self| pieces.taken.broke_off();
         let broke_off = || Poll::Ready(Some(Err(ReadError::Failed("the export broke off".to_owned()))));
         if broken(&self) {
             return broke_off();
@@ -330,5 +363,18 @@ mod tests {
         tokio::task::spawn_blocking(move || outflow.write_all(PIECE)).await.expect("done").expect("written");
         Outflow::break_off(&taken);
         assert!(next(&mut pieces).await.expect("told").is_err());
+        // Nor does one whose end nobody told; one that was told ends by itself.
+        for told in [false, true] {
+            let (outflow, mut pieces) = both(Box::new(|| true), PATIENT);
+            let taken = Arc::clone(&pieces.taken);
+            let unended = Unended::of(&taken);
+            if told {
+                unended.ends();
+            } else {
+                drop(unended);
+            }
+            drop(outflow);
+            assert_eq!((next(&mut pieces).await.is_none(), taken.broke_off()), (told, !told));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::response::Response;
+use hinomi_model::Timestamp;
 use hinomi_state::{Entry, Person, secret};
 
 use super::admit::{own_path, redirect};
@@ -14,8 +15,8 @@ use super::{ask, cookie};
 use crate::app::App;
 use crate::page::fault::Fault;
 
-/// Begins a session of this person and leads the browser on. It is a new one always, and one that the browser had before
-/// ends: what somebody planted there is worth nothing.
+/// Begins a session of this person, who showed now that it is them, and leads the browser on. It is a new one always, and
+/// one that the browser had before ends: what somebody planted there is worth nothing.
 pub(crate) async fn enter(
     app: &App,
     headers: &HeaderMap,
@@ -23,12 +24,24 @@ pub(crate) async fn enter(
     (person, way): (&Person, &'static str),
     to: &str,
 ) -> Result<Response, Fault> {
+    enter_shown(app, headers, source, (person, way, app.now()), to).await
+}
+
+/// The same where this person showed at another time that it is them.
+pub(crate) async fn enter_shown(
+    app: &App,
+    headers: &HeaderMap,
+    source: IpAddr,
+    (person, way, shown): (&Person, &'static str, Timestamp),
+    to: &str,
+) -> Result<Response, Fault> {
     leave(app, headers).await?;
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
     let (id, now) = (person.id.clone(), app.now());
     let (token, key) = ask(app, move |accounts| {
         let source = source.to_string();
-        let token = accounts.begin_session(&id, &Entry { way, source: &source, agent: &agent }, now)?;
+        let entry = Entry { way, source: &source, agent: &agent };
+        let token = accounts.begin_session_shown(&id, &entry, shown, now)?;
         Ok((token, accounts.installation_secret(DEVICE_SECRET)?))
     })
     .await?;

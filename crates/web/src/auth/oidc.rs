@@ -22,7 +22,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use hinomi_model::Timestamp;
 use hinomi_state::attempts::{Counted, OF_SOURCE};
 use hinomi_state::passkeys::CEREMONY_TIME;
-use hinomi_state::{Ceremony, secret};
+use hinomi_state::{Ceremony, account_name, secret};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -79,6 +79,8 @@ pub(crate) struct Came {
     pub(crate) aim: Aim,
     pub(crate) provider: Provider,
     pub(crate) subject: String,
+    /// When they showed there last that it is them; the beginning of time where the provider does not say.
+    pub(crate) shown: Timestamp,
     /// What the provider says of them; asked where accounts are made.
     pub(crate) claims: Claims,
 }
@@ -179,14 +181,14 @@ pub(crate) async fn end(app: &App, headers: &HeaderMap, id: &str, answer: Answer
     let (outward, asked, now) = (Arc::clone(&app.outward), provider.clone(), app.now());
     let work = move || {
         let peer = Peer { provider: &asked, outward: &*outward };
-        ask_for(&peer, &kept, &code, answer.issuer.as_deref(), now).map(|claims| (kept.aim, claims))
+        ask_for(&peer, &kept, &code, answer.issuer.as_deref(), now).map(|(claims, shown)| (kept.aim, claims, shown))
     };
-    let (aim, claims) = outside(app, work).await?.map_err(|failed| match failed {
+    let (aim, claims, shown) = outside(app, work).await?.map_err(|failed| match failed {
         Failed::Silent(why) => silent(&provider, &why),
         Failed::Refused(why) => refused(&why),
     })?;
     let subject = claims.text("sub").unwrap_or_default().to_owned();
-    Ok(Came { aim, provider, subject, claims })
+    Ok(Came { aim, provider, subject, shown, claims })
 }
 
 /// The ceremony that this browser began with this provider; it is taken out.
@@ -213,8 +215,14 @@ enum Failed {
     Refused(String),
 }
 
-/// What the provider says of who came back. Blocks.
-fn ask_for(peer: &Peer<'_>, kept: &Kept, code: &str, issuer: Option<&str>, now: Timestamp) -> Result<Claims, Failed> {
+/// What the provider says of who came back, and when that one showed there last that it is them. Blocks.
+fn ask_for(
+    peer: &Peer<'_>,
+    kept: &Kept,
+    code: &str,
+    issuer: Option<&str>,
+    now: Timestamp,
+) -> Result<(Claims, Timestamp), Failed> {
     let metadata = peer.metadata().map_err(Failed::Silent)?;
     if !metadata.answered_as(issuer) {
         return Err(Failed::Refused("the answer is another provider's".to_owned()));
@@ -230,12 +238,13 @@ fn ask_for(peer: &Peer<'_>, kept: &Kept, code: &str, issuer: Option<&str>, now: 
         anew: matches!(kept.aim, Aim::Again { .. }),
     };
     let claims = token::read(&tokens.id_token, &keys, &expected).map_err(Failed::Refused)?;
+    let shown = claims.shown(now);
     if peer.provider.admission.is_none() || !matches!(kept.aim, Aim::SignIn { .. }) {
-        return Ok(claims);
+        return Ok((claims, shown));
     }
     let subject = claims.text("sub").unwrap_or_default().to_owned();
     let more = peer.person(&metadata, &tokens, &subject).map_err(Failed::Refused)?;
-    Ok(claims.and(more))
+    Ok((claims.and(more), shown))
 }
 
 /// The name of the account that is made for who came back and is not known; none where none is made.
@@ -257,7 +266,7 @@ pub(crate) fn admitted(provider: &Provider, claims: &Claims) -> Option<(String, 
         let hash = digest(&SHA256, format!("{}\0{subject}", provider.issuer).as_bytes());
         format!("{}-{}", provider.id.to_ascii_lowercase(), HEXLOWER.encode(hash.as_ref().get(..8).unwrap_or_default()))
     };
-    let name = mail.unwrap_or_else(fallback);
+    let name = mail.and_then(|mail| account_name(&mail).ok()).unwrap_or_else(fallback);
     let full_name = claims.text("name").unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
     Some((name, full_name))
 }

@@ -165,7 +165,7 @@ fn compose(visit: &Visit, told: &Told, changes: &[ChangeEvent], now: Timestamp) 
         days_most: days::most(&told.days),
         days_width: crate::chart::days::WIDTH,
         days_height: crate::chart::days::HEIGHT,
-        alerts: alerts::PATH,
+        alerts: if may.organisations.is_empty() { "" } else { alerts::PATH },
         report: format!("{}/{}", super::report::PATH, Month::of(now).before()),
     }
 }

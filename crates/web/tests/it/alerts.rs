@@ -205,6 +205,9 @@ fn a_report_is_a_page_and_a_file_of_the_month_that_is_named() {
 #[test]
 fn my_organisation_shows_days_and_what_needs_care() {
     let world = two();
+    let (database, now) = (world.accounts.database().expect("a state"), world.clock.now());
+    let may = (hinomi_state::organisations::Relation::Purpose, "exposure-reduction");
+    database.relate(Deed { by: "a tester", now }, "city", may, None).expect("agreed");
     let mut ben = Browser::new(&world);
     ben.sign_in("ben", WORD);
     let page = ben.get("/organisation").text();
@@ -225,7 +228,10 @@ fn holder() -> Register {
 
 #[test]
 fn days_and_reports_of_a_member_are_drawn_from_his_records() {
-    let world = World::shared(batches(), holder());
+    let mut told = batches();
+    let sightings = told.iter_mut().flat_map(|batch| &mut batch.sightings);
+    sightings.for_each(|one| one.marking.purpose = Purpose::ExposureReduction);
+    let world = World::shared(told, holder());
     let kept = PasswordHash::of(WORD, "ben").expect("a password");
     for (name, administrator) in [("ann", true), ("ben", false)] {
         let (name, full_name, password) = (name.to_owned(), String::new(), Some(kept.clone()));

@@ -223,6 +223,10 @@ fn an_account_elsewhere_is_linked_and_signs_in() {
     let eve_is = person(&world, "eve");
     let sessions = world.accounts.sessions(&eve_is.id, world.clock.now()).expect("asked");
     assert!(sessions.iter().any(|session| session.way == "provider"), "{sessions:?}");
+    // The provider did not say that anything was asked there: a change that matters asks first.
+    let token = other.token("/account");
+    let asked = other.post("/account/with/city", &[("token", token.as_str()), ("do", "link")]);
+    assert_eq!((asked.status, asked.header("location")), (303, "/account/again?to=%2Faccount"), "{}", asked.text());
 
     // Other keys from one moment to the next.
     elsewhere.go(&[format!("{BACK}/city")]);
@@ -333,6 +337,9 @@ fn accounts_are_made_for_whom_the_settings_name_and_taken_over_from_nobody() {
     for other in ["unverified", "hal@evil.example", "hal@city.example.evil.example"] {
         assert_eq!(comes(other).status, 403, "{other}");
     }
+    // Who has an address that is no name of an account has another name.
+    assert_eq!(comes("hal+tower").status, 303);
+    assert!(world.accounts.people().expect("asked").iter().any(|one| one.name.starts_with("city-")));
     // An address is no key: who has it elsewhere is not who has it here.
     let new = NewPerson {
         name: "boss@city.example".into(),

@@ -51,6 +51,13 @@ impl Claims {
         self.0.get(name)?.as_f64()
     }
 
+    /// When the person showed last that it is them, never later than now; the beginning of time where it is not said. A
+    /// provider may let somebody in without asking anything.
+    pub(crate) fn shown(&self, now: Timestamp) -> Timestamp {
+        let seconds = self.0.get("auth_time").and_then(Value::as_i64).unwrap_or_default();
+        Timestamp::from_micros(seconds.max(0).saturating_mul(1_000_000).min(now.as_micros()))
+    }
+
     pub(crate) fn is_true(&self, name: &str) -> bool {
         self.0.get(name) == Some(&Value::Bool(true))
     }
@@ -224,6 +231,22 @@ mod tests {
         ] {
             let token = issuer.token(&header, &with(name, value.clone()));
             assert!(read(&token, &keys, &expected(true)).is_err(), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn when_somebody_was_shown_is_never_later_than_now() {
+        let now = expected(false).now;
+        let shown = |value: Value| {
+            let Value::Object(claims) = with("auth_time", value) else { return None };
+            Some(Claims::new(claims).shown(now).as_micros())
+        };
+        assert_eq!(shown(json!(BEGUN + 10)), Some((BEGUN + 10) * 1_000_000));
+        for late in [json!(BEGUN + 50), json!(i64::MAX)] {
+            assert_eq!(shown(late), Some(now.as_micros()));
+        }
+        for unsaid in [Value::Null, json!(-5), json!("now"), json!(u64::MAX), json!(1e300)] {
+            assert_eq!(shown(unsaid), Some(0));
         }
     }
 

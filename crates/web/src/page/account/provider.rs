@@ -15,7 +15,7 @@ use super::{ACCOUNT, Mine, Notice, found, mine};
 use crate::app::App;
 use crate::auth::admit::{own_path, redirect};
 use crate::auth::again::{confirmed, lead, recent};
-use crate::auth::entry::enter;
+use crate::auth::entry::enter_shown;
 use crate::auth::form::Form;
 use crate::auth::oidc::{self, Aim, Answer, Came, admitted};
 use crate::auth::{Caller, ask, cookie};
@@ -213,24 +213,28 @@ pub(crate) async fn back(
     response
 }
 
+/// A session that begins here counts as shown when the provider says that it was shown there: a provider may have let
+/// somebody in without asking anything.
 async fn arrive(app: &App, visit: &Visit, headers: &HeaderMap, source: IpAddr, came: Came) -> Result<Response, Fault> {
     match &came.aim {
         Aim::SignIn { to } => {
             let person = known(app, &came).await?;
             oidc::take_back_try(app, source).await?;
-            enter(app, headers, source, (&person, WAY), to).await
+            enter_shown(app, headers, source, (&person, WAY, came.shown), to).await
         }
         Aim::Invited { key } => {
             let (key, issuer, subject, now) = (key.clone(), came.provider.issuer, came.subject, app.now());
             let person = ask(app, move |accounts| accounts.link_invited(&key, &issuer, &subject, now)).await?;
             let person = person.ok_or_else(|| Fault::new(StatusCode::FORBIDDEN, "invitation"))?;
-            enter(app, headers, source, (&person, WAY), "/").await
+            oidc::take_back_try(app, source).await?;
+            enter_shown(app, headers, source, (&person, WAY, came.shown), "/").await
         }
         Aim::Link { person, session } => {
             let by = same(visit, person, session)?.person.name;
             let (person, now) = (person.clone(), app.now());
             let (issuer, subject) = (came.provider.issuer, came.subject);
             ask(app, move |accounts| accounts.by(&by).link_identity(&person, &issuer, &subject, now)).await?;
+            oidc::take_back_try(app, source).await?;
             Ok(redirect(ACCOUNT))
         }
         Aim::Again { person, session, to } => {
@@ -238,6 +242,7 @@ async fn arrive(app: &App, visit: &Visit, headers: &HeaderMap, source: IpAddr, c
             let found = by_identity(app, &came).await?.filter(|found| found.id == *person);
             found.ok_or_else(|| Fault::new(StatusCode::FORBIDDEN, "provider-refused"))?;
             confirmed(app, &mine).await?;
+            oidc::take_back_try(app, source).await?;
             Ok(redirect(own_path(to).unwrap_or(ACCOUNT)))
         }
     }
@@ -272,17 +277,7 @@ async fn known(app: &App, came: &Came) -> Result<Person, Fault> {
     let (name, full_name) = admitted(&came.provider, &came.claims).ok_or_else(unknown)?;
     let (issuer, subject, now) = (came.provider.issuer.clone(), came.subject.clone(), app.now());
     let new = NewPerson { name, full_name, administrator: false, analyst: false, password: None };
-    ask(app, move |accounts| {
-        // It may be of somebody whose account is closed.
-        if accounts.is_linked(&issuer, &subject)? {
-            return Ok(None);
-        }
-        let accounts = accounts.by("first sign-in elsewhere");
-        let person = accounts.add(&new, now)?;
-        accounts.link_identity(&person.id, &issuer, &subject, now)?;
-        accounts.used_identity(&issuer, &subject, now)?;
-        Ok(Some(person))
-    })
-    .await?
-    .ok_or_else(unknown)
+    // None where it is of somebody whose account is closed.
+    let add = ask(app, move |accounts| accounts.by("first sign-in elsewhere").add_linked(&new, &issuer, &subject, now));
+    add.await?.ok_or_else(unknown)
 }
