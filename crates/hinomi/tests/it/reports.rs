@@ -84,7 +84,10 @@ fn its_pdf_is_text_with_its_font_within() {
         let told = home.json(&[&arguments[..], &["--out", path]].concat());
         assert_eq!(told["embedded_font"].as_bool(), Some(true), "this machine has a font: {told}");
         let read = text(&out);
-        for word in words.iter().chain(&["192.0.2.5:8080/tcp", "1 / "]) {
+        // How wide a blank is drawn decides whether it is read back as one.
+        let page = read.replace(' ', "");
+        assert!(page.contains("1/3"), "{page}");
+        for word in words.iter().chain(&["192.0.2.5:8080/tcp"]) {
             assert!(read.contains(word), "{word} in {read}");
         }
         let fonts = said("pdffonts", &[], &out);
