@@ -38,7 +38,7 @@ fn rules(folder: &Path, log: Arc<Log>) -> Result<RuleBook> {
             let (sha256, count) = (rules.sha256(), rules.list().len());
             let new = log.rules_count(by.clone(), sha256, &format!("{count} rules, from {RULES}/ and built in"));
             if new.map_err(|error| error.to_string())? {
-                tracing::warn!(sha256, rules = count, "these rules count from now on");
+                tracing::info!(sha256, rules = count, "these rules count from now on");
             }
             Ok(())
         }

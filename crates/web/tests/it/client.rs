@@ -51,7 +51,10 @@ pub(crate) fn ask(server: SocketAddr, method: &str, target: &str, headers: &str)
 }
 
 pub(crate) fn read(bytes: &[u8]) -> Answer {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    // What is broken off at once may come without a head: no status at all.
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Answer { status: 0, headers: BTreeMap::new(), cookies: Vec::new(), body: bytes.to_vec(), whole: false };
+    };
     let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
