@@ -30,10 +30,6 @@ use crate::rows::Rows;
 use crate::rules::Told;
 use crate::world::World;
 
-/// As the product has it.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What the command line says, by name.
 struct Options(HashMap<String, String>);
 

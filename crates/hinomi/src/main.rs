@@ -31,10 +31,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Taking in, searching and collecting allocate much and from several threads at once.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The exit code for a scope of which everything is right but the day.
 const NOT_YET_VALID: u8 = 3;
 
