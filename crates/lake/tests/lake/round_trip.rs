@@ -128,11 +128,11 @@ fn what_a_newer_version_wrote_is_refused() {
     let path = dir.path().join("tables/sightings/_delta_log/00000000000000000000.json");
     // A newer version would seal its commit; one without a sum is read too.
     let text = std::fs::read_to_string(&path).unwrap().replace("hinomiSum", "otherSum");
-    assert!(text.contains(r#""hinomi.format":"2""#));
-    std::fs::write(&path, text.replace(r#""hinomi.format":"2""#, r#""hinomi.format":"3""#)).unwrap();
+    assert!(text.contains(r#""hinomi.format":"3""#));
+    std::fs::write(&path, text.replace(r#""hinomi.format":"3""#, r#""hinomi.format":"4""#)).unwrap();
     for read_only in [false, true] {
         let refused = Lake::open(options(dir.path(), read_only));
-        assert!(matches!(refused, Err(LakeError::TooNew { found: 3, known: 2, .. })));
+        assert!(matches!(refused, Err(LakeError::TooNew { found: 4, known: 3, .. })));
     }
     std::fs::write(&path, text.replace(r#""minReaderVersion":1"#, r#""minReaderVersion":3"#)).unwrap();
     assert!(matches!(Lake::open(options(dir.path(), true)), Err(LakeError::TooNew { found: 3, .. })));
