@@ -222,6 +222,11 @@ impl Entitlement {
         &self.grants
     }
 
+    /// The same, to tell entitlements with the same grants by.
+    pub(crate) const fn shared_grants(&self) -> &Arc<[Grant]> {
+        &self.grants
+    }
+
     pub(crate) fn is_judged(&self) -> bool {
         self.judge.is_some()
     }

@@ -66,6 +66,7 @@ mod search;
 mod segment;
 mod standing;
 mod still;
+mod surely;
 #[cfg(test)]
 pub(crate) mod tests;
 mod things;

@@ -26,7 +26,7 @@ use super::grams::{Grams, Hit, Hits};
 use super::guard::Guarded;
 use super::plan::Planner;
 use super::prefix::Addresses;
-use super::schema::{Columns, LANE, State, TextColumns, column};
+use super::schema::{Columns, Shown, State, TextColumns, column};
 use super::segment::Life;
 use super::times::{Seen, View};
 use super::when::{Span, span};
@@ -229,12 +229,12 @@ impl Compiler<'_> {
         match wanted {
             Trait::Closed => self.life(Seen::is_closed),
             Trait::Pseudo => {
-                let pseudo = |number| {
-                    let term = Term::from_field_u64(self.columns.state, number);
+                let pseudo = |shown| {
+                    let term = Term::from_field_u64(self.columns.state, State::Pseudo.number(shown));
                     Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Boxed
                 };
-                let row = State::Pseudo as u64;
-                any(self.within.map_or_else(|| vec![pseudo(row)], |_| vec![pseudo(row), pseudo(row + LANE)]))
+                let other = if self.within.is_some() { Shown::Narrow } else { Shown::Wide };
+                any(vec![pseudo(Shown::All), pseudo(other)])
             }
             known => term(self.columns.has, known.name()),
         }

@@ -12,7 +12,7 @@ use tantivy::schema::Field as Column;
 
 use super::Update;
 use super::directory::Said;
-use super::schema::{Columns, LANE, State, TextColumns};
+use super::schema::{Columns, Shown, State, TextColumns};
 use super::standing::network_bytes;
 use crate::query::words::{Cutter, GAP, LeftOut, fold};
 use crate::query::{Class, Field, Trait};
@@ -33,8 +33,8 @@ pub(super) struct Place {
     pub(super) facts: Option<u64>,
     /// What it says.
     pub(super) said: Said,
-    /// Whether it is a lane.
-    pub(super) lane: bool,
+    /// Who is shown it.
+    pub(super) shown: Shown,
 }
 
 /// Port and transport as one number that sorts.
@@ -351,7 +351,7 @@ fn add_identity(document: &mut TantivyDocument, columns: &Columns, key: &Service
     document.add_u64(columns.place, place_number(key));
     document.add_u64(columns.port, u64::from(key.port));
     document.add_u64(columns.row, place.row);
-    document.add_u64(columns.state, state as u64 + if place.lane { LANE } else { 0 });
+    document.add_u64(columns.state, state.number(place.shown));
     document.add_u64(columns.said, place.said.number());
     if let Some(facts) = place.facts {
         document.add_u64(columns.facts, facts);

@@ -2,8 +2,8 @@
 //!
 //! A row is told by its marking, its address and AS number, and when it last answered. Markings are few: which grants
 //! each of them fits is found once for a segment ([`Sight`]); then a row that is marked for everybody, or for nobody,
-//! costs one number, and of others one bit for the address and, where the asker's right begins or ends among the times
-//! of the segment, a binary search.
+//! costs one number, and of others a look among the asker's places and times. Who asks for many rows gets what is sure of
+//! them as bits that are kept ([`super::surely`]); then only what is not sure is looked at.
 //!
 //! Times that the asker may not see are not told ([`Eyes::cut`]): first seen is not before his stretch begins, and what was
 //! found closed when he may not know it is still open.
@@ -19,21 +19,23 @@ use tantivy::{DocId, SegmentReader};
 use super::address::Addresses;
 use super::block::Block;
 use super::lanes::{Lane, Lanes};
-use super::schema::{State, column};
+use super::schema::{Shown, State, column};
 use super::segment::Spots;
+use super::surely::{Kept, Surely, is_set, set};
 use super::times::{Seen, View};
 use crate::entitlement::{Entitlement, Grant, Held, Seen as Observed, Stretch};
 
-/// From so many rows on a bitmap is made of ranges; for fewer each row is looked up by itself.
-pub(super) const BITS_FROM_ROWS: u64 = 20_000;
-/// The most bits of such a bitmap: 16 MB.
+/// What is sure is found for a segment when one row in so many is looked at; otherwise each of them by itself.
+const SURE_SHARE: u64 = 512;
+/// The most bits of a bitmap of addresses: 16 MB.
 const MAX_BITS: usize = 1 << 27;
 
-/// An asker who may not see all, and the lanes of services of several markings.
+/// An asker who may not see all, the lanes of services of several markings, and what is sure of segments.
 #[derive(Debug)]
 pub(super) struct Narrow {
     pub(super) may: Arc<Entitlement>,
     pub(super) lanes: Arc<Lanes>,
+    pub(super) kept: Arc<Kept>,
 }
 
 /// What rows of one marking need.
@@ -72,9 +74,22 @@ pub(super) struct Eyes {
     asn: Column<u64>,
     as_then: Column<u64>,
     row: Column<u64>,
+    state: Column<u64>,
+    /// Whether any row is a lane, or of a service with lanes.
+    laned: bool,
     spots: Spots,
     times: Arc<View>,
     narrow: Arc<Narrow>,
+    surely: Option<Arc<Surely>>,
+}
+
+/// What is known of a row whatever is seen of its service later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sure {
+    Shown,
+    Hidden,
+    /// It must be looked at.
+    Asked,
 }
 
 impl Eyes {
@@ -85,6 +100,20 @@ impl Eyes {
         times: &Arc<View>,
         rows: u64,
     ) -> tantivy::Result<Self> {
+        let mut eyes = Self::unsure(reader, narrow, times, false)?;
+        // A judge may say something else of the same row at any time.
+        if !narrow.may.is_judged() {
+            let make = || {
+                let wide = Self::unsure(reader, narrow, times, true)?;
+                Ok(Surely::of(reader.max_doc(), |doc| wide.sure(doc)))
+            };
+            let wanted = rows.saturating_mul(SURE_SHARE) >= u64::from(reader.max_doc());
+            eyes.surely = narrow.kept.get(reader.segment_id(), &narrow.may, wanted, make)?;
+        }
+        Ok(eyes)
+    }
+
+    fn unsure(reader: &SegmentReader, narrow: &Arc<Narrow>, times: &Arc<View>, wide: bool) -> tantivy::Result<Self> {
         let (fast, addresses) = (reader.fast_fields(), Addresses::open(reader)?);
         let marking = fast.str(column::MARKING)?;
         let mut markings = Vec::new();
@@ -94,10 +123,14 @@ impl Eyes {
                 markings.push(serde_json::from_slice(terms.key()).ok());
             }
         }
-        let mut places = Places { addresses: &addresses, rows, made: Vec::new() };
+        let mut places = Places { addresses: &addresses, wide, made: Vec::new() };
         let sights = markings.iter().map(|marking| sight(&narrow.may, marking.as_ref(), &mut places)).collect();
         let (asn, as_then, row) = (fast.u64(column::ASN)?, fast.u64(column::AS_THEN)?, fast.u64(column::ROW)?);
+        let state = fast.u64(column::STATE)?;
         Ok(Self {
+            laned: State::read(state.max_value()).1 != Shown::All,
+            state,
+            surely: None,
             sights,
             markings,
             marking,
@@ -113,13 +146,53 @@ impl Eyes {
 
     /// Leaves of a block what may be seen.
     pub(super) fn hold(&self, block: &mut Block) {
-        block.retain(|_, doc| self.sees(doc));
+        match &self.surely {
+            Some(surely) => block.retain(|_, doc| match surely.of_row(doc) {
+                Sure::Shown => true,
+                Sure::Hidden => false,
+                Sure::Asked => self.sees(doc),
+            }),
+            None => block.retain(|_, doc| self.sees(doc)),
+        }
+    }
+
+    /// Whether a row is shown whatever is seen of it later, with all that was seen since it was shown first.
+    fn sure(&self, doc: DocId) -> Sure {
+        match self.shown(doc) {
+            Shown::All => {}
+            Shown::Narrow => return Sure::Asked,
+            Shown::Wide => return Sure::Hidden,
+        }
+        let Some((sight, marking)) = self.sight(doc) else { return Sure::Hidden };
+        // Which grants it fits changes when its embargo ends.
+        if marking.as_ref().is_some_and(|marking| marking.embargo.is_some()) {
+            return Sure::Asked;
+        }
+        match sight {
+            Sight::Hidden => Sure::Hidden,
+            Sight::Shown => Sure::Shown,
+            Sight::Placed(places) => {
+                let small = self.addresses.small(doc);
+                let how = places.iter().map(|place| place.sure(small, doc, self));
+                how.fold(Sure::Hidden, |all, one| match (all, one) {
+                    (Sure::Shown, _) | (_, Sure::Shown) => Sure::Shown,
+                    (Sure::Asked, _) | (_, Sure::Asked) => Sure::Asked,
+                    _ => Sure::Hidden,
+                })
+            }
+        }
+    }
+
+    fn shown(&self, doc: DocId) -> Shown {
+        if self.laned { self.state.first(doc).map_or(Shown::Wide, |state| State::read(state).1) } else { Shown::All }
     }
 
     /// What may be told of when a row was seen; nothing of a row that may not be seen.
     pub(super) fn cut(&self, doc: DocId, seen: Seen) -> Seen {
-        if let Some(lanes) = self.lanes(doc) {
-            return self.newest(doc, lanes).map(|(_, seen)| seen).unwrap_or_default();
+        match self.shown(doc) {
+            Shown::All => {}
+            Shown::Narrow => return self.newest(doc).map(|(_, seen)| seen).unwrap_or_default(),
+            Shown::Wide => return Seen::default(),
         }
         let Some(stretch) = self.stretch(doc, seen.last) else { return Seen::default() };
         let Some((_, Some(marking))) = self.sight(doc) else { return Seen::default() };
@@ -144,16 +217,9 @@ impl Eyes {
         self.narrow.may.admits(&Observed { address, asn, time: Timestamp::from_micros(time), marking })
     }
 
-    /// The lanes of a row's service; none where it has none.
-    fn lanes(&self, doc: DocId) -> Option<&[Lane]> {
-        if self.narrow.lanes.is_empty() {
-            return None;
-        }
-        Some(self.narrow.lanes.of(self.spots.get(doc))).filter(|lanes| !lanes.is_empty())
-    }
-
-    /// The row of the newest lane that the asker may see, and the times of all of those.
-    fn newest(&self, doc: DocId, lanes: &[Lane]) -> Option<(u64, Seen)> {
+    /// The row of the newest lane of a row's service that the asker may see, and the times of all of those.
+    fn newest(&self, doc: DocId) -> Option<(u64, Seen)> {
+        let lanes = self.narrow.lanes.of(self.spots.get(doc));
         let address = from_u128(self.addresses.whole(self.addresses.small(doc)));
         let (mut shown, mut all) = (None::<((i64, bool), &Lane)>, Seen::default());
         for lane in lanes.iter().filter(|lane| lane.state != State::Nothing) {
@@ -179,8 +245,10 @@ impl Eyes {
     }
 
     fn sees(&self, doc: DocId) -> bool {
-        if let Some(lanes) = self.lanes(doc) {
-            return self.newest(doc, lanes).is_some_and(|(row, _)| self.row.first(doc) == Some(row));
+        match self.shown(doc) {
+            Shown::All => {}
+            Shown::Narrow => return self.newest(doc).is_some_and(|(row, _)| self.row.first(doc) == Some(row)),
+            Shown::Wide => return false,
         }
         match self.sight(doc) {
             None | Some((Sight::Hidden, _)) => false,
@@ -267,7 +335,8 @@ fn sight(may: &Entitlement, marking: Option<&Marking>, places: &mut Places<'_>) 
 /// Makes places, each bitmap once.
 struct Places<'a> {
     addresses: &'a Addresses,
-    rows: u64,
+    /// Whether bitmaps are worth their making.
+    wide: bool,
     made: Vec<Where>,
 }
 
@@ -288,7 +357,7 @@ impl Places<'_> {
 
     fn bits(&self, held: &Held) -> Option<Vec<u64>> {
         let bits = usize::try_from(self.addresses.greatest()).unwrap_or(usize::MAX);
-        if self.rows < BITS_FROM_ROWS || bits >= MAX_BITS {
+        if !self.wide || bits >= MAX_BITS {
             return None;
         }
         let mut words = vec![0_u64; bits / 64 + 1];
@@ -302,6 +371,21 @@ impl Places<'_> {
 }
 
 impl Place {
+    /// What is sure of a row with this small number of an address.
+    fn sure(&self, small: u32, doc: DocId, eyes: &Eyes) -> Sure {
+        if self.held.iter().any(|held| held.never(small)) {
+            return Sure::Hidden;
+        }
+        let Some(last) = eyes.last(doc) else { return Sure::Asked };
+        let simply = |held: &Where| held.lasts_from(small).is_some_and(|from| from <= last);
+        if self.not_held.is_empty() && self.held.iter().all(simply) {
+            return Sure::Shown;
+        }
+        let lasting = self.stretch(eyes.addresses.whole(small), eyes.asn(doc), last);
+        // What is seen later is seen within a stretch without an end, too.
+        if lasting.is_some_and(|stretch| stretch.until == i64::MAX) { Sure::Shown } else { Sure::Asked }
+    }
+
     fn holds(&self, small: u32, asn: Option<u32>, last: Option<i64>, addresses: &Addresses) -> bool {
         let Some(last) = last else { return false };
         self.held.iter().all(|held| held.holds(small, asn, last, addresses))
@@ -316,48 +400,23 @@ impl Place {
 }
 
 impl Where {
+    /// Whether nothing at this address ever counts.
+    fn never(&self, small: u32) -> bool {
+        self.held.is_by_address() && self.bits.as_ref().is_some_and(|words| !is_set(words, small))
+    }
+
+    /// From when on everything at this address counts without an end, where that is known without a look.
+    fn lasts_from(&self, small: u32) -> Option<i64> {
+        let sure = self.held.sure().filter(|sure| sure.until == i64::MAX)?;
+        self.bits.as_ref().is_some_and(|words| is_set(words, small)).then_some(sure.from)
+    }
+
     fn holds(&self, small: u32, asn: Option<u32>, last: i64, addresses: &Addresses) -> bool {
         let inside = self.bits.as_ref().map(|words| is_set(words, small));
         match (inside, self.held.sure()) {
             (Some(true), Some(sure)) if sure.holds(last) => true,
             (Some(false), _) if self.held.is_by_address() => false,
             _ => self.held.stretch(addresses.whole(small), asn, last).is_some(),
-        }
-    }
-}
-
-fn is_set(words: &[u64], bit: u32) -> bool {
-    let word = usize::try_from(bit / 64).ok().and_then(|at| words.get(at));
-    word.is_some_and(|word| word >> (bit % 64) & 1 == 1)
-}
-
-/// Sets the bits from one to before another.
-fn set(words: &mut [u64], from: u64, until: u64) {
-    let mut at = from;
-    while at < until {
-        let count = (64 - at % 64).min(until - at);
-        let mask = if count == 64 { u64::MAX } else { ((1 << count) - 1) << (at % 64) };
-        if let Some(word) = usize::try_from(at / 64).ok().and_then(|at| words.get_mut(at)) {
-            *word |= mask;
-        }
-        at += count;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn bits_are_set_from_one_to_before_another(from in 0u64..300, length in 0u64..300) {
-            let until = (from + length).min(320);
-            let mut words = [0; 5];
-            set(&mut words, from, until);
-            for bit in 0..320_u32 {
-                prop_assert_eq!(is_set(&words, bit), (from..until).contains(&u64::from(bit)));
-            }
         }
     }
 }

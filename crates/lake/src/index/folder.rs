@@ -27,14 +27,15 @@ use super::files::io;
 use super::grams::Grams;
 use super::lanes::Lanes;
 use super::records::Records;
-use super::schema::{Columns, LANE, column, register};
+use super::schema::{Columns, Shown, State, column, register};
 use super::segment::{Spots, key_of};
 use super::still::Still;
+use super::surely::Kept;
 use super::times::Times;
 use crate::error::LakeError;
 
 /// Version of everything in the folder; another one is built again.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// Length of a `facts.bin` without records.
 const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.
@@ -91,6 +92,8 @@ pub(super) struct Generation {
     known: Mutex<Vec<u8>>,
     /// Lanes, and of which commit.
     lanes: Mutex<Option<(u64, Arc<Lanes>)>>,
+    /// What is sure of rows for askers who may not see all.
+    pub(super) kept: Arc<Kept>,
 }
 
 impl Generation {
@@ -110,8 +113,8 @@ impl Generation {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader = reader.try_into().map_err(index_error("open the index"))?;
         let (records, grams) = (Records::new(Arc::clone(&facts)), Grams::new(Arc::clone(&facts)));
-        let (known, lanes) = (Mutex::default(), Mutex::default());
-        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known, lanes })
+        let (known, lanes, kept) = (Mutex::default(), Mutex::default(), Arc::default());
+        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known, lanes, kept })
     }
 
     /// What was committed last.
@@ -233,7 +236,9 @@ fn fill(directory: &mut Directory, reader: &SegmentReader) -> tantivy::Result<()
     let fast = reader.fast_fields();
     let (spots, row, said) = (Spots::open(reader)?, fast.u64(column::ROW)?, fast.u64(column::SAID)?);
     let state = fast.u64(column::STATE)?;
-    for doc in reader.doc_ids_alive().filter(|doc| state.first(*doc).is_none_or(|state| state < LANE)) {
+    for doc in
+        reader.doc_ids_alive().filter(|doc| state.first(*doc).is_none_or(|state| State::read(state).1 != Shown::Narrow))
+    {
         if let (Some(row), Some(said)) = (row.first(doc), said.first(doc)) {
             directory.put(&key_of(spots.get(doc)), Slot { row, said: Said::of(said) });
         }

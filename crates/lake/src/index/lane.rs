@@ -8,7 +8,7 @@ use hinomi_model::{Marking, Outcome, ServiceKey};
 use super::directory::{Said, Slot};
 use super::document::{Place, document};
 use super::lanes::{Lane, MAX_LANES};
-use super::schema::State;
+use super::schema::{Shown, State};
 use super::times::Seen;
 use super::write::{Doing, Done, Glance, Plan, Planner, index_error, state_of};
 use crate::error::LakeError;
@@ -25,6 +25,14 @@ pub(super) struct LanePut {
     seen: Seen,
 }
 
+/// A row that stays as it is, of a service that has lanes from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parted {
+    pub(super) key: ServiceKey,
+    pub(super) slot: Slot,
+    pub(super) seen: Seen,
+}
+
 #[derive(Debug)]
 enum What {
     /// What a sighting says.
@@ -37,9 +45,14 @@ enum What {
 type Told<'a> = (&'a Marking, Vec<Glance>);
 
 impl Planner<'_> {
-    /// Plans the lanes of a service that is told of.
-    pub(super) fn plan_lanes(&self, glances: &[Glance], slot: Option<Slot>, plan: &mut Plan) -> Result<(), LakeError> {
-        let Some(key) = glances.first().map(|first| first.key) else { return Ok(()) };
+    /// Plans the lanes of a service that is told of; who is shown its row then.
+    pub(super) fn plan_lanes(
+        &self,
+        glances: &[Glance],
+        slot: Option<Slot>,
+        plan: &mut Plan,
+    ) -> Result<Shown, LakeError> {
+        let Some(key) = glances.first().map(|first| first.key) else { return Ok(Shown::All) };
         let stand = self.lanes.of_key(&key);
         if self.anew && !stand.is_empty() {
             plan.forgotten.push((key, stand.iter().map(|lane| lane.row).collect()));
@@ -50,7 +63,7 @@ impl Planner<'_> {
         // What the row says already bears its marking: seeing the same again looks nothing up.
         let says = |slot: Slot| slot.said != Said::NOTHING && glances.iter().any(|one| one.said == slot.said);
         if known.is_empty() && told.len() == 1 && slot.is_some_and(says) {
-            return Ok(());
+            return Ok(Shown::All);
         }
         if known.is_empty() {
             sole = slot.map(|slot| Ok::<_, LakeError>((slot, self.marking_of(&key, slot)?))).transpose()?;
@@ -60,7 +73,7 @@ impl Planner<'_> {
                 _ => told.is_empty(),
             };
             if one {
-                return Ok(());
+                return Ok(Shown::All);
             }
             let (slot, marking) = sole.as_ref().map_or((None, None), |(slot, marking)| (Some(*slot), marking.clone()));
             if let Some(slot) = slot.filter(|_| !told.iter().any(|(told, _)| Some(*told) == marking.as_ref())) {
@@ -68,15 +81,50 @@ impl Planner<'_> {
                 plan.lanes.push(LanePut { key, marking, what, said: slot.said, old: None, seen });
             }
         }
-        let room = MAX_LANES.saturating_sub(known.len());
         let is_known = |told: &Told<'_>| known.iter().any(|lane| lane.marking.as_ref() == Some(told.0));
         let (again, new): (Vec<Told<'_>>, Vec<Told<'_>>) = told.into_iter().partition(is_known);
-        for (marking, glances) in again.into_iter().chain(new.into_iter().take(room)) {
+        let new = self.with_room(key, (known, &again), new, plan);
+        for (marking, glances) in again.into_iter().chain(new) {
             let lane = known.iter().find(|lane| lane.marking.as_ref() == Some(marking));
             let sole = sole.as_ref().filter(|(_, standing)| standing.as_ref() == Some(marking)).map(|(slot, _)| *slot);
             self.plan_lane((marking, glances), lane, sole, plan)?;
         }
-        Ok(())
+        Ok(Shown::Wide)
+    }
+
+    /// Of new lanes those for which there is room; the lane that was seen longest ago makes room for one seen later.
+    fn with_room<'a>(
+        &self,
+        key: ServiceKey,
+        (known, again): (&[Lane], &[Told<'_>]),
+        mut new: Vec<Told<'a>>,
+        plan: &mut Plan,
+    ) -> Vec<Told<'a>> {
+        let newest = |told: &Told<'_>| told.1.iter().map(|glance| glance.time.as_micros()).max();
+        let last = |lane: &Lane| {
+            let seen = self.times.get(lane.row);
+            seen.last.max(seen.closed)
+        };
+        let is_told = |lane: &&Lane| again.iter().any(|told| lane.marking.as_ref() == Some(told.0));
+        let mut oldest: Vec<&Lane> = known.iter().filter(|lane| !is_told(lane)).collect();
+        oldest.sort_by_key(|lane| std::cmp::Reverse(last(lane)));
+        new.sort_by_key(|told| std::cmp::Reverse(newest(told)));
+        let mut room = MAX_LANES.saturating_sub(known.len());
+        new.retain(|told| {
+            if room > 0 {
+                room -= 1;
+                return true;
+            }
+            let older = oldest.pop().filter(|lane| last(lane) < newest(told));
+            plan.gone.extend(older.map(|lane| (key, lane.row)));
+            older.is_some()
+        });
+        new
+    }
+
+    /// Whether the row of a service was everybody's until now.
+    pub(super) fn was_sole(&self, key: &ServiceKey) -> bool {
+        self.lanes.of_key(key).is_empty()
     }
 
     /// Plans one lane: the one that stands, the row that becomes one, or a new one.
@@ -131,6 +179,22 @@ impl Planner<'_> {
 }
 
 impl Doing<'_> {
+    /// Writes a row once more, for who may see all.
+    pub(super) fn put_parted(&mut self, parted: Parted, done: &mut Done) -> Result<(), LakeError> {
+        let Parted { key, slot, seen } = parted;
+        self.check_room()?;
+        let Some(standing) = self.stands.find(&key, slot.row)? else { return Ok(()) };
+        let (update, facts) = standing.again(&key, self.columns)?;
+        let row = self.next_row;
+        let place = Place { row, facts, said: slot.said, shown: Shown::Wide };
+        let document = document(self.columns, &update, standing.state(), &place, self.templates);
+        self.writer.add_document(document).map_err(index_error)?;
+        done.touches.push((row, seen));
+        done.placed.push((key, Slot { row, said: slot.said }));
+        self.next_row += 1;
+        Ok(())
+    }
+
     /// Writes a lane.
     pub(super) fn put_lane(&mut self, lane: LanePut, done: &mut Done) -> Result<(), LakeError> {
         let LanePut { key, marking, what, said, seen, .. } = lane;
@@ -148,7 +212,7 @@ impl Doing<'_> {
             }
         };
         let row = self.next_row;
-        let place = Place { row, facts, said, lane: true };
+        let place = Place { row, facts, said, shown: Shown::Narrow };
         let document = document(self.columns, &update, state, &place, self.templates);
         self.writer.add_document(document).map_err(index_error)?;
         done.touches.push((row, seen));

@@ -7,11 +7,11 @@
 //!
 //! A lane stands as if nothing but what bears its marking had ever been seen of the service. Who may not see all is shown
 //! the newest lane that he may see, with the times of all that he may see. So where the last sighting of a service is not
-//! for him, the one before stands in every count, facet and page. Lanes are rows like others, told apart by their state
-//! ([`LANE`]); nobody else looks at them.
+//! for him, the one before stands in every count, facet and page. Lanes are rows like others; who is shown which is told by
+//! the number of their state ([`Shown`]), so that of a service without lanes nothing has to be looked up.
 //!
-//! Two bounds: a service has [`MAX_LANES`] lanes, what is seen under more markings is nobody's but the operator's; and a lane
-//! is its last sighting, so of a right that ended while the marking stayed nothing older stands in the present.
+//! Two bounds: a service has [`MAX_LANES`] lanes, of more markings those that were seen last; and a lane is its last
+//! sighting, so of a right that ended while the marking stayed nothing older stands in the present.
 //!
 //! At a hundred times the data: memory follows the services of several markings, some 200 bytes each; they are read once
 //! after a commit, when somebody asks who may not see all.
@@ -19,12 +19,11 @@
 use std::collections::{HashMap, HashSet};
 
 use hinomi_model::{Marking, ServiceKey};
-use tantivy::query::TermQuery;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
 use super::directory::Said;
-use super::schema::{Columns, LANE, State, column};
+use super::schema::{Columns, Shown, State, column};
 use super::segment::{Spot, Spots};
 
 /// The most lanes of a service.
@@ -59,11 +58,6 @@ impl Lanes {
         Ok(lanes)
     }
 
-    /// Whether no service has lanes.
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_spot.is_empty()
-    }
-
     /// The lanes of a service.
     pub(super) fn of(&self, spot: Spot) -> &[Lane] {
         self.by_spot.get(&spot).map_or(&[], Vec::as_slice)
@@ -96,6 +90,13 @@ impl Lanes {
         }
     }
 
+    /// Forgets one lane of a service.
+    pub(super) fn let_go(&mut self, key: &ServiceKey, row: u64) {
+        if let Some(lanes) = self.by_spot.get_mut(&spot_of(key)) {
+            lanes.retain(|lane| lane.row != row);
+        }
+    }
+
     /// Forgets the lanes of a service.
     pub(super) fn forget(&mut self, key: &ServiceKey) {
         self.by_spot.remove(&spot_of(key));
@@ -117,7 +118,7 @@ impl Lanes {
         let (spots, row, said) = (Spots::open(reader)?, fast.u64(column::ROW)?, fast.u64(column::SAID)?);
         let (asn, then) = (fast.u64(column::ASN)?, fast.u64(column::AS_THEN)?);
         for state in [State::Open, State::Pseudo, State::Nothing] {
-            let term = Term::from_field_u64(columns.state, state as u64 + LANE);
+            let term = Term::from_field_u64(columns.state, state.number(Shown::Narrow));
             let inverted = reader.inverted_index(columns.state)?;
             let Some(mut found) = inverted.read_postings(&term, IndexRecordOption::Basic)? else { continue };
             while found.doc() != TERMINATED {
@@ -139,14 +140,6 @@ impl Lanes {
         }
         Ok(())
     }
-}
-
-/// Rows that are lanes.
-pub(super) fn queries(columns: &Columns) -> Vec<TermQuery> {
-    let term = |state: State| Term::from_field_u64(columns.state, state as u64 + LANE);
-    [State::Open, State::Pseudo, State::Nothing]
-        .map(|state| TermQuery::new(term(state), IndexRecordOption::Basic))
-        .into()
 }
 
 fn spot_of(key: &ServiceKey) -> Spot {

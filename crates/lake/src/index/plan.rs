@@ -9,7 +9,7 @@ use tantivy::{Searcher, Term};
 
 use super::prefix::Addresses;
 use super::run::{Course, threads};
-use super::schema::{Columns, State};
+use super::schema::{Columns, Shown, State};
 use crate::error::LakeError;
 use crate::query::words::{LeftOut, words};
 use crate::query::{Clause, Field, Node, Pattern, Query, Test, Trait};
@@ -180,7 +180,8 @@ impl Planner<'_> {
             Test::Whole(text) => terms(self.columns.text_of(field).map_or(0, |texts| self.text(texts.whole, text))),
             Test::Has(Trait::Closed) | Test::Contains(_) | Test::Matches(_) => tested,
             Test::Has(Trait::Pseudo) => {
-                terms(self.rows_of(&Term::from_field_u64(self.columns.state, State::Pseudo as u64)))
+                let rows = |shown| self.rows_of(&Term::from_field_u64(self.columns.state, State::Pseudo.number(shown)));
+                terms(rows(Shown::All) + rows(Shown::Wide))
             }
             Test::Has(known) => terms(self.text(self.columns.has, known.name())),
             Test::Time(_) if field != Field::CertExpires => tested,

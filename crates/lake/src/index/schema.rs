@@ -29,24 +29,45 @@ pub(super) enum State {
     Nothing = 2,
 }
 
+/// Who is shown a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Whoever may see it.
+    All = 0,
+    /// Who may not see all: it is a lane ([`super::lanes`]).
+    Narrow = 3,
+    /// Who may see all: its service has lanes.
+    Wide = 6,
+}
+
 impl State {
-    /// A lane is nothing to who does not look for lanes.
-    pub(super) const fn of(number: u64) -> Self {
-        match number {
+    /// The number that the column of states has.
+    pub(super) const fn number(self, shown: Shown) -> u64 {
+        self as u64 + shown as u64
+    }
+
+    /// What a number means.
+    pub(super) const fn read(number: u64) -> (Self, Shown) {
+        let shown = match number {
+            0..=2 => Shown::All,
+            3..=5 => Shown::Narrow,
+            _ => Shown::Wide,
+        };
+        let state = match number - shown as u64 {
             0 => Self::Open,
             1 => Self::Pseudo,
             _ => Self::Nothing,
-        }
+        };
+        (state, shown)
     }
 
-    /// The same of a row that may be a lane.
-    pub(super) const fn of_any(number: u64) -> Self {
-        Self::of(if number < LANE { number } else { number - LANE })
+    /// What a row is to who may see all, or to who may not: nothing when it is not for him.
+    pub(super) fn seen_by(number: u64, narrow: bool) -> Self {
+        let (state, shown) = Self::read(number);
+        let hidden = if narrow { Shown::Wide } else { Shown::Narrow };
+        if shown == hidden { Self::Nothing } else { state }
     }
 }
-
-/// What is added to the state of a row that is a lane ([`super::lanes`]).
-pub(super) const LANE: u64 = 3;
 
 /// Names of columns that are read row by row.
 pub(super) mod column {

@@ -18,10 +18,10 @@ use super::eyes::Narrow;
 use super::folder::index_error;
 use super::plan::{Planner, afford};
 use super::run::run;
-use super::schema::State;
+use super::schema::{Shown, State};
 use super::segment::Rows;
 use super::wish::{Wish, cost};
-use super::{Index, Moment, lanes};
+use super::{Index, Moment};
 use crate::entitlement::Entitlement;
 use crate::error::LakeError;
 use crate::query::{Clause, Field, Node, Query, Sort, Test, Trait, parse};
@@ -146,11 +146,14 @@ impl Index {
 
 /// Services in the index, closed and pretending ones too.
 pub(super) fn count(moment: &Moment) -> u64 {
-    let nothing = Term::from_field_u64(moment.generation.columns.state, State::Nothing as u64);
-    let query = TermQuery::new(nothing, IndexRecordOption::Basic);
-    let count = |query: &TermQuery| moment.searcher.search(query, &Count).unwrap_or(0);
-    let lanes: usize = lanes::queries(&moment.generation.columns).iter().map(count).sum();
-    let hidden = count(&query) + lanes;
+    let count = |(state, shown): (State, Shown)| {
+        let term = Term::from_field_u64(moment.generation.columns.state, state.number(shown));
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        moment.searcher.search(&query, &Count).unwrap_or(0)
+    };
+    let never = [Shown::All, Shown::Wide].map(|shown| (State::Nothing, shown));
+    let lanes = [State::Open, State::Pseudo, State::Nothing].map(|state| (state, Shown::Narrow));
+    let hidden: usize = never.into_iter().chain(lanes).map(count).sum();
     moment.searcher.num_docs().saturating_sub(hidden as u64)
 }
 
@@ -201,7 +204,7 @@ impl Moment {
 
     fn narrow(&self, may: &Arc<Entitlement>) -> Result<Arc<Narrow>, LakeError> {
         let lanes = self.generation.lanes_of(&self.searcher)?;
-        Ok(Arc::new(Narrow { may: Arc::clone(may), lanes }))
+        Ok(Arc::new(Narrow { may: Arc::clone(may), lanes, kept: Arc::clone(&self.generation.kept) }))
     }
 
     fn find(&self, asked: &Asked<'_>, after: Option<Rank>, limit: usize, wish: &Wish) -> Result<Found, LakeError> {

@@ -14,7 +14,7 @@ use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
 use super::eyes::{Eyes, Narrow};
 use super::records::Records;
-use super::schema::{Columns, State, column};
+use super::schema::{Columns, Shown, State, column};
 use super::times::{Seen, View};
 use crate::error::LakeError;
 use crate::query::Field;
@@ -29,8 +29,6 @@ pub(super) struct Life {
     times: Arc<View>,
     /// Whose eyes see it; none sees all.
     eyes: Option<Eyes>,
-    /// Whether there are lanes that the asker must look for.
-    laned: bool,
     /// Whether every row of the segment answered and is what it seems.
     all_open: bool,
 }
@@ -45,10 +43,9 @@ impl Life {
     ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let eyes = within.map(|may| Eyes::open(reader, may, &times, rows)).transpose()?;
-        let laned = within.is_some_and(|may| !may.lanes.is_empty());
         let state = fast.u64(column::STATE)?;
         let all_open = state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64;
-        Ok(Self { all_open, laned, state, row: fast.u64(column::ROW)?, times, eyes })
+        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times, eyes })
     }
 
     /// Leaves what the asker may see.
@@ -73,7 +70,7 @@ impl Life {
         block.retain(|at, doc| {
             let seen = self.times.get(rows.get(at).copied().unwrap_or(u64::MAX));
             // Of a service with lanes others than this one may have found it closed.
-            (!self.laned && !seen.is_closed()) || !self.told(doc, seen).is_closed()
+            (!self.is_lane(doc) && !seen.is_closed()) || !self.told(doc, seen).is_closed()
         });
     }
 
@@ -83,8 +80,11 @@ impl Life {
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
-        let number = self.state.first(doc).unwrap_or(State::Nothing as u64);
-        if self.laned { State::of_any(number) } else { State::of(number) }
+        self.state.first(doc).map_or(State::Nothing, |number| State::seen_by(number, self.eyes.is_some()))
+    }
+
+    fn is_lane(&self, doc: DocId) -> bool {
+        !self.all_open && self.state.first(doc).is_some_and(|number| State::read(number).1 == Shown::Narrow)
     }
 
     pub(super) fn row(&self, doc: DocId) -> u64 {

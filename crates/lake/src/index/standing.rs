@@ -120,7 +120,7 @@ impl Standing<'_> {
     }
 
     pub(super) fn state(&self) -> State {
-        State::of_any(self.segment.state.first(self.doc).unwrap_or(State::Nothing as u64))
+        State::read(self.segment.state.first(self.doc).unwrap_or(State::Nothing as u64)).0
     }
 
     /// The sighting that it stands for, as far as it says it, and where its facts are.

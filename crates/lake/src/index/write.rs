@@ -27,9 +27,9 @@ use super::directory::Sayer;
 use super::directory::{Directory, MAX_ROWS, Said, Slot};
 use super::document::{Place, Templates, document, searched_text};
 use super::facts::{FactsFile, Told};
-use super::lane::LanePut;
+use super::lane::{LanePut, Parted};
 use super::lanes::{Lane, Lanes};
-use super::schema::{Columns, State};
+use super::schema::{Columns, Shown, State};
 use super::standing::Stands;
 use super::times::{Seen, View};
 use crate::error::LakeError;
@@ -58,6 +58,7 @@ pub(crate) trait Source {
 struct Put {
     best: Glance,
     state: State,
+    shown: Shown,
     old: Option<Slot>,
     before: Seen,
     seen: Seen,
@@ -76,6 +77,9 @@ struct Turn {
 pub(crate) struct Plan {
     puts: Vec<Put>,
     pub(super) lanes: Vec<LanePut>,
+    parted: Vec<Parted>,
+    /// Lanes that make room for newer ones.
+    pub(super) gone: Vec<(ServiceKey, u64)>,
     /// Services whose lanes are others from now on, with the rows that those had.
     pub(super) forgotten: Vec<(ServiceKey, Vec<u64>)>,
     turns: Vec<Turn>,
@@ -156,8 +160,9 @@ impl Planner<'_> {
         let Some(first) = glances.first() else { return Ok(()) };
         let stands = self.directory.get(&first.key);
         let slot = stands.filter(|_| !self.anew);
+        let mut shown = Shown::All;
         if self.several || self.anew {
-            self.plan_lanes(glances, slot, plan)?;
+            shown = self.plan_lanes(glances, slot, plan)?;
         }
         // Who found it closed may carry any evidence: only what answered is known by what the row says.
         if let Some(slot) = slot.filter(|slot| slot.said != Said::NOTHING) {
@@ -167,7 +172,7 @@ impl Planner<'_> {
         let before = slot.map_or_else(Seen::default, |slot| self.times.get(slot.row));
         let seen = before.merge(new);
         let best = glances.iter().filter(|one| one.outcome != Outcome::Closed).max_by(|a, b| self.newer(a, b));
-        let put = |best: &Glance, state| Put { best: *best, state, old: stands, before, seen };
+        let put = |best: &Glance, state| Put { best: *best, state, shown, old: stands, before, seen };
         match (slot, best) {
             (None, Some(best)) => plan.puts.push(put(best, state_of(best.outcome))),
             (None, None) => plan.puts.push(put(first, State::Nothing)),
@@ -175,7 +180,11 @@ impl Planner<'_> {
                 plan.puts.push(put(best, state_of(best.outcome)));
             }
             (Some(slot), _) => {
-                plan.touches.push((slot.row, new));
+                if shown == Shown::Wide && self.was_sole(&first.key) {
+                    plan.parted.push(Parted { key: first.key, slot, seen });
+                } else {
+                    plan.touches.push((slot.row, new));
+                }
                 let newest = glances.iter().max_by_key(|one| one.time).unwrap_or(first);
                 plan.turns.extend(turn(before, seen, slot, *newest));
             }
@@ -249,6 +258,7 @@ pub(super) struct Done {
     pub(super) placed: Vec<(ServiceKey, Slot)>,
     pub(super) laned: Vec<(ServiceKey, Lane)>,
     pub(super) forgotten: Vec<ServiceKey>,
+    pub(super) gone: Vec<(ServiceKey, u64)>,
     pub(super) changes: Vec<Changed>,
 }
 
@@ -261,6 +271,9 @@ impl Doing<'_> {
             replaced.extend(put.old.map(|slot| (put.best.key.address, slot.row)));
         }
         replaced.extend(plan.lanes.iter().filter_map(|lane| Some((lane.key.address, lane.old?))));
+        replaced.extend(plan.parted.iter().map(|parted| (parted.key.address, parted.slot.row)));
+        replaced.extend(plan.gone.iter().map(|(key, row)| (key.address, *row)));
+        done.gone = plan.gone;
         for (key, rows) in plan.forgotten {
             replaced.extend(rows.into_iter().map(|row| (key.address, row)));
             done.forgotten.push(key);
@@ -277,6 +290,9 @@ impl Doing<'_> {
         for lane in plan.lanes {
             self.put_lane(lane, &mut done)?;
         }
+        for parted in plan.parted {
+            self.put_parted(parted, &mut done)?;
+        }
         done.next_row = self.next_row;
         Ok(done)
     }
@@ -288,7 +304,7 @@ impl Doing<'_> {
             self.tell_put(put, &update, done)?;
         }
         let facts = if put.state == State::Nothing { None } else { Some(self.record(&update)?) };
-        let place = Place { row: self.next_row, facts, said: put.best.said, lane: false };
+        let place = Place { row: self.next_row, facts, said: put.best.said, shown: put.shown };
         let row = document(self.columns, &update, put.state, &place, self.templates);
         self.writer.add_document(row).map_err(index_error)?;
         done.touches.push((self.next_row, put.seen));

@@ -96,6 +96,7 @@ impl Writer {
         }
         self.applied = applied;
         done.forgotten.iter().for_each(|key| self.lanes.forget(key));
+        done.gone.iter().for_each(|(key, row)| self.lanes.let_go(key, *row));
         done.laned.into_iter().for_each(|(key, lane)| self.lanes.put(&key, lane));
         self.place(done.placed);
         generation.times.fold_if_due(self.applied)

@@ -269,6 +269,31 @@ fn a_wide_entitlement_hides_by_bits_what_a_narrow_one_hides_by_looking() {
 }
 
 #[test]
+fn of_many_markings_the_newest_are_known() {
+    let (_folder, index) = fresh();
+    let under = |day: i64| {
+        let embargo = Some(time(day * 24));
+        Update { marking: Marking { embargo, ..Marking::own(Purpose::Exercise) }, ..update("192.0.2.1", 22, day, "a") }
+    };
+    let all: Vec<Update> = (-40..0).map(under).collect();
+    for (version, update) in (1..).zip(&all) {
+        index.apply(version, vec![update.clone()]).expect("applied");
+    }
+    let range = AddressRanges::new(["192.0.2.0/24".parse().expect("a prefix")]);
+    let within = Some(Arc::new(Entitlement::of_addresses(&range)));
+    let page = |index: &Index| {
+        let request = SearchRequest { within: within.clone(), ..SearchRequest::default() };
+        index.search(&request).expect("an answer").matches
+    };
+    let found = page(&index);
+    assert_eq!(found.iter().map(|service| service.last_seen).collect::<Vec<_>>(), [time(-1)]);
+    let (_other_folder, other) = fresh();
+    other.apply(1, all).expect("applied");
+    assert_eq!(page(&other), found, "told at once, the same are known");
+    assert_eq!((index.count(), ask(&index, "").total), (1, 1));
+}
+
+#[test]
 fn characters_and_expressions_are_found_in_what_was_said_since_too() {
     let (_folder, index) = fresh();
     let texts = |from: u32, count: u32| -> Vec<Update> {

@@ -170,6 +170,22 @@ proptest! {
     }
 
     #[test]
+    fn what_is_kept_for_an_asker_stays_true(updates in updates(), may in entitlement(), versions in 2usize..8) {
+        let (_folder, index) = fresh();
+        let may = Arc::new(may);
+        let everything = parse("has:closed OR NOT has:closed OR has:pseudo").expect("a query");
+        let request = SearchRequest { within: Some(Arc::clone(&may)), ..request(&everything, 1_000) };
+        let mut told = Vec::new();
+        for (version, part) in (1..).zip(updates.chunks(updates.len().div_ceil(versions))) {
+            index.apply(version, part.to_vec()).expect("applied");
+            told.extend_from_slice(part);
+            let wanted: Vec<_> = state_within(&told, &may).into_iter().map(|plain| plain.service).collect();
+            let page = index.search(&request).expect("an answer");
+            prop_assert_eq!((page.total, page.matches), (wanted.len() as u64, wanted));
+        }
+    }
+
+    #[test]
     fn a_facet_value_asked_for_gives_its_count(updates in updates()) {
         let (_folder, index) = applied(&updates, 3);
         for info in FIELDS.iter().filter(|info| info.facet) {

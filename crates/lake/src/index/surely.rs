@@ -1,0 +1,217 @@
+//! What is sure of the rows of a segment for one asker, kept from question to question.
+//!
+//! ```text
+//!   shown    one bit a row: he may see it, whatever is seen of its service later
+//!   asked    one bit a row: it must be looked at: his right begins or ends, an embargo, a lane
+//! ```
+//!
+//! Segments do not change: rows are replaced by rows of other segments. What a row was last seen at only grows, so a right
+//! without an end that holds for it holds from then on. That is why bits stay true as long as the asker's grants are these.
+//!
+//! At a hundred times the data: a quarter of a byte a row and asker, [`MAX_BYTES`] in all; who comes after that makes the
+//! bits of who asked longest ago go. Making them passes once over the segment, several threads at a time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tantivy::DocId;
+use tantivy::index::SegmentId;
+
+use super::eyes::Sure;
+use super::run::{side_by_side, threads};
+use crate::entitlement::{Entitlement, Grant};
+
+/// The most memory for bits of all askers, in bytes.
+const MAX_BYTES: usize = 256 << 20;
+/// Rows that one thread looks at, a multiple of the bits of a word.
+const PIECE_ROWS: u32 = 1 << 16;
+
+/// The bits of one segment and asker.
+#[derive(Debug, Default)]
+pub(super) struct Surely {
+    shown: Vec<u64>,
+    asked: Vec<u64>,
+}
+
+impl Surely {
+    /// Looks at so many rows.
+    pub(super) fn of(rows: u32, sure: impl Fn(DocId) -> Sure + Sync) -> Self {
+        let piece = |at: usize| {
+            let from = u32::try_from(at).unwrap_or(u32::MAX).saturating_mul(PIECE_ROWS);
+            let mut bits = Self::default();
+            for first in (from..rows.min(from.saturating_add(PIECE_ROWS))).step_by(64) {
+                let (mut shown, mut asked) = (0, 0);
+                for doc in first..rows.min(first + 64) {
+                    match sure(doc) {
+                        Sure::Shown => shown |= 1 << (doc - first),
+                        Sure::Asked => asked |= 1 << (doc - first),
+                        Sure::Hidden => {}
+                    }
+                }
+                bits.shown.push(shown);
+                bits.asked.push(asked);
+            }
+            bits
+        };
+        let pieces = usize::try_from(rows.div_ceil(PIECE_ROWS)).unwrap_or(0);
+        let mut all = Self::default();
+        for piece in side_by_side(pieces, threads(u64::from(rows)), piece) {
+            all.shown.extend(piece.shown);
+            all.asked.extend(piece.asked);
+        }
+        all
+    }
+
+    pub(super) fn of_row(&self, doc: DocId) -> Sure {
+        match (is_set(&self.shown, doc), is_set(&self.asked, doc)) {
+            (true, _) => Sure::Shown,
+            (false, true) => Sure::Asked,
+            (false, false) => Sure::Hidden,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        (self.shown.len() + self.asked.len()) * size_of::<u64>()
+    }
+}
+
+/// The bits of all askers, those that were used last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<Vec<One>>);
+
+#[derive(Debug)]
+struct One {
+    segment: SegmentId,
+    /// Held, so that no others get their place in memory.
+    grants: Arc<[Grant]>,
+    /// Empty while it is made: who else wants it waits.
+    bits: Arc<Mutex<Option<Arc<Surely>>>>,
+    bytes: usize,
+}
+
+impl Kept {
+    /// The bits of a segment for who is entitled to this; made where they are not there and wanted.
+    pub(super) fn get(
+        &self,
+        segment: SegmentId,
+        may: &Entitlement,
+        wanted: bool,
+        make: impl FnOnce() -> tantivy::Result<Surely>,
+    ) -> tantivy::Result<Option<Arc<Surely>>> {
+        let Some(bits) = self.place(segment, may.shared_grants(), wanted) else { return Ok(None) };
+        let mut bits = bits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*bits {
+            return Ok(Some(Arc::clone(made)));
+        }
+        if !wanted {
+            return Ok(None);
+        }
+        let made = Arc::new(make()?);
+        *bits = Some(Arc::clone(&made));
+        self.make_room(segment, may.shared_grants(), made.bytes());
+        Ok(Some(made))
+    }
+
+    fn place(
+        &self,
+        segment: SegmentId,
+        grants: &Arc<[Grant]>,
+        wanted: bool,
+    ) -> Option<Arc<Mutex<Option<Arc<Surely>>>>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = match all.iter().position(|one| one.is(segment, grants)) {
+            Some(at) => all.remove(at),
+            None if wanted => One { segment, grants: Arc::clone(grants), bits: Arc::default(), bytes: 0 },
+            None => return None,
+        };
+        let bits = Arc::clone(&one.bits);
+        all.push(one);
+        Some(bits)
+    }
+
+    /// Takes note of how much was made, and lets go of what was used longest ago.
+    fn make_room(&self, segment: SegmentId, grants: &Arc<[Grant]>, bytes: usize) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(one) = all.iter_mut().find(|one| one.is(segment, grants)) {
+            one.bytes = bytes;
+        }
+        let mut sum: usize = all.iter().map(|one| one.bytes).sum();
+        all.retain(|one| {
+            let stays = sum <= MAX_BYTES || one.is(segment, grants);
+            sum -= if stays { 0 } else { one.bytes };
+            stays
+        });
+    }
+}
+
+impl One {
+    fn is(&self, segment: SegmentId, grants: &Arc<[Grant]>) -> bool {
+        self.segment == segment && Arc::ptr_eq(&self.grants, grants)
+    }
+}
+
+pub(super) fn is_set(words: &[u64], bit: u32) -> bool {
+    let word = usize::try_from(bit / 64).ok().and_then(|at| words.get(at));
+    word.is_some_and(|word| word >> (bit % 64) & 1 == 1)
+}
+
+/// Sets the bits from one to before another.
+pub(super) fn set(words: &mut [u64], from: u64, until: u64) {
+    let mut at = from;
+    while at < until {
+        let count = (64 - at % 64).min(until - at);
+        let mask = if count == 64 { u64::MAX } else { ((1 << count) - 1) << (at % 64) };
+        if let Some(word) = usize::try_from(at / 64).ok().and_then(|at| words.get_mut(at)) {
+            *word |= mask;
+        }
+        at += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entitlement::Marks;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bits_are_set_from_one_to_before_another(from in 0u64..300, length in 0u64..300) {
+            let until = (from + length).min(320);
+            let mut words = [0; 5];
+            set(&mut words, from, until);
+            for bit in 0..320_u32 {
+                prop_assert_eq!(is_set(&words, bit), (from..until).contains(&u64::from(bit)));
+            }
+        }
+    }
+
+    #[test]
+    fn each_row_has_what_was_said_of_it() {
+        let rows = PIECE_ROWS * 2 + 77;
+        let say = |doc: DocId| match doc % 7 {
+            0 => Sure::Shown,
+            3 => Sure::Asked,
+            _ => Sure::Hidden,
+        };
+        let bits = Surely::of(rows, say);
+        assert!((0..rows).all(|doc| bits.of_row(doc) == say(doc)));
+        assert_eq!(bits.of_row(rows), Sure::Hidden, "what nobody looked at is not shown");
+    }
+
+    #[test]
+    fn bits_are_one_askers_and_one_segments() {
+        let kept = Kept::default();
+        let may = || Entitlement::new([Grant::anywhere(Marks::Always(true))]);
+        let (mine, theirs) = (may(), may());
+        let (one, other) = (SegmentId::generate_random(), SegmentId::generate_random());
+        let bits = |sure| Ok(Surely::of(100, |_| sure));
+        let of = |segment, may: &Entitlement, sure| {
+            kept.get(segment, may, true, || bits(sure)).expect("made").map(|bits| bits.of_row(5))
+        };
+        assert_eq!(of(one, &mine, Sure::Shown), Some(Sure::Shown));
+        assert_eq!(of(one, &mine.at(hinomi_model::Timestamp::default()), Sure::Hidden), Some(Sure::Shown), "kept");
+        assert_eq!(of(one, &theirs, Sure::Hidden), Some(Sure::Hidden), "the same rights, but who knows for how long");
+        assert_eq!(of(other, &mine, Sure::Asked), Some(Sure::Asked));
+        assert!(kept.get(other, &theirs, false, || bits(Sure::Shown)).expect("not made").is_none());
+    }
+}
