@@ -235,7 +235,8 @@ impl Host {
         let usual = if port == 443 { [8443, 4443, 10443, 9443] } else { [8080, 81, 8000, 8888] };
         match draw.below(100) {
             0..=4 => usual[draw.below(4) as usize],
-            5..=7 => 10_000 + draw.skewed(50_000) as u16,
+            // No two services of a host have one port.
+            5..=7 => 10_000 + draw.skewed(5_000) as u16 * 10 + at as u16,
             _ => port,
         }
     }

@@ -136,6 +136,8 @@ fn compact(options: &Options) {
     let start = Instant::now();
     let mut how = CompactOptions::default();
     how.grace = Duration::ZERO;
+    // As the other two, which are put in order once everything is there.
+    how.all = true;
     let told = lake.compact(&how, &mut |_, _| {}).expect("compacted");
     println!(
         "{}",

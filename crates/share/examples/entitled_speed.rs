@@ -1,4 +1,5 @@
-//! What an entitlement costs: `entitled_speed FOLDER [ORGANISATIONS]`, a table in Markdown.
+//! What an entitlement costs: `entitled_speed FOLDER [ORGANISATIONS] [WORD]`, a table in Markdown; with a word only of the
+//! questions that have it in their name.
 //!
 //! The folder is one that `benches/lake` made (`ingest`), with its `places.csv`. The register is made up: so many
 //! organisations (2,000) hold 25 prefixes each, of /22 to /28, anywhere in the networks of the places; a provider holds
@@ -34,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().ok_or("which folder?")?;
     let organisations = arguments.next().map_or(Ok(2_000), |text| text.parse())?;
+    let word = arguments.next().unwrap_or_default();
     let folder = Path::new(&folder);
     let nets = networks(&folder.join("places.csv"))?;
     let register = register(&nets, organisations);
@@ -56,16 +58,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         readers.push((name, reader));
     }
     let first = *nets.first().ok_or("no networks")?;
-    table(&readers, first)
+    table(&readers, questions(first).into_iter().filter(|(name, _)| name.contains(&word)))
 }
 
-fn table(readers: &[(&str, Reader)], net: Ipv4Net) -> Result<(), Box<dyn Error>> {
+fn table(
+    readers: &[(&str, Reader)],
+    questions: impl Iterator<Item = (&'static str, Question)>,
+) -> Result<(), Box<dyn Error>> {
     println!(
         "\n| milliseconds, median of {ROUNDS} | {} |",
         readers.iter().map(|one| one.0).collect::<Vec<_>>().join(" | ")
     );
     println!("|---|{}", "---|".repeat(readers.len()));
-    for (name, request) in questions(net) {
+    for (name, request) in questions {
         let mut times = vec![Vec::new(); readers.len()];
         let mut found = vec![0; readers.len()];
         for _ in 0..ROUNDS {
@@ -110,6 +115,7 @@ fn questions(net: Ipv4Net) -> Vec<(&'static str, Question)> {
         ("port, newest 100", Question::Search(search("port:443 sort:-seen", 100))),
         ("a rare protocol, newest 100", Question::Search(search("protocol:telnet sort:-seen", 100))),
         ("20 commonest products of a country", Question::Search(products)),
+        ("seen lately, counted", Question::Search(search("seen:<1y", 1))),
         ("all, counted", Question::Search(search("", 1))),
         ("distinct addresses by port", Question::Search(distinct)),
         ("letters anywhere in the text", Question::Search(search("text:erve", 1))),

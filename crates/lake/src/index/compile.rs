@@ -18,7 +18,7 @@ use tantivy::query::{
     RegexQuery, TermQuery,
 };
 use tantivy::schema::{Field as Column, IndexRecordOption};
-use tantivy::{SegmentReader, Term};
+use tantivy::{DocId, SegmentReader, Term};
 
 use super::eyes::Narrow;
 use super::facts::FactsFile;
@@ -28,7 +28,7 @@ use super::plan::Planner;
 use super::prefix::Addresses;
 use super::schema::{Columns, Shown, State, TextColumns, column};
 use super::segment::Life;
-use super::times::{Seen, View};
+use super::times::View;
 use super::when::{Span, span};
 use crate::error::LakeError;
 use crate::query::raw::Needle;
@@ -75,11 +75,11 @@ impl Trouble {
 impl Compiler<'_> {
     /// Compiles a condition; none is everything. Where the asker may see little, that is looked up first.
     pub(super) fn compile(&self, filter: Option<&Node>) -> tantivy::Result<Boxed> {
-        let own = self.within.and_then(|may| self.planner.own(&may.may));
+        let own = self.within.map(|may| may.own(&self.planner)).transpose()?.flatten();
         let narrow = own.as_ref().is_some_and(|own| own.rows <= MAX_TESTED_ROWS);
         let asked = filter.map(|node| self.node(node, narrow)).transpose()?;
         match own {
-            Some(own) => Ok(all(asked.into_iter().chain([any(own.queries(self.columns))]).collect())),
+            Some(own) => Ok(all(asked.into_iter().chain([Box::new(own) as Boxed]).collect())),
             None => Ok(asked.unwrap_or_else(|| Box::new(AllQuery))),
         }
     }
@@ -215,8 +215,8 @@ impl Compiler<'_> {
     fn time(&self, field: Field, range: &Range<Moment>) -> Boxed {
         let span = span(range, field.info().class == Class::Age, self.now);
         match field {
-            Field::Seen => self.life(move |seen| seen.last.is_some_and(|time| span.contains(time))),
-            Field::First => self.life(move |seen| seen.first.is_some_and(|time| span.contains(time))),
+            Field::Seen => self.life(move |life, doc| life.last_seen(doc).is_some_and(|time| span.contains(time))),
+            Field::First => self.life(move |life, doc| life.seen(doc).first.is_some_and(|time| span.contains(time))),
             _ => {
                 let Some(Span { low, high }) = span.not_empty() else { return none() };
                 let end = |time| Bound::Included(Term::from_field_i64(self.columns.expires, time));
@@ -227,7 +227,7 @@ impl Compiler<'_> {
 
     fn has(&self, wanted: Trait) -> Boxed {
         match wanted {
-            Trait::Closed => self.life(Seen::is_closed),
+            Trait::Closed => self.life(|life, doc| life.seen(doc).is_closed()),
             Trait::Pseudo => {
                 let pseudo = |shown| {
                     let term = Term::from_field_u64(self.columns.state, State::Pseudo.number(shown));
@@ -241,12 +241,12 @@ impl Compiler<'_> {
     }
 
     /// A test on the times of each candidate.
-    fn life(&self, fits: impl Fn(Seen) -> bool + Clone + Send + Sync + 'static) -> Boxed {
+    fn life(&self, fits: impl Fn(&Life, DocId) -> bool + Clone + Send + Sync + 'static) -> Boxed {
         let (times, within) = (Arc::clone(self.times), self.within.cloned());
         predicate(move |reader: &SegmentReader| {
             let life = Life::open(reader, Arc::clone(&times), within.as_ref(), 0)?;
             let fits = fits.clone();
-            Ok(move |doc| fits(life.seen(doc)))
+            Ok(move |doc| fits(&life, doc))
         })
     }
 

@@ -25,12 +25,12 @@ use super::directory::{Directory, Said, Sayer, Slot};
 use super::facts::FactsFile;
 use super::files::io;
 use super::grams::Grams;
+use super::kept::Kept;
 use super::lanes::Lanes;
 use super::records::Records;
 use super::schema::{Columns, Shown, State, column, register};
 use super::segment::{Spots, key_of};
 use super::still::Still;
-use super::surely::Kept;
 use super::times::Times;
 use crate::error::LakeError;
 

@@ -5,7 +5,8 @@ use std::ops::Bound;
 use hinomi_model::address::from_u128;
 use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
 use tantivy::query::{BooleanQuery, InvertedIndexRangeQuery, Query as Search, RangeQuery};
-use tantivy::{DocId, Searcher, SegmentReader, Term};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
 use super::address::Addresses as Column;
 use super::document::address_v6;
@@ -61,6 +62,28 @@ impl Addresses {
             Ok(move |doc: DocId| (first..beyond).contains(&column.small(doc)))
         };
         Box::new(DocPredicateQuery::from(FunctionPredicate::from(make)))
+    }
+
+    /// Adds the rows of a segment that have these addresses; the range is narrow.
+    pub(super) fn rows(self, columns: &Columns, reader: &SegmentReader, docs: &mut Vec<DocId>) -> tantivy::Result<()> {
+        let (first, last) = (network_bytes(from_u128(self.low)), network_bytes(from_u128(self.high)));
+        let column = Column::open(reader)?;
+        let from = column.find(self.low).0;
+        let beyond = self.high.checked_add(1).map_or(u32::MAX, |next| column.find(next).0);
+        let inverted = reader.inverted_index(columns.network)?;
+        let mut terms = inverted.terms().range().ge(first).le(last).into_stream()?;
+        while terms.advance() {
+            let postings = inverted.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
+            let mut postings = postings;
+            while postings.doc() != TERMINATED {
+                let doc = postings.doc();
+                if (from..beyond).contains(&column.small(doc)) {
+                    docs.push(doc);
+                }
+                postings.advance();
+            }
+        }
+        Ok(())
     }
 
     fn is_of_whole_terms(self) -> bool {

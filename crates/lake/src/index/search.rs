@@ -45,7 +45,7 @@ impl Index {
         let lot = request.sample.map(|sample| Lot::of(sample, matches));
         match &request.within {
             None => afford(cost(course.rows, lot), request.budget)?,
-            Some(may) => moment.afford_within(course.rows, may, request.budget)?,
+            Some(may) => moment.afford_within(course.rows, &*moment.narrow(may)?, request.budget)?,
         }
         let limit = request.limit.min(MAX_LIMIT);
         // One more than asked for tells whether there is another page.
@@ -182,10 +182,11 @@ impl Moment {
 
     /// The same for who may not see all: neither the refusal nor what it says may tell how many rows others have, so no
     /// small budget can be probed with.
-    fn afford_within(&self, rows: u64, may: &Entitlement, budget: Option<u64>) -> Result<(), LakeError> {
+    fn afford_within(&self, rows: u64, may: &Narrow, budget: Option<u64>) -> Result<(), LakeError> {
         let Some(budget) = budget else { return Ok(()) };
         let budget = budget.max(LEAST_BUDGET_WITHIN);
-        let rows = self.planner().own(may).map_or(rows, |own| own.rows);
+        let own = may.own(&self.planner()).map_err(index_error("look up what may be seen"))?;
+        let rows = own.map_or(rows, |own| own.rows);
         afford(rows, Some(budget)).map_err(|_| LakeError::TooCostly { rows: budget.saturating_add(1), budget })
     }
 
@@ -223,7 +224,8 @@ impl Moment {
             search = Box::new(BooleanQuery::intersection(vec![search, Box::new(by)]));
         }
         let (mut course, _) = self.planner().course(asked.query);
-        if let Some(own) = within.and_then(|may| self.planner().own(&may.may)) {
+        let own = within.map(|may| may.own(&self.planner())).transpose();
+        if let Some(own) = own.map_err(index_error("look up what may be seen"))?.flatten() {
             (course.cut, course.rows) = (false, course.rows.min(own.rows));
         }
         let gate = Gate {

@@ -91,6 +91,12 @@ impl Life {
         self.row.first(doc).unwrap_or(u64::MAX)
     }
 
+    /// When it was last seen, as far as the asker may know.
+    pub(super) fn last_seen(&self, doc: DocId) -> Option<i64> {
+        let seen = self.times.get(self.row(doc));
+        self.eyes.as_ref().map_or(seen.last, |eyes| eyes.cut_last(doc, seen))
+    }
+
     /// When it was seen, as far as the asker may know.
     pub(super) fn seen(&self, doc: DocId) -> Seen {
         self.told(doc, self.times.get(self.row(doc)))

@@ -17,6 +17,7 @@ use tantivy::{DocId, DocSet, Score, Searcher, SegmentReader, TERMINATED, Tantivy
 use super::Update;
 use super::document::{content_number, split_column_text};
 use super::facts::{FactsFile, Told};
+use super::listed::Listed;
 use super::schema::{Columns, State, column};
 use crate::error::LakeError;
 use crate::query::Field;
@@ -233,38 +234,11 @@ impl Weight for RowsOf {
             }
         }
         docs.sort_unstable();
-        Ok(Box::new(Docs { docs, at: 0 }))
+        Ok(Box::new(Listed::new(docs.into())))
     }
 
     fn explain(&self, _: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
         Err(TantivyError::InvalidArgument(format!("rows to be deleted have no explanation ({doc})")))
-    }
-}
-
-/// Documents in order.
-struct Docs {
-    docs: Vec<DocId>,
-    at: usize,
-}
-
-impl DocSet for Docs {
-    fn advance(&mut self) -> DocId {
-        self.at += 1;
-        self.doc()
-    }
-
-    fn doc(&self) -> DocId {
-        self.docs.get(self.at).copied().unwrap_or(TERMINATED)
-    }
-
-    fn size_hint(&self) -> u32 {
-        u32::try_from(self.docs.len()).unwrap_or(u32::MAX)
-    }
-}
-
-impl Scorer for Docs {
-    fn score(&mut self) -> Score {
-        1.0
     }
 }
 

@@ -8,20 +8,14 @@
 //! Segments do not change: rows are replaced by rows of other segments. What a row was last seen at only grows, so a right
 //! without an end that holds for it holds from then on. That is why bits stay true as long as the asker's grants are these.
 //!
-//! At a hundred times the data: a quarter of a byte a row and asker, [`MAX_BYTES`] in all; who comes after that makes the
-//! bits of who asked longest ago go. Making them passes once over the segment, several threads at a time.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! At a hundred times the data: a quarter of a byte a row and asker ([`super::kept`] bounds them all). Making them passes
+//! once over the segment, several threads at a time.
 
 use tantivy::DocId;
-use tantivy::index::SegmentId;
 
-use super::eyes::Sure;
 use super::run::{side_by_side, threads};
-use crate::entitlement::{Entitlement, Grant};
+use super::sight::Sure;
 
-/// The most memory for bits of all askers, in bytes.
-const MAX_BYTES: usize = 256 << 20;
 /// Rows that one thread looks at, a multiple of the bits of a word.
 const PIECE_ROWS: u32 = 1 << 16;
 
@@ -69,83 +63,8 @@ impl Surely {
         }
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         (self.shown.len() + self.asked.len()) * size_of::<u64>()
-    }
-}
-
-/// The bits of all askers, those that were used last at the end.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<Vec<One>>);
-
-#[derive(Debug)]
-struct One {
-    segment: SegmentId,
-    /// Held, so that no others get their place in memory.
-    grants: Arc<[Grant]>,
-    /// Empty while it is made: who else wants it waits.
-    bits: Arc<Mutex<Option<Arc<Surely>>>>,
-    bytes: usize,
-}
-
-impl Kept {
-    /// The bits of a segment for who is entitled to this; made where they are not there and wanted.
-    pub(super) fn get(
-        &self,
-        segment: SegmentId,
-        may: &Entitlement,
-        wanted: bool,
-        make: impl FnOnce() -> tantivy::Result<Surely>,
-    ) -> tantivy::Result<Option<Arc<Surely>>> {
-        let Some(bits) = self.place(segment, may.shared_grants(), wanted) else { return Ok(None) };
-        let mut bits = bits.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = &*bits {
-            return Ok(Some(Arc::clone(made)));
-        }
-        if !wanted {
-            return Ok(None);
-        }
-        let made = Arc::new(make()?);
-        *bits = Some(Arc::clone(&made));
-        self.make_room(segment, may.shared_grants(), made.bytes());
-        Ok(Some(made))
-    }
-
-    fn place(
-        &self,
-        segment: SegmentId,
-        grants: &Arc<[Grant]>,
-        wanted: bool,
-    ) -> Option<Arc<Mutex<Option<Arc<Surely>>>>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = match all.iter().position(|one| one.is(segment, grants)) {
-            Some(at) => all.remove(at),
-            None if wanted => One { segment, grants: Arc::clone(grants), bits: Arc::default(), bytes: 0 },
-            None => return None,
-        };
-        let bits = Arc::clone(&one.bits);
-        all.push(one);
-        Some(bits)
-    }
-
-    /// Takes note of how much was made, and lets go of what was used longest ago.
-    fn make_room(&self, segment: SegmentId, grants: &Arc<[Grant]>, bytes: usize) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(one) = all.iter_mut().find(|one| one.is(segment, grants)) {
-            one.bytes = bytes;
-        }
-        let mut sum: usize = all.iter().map(|one| one.bytes).sum();
-        all.retain(|one| {
-            let stays = sum <= MAX_BYTES || one.is(segment, grants);
-            sum -= if stays { 0 } else { one.bytes };
-            stays
-        });
-    }
-}
-
-impl One {
-    fn is(&self, segment: SegmentId, grants: &Arc<[Grant]>) -> bool {
-        self.segment == segment && Arc::ptr_eq(&self.grants, grants)
     }
 }
 
@@ -170,7 +89,6 @@ pub(super) fn set(words: &mut [u64], from: u64, until: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entitlement::Marks;
     use proptest::prelude::*;
 
     proptest! {
@@ -196,22 +114,5 @@ mod tests {
         let bits = Surely::of(rows, say);
         assert!((0..rows).all(|doc| bits.of_row(doc) == say(doc)));
         assert_eq!(bits.of_row(rows), Sure::Hidden, "what nobody looked at is not shown");
-    }
-
-    #[test]
-    fn bits_are_one_askers_and_one_segments() {
-        let kept = Kept::default();
-        let may = || Entitlement::new([Grant::anywhere(Marks::Always(true))]);
-        let (mine, theirs) = (may(), may());
-        let (one, other) = (SegmentId::generate_random(), SegmentId::generate_random());
-        let bits = |sure| Ok(Surely::of(100, |_| sure));
-        let of = |segment, may: &Entitlement, sure| {
-            kept.get(segment, may, true, || bits(sure)).expect("made").map(|bits| bits.of_row(5))
-        };
-        assert_eq!(of(one, &mine, Sure::Shown), Some(Sure::Shown));
-        assert_eq!(of(one, &mine.at(hinomi_model::Timestamp::default()), Sure::Hidden), Some(Sure::Shown), "kept");
-        assert_eq!(of(one, &theirs, Sure::Hidden), Some(Sure::Hidden), "the same rights, but who knows for how long");
-        assert_eq!(of(other, &mine, Sure::Asked), Some(Sure::Asked));
-        assert!(kept.get(other, &theirs, false, || bits(Sure::Shown)).expect("not made").is_none());
     }
 }

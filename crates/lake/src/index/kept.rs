@@ -1,0 +1,207 @@
+//! What was found out of segments for askers who may not see all, kept from question to question.
+//!
+//! Of a segment and what somebody is entitled to: the rows that lead to what he may see ([`super::own`]), and what is sure
+//! of each row ([`super::surely`]). Neither changes as long as the segment stands and the grants are these. Grants are
+//! told by where they lie in memory, and are held so that no others come to lie there.
+//!
+//! At a hundred times the data: [`MAX_BYTES`] in all; what was used longest ago goes first, and is found out again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tantivy::SegmentReader;
+use tantivy::index::SegmentId;
+
+use super::opened::Opened;
+use super::own::Way;
+use super::surely::Surely;
+use crate::entitlement::{Entitlement, Grant};
+
+/// The most memory for all askers, in bytes.
+const MAX_BYTES: usize = 256 << 20;
+/// What an asker takes besides, in each segment.
+const HEAD_BYTES: usize = 256;
+
+/// The most segments of which columns are kept: those that stand are some tens.
+const MAX_OPENED: usize = 256;
+
+/// Everything kept.
+#[derive(Default)]
+pub(super) struct Kept(Mutex<All>);
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("askers", &self.all().by_key.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct All {
+    by_key: HashMap<Key, One>,
+    opened: HashMap<SegmentId, Arc<Opened>>,
+    bytes: usize,
+    /// Grows with each use.
+    clock: u64,
+}
+
+/// Segment, and where in memory the grants lie.
+type Key = (SegmentId, usize);
+/// Empty until it is found out: who else wants it waits for that.
+type Slot<T> = Arc<Mutex<Option<T>>>;
+
+#[derive(Debug)]
+struct One {
+    _grants: Arc<[Grant]>,
+    bits: Slot<Arc<Surely>>,
+    way: Slot<Way>,
+    bytes: usize,
+    used: u64,
+}
+
+impl Kept {
+    /// The columns of a segment, opened once.
+    pub(super) fn opened(&self, reader: &SegmentReader) -> tantivy::Result<Arc<Opened>> {
+        let segment = reader.segment_id();
+        if let Some(opened) = self.all().opened.get(&segment) {
+            return Ok(Arc::clone(opened));
+        }
+        let opened = Arc::new(Opened::open(reader)?);
+        let mut all = self.all();
+        if all.opened.len() >= MAX_OPENED {
+            all.opened.clear();
+        }
+        all.opened.insert(segment, Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// What is sure of the rows of a segment for who is entitled to this; found out only where it is wanted.
+    pub(super) fn bits(
+        &self,
+        segment: SegmentId,
+        may: &Entitlement,
+        wanted: bool,
+        find: impl FnOnce() -> tantivy::Result<Surely>,
+    ) -> tantivy::Result<Option<Arc<Surely>>> {
+        let key = key_of(segment, may);
+        let slot = self.all().slot(key, may, |one| Arc::clone(&one.bits));
+        let mut bits = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if bits.is_none() && wanted {
+            let found = Arc::new(find()?);
+            self.all().add(key, found.bytes());
+            *bits = Some(found);
+        }
+        Ok(bits.clone())
+    }
+
+    /// The rows of a segment in which all lies that who is entitled to this may see.
+    pub(super) fn way(
+        &self,
+        segment: SegmentId,
+        may: &Entitlement,
+        find: impl FnOnce() -> tantivy::Result<Way>,
+    ) -> tantivy::Result<Way> {
+        let key = key_of(segment, may);
+        let slot = self.all().slot(key, may, |one| Arc::clone(&one.way));
+        let mut way = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*way {
+            return Ok(known.clone());
+        }
+        let found = find()?;
+        self.all().add(key, found.as_ref().map_or(0, |rows| size_of_val(&**rows)));
+        *way = Some(found.clone());
+        Ok(found)
+    }
+
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl All {
+    fn slot<T>(&mut self, key: Key, may: &Entitlement, which: impl FnOnce(&One) -> Slot<T>) -> Slot<T> {
+        self.clock += 1;
+        let Self { by_key, bytes, clock, .. } = self;
+        let one = by_key.entry(key).or_insert_with(|| {
+            *bytes += HEAD_BYTES;
+            let _grants = Arc::clone(may.shared_grants());
+            One { _grants, bits: Slot::default(), way: Slot::default(), bytes: HEAD_BYTES, used: 0 }
+        });
+        one.used = *clock;
+        which(one)
+    }
+
+    /// Takes note of how much was found out, and lets go of the half that was used longest ago when it is too much.
+    fn add(&mut self, key: Key, bytes: usize) {
+        let Some(one) = self.by_key.get_mut(&key) else { return };
+        one.bytes += bytes;
+        self.bytes += bytes;
+        if self.bytes <= MAX_BYTES {
+            return;
+        }
+        let mut others: Vec<(u64, Key, usize)> = self
+            .by_key
+            .iter()
+            .filter(|(other, _)| **other != key)
+            .map(|(key, one)| (one.used, *key, one.bytes))
+            .collect();
+        others.sort_unstable_by_key(|(used, ..)| *used);
+        for (_, key, bytes) in others {
+            if self.bytes <= MAX_BYTES / 2 {
+                break;
+            }
+            self.by_key.remove(&key);
+            self.bytes -= bytes;
+        }
+    }
+}
+
+fn key_of(segment: SegmentId, may: &Entitlement) -> Key {
+    (segment, Arc::as_ptr(may.shared_grants()).cast::<()>().addr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entitlement::Marks;
+    use crate::index::sight::Sure;
+
+    fn may() -> Entitlement {
+        Entitlement::new([Grant::anywhere(Marks::Always(true))])
+    }
+
+    fn of(kept: &Kept, segment: SegmentId, may: &Entitlement, sure: Sure, rows: u32) -> Option<Sure> {
+        let bits = kept.bits(segment, may, true, || Ok(Surely::of(rows, |_| sure)));
+        bits.expect("made").map(|bits| bits.of_row(5))
+    }
+
+    #[test]
+    fn what_is_kept_is_one_askers_and_one_segments() {
+        let (kept, mine, theirs) = (Kept::default(), may(), may());
+        let (one, other) = (SegmentId::generate_random(), SegmentId::generate_random());
+        assert_eq!(of(&kept, one, &mine, Sure::Shown, 100), Some(Sure::Shown));
+        let later = mine.at(hinomi_model::Timestamp::default());
+        assert_eq!(of(&kept, one, &later, Sure::Hidden, 100), Some(Sure::Shown), "kept");
+        assert_eq!(of(&kept, one, &theirs, Sure::Hidden, 100), Some(Sure::Hidden), "equal rights of another");
+        assert_eq!(of(&kept, other, &mine, Sure::Asked, 100), Some(Sure::Asked));
+        let unwanted = kept.bits(other, &theirs, false, || Ok(Surely::of(1, |_| Sure::Shown)));
+        assert!(unwanted.expect("not made").is_none());
+        let way = |rows: Option<&[u32]>| kept.way(one, &mine, || Ok(rows.map(Arc::from))).expect("found out");
+        assert_eq!((way(None), way(Some(&[7]))), (None, None), "also that it is no way");
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_last_one_stays() {
+        let (kept, segment) = (Kept::default(), SegmentId::generate_random());
+        let rows = 40 << 20;
+        let askers: Vec<Entitlement> = (0..40).map(|_| may()).collect();
+        for asker in &askers {
+            of(&kept, segment, asker, Sure::Shown, rows);
+            assert!(kept.all().bytes <= MAX_BYTES + 1, "{}", kept.all().bytes);
+        }
+        let sum: usize = kept.all().by_key.values().map(|one| one.bytes).sum();
+        assert_eq!(sum, kept.all().bytes);
+        let last = askers.last().expect("some");
+        assert_eq!(of(&kept, segment, last, Sure::Hidden, rows), Some(Sure::Shown), "kept");
+        assert_eq!(of(&kept, segment, &askers[0], Sure::Hidden, 64), Some(Sure::Hidden), "found out again");
+    }
+}
