@@ -16,6 +16,7 @@
 
 mod about;
 mod collection;
+mod events;
 mod give;
 mod json;
 mod marking;
@@ -33,6 +34,7 @@ use hinomi_state::Database;
 use crate::Reader;
 pub use about::{MAX_SAID, Said};
 pub use collection::Shared;
+pub use events::EventKey;
 pub use give::{Given, Report};
 pub use misp::is_event;
 pub use page::{Told, ToldPage};

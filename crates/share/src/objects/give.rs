@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hinomi_model::address::from_u128;
 use hinomi_model::{ContentHash, Timestamp};
-use hinomi_state::objects::{Keeping, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Which};
+use hinomi_state::objects::{Keeping, MAX_NAMED_IN_ALL, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Saying, Which};
 use serde::Serialize;
 
 use super::collection::{EXERCISE, key_of};
@@ -175,6 +175,12 @@ impl Shelf {
                     let why = "there is no room for another version of it, or another object of its giver";
                     report.failures.push(told(facts.version_text.clone(), why));
                 }
+                Keeping::Crowded { named } => {
+                    let why = format!(
+                        "the objects of its giver name {named} addresses and values already; {MAX_NAMED_IN_ALL} are the most"
+                    );
+                    report.failures.push(told(facts.version_text.clone(), &why));
+                }
             }
         }
         Ok(report)
@@ -216,10 +222,10 @@ fn common(terms: &Terms<'_>, marking: &hinomi_model::Marking) -> ObjectFacts {
 }
 
 fn object(facts: ObjectFacts, text: &str, named: &Named, asn: &dyn Fn(IpAddr) -> Option<u32>) -> NewObject {
-    let place = |(span, searched): (&(u128, u128), &bool)| {
+    let place = |(span, saying): (&(u128, u128), &Saying)| {
         let (low, high) = *span;
         let asn = (low == high).then(|| asn(from_u128(low))).flatten();
-        ObjectPlace { low, high, asn, searched: *searched }
+        ObjectPlace { low, high, asn, saying: *saying }
     };
     NewObject {
         facts,

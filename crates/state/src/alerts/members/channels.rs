@@ -6,10 +6,11 @@ use hinomi_model::Timestamp;
 use serde::Serialize;
 
 use super::{
-    CHANNEL, FRESH_DAYS, MAX_CHANNELS_OF_ONE, MAX_CODES_A_DAY, MemberChannel, NO_SERVER, Way, member_channel, own_name,
-    stored,
+    CHANNEL, FRESH_DAYS, MAX_CHANNELS_OF_ONE, MAX_CODES_A_DAY, MemberChannel, NO_SERVER, Way, member_channel, new_number,
+    own_name, stored,
 };
-use crate::alerts::{Message, NewChannel, NewMessage, add_message, message, new_secret, next_number};
+use crate::alerts::message::{MESSAGE, add_message, message};
+use crate::alerts::{Message, NewChannel, NewMessage, new_secret};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::book::{Entry, note, room};
@@ -133,7 +134,7 @@ impl Database {
                 }
                 _ => Shown::Contact,
             };
-            let number = next_number(transaction)?;
+            let number = new_number()?;
             let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made, server) \
                        VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)";
             // No name of the operator's has a stroke in it.
@@ -202,7 +203,7 @@ impl Database {
         })
     }
 
-    /// The channels of an organisation, or of all, by organisation and number.
+    /// The channels of an organisation, or of all, by organisation, the first made first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -210,7 +211,7 @@ impl Database {
         // Of an organisation that was closed nobody is told any more.
         let open = "m.organisation IN (SELECT id FROM organisations WHERE closed IS NULL)";
         let sql =
-            format!("{CHANNEL} WHERE m.organisation = $1 OR ($1 = '' AND {open}) ORDER BY m.organisation, c.number");
+            format!("{CHANNEL} WHERE m.organisation = $1 OR ($1 = '' AND {open}) ORDER BY m.organisation, c.created, m.name");
         let values = [organisation.unwrap_or_default().into()];
         self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(member_channel).collect())
     }
@@ -227,7 +228,7 @@ impl Database {
         limit: u32,
     ) -> Result<Option<Vec<Message>>, StateError> {
         let sql =
-            format!("{} WHERE channel = $1 AND events <> $2 ORDER BY number DESC LIMIT $3", crate::alerts::MESSAGE);
+            format!("{} WHERE channel = $1 AND events <> $2 ORDER BY number DESC LIMIT $3", MESSAGE);
         self.transact(|transaction| {
             let Some(found) = find(transaction, organisation, name)? else { return Ok(None) };
             let values = [found.channel.number.into(), CODE_MESSAGE.into(), i64::from(limit).into()];
