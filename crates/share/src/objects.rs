@@ -27,8 +27,7 @@ mod sight;
 mod stix;
 mod terms;
 
-use std::net::IpAddr;
-
+use hinomi_lake::Then;
 use hinomi_state::Database;
 
 use crate::Reader;
@@ -97,9 +96,12 @@ impl Shelf {
 }
 
 impl Reader {
-    /// The AS number of an address, where one is known; it says nothing about what answers there.
-    pub fn asn_of(&self, address: IpAddr) -> Option<u32> {
-        self.lake().asn_of(address)
+    /// In which AS addresses were at a moment, where that is known; it says nothing about what answers there.
+    ///
+    /// # Errors
+    /// When the tables of places cannot be read.
+    pub fn places_then(&self) -> Result<Then, crate::ReadError> {
+        Ok(self.lake().then()?)
     }
 }
 

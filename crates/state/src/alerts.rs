@@ -11,7 +11,7 @@
 //! removed ([`KEPT_MESSAGES`]).
 
 pub mod members;
-mod message;
+pub(crate) mod message;
 mod quiet;
 
 use std::collections::BTreeSet;
@@ -130,9 +130,10 @@ pub struct Channel {
     pub made: Timestamp,
 }
 
-const CHANNEL: &str = "SELECT number, name, said, secret, created, created_by, after, made FROM alert_channels";
+pub(crate) const CHANNEL: &str =
+    "SELECT number, name, said, secret, created, created_by, after, made FROM alert_channels";
 
-fn channel(row: &Row) -> Result<Channel, StateError> {
+pub(crate) fn channel(row: &Row) -> Result<Channel, StateError> {
     let said = serde_json::from_str(row.text(2)?);
     Ok(Channel {
         number: row.integer(0)?,
@@ -152,12 +153,7 @@ fn next_number(transaction: &mut Transaction<'_>) -> Result<i64, StateError> {
 }
 
 fn new_secret() -> Result<String, StateError> {
-    random_hex::<32>()
-}
-
-/// So many random bytes, in hex.
-fn random_hex<const BYTES: usize>() -> Result<String, StateError> {
-    let mut bytes = [0; BYTES];
+    let mut bytes = [0; 32];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| StateError::refused("the system has no randomness for a secret; try again"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -188,7 +184,7 @@ impl Database {
             if !transaction.query(&one, &[name.into()])?.is_empty() {
                 return Err(StateError::refused(format!("a channel is called {name} already")));
             }
-            if transaction.one("SELECT COUNT(*) FROM alert_channels", &[])?.integer(0)? >= MAX_CHANNELS {
+            if transaction.one("SELECT COUNT(*) FROM alert_channels WHERE server <> ''", &[])?.integer(0)? >= MAX_CHANNELS {
                 return Err(StateError::refused(format!("{MAX_CHANNELS} channels are the most")));
             }
             let number = next_number(transaction)?;

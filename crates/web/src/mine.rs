@@ -59,9 +59,15 @@ impl Who {
     }
 
     /// Names those of theirs that an entry names by a digest.
-    fn find(&self, log: &Log, entry: &mut Entry, known: &mut BTreeMap<Group, BTreeSet<String>>) -> Result<(), LedgerError> {
+    fn find(
+        &self,
+        log: &Log,
+        entry: &mut Entry,
+        known: &mut BTreeMap<Group, BTreeSet<String>>,
+    ) -> Result<(), LedgerError> {
         let Some(by) = entry.event.by_mut() else { return Ok(()) };
-        let Some(group) = by.group.as_ref().filter(|_| account_concern(&by.name) != account_concern(&self.account)) else {
+        let Some(group) = by.group.as_ref().filter(|_| account_concern(&by.name) != account_concern(&self.account))
+        else {
             return Ok(());
         };
         if !known.contains_key(group) {

@@ -19,10 +19,10 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use held::{Part, Wanted};
 use hinomi_model::Service;
 use hinomi_share::taxii::labels_of;
 use hinomi_share::{MAX_LIMIT, ReadError, Reader, SearchRequest};
-use held::{Part, Wanted};
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 

@@ -10,9 +10,9 @@ use data_encoding::BASE64;
 use hinomi_model::merkle::{Digest, MAX_PROOF, leaf, verify_consistency, verify_inclusion};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, LedgerError};
 use super::hash::Sha256;
 use super::note::{self, Checkpoint, Verifier};
+use super::{Entry, LedgerError};
 
 /// The longest proof that is read.
 pub const MAX_PROOF_BYTES: usize = 1024 * 1024;

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use hinomi_model::address::from_u128;
 use hinomi_model::{ContentHash, Timestamp};
-use hinomi_state::objects::{Keeping, MAX_NAMED_IN_ALL, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Saying, Which};
+use hinomi_state::objects::{
+    Keeping, MAX_NAMED_IN_ALL, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Saying, Which,
+};
 use serde::Serialize;
 
 use super::collection::{EXERCISE, key_of};
@@ -221,10 +223,12 @@ fn common(terms: &Terms<'_>, marking: &hinomi_model::Marking) -> ObjectFacts {
     }
 }
 
-fn object(facts: ObjectFacts, text: &str, named: &Named, asn: &dyn Fn(IpAddr) -> Option<u32>) -> NewObject {
+fn object(facts: ObjectFacts, text: &str, named: &Named, asn: &dyn Fn(IpAddr, Timestamp) -> Option<u32>) -> NewObject {
+    let seen = facts.seen;
     let place = |(span, saying): (&(u128, u128), &Saying)| {
         let (low, high) = *span;
-        let asn = (low == high).then(|| asn(from_u128(low))).flatten();
+        // Whose it was when that was so of which the object tells.
+        let asn = (low == high).then(|| asn(from_u128(low), seen)).flatten();
         ObjectPlace { low, high, asn, saying: *saying }
     };
     NewObject {

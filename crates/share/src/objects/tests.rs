@@ -29,7 +29,7 @@ fn giver(organisation: &str) -> Giver {
 
 fn give(shelf: &Shelf, organisation: &str, objects: &[&str]) -> Report {
     let giver = giver(organisation);
-    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "", asn: &|_, _| None };
     shelf.give_each(&terms, objects, now(0)).unwrap()
 }
 
@@ -102,7 +102,7 @@ fn audiences_have_collections_of_their_own_and_statements_say_nothing() {
     let marked =
         indicator("2026-01-01T00:00:00.000Z", &format!(",\"object_marking_refs\":[\"marking-definition--{UUID}\"]"));
     let giver = giver("city");
-    let terms = Terms { giver: &giver, audience: Some("isac"), unmarked: Tlp::Amber, origin: "", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: Some("isac"), unmarked: Tlp::Amber, origin: "", asn: &|_, _| None };
     shelf.give_each(&terms, &[&statement], now(0)).unwrap();
     // Known from an earlier gift of the same source; to another it is a marking that nobody knows.
     shelf.give_each(&terms, &[&marked], now(1)).unwrap();
@@ -184,7 +184,7 @@ fn events_of_misp_are_as_closed_as_their_most_closed_part() {
         let text = event(&tags, distribution, &attribute(more));
         assert!(is_event(&text));
         let giver = giver("");
-        let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+        let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
         assert_eq!(shelf.give_event(&terms, &text, now(0)).unwrap().successes.len(), 1);
         let keys = shelf.event_keys(&Sight::operator(), &Which::All).unwrap();
         let said = shelf.newest(&Sight::operator(), Which::All, now(1)).unwrap();
@@ -197,7 +197,7 @@ fn events_of_misp_are_as_closed_as_their_most_closed_part() {
 fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
     let (_folder, shelf) = shelf();
     let giver = giver("");
-    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
     let each = r#"{"type":"ip-src","value":"198.51.100.7","to_ids":true},{"type":"ip-dst","value":"198.51.100.8","to_ids":false},
         {"type":"domain","value":"Evil.example","to_ids":"1"},{"type":"url","value":"http://198.51.100.9/a","to_ids":true},
         {"type":"filename|sha256","value":"a.exe|ABCD","to_ids":true},{"type":"comment","value":"198.51.100.10"}"#;
@@ -234,7 +234,7 @@ fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
 fn what_others_propose_names_addresses_and_is_told_as_a_proposal() {
     let (_folder, shelf) = shelf();
     let giver = giver("");
-    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
     let each = r#"{"type":"ip-src","value":"198.51.100.7","to_ids":true,"ShadowAttribute":[
         {"type":"ip-src","value":"198.51.100.8","to_ids":true},{"type":"ip-src","value":"198.51.100.7","to_ids":true}]}"#;
     let more = r#""ShadowAttribute":[{"type":"ip-dst|port","value":"198.51.100.9|80","to_ids":"1"},

@@ -24,13 +24,14 @@ use serde::Serialize;
 
 use super::message::add_message;
 use super::{Channel, NewMessage, Way, channel};
-use crate::contacts::FRESH_DAYS;
+use crate::contacts::{FRESH_DAYS, Language};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::words;
 use crate::value::Value;
 
 pub use channels::Shown;
+pub(crate) use channels::{CODE_CHARS, CODE_MESSAGE, may_send_code};
 pub use queries::{MAX_QUERY_BYTES, MemberWatch, NewMemberWatch};
 
 /// The most saved queries and channels of one organisation.
@@ -40,7 +41,7 @@ pub const MAX_CHANNELS_OF_ONE: i64 = 20;
 /// Codes that one organisation has mailed in a day.
 const MAX_CODES_A_DAY: i64 = 5;
 /// Of which server channels of members are: none.
-pub(super) const NO_SERVER: &str = "";
+pub(crate) const NO_SERVER: &str = "";
 
 /// A channel of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -179,12 +180,18 @@ fn move_to(transaction: &mut Transaction<'_>, channel: i64, place: &Place) -> Re
 
 /// A number of a saved query or channel: members see it, so it counts nothing. Programs of all kinds take it for a whole
 /// number (2 to the power of 53, RFC 7493).
-fn new_number() -> Result<i64, StateError> {
+pub(crate) fn new_number() -> Result<i64, StateError> {
     let mut bytes = [0; 8];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| StateError::refused("the system has no randomness for a number; try again"))?;
     // Above what older versions counted up to.
     Ok((i64::from_be_bytes(bytes) & ((1 << 52) - 1)) | (1 << 52))
+}
+
+/// A language as it is stored.
+pub(crate) fn language_of(text: &str) -> Result<Language, StateError> {
+    let found = [Language::Ja, Language::En].into_iter().find(|language| language.name() == text);
+    found.ok_or_else(|| StateError::damaged(format!("{text:?} is no language")))
 }
 
 /// A name within an organisation, as ids are written.

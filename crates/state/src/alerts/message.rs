@@ -5,9 +5,10 @@ use std::time::Duration;
 use hinomi_model::Timestamp;
 use serde::Serialize;
 
-use super::{Channel, KEPT_MESSAGES, Way, members, next_number, random_hex};
+use super::{Channel, KEPT_MESSAGES, Way, members, next_number};
 use crate::database::Transaction;
 use crate::error::StateError;
+use crate::secret;
 use crate::value::{Row, Value};
 
 /// A message.
@@ -63,7 +64,8 @@ pub enum Tried {
     GivenUp(String),
 }
 
-pub(super) const MESSAGE: &str = "SELECT number, channel, subject, body, events, made, tries, state, error, id FROM alert_messages";
+pub(super) const MESSAGE: &str =
+    "SELECT number, channel, subject, body, events, made, tries, state, error, id FROM alert_messages";
 
 pub(super) fn message(row: &Row) -> Result<Message, StateError> {
     Ok(Message {
@@ -81,7 +83,7 @@ pub(super) fn message(row: &Row) -> Result<Message, StateError> {
 }
 
 /// A message about a channel's events waits from now on, or stands in its feed.
-pub(super) fn add_message(
+pub(crate) fn add_message(
     transaction: &mut Transaction<'_>,
     of: &Channel,
     new: &NewMessage,
@@ -101,7 +103,7 @@ pub(super) fn add_message(
     let number = next_number(transaction)?;
     let server = transaction.one("SELECT server FROM alert_channels WHERE number = $1", &[of.number.into()])?;
     // Numbers count what everybody is told: members know theirs by something that says nothing.
-    let id = if server.text(0)? == members::NO_SERVER { random_hex::<16>()? } else { String::new() };
+    let id = if server.text(0)? == members::NO_SERVER { secret::random::<16>()? } else { String::new() };
     let state = if of.said.to == Way::Feed { "sent" } else { "waiting" };
     let sql = "INSERT INTO alert_messages (number, channel, subject, body, events, made, due, tries, state, error, id) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '', $9)";

@@ -137,12 +137,19 @@ fn what_all_objects_of_a_giver_name_is_bounded_and_counted() {
             let sql = "SELECT named FROM object_givers WHERE giver = $1";
             database.transact(|step| step.one(sql, &[giver.into()])?.integer(0)).unwrap()
         };
-        database.keep_objects(&[object("a", 1, "x", "{}"), object("b", 1, "x", "{}"), object("a", 1, "y", "{}")], now).unwrap();
+        database
+            .keep_objects(&[object("a", 1, "x", "{}"), object("b", 1, "x", "{}"), object("a", 1, "y", "{}")], now)
+            .unwrap();
         assert_eq!((named("x"), named("y")), (8, 4), "three places and a value each");
         let nearly = MAX_NAMED_IN_ALL - 4;
         let set = "UPDATE object_givers SET named = $1 WHERE giver = 'x'";
         database.transact(|step| step.execute(set, &[nearly.into()])).unwrap();
-        let more = [object("c", 1, "x", "{}"), object("d", 1, "x", "{}"), object("d", 1, "y", "{}"), object("a", 1, "x", "{}")];
+        let more = [
+            object("c", 1, "x", "{}"),
+            object("d", 1, "x", "{}"),
+            object("d", 1, "y", "{}"),
+            object("a", 1, "x", "{}"),
+        ];
         let told = database.keep_objects(&more, now).unwrap();
         assert!(matches!(told[0], Keeping::Added(_)) && matches!(told[2], Keeping::Added(_)), "{told:?}");
         assert_eq!((told[1], told[3]), (Keeping::Crowded { named: MAX_NAMED_IN_ALL }, Keeping::Known(now)));

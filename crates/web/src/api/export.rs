@@ -58,7 +58,8 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
     let known = FORMATS.into_iter().find(|(each, ..)| *each == name);
     let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl or parquet"))?;
     let now = app.now();
-    let write = move |reader: &Reader, outflow: &mut Outflow| reader.export_to(&asked.q, format, now, outflow).map(drop);
+    let write =
+        move |reader: &Reader, outflow: &mut Outflow| reader.export_to(&asked.q, format, now, outflow).map(drop);
     let body = pour(desk, format, write).await?;
     let headers = [
         (CONTENT_TYPE, media_type.to_owned()),

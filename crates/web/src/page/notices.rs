@@ -107,7 +107,8 @@ impl Sight {
             Some(name) => Some(self.number(app, name).await?),
             None => None,
         };
-        let (wanted, at_once) = (usize::try_from(limit).unwrap_or(usize::MAX), limit.clamp(NOTICES_AT_ONCE, MAX_AT_ONCE));
+        let (wanted, at_once) =
+            (usize::try_from(limit).unwrap_or(usize::MAX), limit.clamp(NOTICES_AT_ONCE, MAX_AT_ONCE));
         let mut found = Vec::new();
         loop {
             let of = NoticesOf {

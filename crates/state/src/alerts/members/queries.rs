@@ -3,7 +3,7 @@
 use hinomi_model::{Purpose, Timestamp};
 use serde::Serialize;
 
-use super::{new_number, MAX_WATCHES_OF_ONE, stored};
+use super::{MAX_WATCHES_OF_ONE, new_number, stored};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::book::{Entry, note, room};
