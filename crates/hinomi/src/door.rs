@@ -55,8 +55,8 @@ struct InLog(Arc<Log>);
 
 impl Witnesses for InLog {
     fn of(&self, member: &Member) -> Arc<dyn Witness> {
-        let (name, organisations) = (member.name.clone(), member.organisations.clone());
-        Arc::new(LookLog::new(Arc::clone(&self.0), Actor { name, organisations, purpose: Some(member.purpose) }))
+        let (name, organisations, purpose) = (member.name.clone(), member.organisations.clone(), Some(member.purpose));
+        Arc::new(LookLog::new(Arc::clone(&self.0), Actor { name, organisations, purpose, ..Actor::default() }))
     }
 
     fn ledger(&self) -> Option<Arc<Log>> {

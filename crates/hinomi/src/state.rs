@@ -198,7 +198,8 @@ impl State {
     }
 
     fn options(&self, read_only: bool, identifier: Arc<dyn Identifier>) -> Result<LakeOptions> {
-        let (dir, places) = (self.dir.clone(), Places::of_state(&self.dir)?);
+        // Those of the folder, which the lake follows.
+        let (dir, places) = (self.dir.clone(), Places::default());
         Ok(LakeOptions { dir, read_only, identifier, places, clock: Arc::new(SystemClock) })
     }
 

@@ -217,7 +217,7 @@ impl Lake {
         self.index.carry_out(None, plan, &told, None)
     }
 
-    fn glances(&self, rows: &[Row], then: &Then<'_>) -> Result<Vec<Glance>, LakeError> {
+    fn glances(&self, rows: &[Row], then: &Then) -> Result<Vec<Glance>, LakeError> {
         let sayer = self.index.sayer()?;
         let glance = |(at, row): (usize, &Row)| {
             let Sighting { subject, time, outcome, sensor, marking, .. } = &row.sighting;
@@ -291,7 +291,7 @@ struct Told<'a> {
     known: &'a Known,
     /// Contents that nobody knew before.
     fresh: &'a HashSet<ContentHash>,
-    then: &'a Then<'a>,
+    then: &'a Then,
 }
 
 impl Source for Told<'_> {

@@ -77,11 +77,6 @@ impl Lake {
         }))
     }
 
-    /// The AS number of an address, where one is known.
-    pub fn asn_of(&self, address: IpAddr) -> Option<u32> {
-        self.places.find(address.to_canonical()).and_then(|place| place.asn)
-    }
-
     /// The newest sightings of an address that may be seen, newest first, and whether that is all of them.
     fn sightings_of(&self, address: IpAddr, may: Option<&Entitlement>) -> Result<(Vec<Row>, bool), LakeError> {
         let (wanted, then) = (halves(address), self.then()?);

@@ -30,7 +30,7 @@ use crate::index::Index;
 use crate::lock::WriteLock;
 use crate::looks::Looks;
 use crate::past::owners::OwnersAtHand;
-use crate::place::Places;
+use crate::place::{Places, PlacesAtHand};
 use crate::recent::Recent;
 use crate::search::{Plan, SearchPage, SearchRequest, StoredEvidence};
 use crate::shared::{self, Part};
@@ -51,7 +51,7 @@ pub struct LakeOptions {
     pub read_only: bool,
     /// The rules.
     pub identifier: Arc<dyn Identifier>,
-    /// Where addresses are. When empty, `places.csv` of the state folder is used, if it is there.
+    /// Where addresses are. When empty, `places.csv` of the state folder is used and followed, if it is there.
     pub places: Places,
     /// Where the present comes from.
     pub clock: Arc<dyn Clock>,
@@ -66,8 +66,8 @@ pub struct Lake {
     pub(crate) pieces: Pieces,
     pub(crate) knowledge: Knowledge,
     pub(crate) index: Index,
-    pub(crate) places: Places,
-    pub(crate) owners: OwnersAtHand,
+    pub(crate) places: PlacesAtHand,
+    pub(crate) owners: Arc<OwnersAtHand>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Held while files are merged: one merge at a time.
     pub(crate) compacting: Mutex<()>,
@@ -104,8 +104,8 @@ impl Lake {
         let index_folder = options.dir.join("index");
         let LakeOptions { dir, read_only, identifier, places, clock } = options;
         let writer = if read_only { None } else { Some(Writer::new(&dir)?) };
-        let places = if places.is_empty() { Places::of_state(&dir)? } else { places };
         let now = clock.now();
+        let places = PlacesAtHand::new(places, &dir, now)?;
         let root = Root::of_state(&dir, &claim, &clock)?;
         let open = |definition: &'static Definition| {
             if read_only { Table::open(&root, definition) } else { Table::open_or_create(&root, definition, now) }
@@ -128,7 +128,7 @@ impl Lake {
             knowledge,
             index,
             places,
-            owners: OwnersAtHand::default(),
+            owners: Arc::default(),
             clock,
             compacting,
             bell,

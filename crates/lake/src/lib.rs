@@ -64,6 +64,7 @@ pub use compact::{CompactOptions, Compacted};
 pub use error::LakeError;
 pub use export::Format;
 pub use lake::{Lake, LakeOptions};
+pub use past::owners::Then;
 pub use place::{Place, Places};
 pub use search::{FacetCount, FacetRequest, HistoryEntry, Host, SearchPage, SearchRequest, StoredEvidence};
 pub use status::{Status, TableStatus};

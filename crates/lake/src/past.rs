@@ -211,7 +211,7 @@ impl Lake {
     }
 }
 
-impl Then<'_> {
+impl Then {
     /// Whether the asker may see what was observed like this, had it been at this moment.
     pub(crate) fn may_see(&self, may: Option<&Entitlement>, look: &OneLook, time: Timestamp) -> bool {
         let Some(may) = may else { return true };
@@ -234,9 +234,10 @@ struct AsOf<'a> {
 impl AsOf<'_> {
     fn judge(&mut self, batch: &[(ServiceKey, Standing)], cursor: Option<&Cursor>) -> Result<(), LakeError> {
         let said = self.lake.say(batch.iter().map(|(_, standing)| standing))?;
+        let places = self.lake.places.current();
         for (key, standing) in batch.iter().filter(|(key, _)| cursor.is_none_or(|cursor| cursor.is_before(key))) {
             let Some(service) = self.lake.service(*key, standing, &said) else { continue };
-            let around = Around::of(self.lake.places.find(key.address));
+            let around = Around::of(places.find(key.address));
             if !standing.fits(&self.matcher, (&service, around), &said, self.request.at) {
                 continue;
             }

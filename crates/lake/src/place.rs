@@ -5,6 +5,8 @@
 //! At a hundred times the data: a table of all announced prefixes (1.3 million) takes about 150 MB; a look-up is one
 //! hash for each prefix length in use.
 
+mod at_hand;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -16,6 +18,10 @@ use hinomi_model::address::{bounds, parse_prefix, to_u128};
 use ipnet::IpNet;
 
 use crate::error::LakeError;
+pub(crate) use at_hand::PlacesAtHand;
+
+/// The file in the state folder.
+pub(crate) const FILE: &str = "places.csv";
 
 /// The most prefixes taken.
 const MAX_PREFIXES: usize = 4_000_000;
@@ -63,7 +69,7 @@ impl Places {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn of_state(dir: &Path) -> Result<Self, LakeError> {
-        let path = dir.join("places.csv");
+        let path = dir.join(FILE);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),

@@ -69,7 +69,7 @@ impl Lake {
             behind: u64::try_from(behind).unwrap_or(u64::MAX),
             campaigns: u64::try_from(campaigns).unwrap_or(u64::MAX),
             rules: self.knowledge.revision().to_owned(),
-            prefixes: u64::try_from(self.places.len()).unwrap_or(u64::MAX),
+            prefixes: u64::try_from(self.places.current().len()).unwrap_or(u64::MAX),
             compaction: self.compaction_status(),
         })
     }

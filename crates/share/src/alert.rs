@@ -8,7 +8,7 @@
 //!
 //! - A channel is told of every event once: how far it is moves in one step with the message. During quiet hours and until
 //!   a digest is due events stay in their journal, and are told afterwards.
-//! - A message arrives at least once; programs tell repetitions by its number. After [`MAX_TRIES`] it is given up, and shown.
+//! - A message arrives at least once; programs tell repetitions by its name. After [`MAX_TRIES`] it is given up, and shown.
 //! - Webhooks carry `Hinomi-Signature: t=SECONDS,v1=HEX`: HMAC-SHA256 with the channel's secret over `SECONDS.BODY`, so
 //!   that what is old or forged is told.
 //!
@@ -133,7 +133,7 @@ impl Attached {
 #[derive(Serialize)]
 struct Hook<'a> {
     /// The same for every try.
-    message: i64,
+    message: serde_json::Value,
     channel: &'a str,
     subject: &'a str,
     made: Timestamp,
@@ -276,8 +276,8 @@ fn letter<'a>(channel: &'a Channel, message: &'a Message, now: Timestamp) -> Let
         }
         Way::Webhook(to) => {
             let events = serde_json::from_str(&message.events).unwrap_or_default();
-            let (number, made) = (message.number, message.made);
-            let hook = Hook { message: number, channel: &channel.name, subject: &message.subject, made, events };
+            let (named, made) = (named(message), message.made);
+            let hook = Hook { message: named, channel: &channel.name, subject: &message.subject, made, events };
             let body = serde_json::to_string(&hook).unwrap_or_default();
             let signature = Some(signature(&channel.secret, now, &body));
             Letter::Web { to, body, signature }
@@ -285,6 +285,11 @@ fn letter<'a>(channel: &'a Channel, message: &'a Message, now: Timestamp) -> Let
         // Nobody sends a feed; a channel cannot become one.
         Way::Feed => Letter::Web { to: "", body: String::new(), signature: None },
     }
+}
+
+/// By what programs know a message: members' by a random id, the operator's by its number.
+fn named(message: &Message) -> serde_json::Value {
+    if message.id.is_empty() { message.number.into() } else { message.id.as_str().into() }
 }
 
 /// What [`SIGNATURE_HEADER`] says of a body that leaves now.

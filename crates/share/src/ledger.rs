@@ -16,6 +16,7 @@
 
 mod check;
 mod event;
+mod group;
 mod hash;
 mod kept;
 mod key;
@@ -38,6 +39,7 @@ use hinomi_state::{Database, StateError};
 
 pub use check::Checked;
 pub use event::{ACCOUNTS, Actor, Entry, Event, KINDS, MAX_ENTRY_BYTES, account_concern, organisation_concern};
+pub use group::{Group, MAX_NAMED};
 pub use hash::{Sha256, sha256_hex};
 pub use key::KEY_FILE;
 pub use look::LookLog;
@@ -160,8 +162,10 @@ impl Log {
 
     /// An entry as it is stored.
     fn entry(&self, event: Event) -> Result<NewLedgerEntry, LedgerError> {
+        let (event, group) = event.grouped();
         let (time, kind, concerns) = (self.clock.now(), event.kind().to_owned(), event.concerns());
-        Ok(NewLedgerEntry { time, kind, data: Entry::new(event, time, key::random()?).to_bytes()?, concerns })
+        let data = Entry::new(event, time, key::random()?).to_bytes()?;
+        Ok(NewLedgerEntry { time, kind, data, concerns, group })
     }
 
     /// Appends which rules count from now on, unless the last entry of rules named the same; tells whether it did.
@@ -237,8 +241,9 @@ impl Log {
         let leaf = entry.hashes.first().ok_or_else(missing)?;
         let text = entry.data.map(String::from_utf8).transpose();
         let text = text.map_err(|error| LedgerError::Broken(format!("entry {place}: {error}")))?;
+        let organisations = text.as_ref().map(|text| self.list_beside(text.as_bytes())).transpose()?.flatten();
         let path = path.iter().map(proof::encode).collect();
-        Ok(Proof::Inclusion { place, entry: text, leaf: proof::encode(leaf), path, checkpoint })
+        Ok(Proof::Inclusion { place, entry: text, organisations, leaf: proof::encode(leaf), path, checkpoint })
     }
 
     /// That the log as it is now continues that of an earlier checkpoint, which somebody kept.

@@ -16,6 +16,7 @@
 
 mod about;
 mod collection;
+mod events;
 mod give;
 mod json;
 mod marking;
@@ -26,13 +27,13 @@ mod sight;
 mod stix;
 mod terms;
 
-use std::net::IpAddr;
-
+use hinomi_lake::Then;
 use hinomi_state::Database;
 
 use crate::Reader;
 pub use about::{MAX_SAID, Said};
 pub use collection::Shared;
+pub use events::EventKey;
 pub use give::{Given, Report};
 pub use misp::is_event;
 pub use page::{Told, ToldPage};
@@ -95,9 +96,12 @@ impl Shelf {
 }
 
 impl Reader {
-    /// The AS number of an address, where one is known; it says nothing about what answers there.
-    pub fn asn_of(&self, address: IpAddr) -> Option<u32> {
-        self.lake().asn_of(address)
+    /// In which AS addresses were at a moment, where that is known; it says nothing about what answers there.
+    ///
+    /// # Errors
+    /// When the tables of places cannot be read.
+    pub fn places_then(&self) -> Result<Then, crate::ReadError> {
+        Ok(self.lake().then()?)
     }
 }
 

@@ -11,6 +11,7 @@
 //! removed ([`KEPT_MESSAGES`]).
 
 pub mod members;
+pub(crate) mod message;
 mod quiet;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use hinomi_model::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
+pub use message::{Message, NewMessage, Tried};
 pub use quiet::Quiet;
 
 use crate::contacts::Language;
@@ -27,6 +29,7 @@ use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::{Deed, words};
 use crate::value::{Row, Value};
+use message::{MESSAGE, add_message, message};
 
 /// The most channels.
 const MAX_CHANNELS: i64 = 10_000;
@@ -127,60 +130,10 @@ pub struct Channel {
     pub made: Timestamp,
 }
 
-/// A message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Message {
-    /// Its number.
-    pub number: i64,
-    /// Of which channel.
-    pub channel: i64,
-    /// One line.
-    pub subject: String,
-    /// Text for people.
-    pub body: String,
-    /// The events as JSON, for programs.
-    pub events: String,
-    /// When it was made.
-    pub made: Timestamp,
-    /// How often it was tried.
-    pub tries: u32,
-    /// `waiting`, `sent`, `given-up`.
-    pub state: String,
-    /// Why the last try failed.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub error: String,
-}
+pub(crate) const CHANNEL: &str =
+    "SELECT number, name, said, secret, created, created_by, after, made FROM alert_channels";
 
-/// What is to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMessage {
-    /// One line.
-    pub subject: String,
-    /// Text for people.
-    pub body: String,
-    /// The events as JSON.
-    pub events: String,
-    /// Names of what it tells, not to be told again for a while.
-    pub told: Vec<String>,
-}
-
-/// What became of a try.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
-    /// It arrived.
-    Sent,
-    /// It is tried again after this time, and what else waits for this channel not before.
-    Again(Duration, String),
-    /// It could not be tried here; this try does not count.
-    Waits(Duration, String),
-    /// It is not tried any more.
-    GivenUp(String),
-}
-
-const CHANNEL: &str = "SELECT number, name, said, secret, created, created_by, after, made FROM alert_channels";
-const MESSAGE: &str = "SELECT number, channel, subject, body, events, made, tries, state, error FROM alert_messages";
-
-fn channel(row: &Row) -> Result<Channel, StateError> {
+pub(crate) fn channel(row: &Row) -> Result<Channel, StateError> {
     let said = serde_json::from_str(row.text(2)?);
     Ok(Channel {
         number: row.integer(0)?,
@@ -191,20 +144,6 @@ fn channel(row: &Row) -> Result<Channel, StateError> {
         created_by: row.text(5)?.to_owned(),
         after: u64::try_from(row.integer(6)?).unwrap_or(0),
         made: Timestamp::from_micros(row.integer(7)?),
-    })
-}
-
-fn message(row: &Row) -> Result<Message, StateError> {
-    Ok(Message {
-        number: row.integer(0)?,
-        channel: row.integer(1)?,
-        subject: row.text(2)?.to_owned(),
-        body: row.text(3)?.to_owned(),
-        events: row.text(4)?.to_owned(),
-        made: Timestamp::from_micros(row.integer(5)?),
-        tries: u32::try_from(row.integer(6)?).unwrap_or(u32::MAX),
-        state: row.text(7)?.to_owned(),
-        error: row.text(8)?.to_owned(),
     })
 }
 
@@ -222,37 +161,6 @@ fn new_secret() -> Result<String, StateError> {
 
 fn count(number: u64) -> Value {
     i64::try_from(number).unwrap_or(i64::MAX).into()
-}
-
-/// A message about a channel's events waits from now on, or stands in its feed.
-fn add_message(
-    transaction: &mut Transaction<'_>,
-    of: &Channel,
-    new: &NewMessage,
-    now: Timestamp,
-) -> Result<(), StateError> {
-    let time = now.as_micros();
-    let sql = "UPDATE alert_channels SET made = $1 WHERE number = $2";
-    transaction.execute(sql, &[time.into(), of.number.into()])?;
-    let forget = now.minus(Duration::from_secs(u64::from(of.said.again_hours) * 3_600)).as_micros();
-    let old = "DELETE FROM alert_told WHERE channel = $1 AND told <= $2";
-    transaction.execute(old, &[of.number.into(), forget.into()])?;
-    for what in new.told.iter().filter(|_| of.said.again_hours > 0) {
-        let sql = "INSERT INTO alert_told (channel, what, told) VALUES ($1, $2, $3) \
-                   ON CONFLICT (channel, what) DO UPDATE SET told = $3";
-        transaction.execute(sql, &[of.number.into(), what.into(), time.into()])?;
-    }
-    let number = next_number(transaction)?;
-    let state = if of.said.to == Way::Feed { "sent" } else { "waiting" };
-    let sql = "INSERT INTO alert_messages (number, channel, subject, body, events, made, due, tries, state, error) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, '')";
-    let mut values: Vec<Value> = vec![number.into(), of.number.into(), (&new.subject).into(), (&new.body).into()];
-    values.extend([(&new.events).into(), time.into(), time.into(), state.into()]);
-    transaction.execute(sql, &values)?;
-    let tidy = "DELETE FROM alert_messages WHERE channel = $1 AND state <> 'waiting' AND number < \
-                (SELECT MIN(number) FROM (SELECT number FROM alert_messages WHERE channel = $1 \
-                ORDER BY number DESC LIMIT $2) AS kept)";
-    transaction.execute(tidy, &[of.number.into(), KEPT_MESSAGES.into()]).map(drop)
 }
 
 impl Database {
@@ -276,7 +184,7 @@ impl Database {
             if !transaction.query(&one, &[name.into()])?.is_empty() {
                 return Err(StateError::refused(format!("a channel is called {name} already")));
             }
-            if transaction.one("SELECT COUNT(*) FROM alert_channels", &[])?.integer(0)? >= MAX_CHANNELS {
+            if transaction.one("SELECT COUNT(*) FROM alert_channels WHERE server <> ''", &[])?.integer(0)? >= MAX_CHANNELS {
                 return Err(StateError::refused(format!("{MAX_CHANNELS} channels are the most")));
             }
             let number = next_number(transaction)?;

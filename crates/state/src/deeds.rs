@@ -6,6 +6,7 @@
 use hinomi_model::Timestamp;
 use serde::Serialize;
 
+use crate::account_mail::tell;
 use crate::accounts::time;
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
@@ -71,7 +72,9 @@ pub(crate) fn note(
     let sql = "INSERT INTO account_events (number, happened, actor, account, action, detail) \
          VALUES ($1, {now}, $2, $3, $4, $5)";
     let values: [Value; 5] = [number.into(), (&cut(by)).into(), account.into(), action.into(), (&cut(detail)).into()];
-    transaction.execute(sql, &values).map(drop)
+    transaction.execute(sql, &values)?;
+    // Who else would tell them: whoever took the account over does not.
+    tell(transaction, account, (&cut(by), action), "")
 }
 
 /// The same for the account of this id; nothing where there is none.

@@ -7,6 +7,8 @@
 //!
 //! At a hundred times the data: a row for each look, about 300 bytes; indexed by place alone.
 
+mod groups;
+
 use std::collections::{BTreeMap, HashMap};
 
 use hinomi_model::Timestamp;
@@ -17,11 +19,13 @@ use crate::error::StateError;
 use crate::organisations::book::insert as insert_rows;
 use crate::value::{Row, Value};
 
+pub use groups::{LedgerGroup, group_concern};
+
 /// The most entries that one step appends.
 pub const MAX_APPENDED: usize = 512;
 /// The most entries that are read at once.
 pub const MAX_READ: u64 = 4_096;
-/// The most that one entry concerns: who did it, and as many organisations as one person acts for.
+/// The most that one entry concerns. Who acts for many is filed under one group.
 pub const MAX_CONCERNS: usize = 2_001;
 /// Rows of one statement: both engines take so many parameters.
 const ROWS_A_STATEMENT: usize = 64;
@@ -39,6 +43,8 @@ pub struct NewLedgerEntry {
     pub data: Vec<u8>,
     /// Whom it concerns, as short words by which entries are found again; at most [`MAX_CONCERNS`].
     pub concerns: Vec<String>,
+    /// The set of organisations that it names by a digest, if it does; then it concerns [`group_concern`] of it.
+    pub group: Option<LedgerGroup>,
 }
 
 /// What the ledger takes in by number from histories that others fill.
@@ -220,8 +226,8 @@ impl Database {
     }
 
     /// Deletes what entries of these kinds from before a moment say, of the [`MAX_READ`] entries from a place on; their
-    /// hashes stay, and whom they concerned is forgotten. Tells how many. One step, short enough that whoever appends is not kept waiting: whoever wants all
-    /// takes one after another.
+    /// hashes stay, and whom they concerned is forgotten, with sets of organisations that only they named. Tells how many.
+    /// One step, short enough that whoever appends is not kept waiting: whoever wants all takes one after another.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -239,6 +245,9 @@ impl Database {
         self.transact(|transaction| {
             let deleted = transaction.execute(&sql, &values)?;
             transaction.execute(forget, values.get(..2).unwrap_or_default())?;
+            if deleted > 0 {
+                groups::forget(transaction)?;
+            }
             Ok(deleted)
         })
     }
@@ -298,6 +307,7 @@ fn append<H: TreeHash>(transaction: &mut Transaction<'_>, entries: &[NewLedgerEn
     rows.chunks(ROWS_A_STATEMENT).try_for_each(|some| insert(transaction, some))?;
     let concerns: Vec<Vec<Value>> = rows.iter().map(concerns_of).collect::<Result<Vec<_>, _>>()?.concat();
     insert_rows(transaction, "ledger_concerns", &["concern", "place"], &concerns)?;
+    groups::keep(transaction, entries)?;
     Ok(size)
 }
 

@@ -19,6 +19,7 @@
 //!
 //! At a hundred times the data nothing changes here: rows are counted in servers, ranges and people, not in sightings.
 
+pub mod account_mail;
 mod accounts;
 pub mod alerts;
 pub mod attempts;

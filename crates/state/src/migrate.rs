@@ -21,6 +21,10 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0008-providers.sql"),
     include_str!("../migrations/0009-members.sql"),
     include_str!("../migrations/0010-deeds.sql"),
+    include_str!("../migrations/0011-groups.sql"),
+    include_str!("../migrations/0012-named.sql"),
+    include_str!("../migrations/0013-ids.sql"),
+    include_str!("../migrations/0014-account-mail.sql"),
 ];
 
 /// Brings the schema to what this program knows.

@@ -9,12 +9,11 @@
 //! rise strictly in the order in which steps end, so that who reads on after the last moment misses nothing.
 //!
 //! At a hundred times the data: objects are found by collection and moment, id, address or value, each by an index; how
-//! many there may be is bounded ([`MAX_OBJECTS`], [`MAX_OF_GIVER`]).
+//! many there may be is bounded ([`MAX_OBJECTS`], [`MAX_OF_GIVER`]), and what those of one giver name ([`MAX_NAMED_IN_ALL`]).
 
 mod find;
 mod notes;
-
-use std::collections::BTreeMap;
+mod room;
 
 use hinomi_model::Timestamp;
 
@@ -23,6 +22,7 @@ pub use find::{ObjectQuery, ObjectSight, Places, Which};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::value::{Row, Value};
+use room::Room;
 
 /// The most objects in all.
 pub const MAX_OBJECTS: i64 = 5_000_000;
@@ -33,6 +33,9 @@ pub const MAX_VERSIONS: i64 = 1_000;
 /// The most addresses, and the most values, of one object.
 pub const MAX_NAMED: usize = 10_000;
 
+/// The most addresses and values that all objects of one giver name together.
+pub const MAX_NAMED_IN_ALL: i64 = 4_000_000;
+
 /// Addresses that an object names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectPlace {
@@ -42,8 +45,39 @@ pub struct ObjectPlace {
     pub high: u128,
     /// AS number of a single address, where one was known when it was added.
     pub asn: Option<u32>,
-    /// Whether the object says something about them, and does not only name them.
-    pub searched: bool,
+    /// What it says of them.
+    pub saying: Saying,
+}
+
+/// What an object says of an address that it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Saying {
+    /// Nothing: it only names it.
+    #[default]
+    Names,
+    /// What somebody else proposes that it should say.
+    Proposes,
+    /// Something.
+    Says,
+}
+
+impl Saying {
+    /// Each, as it is stored.
+    const STORED: [(Self, i64); 3] = [(Self::Names, 0), (Self::Says, 1), (Self::Proposes, 2)];
+
+    fn stored(self) -> i64 {
+        Self::STORED.iter().find(|(each, _)| *each == self).map_or(0, |(_, stored)| *stored)
+    }
+
+    pub(crate) fn read(stored: i64) -> Self {
+        Self::STORED.iter().find(|(_, each)| *each == stored).map(|(each, _)| *each).unwrap_or_default()
+    }
+}
+
+impl From<bool> for Saying {
+    fn from(says: bool) -> Self {
+        if says { Self::Says } else { Self::Names }
+    }
 }
 
 /// What is known of an object, besides its bytes.
@@ -122,6 +156,12 @@ pub enum Keeping {
     Clash,
     /// There are too many versions of it, or too many objects.
     Full,
+    /// The objects of its giver name so many addresses and values already that it would be more than
+    /// [`MAX_NAMED_IN_ALL`].
+    Crowded {
+        /// How many.
+        named: i64,
+    },
 }
 
 impl Database {
@@ -148,6 +188,7 @@ impl Database {
                 kept.push(done);
             }
             transaction.execute("UPDATE object_head SET last_added = $1", &[last.into()])?;
+            room.note(transaction)?;
             Ok(kept)
         })
     }
@@ -161,43 +202,13 @@ impl Database {
             let mut removed = 0;
             for moment in added {
                 let key = [Value::from(moment.as_micros())];
+                room::give_back(transaction, &key)?;
                 transaction.execute("DELETE FROM object_places WHERE object = $1", &key)?;
                 transaction.execute("DELETE FROM object_values WHERE object = $1", &key)?;
                 removed += transaction.execute("DELETE FROM objects WHERE added = $1", &key)?;
             }
             Ok(removed)
         })
-    }
-}
-
-/// How many objects there are, counted once a step.
-#[derive(Default)]
-struct Room {
-    all: Option<i64>,
-    of_giver: BTreeMap<String, i64>,
-}
-
-impl Room {
-    /// Takes a seat; false where there is none.
-    fn take(&mut self, transaction: &mut Transaction<'_>, giver: &str) -> Result<bool, StateError> {
-        let mut all = match self.all {
-            Some(all) => all,
-            None => transaction.one("SELECT COUNT(*) FROM objects", &[])?.integer(0)?,
-        };
-        let mut own = match self.of_giver.get(giver) {
-            Some(own) => *own,
-            None => {
-                let sql = "SELECT COUNT(*) FROM objects WHERE giver = $1";
-                transaction.one(sql, &[giver.into()])?.integer(0)?
-            }
-        };
-        let free = all < MAX_OBJECTS && own < MAX_OF_GIVER;
-        if free {
-            (all, own) = (all + 1, own + 1);
-        }
-        self.all = Some(all);
-        self.of_giver.insert(giver.to_owned(), own);
-        Ok(free)
     }
 }
 
@@ -217,8 +228,11 @@ fn keep(
         return Ok(if row.text(1)? == new.digest { known } else { Keeping::Clash });
     }
     let sql = "SELECT COUNT(*) FROM objects WHERE collection = $1 AND source = $2 AND id = $3";
-    if transaction.one(sql, &chain)?.integer(0)? >= MAX_VERSIONS || !room.take(transaction, &facts.giver)? {
+    if transaction.one(sql, &chain)?.integer(0)? >= MAX_VERSIONS {
         return Ok(Keeping::Full);
+    }
+    if let Some(refused) = room.take(transaction, new)? {
+        return Ok(refused);
     }
     insert(transaction, new, added)?;
     for place in &new.places {
@@ -227,7 +241,7 @@ fn keep(
         let asn = place.asn.map(i64::from);
         let (low, high) = (place.low.to_be_bytes(), place.high.to_be_bytes());
         let (low, high): (Value, Value) = (low.as_slice().into(), high.as_slice().into());
-        transaction.execute(sql, &[added.into(), low, high, asn.into(), i64::from(place.searched).into()])?;
+        transaction.execute(sql, &[added.into(), low, high, asn.into(), place.saying.stored().into()])?;
     }
     for (kind, value) in &new.values {
         let sql = "INSERT INTO object_values (object, kind, value) VALUES ($1, $2, $3) \

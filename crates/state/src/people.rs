@@ -3,6 +3,8 @@
 //! Invariants: names are in lower case and never used again; the first account is an administrator's and is made in one
 //! step, so that of two who try one is told that he came late; one administrator who may sign in always stays.
 
+mod members;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,10 +23,6 @@ const MAX_NAME_CHARS: usize = 64;
 const MAX_FULL_NAME_CHARS: usize = 100;
 /// The most accounts.
 const MAX_PEOPLE: i64 = 100_000;
-/// Organisations that one statement asks for.
-const MEMBERS_A_STATEMENT: usize = 64;
-/// The most organisations that one person acts for.
-const MAX_MEMBERSHIPS: i64 = 2_000;
 
 /// What a person may do for an organisation; each may what those before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,29 +173,6 @@ impl Accounts {
         })
     }
 
-    /// Names of accounts that act for one of these organisations, at most so many.
-    ///
-    /// # Errors
-    /// When the state cannot be asked.
-    pub fn members_of(&self, organisations: &[String], most: usize) -> Result<Vec<String>, StateError> {
-        let mut names = std::collections::BTreeSet::new();
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        for some in organisations.chunks(MEMBERS_A_STATEMENT) {
-            let places: Vec<String> = (2..some.len() + 2).map(|place| format!("${place}")).collect();
-            let sql = format!(
-                "SELECT DISTINCT p.name FROM people p JOIN memberships m ON m.person = p.id \
-                 WHERE m.organisation IN ({}) ORDER BY p.name LIMIT $1",
-                places.join(", ")
-            );
-            let values: Vec<Value> = std::iter::once(most.into()).chain(some.iter().map(Value::from)).collect();
-            let rows = self.transact(|transaction| transaction.query(&sql, &values))?;
-            for row in &rows {
-                names.insert(row.text(0)?.to_owned());
-            }
-        }
-        Ok(names.into_iter().take(usize::try_from(most).unwrap_or(usize::MAX)).collect())
-    }
-
     /// The account of this name.
     ///
     /// # Errors
@@ -281,34 +256,6 @@ impl Accounts {
             transaction.execute("UPDATE people SET administrator = $1, analyst = $2 WHERE id = $3", &values)?;
             transaction.execute("DELETE FROM sessions WHERE person = $1", &[(&person.id).into()])?;
             note(transaction, self.actor(), &name, ("rights-set", &rights(administrator, analyst)))
-        })
-    }
-
-    /// Makes somebody a member of an organisation, in this role; none takes the membership away.
-    ///
-    /// # Errors
-    /// When there is no such account, or the state cannot be written.
-    pub fn set_role(&self, name: &str, organisation: &str, role: Option<Role>) -> Result<(), StateError> {
-        let name = account_name(name)?;
-        self.transact(|transaction| {
-            let person = existing(transaction, &name)?;
-            let values = [(&person.id).into(), organisation.into()];
-            transaction.execute("DELETE FROM memberships WHERE person = $1 AND organisation = $2", &values)?;
-            let detail = format!("{} of {organisation}", role.map_or("nothing", Role::name));
-            note(transaction, self.actor(), &name, ("role-set", &detail))?;
-            let Some(role) = role else { return Ok(()) };
-            let of = "SELECT COUNT(*) FROM memberships WHERE person = $1";
-            if transaction.one(of, &[(&person.id).into()])?.integer(0)? >= MAX_MEMBERSHIPS {
-                return Err(StateError::refused(format!(
-                    "one person acts for at most {MAX_MEMBERSHIPS} organisations"
-                )));
-            }
-            let there = "SELECT id FROM organisations WHERE id = $1";
-            if transaction.query(there, &[organisation.into()])?.is_empty() {
-                return Err(StateError::refused(format!("there is no organisation {organisation:?}")));
-            }
-            let sql = "INSERT INTO memberships (person, organisation, role) VALUES ($1, $2, $3)";
-            transaction.execute(sql, &[(&person.id).into(), organisation.into(), role.name().into()]).map(drop)
         })
     }
 }

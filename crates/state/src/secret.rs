@@ -29,7 +29,8 @@ pub(crate) fn id() -> Result<String, StateError> {
     random::<ID_BYTES>()
 }
 
-fn random<const N: usize>() -> Result<String, StateError> {
+/// So many random bytes, in hexadecimal digits.
+pub(crate) fn random<const N: usize>() -> Result<String, StateError> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| StateError::refused("the system gives no randomness"))?;
     Ok(hex(&bytes))

@@ -71,17 +71,17 @@ pub(crate) async fn claims(app: &App, organisation: &str) -> Result<Vec<Claim>, 
         .await
 }
 
-/// Watches what the organisation holds: all of it, or what one claim is about.
+/// Watches what the organisation holds: all of it, or this.
 pub(crate) async fn watch_ranges(
     app: &App,
     desk: &Desk,
     acting: &Acting,
-    claim: Option<i64>,
+    subject: Option<String>,
 ) -> Result<Vec<MemberWatch>, Fault> {
     let begins = begins(desk).await?;
     let (of, by, now) = (acting.organisation.clone(), acting.by.clone(), app.now());
     let mut claims = claims(app, &of).await?;
-    claims.retain(|one| claim.is_none_or(|number| one.number == number));
+    claims.retain(|one| subject.as_ref().is_none_or(|subject| one.subject.to_string() == *subject));
     let there = watches(app, &of).await?;
     let all = watches_of_claims(&claims, &there, begins, now).map_err(of_read)?;
     ask(app, move |accounts| {

@@ -54,7 +54,7 @@ pub const PATHS: [&str; 29] = [
     "/organisation/channels/feed",
     "/openapi.json",
     "/notices",
-    "/notices/{number}",
+    "/notices/{notice}",
     "/entitlement",
     "/hosts/{address}/why",
     "/ledger",

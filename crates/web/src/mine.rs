@@ -2,12 +2,14 @@
 //! what left and was told on their behalf, what was done to what they hold and to his account. Administrators ask for
 //! changes of accounts besides; the operator sees all of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use hinomi_share::Viewer;
-use hinomi_share::ledger::{ACCOUNTS, Actor, Entry, Event, LedgerError, Log, account_concern, organisation_concern};
+use hinomi_share::ledger::{
+    ACCOUNTS, Actor, Entry, Event, Group, LedgerError, Log, MAX_NAMED, account_concern, organisation_concern,
+};
 use hinomi_state::ledger::LedgerEntry;
 use serde::Serialize;
 
@@ -56,6 +58,27 @@ impl Who {
             || !by.organisations.is_disjoint(&self.organisations)
     }
 
+    /// Names those of theirs that an entry names by a digest.
+    fn find(
+        &self,
+        log: &Log,
+        entry: &mut Entry,
+        known: &mut BTreeMap<Group, BTreeSet<String>>,
+    ) -> Result<(), LedgerError> {
+        let Some(by) = entry.event.by_mut() else { return Ok(()) };
+        let Some(group) = by.group.as_ref().filter(|_| account_concern(&by.name) != account_concern(&self.account))
+        else {
+            return Ok(());
+        };
+        if !known.contains_key(group) {
+            let mut own = log.organisations_of(group)?;
+            own.retain(|id| self.organisations.contains(id));
+            known.insert(group.clone(), own);
+        }
+        by.organisations = known.get(group).cloned().unwrap_or_default();
+        Ok(())
+    }
+
     /// What is told of an entry: of a look by somebody else, not at what and for whom besides.
     fn cut(&self, mut entry: Entry) -> Entry {
         let (Event::Look { by, .. } | Event::Export { by, .. } | Event::Notice { by, .. }) = &mut entry.event else {
@@ -64,8 +87,13 @@ impl Who {
         if account_concern(&by.name) == account_concern(&self.account) {
             return entry;
         }
-        let wider = !by.organisations.is_subset(&self.organisations);
+        let named = by.group.take().map_or(by.organisations.len() as u64, |group| group.organisations);
         by.organisations.retain(|id| self.organisations.contains(id));
+        let wider = named > by.organisations.len() as u64;
+        if by.organisations.len() > MAX_NAMED {
+            by.group = Some(Group::of(&by.organisations).0);
+            by.organisations.clear();
+        }
         if let Event::Look { question, .. } = &mut entry.event
             && wider
         {
@@ -106,7 +134,7 @@ pub(crate) async fn page(
             let why = "changes of accounts are for administrators who signed in";
             return Err(Fault::new(StatusCode::FORBIDDEN, "not-entitled").because(&why));
         }
-        return told(move || about(&log, &[ACCOUNTS.to_owned()], before, most, |_| true)).await;
+        return told(move || about(&log, &[ACCOUNTS.to_owned()], before, most)).await;
     }
     let organisations = match caller.viewer() {
         Viewer::Member(member) => member.organisations,
@@ -119,12 +147,14 @@ pub(crate) async fn page(
     concerns.extend(fellows.iter().map(|name| account_concern(name)));
     concerns.insert(account_concern(&who.account));
     let concerns: Vec<String> = concerns.into_iter().collect();
-    let cut = move |page: Page| {
-        let entries = page.entries.into_iter().filter(|told| who.may_know(&told.entry.event));
-        let entries = entries.map(|told| Told { entry: who.cut(told.entry), ..told }).collect();
-        Page { entries, ..page }
+    let work = move || {
+        let (mut page, mut known) = (about(&log, &concerns, before, most)?, BTreeMap::new());
+        page.entries.iter_mut().try_for_each(|told| who.find(&log, &mut told.entry, &mut known))?;
+        page.entries.retain(|told| who.may_know(&told.entry.event));
+        page.entries = page.entries.into_iter().map(|told| Told { entry: who.cut(told.entry), ..told }).collect();
+        Ok(page)
     };
-    told(move || about(&log, &concerns, before, most, |_| true).map(cut)).await
+    told(work).await
 }
 
 async fn told<F>(work: F) -> Result<Page, Fault>
@@ -141,7 +171,7 @@ where
 
 fn everything(log: &Arc<Log>, which: Which, before: Option<u64>, most: u64) -> Result<Page, LedgerError> {
     if which == Which::Accounts {
-        return about(log, &[ACCOUNTS.to_owned()], before, most, |_| true);
+        return about(log, &[ACCOUNTS.to_owned()], before, most);
     }
     log.take_in()?;
     let end = before.unwrap_or(u64::MAX).min(log.size()?);
@@ -151,18 +181,11 @@ fn everything(log: &Arc<Log>, which: Which, before: Option<u64>, most: u64) -> R
     Ok(Page { entries: rows.iter().filter_map(read).collect(), before: (from > 0).then_some(from) })
 }
 
-fn about(
-    log: &Arc<Log>,
-    concerns: &[String],
-    before: Option<u64>,
-    most: u64,
-    may_know: impl Fn(&Event) -> bool,
-) -> Result<Page, LedgerError> {
+fn about(log: &Arc<Log>, concerns: &[String], before: Option<u64>, most: u64) -> Result<Page, LedgerError> {
     let rows = log.about(concerns, before, most)?;
     let full = rows.len() as u64 >= most;
     let before = rows.last().map(|row| row.place).filter(|place| full && *place > 0);
-    let entries = rows.iter().filter_map(read).filter(|told| may_know(&told.entry.event)).collect();
-    Ok(Page { entries, before })
+    Ok(Page { entries: rows.iter().filter_map(read).collect(), before })
 }
 
 /// What a row says; nothing once that was deleted.

@@ -1,12 +1,15 @@
 //! The part of MISP's API that PyMISP reads with, under `/compat/misp/`: addresses as events, their services as attributes.
 //!
-//! Read only: what others share comes in by `hinomi objects import`. [`feed`] tells the same as files. An event is an address; its tag is the strictest label of its services. What is of an exercise is not told
-//! here: MISP passes on what it is given. Conditions that there is nothing for are refused, not passed over. Everything is
-//! asked through a [`Desk`].
+//! Read only: what others share comes in by `hinomi objects import`, and their events are told after ours ([`held`]).
+//! [`feed`] tells the same as files. An event of ours is an address; its tag is the strictest label of its services. What is
+//! of an exercise is not told here: MISP passes on what it is given. Conditions that there is nothing for are refused, not
+//! passed over. Everything is asked through a [`Desk`].
 
 mod event;
 mod feed;
+mod held;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use axum::Router;
@@ -16,6 +19,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use held::{Part, Wanted};
 use hinomi_model::Service;
 use hinomi_share::taxii::labels_of;
 use hinomi_share::{MAX_LIMIT, ReadError, Reader, SearchRequest};
@@ -149,6 +153,8 @@ async fn types(_: Desk) -> Response {
 struct Asked {
     /// In the language of the lake; none when nothing can match.
     query: Option<String>,
+    /// Of what others gave.
+    held: Wanted,
     offset: usize,
     limit: usize,
 }
@@ -171,15 +177,23 @@ fn read(body: &Bytes) -> Result<Asked, Refusal> {
     if offset > 100_000 {
         return Err(Refusal::bad("100000 services are the most that can be paged through; name a range"));
     }
-    let mut query = Some("-purpose:exercise".to_owned());
+    let (mut query, mut held) = (Some("-purpose:exercise".to_owned()), Wanted::default());
     for (name, value) in members.iter().filter(|(_, value)| !is_off(value)) {
         let condition = match name.as_str() {
             "page" | "limit" => continue,
             idle if IDLE.contains(&idle) => continue,
-            "value" => addresses(&texts(value)?),
-            "type" => texts(value)?.iter().any(|kind| kind == event::KIND || kind == "ip-dst").then(String::new),
+            "value" => {
+                held.values = texts(value)?;
+                addresses(&held.values)
+            }
+            "type" => {
+                held.kinds = texts(value)?;
+                held.kinds.iter().any(|kind| kind == event::KIND || kind == "ip-dst").then(String::new)
+            }
             "eventid" => {
-                let known = texts(value)?
+                held.ids = texts(value)?;
+                let known = held
+                    .ids
                     .iter()
                     .filter_map(|id| event::address_of(id))
                     .map(|one| format!("ip:{one}"))
@@ -190,7 +204,7 @@ fn read(body: &Bytes) -> Result<Asked, Refusal> {
         };
         query = query.zip(condition).map(|(query, condition)| format!("{query} {condition}"));
     }
-    Ok(Asked { query, offset, limit })
+    Ok(Asked { query, held, offset, limit })
 }
 
 /// Whether a condition is named and not meant: PyMISP sends each switch that it knows as 0.
@@ -257,31 +271,50 @@ fn hosts(reader: &Reader, request: SearchRequest, offset: usize, limit: usize) -
     Ok(hosts)
 }
 
-async fn found(app: &App, desk: &Desk, body: &Bytes) -> Result<Vec<Value>, Refusal> {
-    let Asked { query: Some(query), offset, limit } = read(body)? else { return Ok(Vec::new()) };
-    let (now, installation) = (app.now(), app.installation.clone());
-    let request = SearchRequest { query, now, ..SearchRequest::default() };
+/// Events of ours, then those of others; a page may have of both.
+async fn found(app: &App, desk: &Desk, body: &Bytes, part: Part) -> Result<Vec<Value>, Refusal> {
+    let Asked { query, held, offset, limit } = read(body)?;
+    let (now, app) = (app.now(), app.clone());
     let look = move |reader: &Reader| {
-        let reader = &reader.witnessed("misp", &request.query)?;
-        let mut events = Vec::new();
-        for host in hosts(reader, request, offset, limit)? {
-            let labels = labels_of(reader, &host, now)?;
-            events.push(event::event(&host, &labels, &installation));
+        let words = format!("{} {held:?}", query.as_deref().unwrap_or_default());
+        let reader = &reader.witnessed("misp", &words)?;
+        let (mut events, mut ours) = (Vec::new(), 0);
+        if let Some(query) = query {
+            let request = SearchRequest { query, now, ..SearchRequest::default() };
+            let count = SearchRequest { limit: 0, ..request.clone() };
+            ours = usize::try_from(reader.search(&count)?.total).unwrap_or(usize::MAX);
+            if offset < ours {
+                for host in hosts(reader, request, offset, limit)? {
+                    let labels = labels_of(reader, &host, now)?;
+                    events.push(event::event(&host, &labels, &app.installation));
+                }
+            }
+        }
+        let ids: BTreeSet<String> = events.iter().filter_map(uuid).collect();
+        let (from, until) = (offset.saturating_sub(ours), (offset + limit).saturating_sub(ours));
+        if from < until {
+            let others = held::find(&app, reader, (&held, part), (from, until - from))?;
+            // Another's event under the id of one of ours does not stand for it.
+            events.extend(others.into_iter().filter(|event| uuid(event).is_none_or(|id| !ids.contains(&id))));
         }
         Ok(events)
     };
     Ok(desk.ask(look).await?)
 }
 
+fn uuid(event: &Value) -> Option<String> {
+    Some(event.get("uuid")?.as_str()?.to_ascii_lowercase())
+}
+
 /// `POST events/restSearch`
 async fn events(State(app): State<App>, desk: Desk, body: Bytes) -> Result<Response, Refusal> {
-    let events = found(&app, &desk, &body).await?;
+    let events = found(&app, &desk, &body, Part::Events).await?;
     Ok(told(&json!({ "response": events.into_iter().map(|event| json!({ "Event": event })).collect::<Vec<_>>() })))
 }
 
 /// `POST attributes/restSearch`
 async fn attributes(State(app): State<App>, desk: Desk, body: Bytes) -> Result<Response, Refusal> {
-    let events = found(&app, &desk, &body).await?;
+    let events = found(&app, &desk, &body, Part::Attributes).await?;
     let attributes = events.iter().filter_map(|event| event.get("Attribute")?.as_array()).flatten();
     Ok(told(&json!({ "response": { "Attribute": attributes.collect::<Vec<_>>() } })))
 }
@@ -289,7 +322,7 @@ async fn attributes(State(app): State<App>, desk: Desk, body: Bytes) -> Result<R
 /// `GET events/view/{id}`
 async fn one(State(app): State<App>, desk: Desk, Path(id): Path<String>) -> Result<Response, Refusal> {
     let body = Bytes::from(json!({ "eventid": id }).to_string());
-    match found(&app, &desk, &body).await?.pop() {
+    match found(&app, &desk, &body, Part::Events).await?.pop() {
         Some(event) => Ok(told(&json!({ "Event": event }))),
         None => Err(Refusal(StatusCode::NOT_FOUND, "Invalid event".to_owned())),
     }
@@ -307,7 +340,7 @@ mod tests {
         let some = of(r#"{"value":["203.0.113.9","198.51.100.0/24|22","example.jp"],"returnFormat":"json"}"#);
         let expected = "-purpose:exercise ((net:203.0.113.9/32) OR (net:198.51.100.0/24 port:22))";
         assert_eq!(some.as_deref(), Some(expected));
-        assert_eq!(of(r#"{"value":"example.jp"}"#), None, "there are no names here");
+        assert_eq!(of(r#"{"value":"example.jp"}"#), None, "there are no names of ours");
         assert_eq!(of(r#"{"type":"md5"}"#), None);
         let two = of(r#"{"eventid":[3405803785,"3405803786","x"]}"#);
         assert_eq!(two.as_deref(), Some("-purpose:exercise (ip:203.0.113.9 OR ip:203.0.113.10)"));

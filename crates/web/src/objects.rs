@@ -47,6 +47,7 @@ pub(crate) struct SaidView {
     pub(crate) until: String,
     pub(crate) holds: bool,
     pub(crate) revoked: bool,
+    pub(crate) proposed: bool,
 }
 
 impl SaidView {
@@ -66,6 +67,7 @@ impl SaidView {
             until: said.valid_until.map(moment::minute).unwrap_or_default(),
             holds: said.holds,
             revoked: said.revoked,
+            proposed: said.proposed,
         }
     }
 }

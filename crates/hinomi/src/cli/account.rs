@@ -1,6 +1,7 @@
 //! `hinomi account`: who may sign in. At the machine itself, so it needs no account.
 
 mod key;
+mod mail;
 mod prompt;
 
 use std::path::PathBuf;
@@ -62,6 +63,9 @@ pub(crate) enum Verb {
     /// Keys for programs.
     #[command(subcommand)]
     Key(key::Verb),
+    /// Where somebody is told of changes of their own account.
+    #[command(subcommand)]
+    Mail(mail::Verb),
 }
 
 #[derive(Debug, Args)]
@@ -99,7 +103,7 @@ pub(super) fn password(word: &Word) -> Result<String> {
 
 pub(crate) fn run(common: &Common, verb: Verb) -> Result<()> {
     let accounts = accounts(common)?;
-    let changes = !matches!(verb, Verb::List | Verb::Key(key::Verb::List { .. }));
+    let changes = !matches!(verb, Verb::List | Verb::Key(key::Verb::List { .. }) | Verb::Mail(mail::Verb::Show { .. }));
     let done = carry_out(common, &accounts, verb);
     if changes && let Err(error) = tell(common, &accounts) {
         output::talk(&format!("the ledger is not told yet: {}", output::clean(&format!("{error:#}"))));
@@ -152,6 +156,7 @@ fn carry_out(common: &Common, accounts: &Accounts, verb: Verb) -> Result<()> {
             say(common, &told, &format!("{name}: {role} of {organisation}"))
         }
         Verb::Key(verb) => key::run(common, accounts, verb),
+        Verb::Mail(verb) => mail::run(common, accounts, &verb),
     }
 }
 

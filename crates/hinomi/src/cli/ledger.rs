@@ -39,6 +39,11 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "NUMBER")]
         from: Option<u64>,
     },
+    /// The organisations that entries name by a digest, one a line: `sha256sum` says the digest of them.
+    Organisations {
+        /// The digest: `sha256` of `group` in an entry.
+        sha256: String,
+    },
     /// A proof to hand out: that an entry is in the ledger, or that it only grew since a checkpoint.
     Prove {
         /// The entry.
@@ -80,6 +85,7 @@ pub(crate) fn run(common: &Common, verb: &Verb) -> Result<()> {
     match verb {
         Verb::Status => status(common, &log),
         Verb::Show { last, from } => show(common, &log, *last, *from),
+        Verb::Organisations { sha256 } => organisations(common, &log.list_of(sha256)?),
         Verb::Prove { entry: Some(entry), .. } => proof(&log.prove_inclusion(*entry)?),
         Verb::Prove { since: Some(file), .. } => proof(&log.prove_consistency(&read_note(file)?)?),
         Verb::Prove { .. } => bail!("--entry or --since: what is to be proved?"),
@@ -149,14 +155,21 @@ fn line(common: &Common, entry: &LedgerEntry) -> Result<()> {
     output::line(&output::clean_line(&text, 2_000))
 }
 
+fn organisations(common: &Common, list: &str) -> Result<()> {
+    match common.json {
+        true => output::json(&json!({ "organisations": list.lines().collect::<Vec<_>>() })),
+        false => print(list),
+    }
+}
+
 fn proof(proof: &hinomi_share::ledger::proof::Proof) -> Result<()> {
     output::json(proof)
 }
 
-/// A note as it is, to the byte: its last line is part of it.
-fn print(note: &str) -> Result<()> {
+/// A text as it is, to the byte: its last line is part of it.
+fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(note.as_bytes())?;
+    out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use hinomi_lake::Places;
+use hinomi_lake::Then;
 use hinomi_model::address::to_u128;
 use hinomi_model::{Clock, Purpose, SystemClock, Tlp};
 use hinomi_share::objects::{Giver, Report, Said, Shelf, Sight, Terms};
@@ -169,8 +169,8 @@ fn taking<T>(
         let found = database.audience(name)?.filter(|one| one.closed.is_none());
         found.with_context(|| format!("there is no audience {name}; hinomi audience list tells them"))?;
     }
-    let places = Places::of_state(common.state()?.dir())?;
-    let asn = |address| places.find(address).and_then(|place| place.asn);
+    let then = Then::of_state(common.state()?.dir())?;
+    let asn = |address, time| then.asn(address, time);
     let (giver, audience) = (giver(taken.purpose), taken.audience.as_deref());
     take(&Terms { giver: &giver, audience, unmarked: taken.tlp, origin, asn: &asn })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use hinomi_lake::Places;
+use hinomi_lake::Then;
 use hinomi_lake::entitlement::Seen;
 use hinomi_model::{Clock, Marking, Purpose, SystemClock, Timestamp, Tlp};
 use hinomi_share::Member;
@@ -115,8 +115,10 @@ fn told(common: &Common, asked: &Question, marking: Option<Marking>, at: Option<
     }
     let told = match marking {
         Some(marking) => {
-            let asn = Places::of_state(folder)?.find(asked.address).and_then(|place| place.asn);
-            let seen = Seen { address: asked.address, asn, time: at.unwrap_or(now), marking: &marking };
+            // The AS of then, as who reads is judged by.
+            let time = at.unwrap_or(now);
+            let asn = Then::of_state(folder)?.asn(asked.address.to_canonical(), time);
+            let seen = Seen { address: asked.address, asn, time, marking: &marking };
             vec![explain(&asked.rules, &asked.member, (&register, &Holders::new(&register)), (&seen, now), None)?]
         }
         None => {

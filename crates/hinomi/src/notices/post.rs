@@ -160,7 +160,7 @@ fn mail(courier: &Courier, Outgoing { notice, files, date }: &Outgoing<'_>) -> R
     let name = Some(notice.party.name.clone()).filter(|name| !name.is_empty());
     let sent = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(date.as_micros()).unwrap_or(0));
     let (token, domain) = (&notice.token, &courier.domain);
-    let message_id = format!("<{token}.{}@{domain}>", notice.number);
+    let message_id = format!("<{token}@{domain}>");
     // All notices of one party are one conversation in their mailbox.
     let thread = format!("<notices.{}@{domain}>", notice.party.organisation);
     let mut parts =
@@ -252,7 +252,7 @@ mod tests {
         let head = text.split("\r\n\r\n").next().expect("a head");
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
         for wanted in [
-            "Message-ID: <0123456789abcdef.7@example.org>",
+            "Message-ID: <0123456789abcdef@example.org>",
             "References: <notices.city-a@example.org>",
             "Reply-To: notices@example.org",
             "Date: Sun, 22 Nov 2026 00:30:00 +0000",

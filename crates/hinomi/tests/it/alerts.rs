@@ -113,3 +113,34 @@ fn a_webhook_is_signed_and_goes_nowhere_inside_unless_that_is_allowed() {
     let seconds: i64 = signed.strip_prefix("t=").and_then(|rest| rest.split(',').next()?.parse().ok()).expect("a time");
     assert_eq!(signed, signature(&secret, Timestamp::from_micros(seconds * 1_000_000), &body));
 }
+
+#[test]
+fn whoever_wants_it_is_mailed_of_changes_of_the_own_account() {
+    if let Some(package) = daemons::MAILBOX.missing() {
+        return stand_aside(&format!("exim4 is not installed (Debian package {package})"));
+    }
+    let home = Installation::new();
+    let room = home.path("mail-server");
+    fs::create_dir_all(&room).expect("made");
+    let server = daemons::start(&daemons::MAILBOX, &room, ports::fresh()).expect("a mail server");
+    let relay =
+        format!("[mail]\nserver = \"{}\"\nfrom = \"Hinomi <hinomi@example.org>\"\ntls = \"none\"\n", server.address());
+    settings(&home, &relay);
+    home.succeed(&["account", "add", "ann", "--administrator", "--no-password"]);
+    home.succeed(&["account", "mail", "set", "ann", "ann@example.org", "--language", "en"]);
+    assert_eq!(home.json(&["account", "mail", "show", "ann"])["mails"][0]["confirmed"], false);
+    assert_eq!(home.json(&["alert", "send"])["sent"].as_u64(), Some(1));
+    let mailbox = room.join("mail/box");
+    let there = || fs::read_to_string(&mailbox).unwrap_or_default();
+    until("the code is there", PATIENCE, || there().contains("To: ann@example.org"));
+    let code = there().lines().find_map(|line| line.strip_prefix("    ").map(str::to_owned)).expect("a code");
+    assert!(home.fail(&["account", "mail", "confirm", "ann", "guess"]).contains("not the code"));
+    home.succeed(&["account", "mail", "confirm", "ann", code.trim()]);
+    home.succeed(&["account", "key", "add", "ann", "test"]);
+    assert_eq!(home.json(&["alert", "send"])["sent"].as_u64(), Some(1));
+    until("the message is there", PATIENCE, || there().contains("A key for programs was made"));
+    assert_eq!(home.json(&["alert", "send"])["sent"].as_u64(), Some(0), "once");
+    // What was done to her address is in the ledger; the address is not.
+    let ledger = home.succeed(&["ledger", "show", "--last", "50", "--json"]);
+    assert!(ledger.contains("mail-set") && !ledger.contains("ann@example.org"), "{ledger}");
+}

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use hinomi_state::{Database, Target};
 use serde_json::Value;
 
 use crate::daemons;
@@ -121,11 +122,10 @@ fn to<'a>(all: &'a [Value], address: &str) -> &'a Value {
 fn told_the_city(all: &[Value], city: &Value, raw: &str) {
     let mail = to(all, "csirt@city-a.example");
     let text = |field: &str| mail[field].as_str().unwrap_or_default().to_owned();
-    let number = &city["number"];
     let token = city["token"].as_str().expect("a token");
     assert!(text("subject").starts_with(&format!("[Hinomi {token}] ")), "{mail}");
     assert_eq!((text("reply_to").as_str(), text("auto").as_str()), ("notices@example.org", "auto-generated"));
-    assert_eq!(text("id"), format!("<{token}.{number}@example.org>"));
+    assert_eq!(text("id"), format!("<{token}@example.org>"));
     assert!(raw.contains(&text("id")) && raw.contains("Content-Type: multipart/mixed"), "{raw}");
     assert!(mail["bcc"].is_null() && mail["defects"] == serde_json::json!([]), "{mail}");
     assert_eq!(text("type"), "text/plain");
@@ -221,6 +221,86 @@ fn each_party_gets_one_mail_about_what_it_may_know_and_its_answer_is_kept() {
     let idea = home.succeed(&["notice", "export", &number, "--format", "idea"]);
     let idea: Value = serde_json::from_str(idea.lines().next().expect("a message")).expect("JSON");
     assert_eq!((idea["Format"].as_str(), idea["Source"][0]["IP4"][0].as_str()), (Some("IDEA0"), Some("192.0.2.7")));
+}
+
+/// What failed for now is tried again now, and not in a while.
+fn hurry(home: &Installation) {
+    let database = Database::open(&Target::Sqlite(home.state().join("state.sqlite"))).expect("a state");
+    for table in ["notices", "alert_messages"] {
+        let sql = format!("UPDATE {table} SET due = 0 WHERE state IN ('released', 'waiting')");
+        database.transact(|step| step.execute(&sql, &[])).expect("written");
+    }
+}
+
+#[test]
+fn a_relay_is_believed_by_its_certificate_and_signed_in_to() {
+    if let Some(package) = daemons::GUARDED_MAILBOX.missing() {
+        return stand_aside(&format!("exim4 is not installed (Debian package {package})"));
+    }
+    let home = Installation::new();
+    let room = home.path("mail-server");
+    fs::create_dir_all(&room).expect("made");
+    let server = daemons::start(&daemons::GUARDED_MAILBOX, &room, ports::fresh()).expect("a mail server");
+    let mailbox = room.join("mail/box");
+    settings(&home, server.address(), "");
+    register(&home);
+    home.succeed(&["watch", "add", "telnet", "port:23"]);
+    home.succeed(&["alert", "add", "noc", "--mail", "noc@example.org", "--watch", "telnet", "--language", "en"]);
+    saw(&home, "first.txt", &telnet(7, THEN));
+    let number = home.json(&["notice", "draft"])["notices"][0]["number"].to_string();
+    home.succeed(&["notice", "release", &number]);
+    let (own, other, word) = (room.join("ca.pem"), home.path("other.pem"), home.path("word"));
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        "/CN=o",
+    ]);
+    openssl.arg("-keyout").arg(home.path("other.key")).arg("-out").arg(&other);
+    assert!(finish(openssl, PATIENCE).status.success(), "another authority");
+    let relay = |root: Option<&std::path::Path>, secret: &str| {
+        fs::write(&word, format!("{secret}\n")).expect("written");
+        let root = root.map(|root| format!("root_file = {:?}\n", root.display().to_string())).unwrap_or_default();
+        let text = format!(
+            "[mail]\nserver = \"{}\"\nfrom = \"Hinomi <hinomi@example.org>\"\ntls = \"starttls\"\n{root}\
+             user = \"hinomi\"\npassword_file = {:?}\n",
+            server.address(),
+            word.display().to_string()
+        );
+        fs::write(home.state().join("alerts.toml"), text).expect("written");
+        hurry(&home);
+        let (notice, alert) = (home.json(&["notice", "send"]), home.json(&["alert", "send"]));
+        let shown = home.json(&["notice", "show", &number])["notice"].clone();
+        let kept = home.json(&["alert", "messages", "noc"]);
+        let why = [shown["error"].as_str(), kept[0]["error"].as_str()];
+        (notice["sent"].clone(), alert["sent"].clone(), why.map(|why| why.unwrap_or_default().to_owned()))
+    };
+    let good = "a word for the relay";
+    // Neither a certificate that nobody vouches for nor a wrong word is a fault of the mail: it waits.
+    for (root, secret, wanted) in [
+        (None, good, "certificate"),
+        (Some(other.as_path()), good, "certificate"),
+        (Some(own.as_path()), "no word", "535"),
+    ] {
+        let (notice, alert, why) = relay(root, secret);
+        assert_eq!((&notice, &alert), (&0.into(), &0.into()), "{why:?}");
+        assert!(why.iter().all(|why| why.contains(wanted)), "{wanted}: {why:?}");
+        assert!(!why.iter().any(|why| why.contains(good)), "{why:?}");
+    }
+    assert!(!mailbox.exists(), "nothing was taken");
+    let (notice, alert, why) = relay(Some(&own), good);
+    assert_eq!((&notice, &alert), (&1.into(), &1.into()), "{why:?}");
+    let there = || fs::read_to_string(&mailbox).unwrap_or_default();
+    until("both mails are there", PATIENCE, || there().contains("noc@example.org") && there().contains("csirt@city-a"));
+    // Encrypted, and signed in (RFC 3848).
+    assert_eq!(there().matches("with esmtpsa").count(), 2, "{}", there());
+    assert_eq!(home.json(&["notice", "show", &number])["notice"]["state"], "sent");
 }
 
 #[test]

@@ -81,3 +81,29 @@ fn accounts_exports_and_rules_are_entries() {
     assert!(!home.succeed(&["ledger", "show", "--last", "200"]).contains(secret), "no secret stands in the ledger");
     home.json(&["ledger", "check"]);
 }
+
+#[test]
+fn rules_are_asked_with_the_as_of_then() {
+    let home = Installation::new();
+    let scan = home.path("scan.xml");
+    fs::create_dir_all(home.state()).expect("made");
+    for (asn, at) in [(64_500, 1_790_000_000), (64_501, 1_790_000_100)] {
+        fs::write(home.state().join("places.csv"), format!("192.0.2.0/24,{asn},Somebody\n")).expect("written");
+        fs::write(&scan, SCAN.replace("1790000000", &at.to_string())).expect("written");
+        // Whoever writes keeps the table as it is.
+        home.succeed(&["import", scan.to_str().expect("a path")]);
+    }
+    for (id, asn) in [("before", "AS64500"), ("after", "AS64501")] {
+        let add = ["organisation", "add", id, "--name-en", id, "--kind", "company", "--purpose", "exposure-reduction"];
+        home.succeed(&add);
+        let claim = home.json(&["claim", "ask", id, asn])["number"].to_string();
+        home.succeed(&["claim", "approve", &claim, "--from", "2020-01-01"]);
+    }
+    let may = |id: &str, at: &[&str]| {
+        let asked = ["policy", "explain", "--organisation", id, "--address", "192.0.2.7", "--label", "amber"];
+        home.json(&[&asked[..], at].concat())["records"][0]["allowed"].clone()
+    };
+    let then = ["--at", "2021-01-01"];
+    assert_eq!((may("before", &then), may("before", &[])), (true.into(), false.into()));
+    assert_eq!((may("after", &then), may("after", &[])), (false.into(), true.into()));
+}

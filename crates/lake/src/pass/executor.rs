@@ -103,7 +103,7 @@ struct Shelves {
     sightings: Table,
     pieces: Pieces,
     knowledge: Knowledge,
-    places: Places,
+    places: Arc<Places>,
 }
 
 impl Shelves {
@@ -128,14 +128,14 @@ impl Shelves {
             sightings: table(&SIGHTINGS)?,
             pieces: Pieces::new(table(&EVIDENCE)?),
             knowledge: Knowledge::new(table(&FACTS)?, identifier),
-            places: places.unwrap_or_default(),
+            places: Arc::new(places.unwrap_or_default()),
         })
     }
 
     fn source(&self) -> Source<'_> {
         let files = self.sightings.files(|_| true);
         let Self { sightings, pieces, knowledge, places } = self;
-        Source { sightings, files, pieces, knowledge, places }
+        Source { sightings, files, pieces, knowledge, places: Arc::clone(places) }
     }
 }
 

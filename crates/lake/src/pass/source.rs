@@ -29,7 +29,7 @@ pub(crate) struct Source<'a> {
     /// Facts and the rules.
     pub(crate) knowledge: &'a Knowledge,
     /// Where addresses are.
-    pub(crate) places: &'a Places,
+    pub(crate) places: Arc<Places>,
 }
 
 impl Lake {
@@ -91,7 +91,7 @@ impl Lake {
         if order.job == Job::Rollup {
             header.places = self.places_told()?;
         }
-        let (pieces, knowledge, places) = (&self.pieces, &self.knowledge, &self.places);
+        let (pieces, knowledge, places) = (&self.pieces, &self.knowledge, self.places.current());
         let source = Source { sightings: &self.sightings, files, pieces, knowledge, places };
         Ok(Task { pass, header, shares, source })
     }

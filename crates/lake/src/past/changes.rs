@@ -142,7 +142,8 @@ impl Lake {
         if step.what == Happened::Changed && changes.is_empty() {
             return None;
         }
-        let around = Around::of(self.places.find(key.address));
+        let places = self.places.current();
+        let around = Around::of(places.find(key.address));
         let shown = |standing: &Standing| {
             let service = self.service(key, standing, said)?;
             standing.fits(matcher, (&service, around), said, step.time).then_some(())

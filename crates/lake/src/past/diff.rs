@@ -231,7 +231,8 @@ impl Lake {
             return None;
         }
         let side = |standing: &Standing| Some((standing.answers(), self.service(key, standing, said)?));
-        let around = Around::of(self.places.find(key.address));
+        let places = self.places.current();
+        let around = Around::of(places.find(key.address));
         let shown = |standing: &Standing, service: &Service| standing.fits(matcher, (service, around), said, now);
         let (before, after) = (side(&both.before), side(&both.after));
         let fits = before.as_ref().is_some_and(|(_, service)| shown(&both.before, service))

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A process that opens the state folder for writing keeps a copy of `places.csv` when it is another than the last one
-//! kept. Of a time before the first copy nothing is known, and no change is told. Who may see what was seen then is
+//! kept, and again when it becomes another while it runs. Of a time before the first copy nothing is known, and no change is told. Who may see what was seen then is
 //! decided by the AS of the time ([`Then`]): before the first copy by the first one, and by none once older ones went
 //! (`places/earlier`). At a hundred times the data: the [`MAX_KEPT`] newest copies are kept, and held in memory once
 //! changes were asked for, or what is older than the newest of them, where there is more than one.
@@ -24,7 +24,7 @@ use crate::durable;
 use crate::error::LakeError;
 use crate::index::directory::Around;
 use crate::lake::Lake;
-use crate::place::{Place, Places};
+use crate::place::{FILE, Place, Places};
 
 /// The folder in the state folder.
 const FOLDER: &str = "places";
@@ -71,10 +71,11 @@ fn mark(path: &Path) -> Mark {
 const EARLIER: &str = "earlier";
 
 /// In which AS an address was when something was seen there.
-pub(crate) struct Then<'a> {
-    now: &'a Places,
-    state: &'a Path,
-    at_hand: &'a OwnersAtHand,
+#[derive(Debug)]
+pub struct Then {
+    now: Arc<Places>,
+    state: PathBuf,
+    at_hand: Arc<OwnersAtHand>,
     /// From when on the table of now counts; none where there was no other.
     since: Option<Timestamp>,
     owners: OnceCell<(Arc<Owners>, bool)>,
@@ -82,17 +83,42 @@ pub(crate) struct Then<'a> {
 
 impl Lake {
     /// To be asked of many observations: the copies are looked at once.
-    pub(crate) fn then(&self) -> Result<Then<'_>, LakeError> {
-        let kept = kept(&self.dir)?;
-        let since = kept.last().map(|(time, _)| *time).filter(|_| kept.len() > 1);
-        let (state, owners) = (self.dir.as_path(), OnceCell::new());
-        Ok(Then { now: &self.places, state, at_hand: &self.owners, since, owners })
+    ///
+    /// # Errors
+    /// When the folder of copies cannot be read.
+    pub fn then(&self) -> Result<Then, LakeError> {
+        self.follow_places();
+        Then::new(&self.dir, self.places.current(), &self.owners)
+    }
+
+    /// Takes a table of places that is another than before; who writes keeps it with the moment from which it counts.
+    pub(crate) fn follow_places(&self) {
+        let Some(since) = self.places.follow(self.clock.now()) else { return };
+        tracing::info!(prefixes = self.places.current().len(), "another table of places counts from now on");
+        if !self.reads_only() {
+            keep(&self.dir, since);
+        }
     }
 }
 
-impl Then<'_> {
+impl Then {
+    /// By the tables of a state folder, without its lake.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn of_state(state: &Path) -> Result<Self, LakeError> {
+        Self::new(state, Arc::new(Places::of_state(state)?), &Arc::default())
+    }
+
+    fn new(state: &Path, now: Arc<Places>, at_hand: &Arc<OwnersAtHand>) -> Result<Self, LakeError> {
+        let kept = kept(state)?;
+        let since = kept.last().map(|(time, _)| *time).filter(|_| kept.len() > 1);
+        let (state, owners) = (state.to_owned(), OnceCell::new());
+        Ok(Self { now, state, at_hand: Arc::clone(at_hand), since, owners })
+    }
+
     /// The AS number of an address at a moment, where one is known.
-    pub(crate) fn asn(&self, address: IpAddr, time: Timestamp) -> Option<u32> {
+    pub fn asn(&self, address: IpAddr, time: Timestamp) -> Option<u32> {
         let place = match self.since {
             Some(since) if time < since => self.before(address, time),
             _ => self.now.find(address),
@@ -110,7 +136,7 @@ impl Then<'_> {
     fn before(&self, address: IpAddr, time: Timestamp) -> Option<&Place> {
         let (owners, cut) = self.owners.get_or_init(|| {
             // What cannot be read is not known: nobody sees anything by it.
-            let owners = self.at_hand.of_state(self.state).unwrap_or_else(|error| {
+            let owners = self.at_hand.of_state(&self.state).unwrap_or_else(|error| {
                 tracing::warn!(%error, "kept tables of places cannot be read; nobody sees by an AS what was seen before");
                 Arc::default()
             });
@@ -170,7 +196,7 @@ pub(crate) fn keep(state: &Path, now: Timestamp) {
 }
 
 fn try_to_keep(state: &Path, now: Timestamp) -> Result<(), LakeError> {
-    let places = state.join("places.csv");
+    let places = state.join(FILE);
     if !places.exists() {
         return Ok(());
     }

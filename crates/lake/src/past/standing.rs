@@ -100,7 +100,8 @@ impl Lake {
     /// The service as it stands there; none when it never answered.
     pub(super) fn service(&self, key: ServiceKey, standing: &Standing, said: &Said) -> Option<Service> {
         let look = standing.newest.as_ref()?;
-        let place = self.places.find(key.address);
+        let places = self.places.current();
+        let place = places.find(key.address);
         Some(Service {
             key,
             first_seen: standing.first_seen?,

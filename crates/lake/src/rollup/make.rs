@@ -90,7 +90,7 @@ pub(super) fn count_share(
     let said = said(source, &contents, values)?;
     for looks in looks.chunk_by(|a, b| a.address == b.address) {
         let Some(first) = looks.first() else { continue };
-        let around = around(source.places, from_u128(first.address), values);
+        let around = around(&source.places, from_u128(first.address), values);
         let mut of = |place: u32, content: u32| {
             let port = values.number("port", &(place >> 1).to_string());
             let said = usize::try_from(content).ok().and_then(|at| said.get(at)).into_iter().flatten();

@@ -17,6 +17,7 @@ mod notebooks;
 mod object_store;
 mod past;
 mod peers;
+mod places;
 mod reach;
 mod rebuild;
 mod room;

@@ -1,6 +1,6 @@
 //! The whole log, read again: every hash worked out anew, every checkpoint held against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hinomi_model::merkle::{Digest, Edge, leaf};
 use hinomi_state::ledger::{LedgerEntry, MAX_READ};
@@ -36,6 +36,7 @@ impl Log {
             expected.entry(checkpoint.size).or_default().push(checkpoint);
         }
         let (mut edge, mut deleted, mut checkpoints) = (Edge::<Sha256>::default(), 0, 0);
+        let mut groups = BTreeSet::new();
         loop {
             checkpoints += held_at(&edge, &expected.remove(&edge.size()).unwrap_or_default())?;
             let page = self.entries(edge.size(), MAX_READ)?;
@@ -48,7 +49,12 @@ impl Log {
                     checkpoints += held_at(&edge, &due)?;
                 }
                 deleted += u64::from(entry.data.is_none());
-                take(&mut edge, entry)?;
+                let said = take(&mut edge, entry)?;
+                let group = said.as_ref().and_then(|said| said.event.by()).and_then(|by| by.group.as_ref());
+                if let Some(group) = group.filter(|group| !groups.contains(*group)) {
+                    self.organisations_of(group)?;
+                    groups.insert(group.clone());
+                }
             }
         }
         if let Some((size, _)) = expected.first_key_value() {
@@ -73,13 +79,14 @@ fn held_at(edge: &Edge<Sha256>, due: &[Checkpoint]) -> Result<u64, LedgerError> 
     }
 }
 
-fn take(edge: &mut Edge<Sha256>, entry: &LedgerEntry) -> Result<(), LedgerError> {
+/// Takes an entry, and reads it.
+fn take(edge: &mut Edge<Sha256>, entry: &LedgerEntry) -> Result<Option<Entry>, LedgerError> {
     let broken = |why: &str| LedgerError::Broken(format!("entry {}: {why}", edge.size()));
     if entry.place != edge.size() {
         return Err(broken("it is missing"));
     }
     let own = entry.hashes.first().copied().ok_or_else(|| broken("it has no hash"))?;
-    if let Some(data) = &entry.data {
+    let read = |data: &Vec<u8>| {
         if leaf::<Sha256>(data) != own {
             return Err(broken("it does not say what was hashed"));
         }
@@ -87,10 +94,12 @@ fn take(edge: &mut Edge<Sha256>, entry: &LedgerEntry) -> Result<(), LedgerError>
         if (said.event.kind(), said.time) != (entry.kind.as_str(), entry.time) {
             return Err(broken("its row is of another kind or time than it says"));
         }
-    }
+        Ok(said)
+    };
+    let said = entry.data.as_ref().map(read).transpose()?;
     let place = edge.size();
     if edge.push(own) != entry.hashes {
         return Err(LedgerError::Broken(format!("entry {place}: its hashes do not continue those before it")));
     }
-    Ok(())
+    Ok(said)
 }

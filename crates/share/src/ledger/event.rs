@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 
 use data_encoding::HEXLOWER;
 use hinomi_model::{Purpose, Timestamp};
+use hinomi_state::ledger::group_concern;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::LedgerError;
+use super::{Group, LedgerError};
 
 /// The most bytes of an entry.
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024;
@@ -27,9 +28,12 @@ pub struct Actor {
     /// The account, or the key and its account; `operator` and the user at the machine itself. Whoever has no account has a
     /// space in the name, which no account has.
     pub name: String,
-    /// Organisations that are acted for.
+    /// Organisations that are acted for, where they are not many.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub organisations: BTreeSet<String>,
+    /// The same, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// What for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
@@ -150,11 +154,39 @@ pub fn account_concern(name: &str) -> String {
 }
 
 impl Event {
+    /// Who did it, where somebody did.
+    pub const fn by(&self) -> Option<&Actor> {
+        match self {
+            Self::Look { by, .. }
+            | Self::Export { by, .. }
+            | Self::Notice { by, .. }
+            | Self::Policy { by, .. }
+            | Self::Ownership { by, .. }
+            | Self::Account { by, .. }
+            | Self::Retained { by, .. } => Some(by),
+            Self::KeyMade { .. } => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn by_mut(&mut self) -> Option<&mut Actor> {
+        match self {
+            Self::Look { by, .. }
+            | Self::Export { by, .. }
+            | Self::Notice { by, .. }
+            | Self::Policy { by, .. }
+            | Self::Ownership { by, .. }
+            | Self::Account { by, .. }
+            | Self::Retained { by, .. } => Some(by),
+            Self::KeyMade { .. } => None,
+        }
+    }
+
     /// Whom it concerns: who did it, and the organisation or account of which it tells. That somebody looked concerns him;
-    /// organisations find it by their people.
+    /// organisations find it by their people, also what was done for many of them at once.
     pub fn concerns(&self) -> Vec<String> {
         let by = |by: &Actor| account_concern(&by.name);
-        match self {
+        let mut concerns = match self {
             Self::Look { by: who, .. } | Self::Policy { by: who, .. } => vec![by(who)],
             Self::Export { by: who, .. } => {
                 let organisations = who.organisations.iter().map(|id| organisation_concern(id));
@@ -164,7 +196,9 @@ impl Event {
             Self::Ownership { organisation, .. } => vec![organisation_concern(organisation)],
             Self::Account { account, .. } => vec![account_concern(account), ACCOUNTS.to_owned()],
             Self::KeyMade { .. } | Self::Retained { .. } => Vec::new(),
-        }
+        };
+        concerns.extend(self.by().and_then(|by| by.group.as_ref()).map(|group| group_concern(&group.sha256)));
+        concerns
     }
 
     /// Its kind, as in [`KINDS`].
@@ -268,6 +302,7 @@ mod tests {
             name: "a\u{7}\"名".to_owned(),
             organisations: ["b".to_owned(), "a".to_owned()].into(),
             purpose: Some(Purpose::Notification),
+            ..Actor::default()
         };
         let event = Event::Look { by, what: "search".to_owned(), question: None };
         let entry = Entry::new(event, Timestamp::from_micros(5), [0xab; SALT_BYTES]);

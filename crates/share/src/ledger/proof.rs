@@ -4,18 +4,18 @@
 //! entry was in the log (inclusion), that the log only grew (consistency), and that two signed checkpoints contradict each
 //! other (a fork).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use data_encoding::BASE64;
 use hinomi_model::merkle::{Digest, MAX_PROOF, leaf, verify_consistency, verify_inclusion};
 use serde::{Deserialize, Serialize};
 
-use super::LedgerError;
 use super::hash::Sha256;
 use super::note::{self, Checkpoint, Verifier};
+use super::{Entry, LedgerError};
 
 /// The longest proof that is read.
-pub const MAX_PROOF_BYTES: usize = 256 * 1024;
+pub const MAX_PROOF_BYTES: usize = 1024 * 1024;
 
 /// What can be handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub enum Proof {
         /// What it says, exactly; missing when that was deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entry: Option<String>,
+        /// The list of the organisations that it names by a digest, if it does: ids, each with a newline after it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        organisations: Option<String>,
         /// Its hash, in base64.
         leaf: String,
         /// The audit path, in base64.
@@ -57,6 +60,8 @@ pub enum Shown {
         place: u64,
         /// What it says; nothing when that was deleted.
         entry: Option<String>,
+        /// The organisations that it names by a digest, where the proof has them.
+        organisations: BTreeSet<String>,
         /// In the log of this checkpoint.
         checkpoint: Checkpoint,
     },
@@ -78,13 +83,14 @@ impl Proof {
     /// When it shows nothing, with the reason.
     pub fn verify(&self, keys: &[Verifier]) -> Result<Shown, LedgerError> {
         match self {
-            Self::Inclusion { place, entry, leaf: told, path, checkpoint } => {
+            Self::Inclusion { place, entry, organisations, leaf: told, path, checkpoint } => {
                 let (checkpoint, own) = (note::open(checkpoint, keys)?, digest(told)?);
                 if entry.as_ref().is_some_and(|entry| leaf::<Sha256>(entry.as_bytes()) != own) {
                     return Err(LedgerError::Proof("the entry does not have the hash that is told".to_owned()));
                 }
                 let holds = verify_inclusion::<Sha256>(own, *place, checkpoint.size, &digests(path)?, &checkpoint.root);
-                let shown = Shown::Included { place: *place, entry: entry.clone(), checkpoint };
+                let organisations = named(entry.as_deref(), organisations.as_deref())?;
+                let shown = Shown::Included { place: *place, entry: entry.clone(), organisations, checkpoint };
                 held(holds, "its path does not lead to the root of the checkpoint", shown)
             }
             Self::Consistency { old, new, path } => {
@@ -101,6 +107,15 @@ impl Proof {
 
 fn held(holds: bool, otherwise: &str, shown: Shown) -> Result<Shown, LedgerError> {
     if holds { Ok(shown) } else { Err(LedgerError::Proof(otherwise.to_owned())) }
+}
+
+/// The organisations of a list, if it is the one that the entry names.
+fn named(entry: Option<&str>, list: Option<&str>) -> Result<BTreeSet<String>, LedgerError> {
+    let Some(list) = list else { return Ok(BTreeSet::new()) };
+    let entry = entry.and_then(|text| Entry::read(text.as_bytes()));
+    let group = entry.as_ref().and_then(|entry| entry.event.by()).and_then(|by| by.group.as_ref());
+    let other = || LedgerError::Proof("its organisations are not those that the entry names".to_owned());
+    group.and_then(|group| group.read(list)).ok_or_else(other)
 }
 
 /// A hash as proofs write it.

@@ -98,7 +98,8 @@ mod tests {
     use super::*;
 
     fn entry(word: &str) -> NewLedgerEntry {
-        NewLedgerEntry { time: Timestamp::default(), kind: word.to_owned(), data: Vec::new(), concerns: Vec::new() }
+        let (time, kind) = (Timestamp::default(), word.to_owned());
+        NewLedgerEntry { time, kind, data: Vec::new(), concerns: Vec::new(), group: None }
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn what_is_deleted_leaves_its_proof() {
     else {
         panic!("no inclusion")
     };
-    let again = Proof::Inclusion { place, entry: Some(kept), leaf, path, checkpoint };
+    let again = Proof::Inclusion { place, entry: Some(kept), organisations: None, leaf, path, checkpoint };
     assert!(again.verify(&[log.verifier()]).is_ok());
     assert!(log.prove_consistency(&before).is_ok());
 }
@@ -293,7 +293,7 @@ fn changes_of_accounts_are_taken_in_and_found_by_whom_they_concern() {
     accounts.add_first(&new("ann"), now).unwrap();
     let log = Log::open(&state, folder.path(), Arc::new(SystemClock)).unwrap();
     accounts.by("ann").add(&new("ben"), now).unwrap();
-    let by = Actor { name: "ann (key k)".to_owned(), organisations: ["city".to_owned()].into(), purpose: None };
+    let by = Actor { name: "ann (key k)".to_owned(), organisations: ["city".to_owned()].into(), ..Actor::default() };
     let look = Event::Look { by: by.clone(), what: "search".to_owned(), question: None };
     let looked = log.append(look).unwrap();
     let export = Event::Export {
@@ -338,4 +338,56 @@ fn a_set_of_rules_is_told_once_until_another_counts() {
     let kinds: Vec<String> = a.entries(0, 99).unwrap().into_iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "policy").count(), 3);
     a.check(&[]).unwrap();
+}
+
+#[test]
+fn who_acts_for_thousands_writes_short_entries_that_say_for_whom() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = filled(folder.path(), 1);
+    let organisations: std::collections::BTreeSet<String> = (0..6_000).map(|at| format!("shop-{at:060}")).collect();
+    let by = Actor { name: "vendor".to_owned(), organisations: organisations.clone(), ..Actor::default() };
+    let look = || Event::Look { by: by.clone(), what: "search".to_owned(), question: None };
+    let places: Vec<u64> = (0..3).map(|_| log.append(look()).unwrap()).collect();
+    assert_eq!(places, [2, 3, 4]);
+    let stored = log.entries(2, 1).unwrap().remove(0).data.unwrap();
+    assert!(stored.len() < 1_024, "{} bytes", stored.len());
+    let group = Entry::read(&stored).unwrap().event.by().unwrap().group.clone().unwrap();
+    assert_eq!((group.organisations, log.organisations_of(&group).unwrap()), (6_000, organisations.clone()));
+    assert_eq!(sha256_hex(log.list_of(&group.sha256).unwrap().as_bytes()), group.sha256);
+    let kept = "SELECT COUNT(*) FROM ledger_groups";
+    let count = || database(folder.path()).transact(|step| step.one(kept, &[])?.integer(0)).unwrap();
+    assert_eq!(count(), 1, "once");
+    // Who has the file alone finds the names in it, and no others.
+    let proof = log.prove_inclusion(3).unwrap();
+    let shown = verify_file(&serde_json::to_vec(&proof).unwrap(), &[log.verifier()]).unwrap();
+    let Shown::Included { organisations: named, .. } = shown else { panic!("no inclusion") };
+    assert_eq!(named, organisations);
+    let Proof::Inclusion { organisations: Some(list), .. } = &proof else { panic!("no list") };
+    for other in [list.replacen('0', "1", 1), list.trim_end().to_owned(), format!("{list}\n"), String::new()] {
+        let mut forged = proof.clone();
+        let Proof::Inclusion { organisations, .. } = &mut forged else { panic!("no inclusion") };
+        *organisations = Some(other);
+        assert!(forged.verify(&[log.verifier()]).unwrap_err().to_string().contains("not those"), "forged");
+    }
+    assert_eq!(log.check(&[]).unwrap().entries, 5);
+    sql(folder.path(), "UPDATE ledger_groups SET ids = 'shop-1' || ids");
+    assert!(log.check(&[]).unwrap_err().to_string().contains("not those"));
+    // The list goes with the last entry that names it.
+    let end = Timestamp::from_micros(i64::MAX / 2);
+    log.retain(&Actor::default(), end, &["look"], "their time is over").unwrap();
+    assert_eq!((count(), log.check(&[]).unwrap().deleted), (0, 4));
+}
+
+#[test]
+fn as_many_as_fit_are_named_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = filled(folder.path(), 0);
+    for (many, grouped) in [(MAX_NAMED, false), (MAX_NAMED + 1, true)] {
+        let organisations = (0..many).map(|at| format!("{at:064}")).collect();
+        let by = Actor { name: "a".repeat(64), organisations, ..Actor::default() };
+        let place = log.append(Event::Look { by, what: "search".to_owned(), question: None }).unwrap();
+        let stored = log.entries(place, 1).unwrap().remove(0).data.unwrap();
+        let by = Entry::read(&stored).unwrap().event.by().cloned().unwrap();
+        assert_eq!((by.group.is_some(), by.organisations.is_empty()), (grouped, grouped), "{many}");
+    }
 }

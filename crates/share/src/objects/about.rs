@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use hinomi_model::address::to_u128;
 use hinomi_model::{Marking, Timestamp};
-use hinomi_state::objects::{ObjectQuery, ObjectRow, Which};
+use hinomi_state::objects::{ObjectQuery, ObjectRow, Saying, Which};
 use serde::Serialize;
 
 use super::collection::EXERCISE;
 use super::page::version;
-use super::{MAX_LOOKED_AT, MISP, ObjectsError, Shelf, Sight};
+use super::{ObjectsError, Shelf, Sight};
 use crate::policy::Reader;
 
 /// The most objects of one answer.
@@ -51,6 +51,9 @@ pub struct Said {
     pub valid_until: Option<Timestamp>,
     /// Whether it was taken back.
     pub revoked: bool,
+    /// Whether what was asked about is only proposed by others to whoever gave it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub proposed: bool,
     /// Whether it holds now: it was not taken back, and its time has come and not passed.
     pub holds: bool,
 }
@@ -83,13 +86,21 @@ impl Shelf {
     }
 
     fn said(&self, sight: &Sight, which: Which, now: Timestamp) -> Result<Vec<Said>, ObjectsError> {
+        let address = match which {
+            Which::Address(address) => Some(address),
+            _ => None,
+        };
         let asked = ObjectQuery { which, newest: true, after: i64::MIN, limit: LOOKED_AT, ..ObjectQuery::default() };
         let filter = sight.filter(self.database.object_markings()?);
         let mut rows = self.database.object_rows(&asked, &filter)?;
         rows.retain(|row| sight.admits(row) && (row.facts.collection != EXERCISE || !sight.is_all()));
         let rows = newest_versions(rows);
         let hidden = self.hidden(&rows)?;
-        Ok(rows.into_iter().take(MAX_SAID).map(|row| one(sight, row, &hidden, now)).collect())
+        let told = |row: ObjectRow| {
+            let proposed = address.is_some_and(|address| is_proposed(&row, address));
+            Said { proposed, ..one(sight, row, &hidden, now) }
+        };
+        Ok(rows.into_iter().take(MAX_SAID).map(told).collect())
     }
 
     /// Audiences that these name whose members do not know of each other.
@@ -98,36 +109,6 @@ impl Shelf {
             return Ok(BTreeSet::new());
         }
         Ok(self.database.audiences()?.into_iter().filter(|one| one.hidden).map(|one| one.id).collect())
-    }
-
-    /// Events of MISP that are seen, each in its newest version and with its bytes, the first added first.
-    ///
-    /// # Errors
-    /// When there are too many for one answer, or the state cannot be asked.
-    pub fn events(&self, sight: &Sight, which: Which) -> Result<Vec<(Said, String)>, ObjectsError> {
-        let asked = ObjectQuery {
-            which,
-            form: Some(MISP.to_owned()),
-            newest: true,
-            after: i64::MIN,
-            limit: u32::try_from(MAX_LOOKED_AT).unwrap_or(u32::MAX),
-            ..ObjectQuery::default()
-        };
-        let filter = sight.filter(self.database.object_markings()?);
-        let mut rows = self.database.object_rows(&asked, &filter)?;
-        if rows.len() >= MAX_LOOKED_AT {
-            return Err(ObjectsError::TooMuch(format!("{MAX_LOOKED_AT} events are the most of one answer")));
-        }
-        // MISP passes on what it is given: what is of exercises stays here.
-        rows.retain(|row| sight.admits(row) && row.facts.collection != EXERCISE);
-        let mut rows = newest_versions(rows);
-        rows.reverse();
-        let mut bodies = self.database.object_bodies(&rows.iter().map(|row| row.added).collect::<Vec<_>>())?;
-        let told = |row: ObjectRow| {
-            let body = String::from_utf8(bodies.remove(&row.added).unwrap_or_default()).unwrap_or_default();
-            (one(sight, row, &BTreeSet::new(), Timestamp::default()), body)
-        };
-        Ok(rows.into_iter().map(told).collect())
     }
 
     /// Deletes an object, every version or one, whoever gave it: the operator's. Tells how many there were.
@@ -172,6 +153,12 @@ fn newest_versions(rows: Vec<ObjectRow>) -> Vec<ObjectRow> {
     rows.into_iter().filter(|row| newest.get(&chain(row)) == Some(&row.facts.version)).collect()
 }
 
+/// Whether all that it says of an address is what others propose.
+fn is_proposed(row: &ObjectRow, address: u128) -> bool {
+    let about = row.places.iter().filter(|place| (place.low..=place.high).contains(&address));
+    about.map(|place| place.saying).max() == Some(Saying::Proposes)
+}
+
 fn audiences(row: &ObjectRow) -> Vec<String> {
     serde_json::from_str::<Marking>(&row.facts.marking).map(|marking| marking.audience).unwrap_or_default()
 }
@@ -197,6 +184,7 @@ fn one(sight: &Sight, row: ObjectRow, hidden: &BTreeSet<String>, now: Timestamp)
         valid_from: facts.valid_from,
         valid_until: facts.valid_until,
         revoked: facts.revoked,
+        proposed: false,
         holds,
     }
 }

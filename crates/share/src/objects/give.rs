@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use hinomi_model::address::from_u128;
 use hinomi_model::{ContentHash, Timestamp};
-use hinomi_state::objects::{Keeping, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Which};
+use hinomi_state::objects::{
+    Keeping, MAX_NAMED_IN_ALL, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Saying, Which,
+};
 use serde::Serialize;
 
 use super::collection::{EXERCISE, key_of};
@@ -175,6 +177,12 @@ impl Shelf {
                     let why = "there is no room for another version of it, or another object of its giver";
                     report.failures.push(told(facts.version_text.clone(), why));
                 }
+                Keeping::Crowded { named } => {
+                    let why = format!(
+                        "the objects of its giver name {named} addresses and values already; {MAX_NAMED_IN_ALL} are the most"
+                    );
+                    report.failures.push(told(facts.version_text.clone(), &why));
+                }
             }
         }
         Ok(report)
@@ -215,11 +223,13 @@ fn common(terms: &Terms<'_>, marking: &hinomi_model::Marking) -> ObjectFacts {
     }
 }
 
-fn object(facts: ObjectFacts, text: &str, named: &Named, asn: &dyn Fn(IpAddr) -> Option<u32>) -> NewObject {
-    let place = |(span, searched): (&(u128, u128), &bool)| {
+fn object(facts: ObjectFacts, text: &str, named: &Named, asn: &dyn Fn(IpAddr, Timestamp) -> Option<u32>) -> NewObject {
+    let seen = facts.seen;
+    let place = |(span, saying): (&(u128, u128), &Saying)| {
         let (low, high) = *span;
-        let asn = (low == high).then(|| asn(from_u128(low))).flatten();
-        ObjectPlace { low, high, asn, searched: *searched }
+        // Whose it was when that was so of which the object tells.
+        let asn = (low == high).then(|| asn(from_u128(low), seen)).flatten();
+        ObjectPlace { low, high, asn, saying: *saying }
     };
     NewObject {
         facts,

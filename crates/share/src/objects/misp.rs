@@ -1,6 +1,7 @@
 //! An event of MISP (its core format): whether it is one, how it is marked, and what it names.
 
 use hinomi_model::{Timestamp, Tlp};
+use hinomi_state::objects::{MAX_NAMED, Saying};
 use serde_json::{Map, Value};
 
 use super::json;
@@ -41,15 +42,16 @@ impl Event {
             Reading { named: Named::default(), label: None, floor: floor(event, Inherits::No), exercise: false };
         read.tags(event);
         read.attributes(event);
+        read.proposals(event);
         for object in objects(event, "Object") {
             read.limit(object);
             read.tags(object);
             read.attributes(object);
         }
-        for named in ["EventReport", "Galaxy", "ShadowAttribute"] {
+        for named in ["EventReport", "Galaxy"] {
             objects(event, named).for_each(|part| read.tags(part));
         }
-        if read.named.places.len().max(read.named.values.len()) > hinomi_state::objects::MAX_NAMED {
+        if read.named.places.len().max(read.named.values.len()) > MAX_NAMED {
             return Err("it names too many addresses or values".to_owned());
         }
         let label = read.label.unwrap_or(unmarked).max(read.floor);
@@ -95,34 +97,44 @@ impl Reading {
             // What was deleted is still in the bytes: it counts.
             self.limit(attribute);
             self.tags(attribute);
-            let told =
-                attribute.get("to_ids").is_some_and(|told| *told == Value::Bool(true) || number(told) == Some(1));
-            let kind = said(attribute, "type").unwrap_or_default();
-            let value = said(attribute, "value").unwrap_or_default();
-            self.attribute(&kind, &value, told);
+            self.attribute(attribute, is_on(attribute, "to_ids").into());
+            self.proposals(attribute);
         }
     }
 
-    fn attribute(&mut self, kind: &str, value: &str, told: bool) {
+    /// What others propose to whoever gave the event: it is no word of his, but names what it names.
+    fn proposals(&mut self, part: &Map<String, Value>) {
+        for proposal in objects(part, "ShadowAttribute") {
+            self.limit(proposal);
+            self.tags(proposal);
+            let told = is_on(proposal, "to_ids") && !is_on(proposal, "proposal_to_delete");
+            self.attribute(proposal, if told { Saying::Proposes } else { Saying::Names });
+        }
+    }
+
+    fn attribute(&mut self, attribute: &Map<String, Value>, saying: Saying) {
+        let kind = said(attribute, "type").unwrap_or_default();
+        let (kind, value) = (kind.as_str(), said(attribute, "value").unwrap_or_default());
         let value = value.trim();
         let (first, second) = value.split_once('|').unwrap_or((value, ""));
         match kind {
-            "ip-src" | "ip-dst" | "ip-src|port" | "ip-dst|port" => drop(self.named.address(first, told)),
+            "ip-src" | "ip-dst" | "ip-src|port" | "ip-dst|port" => drop(self.named.address(first, saying)),
             "domain|ip" => {
-                self.named.address(second, told);
-                self.of(told, "domain", first);
+                self.named.address(second, saying);
+                self.of(saying, "domain", first);
             }
-            "domain" | "hostname" | "hostname|port" => self.of(told, "domain", first),
-            "url" | "link" => self.named.url(value, told && kind == "url"),
-            "md5" | "sha1" | "sha256" => self.of(told, "hash", value),
-            "filename|md5" | "filename|sha1" | "filename|sha256" => self.of(told, "hash", second),
+            "domain" | "hostname" | "hostname|port" => self.of(saying, "domain", first),
+            "url" => self.named.url(value, saying),
+            "link" => self.named.url(value, false),
+            "md5" | "sha1" | "sha256" => self.of(saying, "hash", value),
+            "filename|md5" | "filename|sha1" | "filename|sha256" => self.of(saying, "hash", second),
             // Whatever else is an address names it.
             _ => drop(self.named.address(value, false)),
         }
     }
 
-    fn of(&mut self, told: bool, kind: &str, value: &str) {
-        if told {
+    fn of(&mut self, saying: Saying, kind: &str, value: &str) {
+        if saying == Saying::Says {
             self.named.value(kind, value);
         }
     }
@@ -145,6 +157,11 @@ fn floor(part: &Map<String, Value>, inherits: Inherits) -> Tlp {
 
 fn objects<'a>(part: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Map<String, Value>> {
     part.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+}
+
+/// Whether a switch is on: true, 1 or "1".
+fn is_on(part: &Map<String, Value>, name: &str) -> bool {
+    part.get(name).is_some_and(|told| *told == Value::Bool(true) || number(told) == Some(1))
 }
 
 /// A text, or a number as one.

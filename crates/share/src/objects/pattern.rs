@@ -97,13 +97,16 @@ fn text(left: &mut impl Iterator<Item = char>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hinomi_state::objects::Saying;
+
     use super::*;
 
     fn named(pattern: &str) -> (Vec<String>, Vec<String>) {
         let mut named = Named::default();
         read(pattern, &mut named);
-        let place = |((low, _), said): (&(u128, u128), &bool)| {
-            format!("{}{}", hinomi_model::address::from_u128(*low), if *said { "" } else { "?" })
+        let place = |((low, _), saying): (&(u128, u128), &Saying)| {
+            let mark = if *saying == Saying::Says { "" } else { "?" };
+            format!("{}{mark}", hinomi_model::address::from_u128(*low))
         };
         let values = named.values.iter().map(|(kind, value)| format!("{kind} {value}"));
         (named.places.iter().map(place).collect(), values.collect())

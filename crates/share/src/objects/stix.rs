@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use hinomi_model::Timestamp;
 use hinomi_model::address::{bounds, to_u128};
-use hinomi_state::objects::MAX_NAMED;
+use hinomi_state::objects::{MAX_NAMED, Saying};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
@@ -43,17 +43,18 @@ const OBSERVABLES: [&str; 18] = [
 /// What an object names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
-    /// From address to address; whether it says something about them.
-    pub(super) places: BTreeMap<(u128, u128), bool>,
+    /// From address to address; what it says of them.
+    pub(super) places: BTreeMap<(u128, u128), Saying>,
     /// Kinds and values that it says something about.
     pub(super) values: BTreeSet<(String, String)>,
 }
 
 impl Named {
     /// Takes an address or a prefix; false when the text is none.
-    pub(super) fn address(&mut self, text: &str, said: bool) -> bool {
+    pub(super) fn address(&mut self, text: &str, saying: impl Into<Saying>) -> bool {
         let Some(span) = span(text) else { return false };
-        *self.places.entry(span).or_default() |= said;
+        let known = self.places.entry(span).or_default();
+        *known = saying.into().max(*known);
         true
     }
 
@@ -69,8 +70,9 @@ impl Named {
     }
 
     /// Takes the address of a page, and the host in it.
-    pub(super) fn url(&mut self, text: &str, said: bool) {
-        if said {
+    pub(super) fn url(&mut self, text: &str, saying: impl Into<Saying>) {
+        let saying = saying.into();
+        if saying == Saying::Says {
             self.value("url", text);
         }
         let Some((_, rest)) = text.split_once("://") else { return };
@@ -81,7 +83,7 @@ impl Named {
             None => host.split(':').next().unwrap_or_default(),
         };
         if bare.parse::<IpAddr>().is_ok() {
-            self.address(bare, said);
+            self.address(bare, saying);
         }
     }
 

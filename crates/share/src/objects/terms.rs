@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hinomi_model::{Purpose, Tlp};
+use hinomi_model::{Purpose, Timestamp, Tlp};
 
 /// Who gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Terms<'a> {
     pub unmarked: Tlp,
     /// From where it comes, as `taxii https://…`; empty where the giver says it himself.
     pub origin: &'a str,
-    /// AS numbers of addresses.
-    pub asn: &'a dyn Fn(IpAddr) -> Option<u32>,
+    /// AS numbers of addresses, as they were at a moment.
+    pub asn: &'a dyn Fn(IpAddr, Timestamp) -> Option<u32>,
 }
 
 impl Terms<'_> {

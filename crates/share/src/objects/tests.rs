@@ -29,7 +29,7 @@ fn giver(organisation: &str) -> Giver {
 
 fn give(shelf: &Shelf, organisation: &str, objects: &[&str]) -> Report {
     let giver = giver(organisation);
-    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "", asn: &|_, _| None };
     shelf.give_each(&terms, objects, now(0)).unwrap()
 }
 
@@ -102,7 +102,7 @@ fn audiences_have_collections_of_their_own_and_statements_say_nothing() {
     let marked =
         indicator("2026-01-01T00:00:00.000Z", &format!(",\"object_marking_refs\":[\"marking-definition--{UUID}\"]"));
     let giver = giver("city");
-    let terms = Terms { giver: &giver, audience: Some("isac"), unmarked: Tlp::Amber, origin: "", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: Some("isac"), unmarked: Tlp::Amber, origin: "", asn: &|_, _| None };
     shelf.give_each(&terms, &[&statement], now(0)).unwrap();
     // Known from an earlier gift of the same source; to another it is a marking that nobody knows.
     shelf.give_each(&terms, &[&marked], now(1)).unwrap();
@@ -184,10 +184,12 @@ fn events_of_misp_are_as_closed_as_their_most_closed_part() {
         let text = event(&tags, distribution, &attribute(more));
         assert!(is_event(&text));
         let giver = giver("");
-        let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+        let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
         assert_eq!(shelf.give_event(&terms, &text, now(0)).unwrap().successes.len(), 1);
-        let events = shelf.events(&Sight::operator(), Which::All).unwrap();
-        assert_eq!((events[0].0.label.as_str(), events[0].1.as_str()), (label, text.as_str()), "{text}");
+        let keys = shelf.event_keys(&Sight::operator(), &Which::All).unwrap();
+        let said = shelf.newest(&Sight::operator(), Which::All, now(1)).unwrap();
+        let bodies = shelf.event_bodies(&keys).unwrap();
+        assert_eq!((said[0].label.as_str(), bodies[0].1.as_str()), (label, text.as_str()), "{text}");
     }
 }
 
@@ -195,7 +197,7 @@ fn events_of_misp_are_as_closed_as_their_most_closed_part() {
 fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
     let (_folder, shelf) = shelf();
     let giver = giver("");
-    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
     let each = r#"{"type":"ip-src","value":"198.51.100.7","to_ids":true},{"type":"ip-dst","value":"198.51.100.8","to_ids":false},
         {"type":"domain","value":"Evil.example","to_ids":"1"},{"type":"url","value":"http://198.51.100.9/a","to_ids":true},
         {"type":"filename|sha256","value":"a.exe|ABCD","to_ids":true},{"type":"comment","value":"198.51.100.10"}"#;
@@ -216,7 +218,7 @@ fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
     assert_eq!(row.places.len(), 4, "all four addresses are named, said or not");
     let drill = event(r#"{"name":"exercise:generic=\"comcheck\""}"#, "3", "").replace("02164528d", "02164528e");
     shelf.give_event(&terms, &drill, now(0)).unwrap();
-    assert_eq!(shelf.events(&Sight::operator(), Which::All).unwrap().len(), 1);
+    assert_eq!(shelf.event_keys(&Sight::operator(), &Which::All).unwrap().len(), 1);
     for bad in [
         "{}",
         "[]",
@@ -226,6 +228,30 @@ fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
     ] {
         assert!(shelf.give_event(&terms, bad, now(0)).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn what_others_propose_names_addresses_and_is_told_as_a_proposal() {
+    let (_folder, shelf) = shelf();
+    let giver = giver("");
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
+    let each = r#"{"type":"ip-src","value":"198.51.100.7","to_ids":true,"ShadowAttribute":[
+        {"type":"ip-src","value":"198.51.100.8","to_ids":true},{"type":"ip-src","value":"198.51.100.7","to_ids":true}]}"#;
+    let more = r#""ShadowAttribute":[{"type":"ip-dst|port","value":"198.51.100.9|80","to_ids":"1"},
+        {"type":"ip-dst","value":"198.51.100.10","to_ids":true,"proposal_to_delete":true},
+        {"type":"domain","value":"proposed.example","to_ids":true},{"type":"ip-dst","value":"198.51.100.11"}],"Attribute""#;
+    let text = event("", "3", each).replacen("\"Attribute\"", more, 1);
+    shelf.give_event(&terms, &text, now(0)).unwrap();
+    let found = |which| shelf.newest(&Sight::operator(), which, now(1)).unwrap();
+    let at = |last: u8| {
+        let address = hinomi_model::address::to_u128(format!("198.51.100.{last}").parse().unwrap());
+        found(Which::Address(address)).first().map(|said| said.proposed)
+    };
+    assert_eq!([7, 8, 9, 10, 11].map(at), [Some(false), Some(true), Some(true), None, None]);
+    assert!(found(Which::Value("proposed.example".to_owned())).is_empty());
+    let all = hinomi_state::objects::ObjectQuery { after: i64::MIN, limit: 9, ..Default::default() };
+    let row = &shelf.database.object_rows(&all, &Sight::operator().filter(Vec::new())).unwrap()[0];
+    assert_eq!(row.places.len(), 5, "who may not see one of them does not see the event");
 }
 
 proptest! {

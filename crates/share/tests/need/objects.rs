@@ -132,7 +132,7 @@ proptest! {
         let database = Database::open(&Target::Sqlite(folder.path().join("state.sqlite"))).expect("a state");
         let shelf = Shelf::new(database);
         let known = places();
-        let asn = |address| known.find(address).and_then(|place| place.asn);
+        let asn = |address, _| known.find(address).and_then(|place| place.asn);
         for (number, gift) in gifts.iter().enumerate() {
             let giver = Giver { organisation: gift.giver.to_owned(), name: "t".to_owned(), purpose: gift.purpose };
             let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "", asn: &asn };

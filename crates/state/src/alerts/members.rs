@@ -11,6 +11,7 @@
 //! - Mail goes to a contact of the organisation that is fresh, or to an address whose owner gave away the code that was
 //!   sent there. A code goes to an address once a day, whoever asks.
 //! - Every change is an event of the register, and so an entry of the ledger.
+//! - Numbers are random: counted up, they would tell members how much others do.
 //!
 //! At a hundred times the data: rows by organisation, each bounded; who plans reads the channels that are due.
 
@@ -18,16 +19,19 @@ mod channels;
 mod queries;
 
 use hinomi_model::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::Serialize;
 
-use super::{Channel, NewMessage, Way, add_message, channel};
-use crate::contacts::FRESH_DAYS;
+use super::message::add_message;
+use super::{Channel, NewMessage, Way, channel};
+use crate::contacts::{FRESH_DAYS, Language};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::words;
 use crate::value::Value;
 
 pub use channels::Shown;
+pub(crate) use channels::{CODE_CHARS, CODE_MESSAGE, may_send_code};
 pub use queries::{MAX_QUERY_BYTES, MemberWatch, NewMemberWatch};
 
 /// The most saved queries and channels of one organisation.
@@ -37,7 +41,7 @@ pub const MAX_CHANNELS_OF_ONE: i64 = 20;
 /// Codes that one organisation has mailed in a day.
 const MAX_CODES_A_DAY: i64 = 5;
 /// Of which server channels of members are: none.
-const NO_SERVER: &str = "";
+pub(crate) const NO_SERVER: &str = "";
 
 /// A channel of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -172,6 +176,22 @@ fn move_to(transaction: &mut Transaction<'_>, channel: i64, place: &Place) -> Re
                ON CONFLICT (channel, watch) DO UPDATE SET place = $3";
     let values: [Value; 3] = [channel.into(), place.watch.into(), (&place.now).into()];
     transaction.execute(sql, &values).map(drop)
+}
+
+/// A number of a saved query or channel: members see it, so it counts nothing. Programs of all kinds take it for a whole
+/// number (2 to the power of 53, RFC 7493).
+pub(crate) fn new_number() -> Result<i64, StateError> {
+    let mut bytes = [0; 8];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| StateError::refused("the system has no randomness for a number; try again"))?;
+    // Above what older versions counted up to.
+    Ok((i64::from_be_bytes(bytes) & ((1 << 52) - 1)) | (1 << 52))
+}
+
+/// A language as it is stored.
+pub(crate) fn language_of(text: &str) -> Result<Language, StateError> {
+    let found = [Language::Ja, Language::En].into_iter().find(|language| language.name() == text);
+    found.ok_or_else(|| StateError::damaged(format!("{text:?} is no language")))
 }
 
 /// A name within an organisation, as ids are written.

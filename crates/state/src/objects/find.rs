@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hinomi_model::Timestamp;
 
-use super::{COLUMNS, ObjectPlace, ObjectRow, facts};
+use super::{COLUMNS, ObjectPlace, ObjectRow, Saying, facts};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::value::{Row, Value};
@@ -44,6 +44,8 @@ pub enum Which {
     Address(u128),
     /// That say something about this name, page or hash.
     Value(String),
+    /// That name addresses within one of these ranges, both ends included, or say something about one of these values.
+    Naming(Vec<(u128, u128)>, Vec<String>),
 }
 
 /// A question.
@@ -158,7 +160,7 @@ fn places(
         for row in of_moments(transaction, sql, some)? {
             let asn = row.optional_integer(3)?.and_then(|asn| u32::try_from(asn).ok());
             let (low, high) = (number(&row, 1)?, number(&row, 2)?);
-            let place = ObjectPlace { low, high, asn, searched: row.integer(4)? == 1 };
+            let place = ObjectPlace { low, high, asn, saying: Saying::read(row.integer(4)?) };
             places.entry(Timestamp::from_micros(row.integer(0)?)).or_default().push(place);
         }
     }
@@ -194,6 +196,7 @@ fn statement(asked: &ObjectQuery, sight: &ObjectSight) -> Words {
             let value = words.value(value);
             Some(format!("added IN (SELECT object FROM object_values WHERE value = {value})"))
         }
+        Which::Naming(spans, values) => Some(naming(&mut words, spans, values)),
     };
     which.iter().for_each(|which| words.and(which));
     if !sight.all {
@@ -214,8 +217,19 @@ fn around(words: &mut Words, address: u128) -> String {
             span(words, address & !mask, address | mask)
         })
         .collect();
-    let of = "SELECT object FROM object_places WHERE searched = 1 AND (low, high) IN";
+    let of = "SELECT object FROM object_places WHERE searched > 0 AND (low, high) IN";
     format!("added IN ({of} (VALUES {}))", each.join(", "))
+}
+
+/// Objects that name an address of these ranges, or say something about one of these values.
+fn naming(words: &mut Words, spans: &[(u128, u128)], values: &[String]) -> String {
+    let among = words.among("v.value", values);
+    let mut either = vec![format!("added IN (SELECT v.object FROM object_values AS v WHERE {among})")];
+    for (low, high) in spans {
+        let [low, high] = [low, high].map(|number| words.value(number.to_be_bytes().as_slice()));
+        either.push(format!("added IN (SELECT object FROM object_places WHERE low <= {high} AND high >= {low})"));
+    }
+    format!("({})", either.join(" OR "))
 }
 
 /// Two addresses as a row of a list.

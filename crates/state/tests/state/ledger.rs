@@ -25,6 +25,7 @@ fn entry(number: u64) -> NewLedgerEntry {
         kind: format!("kind-{}", number % 2),
         data: number.to_be_bytes().to_vec(),
         concerns: vec![format!("of/{}", number % 3)],
+        group: None,
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "helpers of tests may fail loudly"
 )]
 
+mod account_mail;
 mod alerts;
 mod claims;
 mod cluster;

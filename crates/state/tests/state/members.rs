@@ -172,3 +172,38 @@ fn of_two_servers_that_plan_one_wins() {
         assert!(!plan(&[], Some(&about("opened y"))), "a channel that was removed is told nothing");
     });
 }
+
+#[test]
+fn what_members_see_counts_nothing_of_others() {
+    on_both(|target| {
+        let database = database(target);
+        let now = deed("2026-01-02");
+        let mut numbers = BTreeSet::new();
+        for (of, name) in [("city", "a"), ("port", "b"), ("city", "c")] {
+            numbers.insert(database.add_member_watch(now, of, &watch(name, "port:23")).unwrap().number);
+            let made = database.add_member_channel(now, (of, name), (&to(Way::Feed), 5), &asking).unwrap();
+            numbers.insert(made.channel.number);
+        }
+        assert!(numbers.len() == 6 && numbers.iter().all(|number| (1 << 52..1 << 53).contains(number)), "{numbers:?}");
+        let names: Vec<String> =
+            database.member_watches(Some("city")).unwrap().into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["a", "c"], "in the order in which they were made");
+        let channels = database.member_channels(Some("city")).unwrap();
+        for (channel, what) in channels.iter().flat_map(|channel| [(channel, "one"), (channel, "two")]) {
+            assert!(database.plan_for_members(&channel.channel, &[], Some(&about(what)), at("2026-01-03")).unwrap());
+        }
+        let mut ids = BTreeSet::new();
+        for name in ["a", "c"] {
+            let messages = database.member_messages("city", name, 9).unwrap().unwrap();
+            assert_eq!(messages.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["two", "one"]);
+            ids.extend(messages.into_iter().map(|one| one.id));
+        }
+        assert!(ids.len() == 4 && ids.iter().all(|id| id.len() == 32), "{ids:?}");
+        // The operator's are known by short numbers.
+        let own = database.add_channel(now, ("own", "here"), &to(Way::Feed), 0).unwrap();
+        assert!(own.number < 100, "{}", own.number);
+        assert!(database.plan_message(&own, 1, Some(&about("x")), at("2026-01-03")).unwrap());
+        let told = database.messages(own.number, 1).unwrap().remove(0);
+        assert!(told.number < 100 && told.id.is_empty(), "{told:?}");
+    });
+}

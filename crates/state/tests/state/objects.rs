@@ -2,7 +2,9 @@
 
 use hinomi_model::Timestamp;
 use hinomi_state::Database;
-use hinomi_state::objects::{Keeping, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Which};
+use hinomi_state::objects::{
+    Keeping, MAX_NAMED_IN_ALL, NewObject, ObjectFacts, ObjectPlace, ObjectQuery, ObjectSight, Which,
+};
 
 use crate::suite::on_both;
 
@@ -23,7 +25,7 @@ fn object(id: &str, version: i64, source: &str, body: &str) -> NewObject {
         seen: Timestamp::from_micros(i64::MAX),
         ..ObjectFacts::default()
     };
-    let place = |low, high| ObjectPlace { low, high, asn: Some(64_500), searched: low != 7 };
+    let place = |low, high| ObjectPlace { low, high, asn: Some(64_500), saying: (low != 7).into() };
     NewObject {
         facts,
         body: body.as_bytes().to_vec(),
@@ -80,6 +82,12 @@ fn objects_are_found_by_address_value_id_and_sight() {
         }
         assert_eq!(database.object_markings().unwrap(), ["x", "y", "z"]);
         assert_eq!(ids(&which(Which::Value("a.example".into())), &ALL), "abc");
+        let naming = |spans: &[(u128, u128)], values: &[&str]| {
+            which(Which::Naming(spans.to_vec(), values.iter().map(|value| (*value).to_owned()).collect()))
+        };
+        assert_eq!(ids(&naming(&[(0x00, 0x10)], &[]), &ALL), "abc", "also what is only named");
+        assert_eq!(ids(&naming(&[(0x20, 0x3f)], &["a.example"]), &ALL), "abc");
+        assert_eq!(ids(&naming(&[(0x20, 0x3f), (0x41, u128::MAX)], &["b.example"]), &ALL), "");
         assert_eq!(ids(&which(Which::Ids(vec!["b".into(), "d".into()])), &ALL), "b");
         assert_eq!(ids(&ObjectQuery { newest: true, limit: 2, ..asked() }, &ALL), "cb");
         assert_eq!(ids(&ObjectQuery { after: 1, kinds: vec!["indicator".into()], ..asked() }, &ALL), "bc");
@@ -117,5 +125,39 @@ fn a_status_is_for_whoever_gave_it_and_pulls_go_on() {
         database.keep_pulled("u", "2026-01-01T00:00:00Z", now).unwrap();
         database.keep_pulled("u", "2026-01-02T00:00:00Z", now).unwrap();
         assert_eq!(database.pulled_after("u").unwrap().as_deref(), Some("2026-01-02T00:00:00Z"));
+    });
+}
+
+#[test]
+fn what_all_objects_of_a_giver_name_is_bounded_and_counted() {
+    on_both(|target| {
+        let database = Database::open(target).unwrap();
+        let now = Timestamp::from_micros(1_000);
+        let named = |giver: &str| {
+            let sql = "SELECT named FROM object_givers WHERE giver = $1";
+            database.transact(|step| step.one(sql, &[giver.into()])?.integer(0)).unwrap()
+        };
+        database
+            .keep_objects(&[object("a", 1, "x", "{}"), object("b", 1, "x", "{}"), object("a", 1, "y", "{}")], now)
+            .unwrap();
+        assert_eq!((named("x"), named("y")), (8, 4), "three places and a value each");
+        let nearly = MAX_NAMED_IN_ALL - 4;
+        let set = "UPDATE object_givers SET named = $1 WHERE giver = 'x'";
+        database.transact(|step| step.execute(set, &[nearly.into()])).unwrap();
+        let more = [
+            object("c", 1, "x", "{}"),
+            object("d", 1, "x", "{}"),
+            object("d", 1, "y", "{}"),
+            object("a", 1, "x", "{}"),
+        ];
+        let told = database.keep_objects(&more, now).unwrap();
+        assert!(matches!(told[0], Keeping::Added(_)) && matches!(told[2], Keeping::Added(_)), "{told:?}");
+        assert_eq!((told[1], told[3]), (Keeping::Crowded { named: MAX_NAMED_IN_ALL }, Keeping::Known(now)));
+        // What goes makes room.
+        let Keeping::Added(added) = told[0] else { panic!("not added") };
+        assert_eq!((database.remove_objects(&[added]).unwrap(), named("x")), (1, nearly));
+        assert!(matches!(database.keep_objects(&more[1..2], now).unwrap()[0], Keeping::Added(_)));
+        let empty = NewObject { places: Vec::new(), values: Vec::new(), ..object("e", 1, "x", "{}") };
+        assert!(matches!(database.keep_objects(&[empty], now).unwrap()[0], Keeping::Added(_)), "names nothing");
     });
 }

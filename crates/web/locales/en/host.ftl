@@ -114,6 +114,7 @@ said-added = Received
 said-until = Holds until
 said-revoked = taken back
 said-not-now = does not hold now
+said-proposed = proposed by others
 said-own = this installation
 said-untold = not told
 terms-embargo = Under embargo until

@@ -114,6 +114,7 @@ said-added = 受け取った時刻
 said-until = 有効期限
 said-revoked = 取り消し済み
 said-not-now = 今は有効でない
+said-proposed = 他の組織からの提案
 said-own = この見張り台
 said-untold = 明かされていません
 terms-embargo = 公開できる日時（それまでは非公開）

@@ -1,7 +1,7 @@
 # お知らせ
 nav-notices = お知らせ
 notices-title = お知らせ
-notices-one = お知らせ { $it } 番
+notices-one = お知らせ { $it }
 notices-lead = あなたの組織に送ったお知らせです。直したかどうかなどを、ここから答えられます。
 notices-lead-all = 見つけたことを、責任を持つ相手ごとに一通で知らせます。下書きを確かめ、送信を承認すると送られます。
 notices-none = お知らせはありません。

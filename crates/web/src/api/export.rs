@@ -12,7 +12,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use hinomi_share::Format;
+use hinomi_share::{Format, ReadError, Reader};
 use serde::Deserialize;
 use tokio::sync::mpsc::channel;
 
@@ -57,16 +57,33 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
     let name = asked.format.as_deref().unwrap_or("jsonl");
     let known = FORMATS.into_iter().find(|(each, ..)| *each == name);
     let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl or parquet"))?;
+    let now = app.now();
+    let write =
+        move |reader: &Reader, outflow: &mut Outflow| reader.export_to(&asked.q, format, now, outflow).map(drop);
+    let body = pour(desk, format, write).await?;
+    let headers = [
+        (CONTENT_TYPE, media_type.to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{name}\"")),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((StatusCode::OK, headers, body).into_response())
+}
+
+/// A body of what is written, while it is written. What fails before the first piece is told; later it breaks off.
+pub(crate) async fn pour<W>(desk: &Desk, format: Format, write: W) -> Result<Body, DeskError>
+where
+    W: FnOnce(&Reader, &mut Outflow) -> Result<(), ReadError> + Send + 'static,
+{
     let (reader, seat) = desk.export().await?;
     let (pieces, mut waiting) = channel(EXPORT_PIECES_WAITING);
-    let (now, taken, broken) = (app.now(), Arc::<Taken>::default(), pieces.clone());
+    let (taken, broken) = (Arc::<Taken>::default(), pieces.clone());
     let counted = Arc::clone(&taken);
     let mut outflow = Outflow::new((pieces, Arc::clone(&taken)), format, (desk.holds(), Patience::default()));
     tokio::task::spawn_blocking(move || {
         // Where there is no room to tell why, or the thread panics, the body breaks off all the same.
         let unended = Unended::of(&counted);
-        let told = match reader.export_to(&asked.q, format, now, &mut outflow) {
-            Ok(_) => true,
+        let told = match write(&reader, &mut outflow) {
+            Ok(()) => true,
             Err(error) => broken.try_send(Err(error)).is_ok(),
         };
         if told {
@@ -75,15 +92,10 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
         drop(seat);
     });
     let first = match waiting.recv().await {
-        Some(Err(error)) => return Err(DeskError::Read(error).into()),
+        Some(Err(error)) => return Err(DeskError::Read(error)),
         Some(Ok(first)) => Some(first),
-        None if taken.broke_off() => return Err(DeskError::Interrupted.into()),
+        None if taken.broke_off() => return Err(DeskError::Interrupted),
         None => None,
     };
-    let headers = [
-        (CONTENT_TYPE, media_type.to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{name}\"")),
-        (CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((StatusCode::OK, headers, Body::new(Pieces::counted(first, waiting, taken))).into_response())
+    Ok(Body::new(Pieces::counted(first, waiting, taken)))
 }

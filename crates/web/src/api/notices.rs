@@ -21,14 +21,16 @@ use crate::read::Desk;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
-    before: Option<i64>,
+    before: Option<String>,
     limit: Option<usize>,
 }
 
 /// A notice, without who here did what.
 #[derive(Serialize)]
 struct Told {
-    number: i64,
+    /// For who sees all of them: it counts those of everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<i64>,
     token: String,
     organisation: String,
     basis: String,
@@ -44,10 +46,10 @@ struct Told {
     sha256: Option<String>,
 }
 
-impl From<Notice> for Told {
-    fn from(one: Notice) -> Self {
+impl Told {
+    fn of(sight: &Sight, one: Notice) -> Self {
         Self {
-            number: one.number,
+            number: sight.all.then_some(one.number),
             token: one.token,
             organisation: one.party.organisation,
             basis: one.party.basis,
@@ -66,9 +68,9 @@ impl From<Notice> for Told {
 #[derive(Serialize)]
 struct List {
     notices: Vec<Told>,
-    /// Where older ones begin.
+    /// Before which older ones are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<i64>,
+    before: Option<String>,
     /// What others were told of what the caller holds.
     others: Vec<TellsOthers>,
 }
@@ -114,28 +116,29 @@ async fn listed(app: &App, desk: &Desk, query: Result<Query<Asked>, QueryRejecti
         )));
     }
     let sight = Sight::of(desk, String::new()).await?;
-    let (notices, before) = sight.list(app, before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let (notices, before) = sight.list(app, before.as_deref(), u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     let others = if sight.all { Vec::new() } else { others(app, desk).await? };
-    Ok(List { notices: notices.into_iter().map(Told::from).collect(), before, others })
+    Ok(List { notices: notices.into_iter().map(|one| Told::of(&sight, one)).collect(), before, others })
 }
 
-/// `GET /notices/{number}`
-pub(super) async fn show(State(app): State<App>, desk: Desk, path: Result<Path<i64>, PathRejection>) -> Response {
+/// `GET /notices/{notice}`
+pub(super) async fn show(State(app): State<App>, desk: Desk, path: Result<Path<String>, PathRejection>) -> Response {
     match whole(&app, &desk, path).await {
         Ok(whole) => json(&whole),
         Err(fault) => problem::respond(&fault),
     }
 }
 
-async fn whole(app: &App, desk: &Desk, path: Result<Path<i64>, PathRejection>) -> Result<Whole, Fault> {
-    let Path(number) = path.map_err(|_| Fault::new(StatusCode::NOT_FOUND, "not-found"))?;
-    let sight = Sight::of(desk, number.to_string()).await?;
-    let notice = sight.find(app, number).await?;
+async fn whole(app: &App, desk: &Desk, path: Result<Path<String>, PathRejection>) -> Result<Whole, Fault> {
+    let Path(name) = path.map_err(|_| Fault::new(StatusCode::NOT_FOUND, "not-found"))?;
+    let sight = Sight::of(desk, name.clone()).await?;
+    let notice = sight.find(app, &name).await?;
+    let number = notice.number;
     let (findings, files, replies) = ask(app, move |accounts| {
         let database = accounts.database()?;
         Ok((database.notice_findings(number)?, database.notice_files(number)?, database.notice_replies(number)?))
     })
     .await?;
     let (body, replies) = (notice.body.clone(), replies.into_iter().map(Answered::from).collect());
-    Ok(Whole { notice: notice.into(), body, findings, files, replies })
+    Ok(Whole { notice: Told::of(&sight, notice), body, findings, files, replies })
 }

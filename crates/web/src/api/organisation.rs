@@ -308,10 +308,11 @@ fn atom(installation: &str, (organisation, name): (&str, &str), messages: &[Mess
         escaped(name)
     );
     for one in messages {
+        // One of before has no other name than its number.
+        let named = if one.id.is_empty() { one.number.to_string() } else { one.id.clone() };
         text.push_str(&format!(
-            "<entry>\n<id>{id}:{}</id>\n<title>{}</title>\n<updated>{}</updated>\n<content type=\"text\">{}</content>\n\
+            "<entry>\n<id>{id}:{named}</id>\n<title>{}</title>\n<updated>{}</updated>\n<content type=\"text\">{}</content>\n\
              </entry>\n",
-            one.number,
             escaped(&one.subject),
             one.made,
             escaped(&one.body)
@@ -336,6 +337,7 @@ mod tests {
     fn a_feed_is_well_formed_whatever_was_said() {
         let message = Message {
             number: 7,
+            id: "0a".into(),
             channel: 1,
             subject: "<b>&\u{0}".into(),
             body: "]]>\u{1b}".into(),
@@ -347,6 +349,6 @@ mod tests {
         };
         let text = atom("x", ("city", "feed"), &[message], "2026-01-02T00:00:00Z");
         assert!(text.contains("<title>&lt;b&gt;&amp;</title>") && text.contains("]]&gt;<"), "{text}");
-        assert!(text.contains("urn:hinomi:x:alerts:city:feed:7"), "{text}");
+        assert!(text.contains("urn:hinomi:x:alerts:city:feed:0a"), "{text}");
     }
 }

@@ -1,5 +1,7 @@
 //! For which organisation somebody acts on the pages of one.
 
+use std::collections::BTreeMap;
+
 use axum::http::StatusCode;
 use hinomi_model::Purpose;
 use hinomi_share::{Member, Viewer};
@@ -51,20 +53,20 @@ pub(crate) async fn acting(app: &App, caller: &Caller, asked: Option<&str>) -> R
     let (own, purpose, writes) = match caller {
         Caller::Operator => (None, Purpose::ExposureReduction, true),
         Caller::Person(known) => {
-            let roles: Vec<(String, Role)> = known.memberships().map(|(id, role)| (id.to_owned(), role)).collect();
+            let roles: BTreeMap<String, Role> = known.memberships().map(|(id, role)| (id.to_owned(), role)).collect();
             (Some(roles).filter(|_| !known.sees_all()), known.purpose, caller.may_write())
         }
     };
     let all = ask(app, |accounts| accounts.database()?.organisations()).await?;
     let open = all.into_iter().filter(|one| one.closed.is_none());
-    let mine = |id: &str| own.as_ref().is_none_or(|own| own.iter().any(|(each, _)| each == id));
+    let mine = |id: &str| own.as_ref().is_none_or(|own| own.contains_key(id));
     let all: Vec<_> = open.filter(|one| mine(&one.id)).collect();
     let found = match asked {
         Some(asked) => all.iter().find(|one| one.id == asked),
         None => all.first(),
     };
     let found = found.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "no-organisation"))?;
-    let role = own.as_ref().and_then(|own| own.iter().find(|(id, _)| *id == found.id)).map(|(_, role)| *role);
+    let role = own.as_ref().and_then(|own| own.get(&found.id)).copied();
     Ok(Acting {
         organisation: found.id.clone(),
         names: [found.name(true).to_owned(), found.name(false).to_owned()],

@@ -37,12 +37,17 @@ pub(crate) async fn enter_shown(
 ) -> Result<Response, Fault> {
     leave(app, headers).await?;
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default().to_owned();
+    let key = ask(app, |accounts| accounts.installation_secret(DEVICE_SECRET)).await?;
+    let is_known = cookie::known_device(app, headers, &key, &person.name).is_some();
     let (id, now) = (person.id.clone(), app.now());
-    let (token, key) = ask(app, move |accounts| {
+    let token = ask(app, move |accounts| {
         let source = source.to_string();
         let entry = Entry { way, source: &source, agent: &agent };
         let token = accounts.begin_session_shown(&id, &entry, shown, now)?;
-        Ok((token, accounts.installation_secret(DEVICE_SECRET)?))
+        if !is_known {
+            accounts.tell_new_browser(&id, (&source, &agent))?;
+        }
+        Ok(token)
     })
     .await?;
     let mut response = redirect(own_path(to).unwrap_or("/"));

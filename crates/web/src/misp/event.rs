@@ -18,6 +18,17 @@ pub(super) fn event(services: &[Service], labels: &[Tlp], installation: &str) ->
     let address = first.key.address;
     let newest = services.iter().map(|service| service.last_seen).max().unwrap_or_default();
     let label = labels.iter().max().copied().unwrap_or(Tlp::Red);
+    let mut event = head((address, services.len()), newest, label, installation);
+    let id = id_of(address);
+    let attributes: Vec<Value> = services.iter().map(|service| attribute(service, &id, installation)).collect();
+    if let Some(members) = event.as_object_mut() {
+        members.insert("Attribute".to_owned(), attributes.into());
+    }
+    event
+}
+
+/// What an event says besides its services.
+pub(super) fn head((address, services): (IpAddr, usize), newest: Timestamp, label: Tlp, installation: &str) -> Value {
     let id = id_of(address);
     let organisation = json!({ "id": "1", "name": "Hinomi", "uuid": own_uuid("organisation", installation) });
     json!({
@@ -35,13 +46,12 @@ pub(super) fn event(services: &[Service], labels: &[Tlp], installation: &str) ->
         "distribution": "0",
         "sharing_group_id": "0",
         "extends_uuid": "",
-        "attribute_count": services.len().to_string(),
+        "attribute_count": services.to_string(),
         "org_id": "1",
         "orgc_id": "1",
         "Org": organisation,
         "Orgc": organisation,
         "Tag": [{ "name": label.label().to_ascii_lowercase(), "colour": "#ffffff", "exportable": true }],
-        "Attribute": services.iter().map(|service| attribute(service, &id, installation)).collect::<Vec<_>>(),
     })
 }
 

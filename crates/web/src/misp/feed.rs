@@ -3,11 +3,15 @@
 //!
 //! Events are addresses with their services, and events of others with the bytes as they came. At most
 //! [`MAX_SERVICES`] services: of more the feed is refused and says what to do, for a feed that leaves out is believed.
+//! Lists are written while they are made, a few events at a time.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -16,20 +20,25 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use data_encoding::HEXLOWER;
 use hinomi_model::{Service, Timestamp, Tlp};
-use hinomi_share::objects::{ObjectsError, Shelf, Sight};
+use hinomi_share::objects::{EventKey, Sight};
 use hinomi_share::stix::own_uuid;
 use hinomi_share::taxii::labels_of;
-use hinomi_share::{ReadError, Reader, SearchRequest};
+use hinomi_share::{Format, ReadError, Reader, SearchRequest};
 use hinomi_state::objects::Which;
 use md5::{Digest, Md5};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{BASE, Refusal, event, told};
+use super::held::{failed, shelf};
+use super::{BASE, Refusal, event, held};
+use crate::api::export::pour;
+use crate::api::outflow::Outflow;
 use crate::app::App;
 use crate::read::Desk;
 
 /// The most services of a feed.
 const MAX_SERVICES: u64 = 50_000;
+/// Events of others whose bytes are read at once.
+const EVENTS_AT_ONCE: usize = 8;
 /// The most ids of events that are remembered.
 const MAX_KNOWN: usize = 200_000;
 /// What is told: nothing of exercises, for MISP passes on what it is given.
@@ -69,8 +78,21 @@ pub(super) fn routes() -> Router<App> {
         .layer(Extension(Known::default()))
 }
 
-/// An address with its services and their labels.
-type Host = (Vec<Service>, Vec<Tlp>);
+/// What lists tell of an address.
+#[derive(Clone, Debug, Default)]
+struct Host {
+    newest: Timestamp,
+    label: Option<Tlp>,
+    ports: Vec<u16>,
+}
+
+impl Host {
+    fn take(&mut self, service: &Service, label: Tlp) {
+        self.newest = self.newest.max(service.last_seen);
+        self.label = Some(self.label.map_or(label, |known| known.max(label)));
+        self.ports.push(service.key.port);
+    }
+}
 
 fn id_of(installation: &str, address: IpAddr) -> String {
     own_uuid("event", &format!("{installation} {address}"))
@@ -87,53 +109,72 @@ fn hosts(reader: &Reader, now: Timestamp) -> Result<BTreeMap<IpAddr, Host>, Read
     let mut hosts: BTreeMap<IpAddr, Host> = BTreeMap::new();
     for (label, word) in LABELS {
         reader.each_service(&format!("{QUERY} tlp:{word}"), now, &mut |service| {
-            let host = hosts.entry(service.key.address).or_default();
-            host.0.push(service);
-            host.1.push(label);
+            hosts.entry(service.key.address).or_default().take(&service, label);
         })?;
     }
     Ok(hosts)
 }
 
-/// Events of others, by id, with their bytes.
-fn held(app: &App, reader: &Reader, which: Which) -> Result<BTreeMap<String, String>, ReadError> {
-    let failed = |error: &dyn std::fmt::Display| ReadError::Failed(error.to_string());
-    let shelf = Shelf::new(app.accounts.database().map_err(|error| failed(&error))?);
-    let events = shelf.events(&Sight::of(reader), which).map_err(|error| match error {
-        ObjectsError::Read(error) => error,
-        ObjectsError::TooMuch(why) => ReadError::Unfit(why),
-        other => failed(&other),
-    })?;
-    Ok(events.into_iter().map(|(said, text)| (said.id.to_ascii_lowercase(), text)).collect())
-}
-
-/// Everything that is seen, as events by id.
-async fn everything(app: &App, desk: &Desk, known: Known) -> Result<BTreeMap<String, Value>, Refusal> {
-    let app = app.clone();
+/// Writes a list of everything that is seen: of each address, and of each event of others.
+async fn list(
+    (app, desk, known): (App, &Desk, Known),
+    (before, after): (&'static str, &'static str),
+    own: impl Fn(&mut dyn Write, &str, (IpAddr, &Host)) -> io::Result<()> + Send + 'static,
+    others: impl Fn(&mut dyn Write, &str, &Value) -> io::Result<()> + Send + 'static,
+) -> Result<Body, Refusal> {
     let now = app.now();
-    let look = move |reader: &Reader| {
+    let write = move |reader: &Reader, out: &mut Outflow| {
         let reader = &reader.witnessed("misp", "feed")?;
         let hosts = hosts(reader, now)?;
-        known.keep(hosts.keys().map(|address| (id_of(&app.installation, *address), *address)));
-        let own = hosts.into_iter().map(|(address, (services, labels))| {
-            (id_of(&app.installation, address), event::event(&services, &labels, &app.installation))
-        });
-        let mut events: BTreeMap<String, Value> = own.collect();
-        for (id, text) in held(&app, reader, Which::All)? {
-            let whole = serde_json::from_str::<Value>(&text).unwrap_or_default();
+        let ids: BTreeMap<String, IpAddr> =
+            hosts.keys().map(|address| (id_of(&app.installation, *address), *address)).collect();
+        known.keep(ids.iter().map(|(id, address)| (id.clone(), *address)));
+        let mut keys: BTreeMap<String, EventKey> = BTreeMap::new();
+        let (shelf, sight) = (shelf(&app)?, Sight::of(reader));
+        for key in shelf.event_keys(&sight, &Which::All).map_err(failed)? {
             // Another's event under the id of one of ours does not stand for it.
-            events.entry(id).or_insert_with(|| whole.get("Event").cloned().unwrap_or(whole));
+            if !ids.contains_key(&key.id) {
+                keys.insert(key.id.clone(), key);
+            }
         }
-        Ok(events)
+        let broke = |error: io::Error| ReadError::Failed(error.to_string());
+        out.write_all(before.as_bytes()).map_err(broke)?;
+        for (id, address) in &ids {
+            let Some(host) = hosts.get(address) else { continue };
+            own(out, id, (*address, host)).map_err(broke)?;
+        }
+        let keys: Vec<EventKey> = keys.into_values().collect();
+        for some in keys.chunks(EVENTS_AT_ONCE) {
+            for (key, text) in shelf.event_bodies(some).map_err(failed)? {
+                others(out, &key.id, &held::event_in(&text)).map_err(broke)?;
+            }
+        }
+        out.write_all(after.as_bytes()).and_then(|()| out.flush()).map_err(broke)
     };
-    Ok(desk.ask(look).await?)
+    Ok(pour(desk, Format::Jsonl, write).await?)
 }
 
 /// `GET feed/manifest.json`
 async fn manifest(State(app): State<App>, desk: Desk, Extension(known): Extension<Known>) -> Result<Response, Refusal> {
-    let events = everything(&app, &desk, known).await?;
-    let entries: Map<String, Value> = events.iter().map(|(id, event)| (id.clone(), entry(event))).collect();
-    Ok(told(&Value::Object(entries)))
+    let installation = app.installation.clone();
+    let (first, second) = {
+        let comma = Arc::new(AtomicBool::new(false));
+        (Arc::clone(&comma), comma)
+    };
+    let own = move |out: &mut dyn Write, id: &str, (address, host): (IpAddr, &Host)| {
+        let label = host.label.unwrap_or(Tlp::Red);
+        let head = event::head((address, host.ports.len()), host.newest, label, &installation);
+        member(out, &first, id, &entry(&head))
+    };
+    let others = move |out: &mut dyn Write, id: &str, event: &Value| member(out, &second, id, &entry(event));
+    let body = list((app, &desk, known), ("{", "}"), own, others).await?;
+    Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// A member of an object that is being written.
+fn member(out: &mut dyn Write, begun: &AtomicBool, name: &str, value: &Value) -> io::Result<()> {
+    let comma = if begun.swap(true, Ordering::Relaxed) { "," } else { "" };
+    write!(out, "{comma}{}:{value}", Value::from(name))
 }
 
 /// What the manifest says of an event.
@@ -157,23 +198,29 @@ fn entry(event: &Value) -> Value {
 
 /// `GET feed/hashes.csv`: MD5 of every value, and of each part of one with a bar, beside the id of its event.
 async fn hashes(State(app): State<App>, desk: Desk, Extension(known): Extension<Known>) -> Result<Response, Refusal> {
-    let events = everything(&app, &desk, known).await?;
-    let mut lines = String::new();
-    for (id, event) in &events {
+    let own = |out: &mut dyn Write, id: &str, (address, host): (IpAddr, &Host)| {
+        let address = address.to_string();
+        host.ports.iter().try_for_each(|port| line(out, &address, id).and_then(|()| line(out, &port.to_string(), id)))
+    };
+    let others = |out: &mut dyn Write, id: &str, event: &Value| {
         for attribute in attributes(event) {
             let said = |name: &str| attribute.get(name).and_then(Value::as_str).unwrap_or_default();
             let parts: Vec<&str> =
                 if said("type").contains('|') { said("value").split('|').collect() } else { vec![said("value")] };
-            for part in parts {
-                lines.push_str(&format!("{},{id}\n", HEXLOWER.encode(&Md5::digest(part.as_bytes()))));
-            }
+            parts.iter().try_for_each(|part| line(out, part, id))?;
         }
-    }
-    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8"), (CACHE_CONTROL, "no-store")], lines).into_response())
+        Ok(())
+    };
+    let body = list((app, &desk, known), ("", ""), own, others).await?;
+    Ok(([(CONTENT_TYPE, "text/csv; charset=utf-8"), (CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+fn line(out: &mut dyn Write, part: &str, id: &str) -> io::Result<()> {
+    writeln!(out, "{},{id}", HEXLOWER.encode(&Md5::digest(part.as_bytes())))
 }
 
 /// Attributes of an event and of the objects in it.
-fn attributes(event: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn attributes(event: &Value) -> impl Iterator<Item = &Value> {
     let objects = event.get("Object").and_then(Value::as_array).into_iter().flatten();
     std::iter::once(event).chain(objects).filter_map(|part| part.get("Attribute")?.as_array()).flatten()
 }
@@ -191,8 +238,10 @@ async fn file(
         let reader = &reader.witnessed("misp", &format!("feed {id}"))?;
         // Of an id that the manifest told as ours it is ours.
         if known.find(&id).is_none() {
-            let held = held(&app, reader, Which::Ids(vec![id.clone(), id.to_ascii_uppercase()]))?;
-            if let Some(text) = held.into_values().next() {
+            let (shelf, sight) = (shelf(&app)?, Sight::of(reader));
+            let which = Which::Ids(vec![id.clone(), id.to_ascii_uppercase()]);
+            let last: Vec<EventKey> = shelf.event_keys(&sight, &which).map_err(failed)?.pop().into_iter().collect();
+            if let Some((_, text)) = shelf.event_bodies(&last).map_err(failed)?.pop() {
                 return Ok(Some(text));
             }
         }

@@ -3,6 +3,7 @@
 //! Every name in a form is looked up among what is the caller's own: what is somebody else's is not found.
 
 pub(crate) mod again;
+mod mail;
 pub(crate) mod passkey;
 pub(crate) mod people;
 pub(crate) mod provider;
@@ -17,8 +18,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use hinomi_model::{Purpose, Timestamp};
+use hinomi_state::account_mail::AccountMail;
 use hinomi_state::{ApiKey, Linked, NewKey, Passkey, PasswordHash, Person, Role, Session};
 
+use self::mail::MailView;
 use self::provider::{LinkedView, ProviderView};
 use super::fault::{self, Fault};
 use super::{Frame, render};
@@ -29,6 +32,7 @@ use crate::auth::form::Form;
 use crate::auth::password::{Try, confirm};
 use crate::auth::{ask, cookie, entry, hash};
 use crate::guard::Source;
+use crate::language::Language;
 use crate::moment;
 use crate::seen::Seen;
 use crate::visit::Visit;
@@ -64,6 +68,8 @@ struct AccountPage {
     passkeys: Vec<PasskeyView>,
     linked: Vec<LinkedView>,
     providers: Vec<ProviderView>,
+    mails: Vec<MailView>,
+    japanese: bool,
     script: String,
 }
 
@@ -161,6 +167,7 @@ struct Looked {
     keys: Vec<ApiKey>,
     passkeys: Vec<Passkey>,
     linked: Vec<Linked>,
+    mails: Vec<AccountMail>,
 }
 
 async fn look(app: &App, visit: &Visit) -> Result<Looked, Fault> {
@@ -169,7 +176,8 @@ async fn look(app: &App, visit: &Visit) -> Result<Looked, Fault> {
     ask(app, move |accounts| {
         let (sessions, keys) = (accounts.sessions(&id, now)?, accounts.keys(&id)?);
         let (passkeys, linked) = (accounts.passkeys(&id)?, accounts.linked(&id)?);
-        Ok(Looked { mine, sessions, keys, passkeys, linked })
+        let mails = accounts.account_mails(&id)?;
+        Ok(Looked { mine, sessions, keys, passkeys, linked, mails })
     })
     .await
 }
@@ -196,6 +204,8 @@ fn compose(app: &App, visit: &Visit, looked: &Looked, notice: Option<Notice>) ->
         passkeys: looked.passkeys.iter().map(|passkey| passkey_view(w, passkey)).collect(),
         linked: provider::linked_views(app, visit, &looked.linked),
         providers: provider::to_link(app, visit),
+        mails: looked.mails.iter().map(|one| MailView::new(w, one)).collect(),
+        japanese: w.language() == Language::Japanese,
         script: crate::asset::address("passkey.js"),
     }
 }
@@ -276,6 +286,7 @@ pub(crate) async fn change(
         "revoke-key" => revoke_key(&app, &visit, &form).await,
         "remove-passkey" => remove_passkey(&app, &visit, &form).await,
         "unlink" => provider::unlink(&app, &visit, &form).await,
+        "mail-ask" | "mail-confirm" | "mail-remove" => mail::change(&app, &visit, &form).await,
         _ => Err(Fault::new(StatusCode::BAD_REQUEST, "parameter")),
     };
     if let Some(asked) = done.as_ref().err().and_then(|fault| lead(fault, ACCOUNT)) {

@@ -2,7 +2,8 @@
 //! outcomes that they say, and who else was told.
 //!
 //! A member sees a notice when it left, was for an organisation that he acts for and that may read for his purpose, and
-//! tells nothing of another purpose. What is not his answers as what never was, and is counted nowhere.
+//! tells nothing of another purpose. What is not his answers as what never was, and is counted nowhere: members know
+//! notices by the random token that their mail has, who works here by their numbers too.
 
 pub(crate) mod one;
 
@@ -31,6 +32,9 @@ use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
 
+/// Notices that are asked for at once.
+const NOTICES_AT_ONCE: u32 = 100;
+const MAX_AT_ONCE: u32 = 1_000;
 /// The page; single notices are below it.
 pub(crate) const NOTICES: &str = "/notices";
 
@@ -45,7 +49,7 @@ struct NoticesPage {
 }
 
 struct Row {
-    number: i64,
+    name: String,
     href: String,
     state: String,
     organisation: Seen,
@@ -87,33 +91,71 @@ impl Sight {
         self.all || (notice.state == NoticeState::Sent && theirs() && fits())
     }
 
-    /// Those that are shown, the newest first, and where older ones begin.
+    /// By what this one is known to who asks.
+    pub(crate) fn name_of(&self, notice: &Notice) -> String {
+        if self.all { notice.number.to_string() } else { notice.token.clone() }
+    }
+
+    /// Those that are shown, the newest first, and before which older ones are.
     pub(crate) async fn list(
         &self,
         app: &App,
-        before: Option<i64>,
+        before: Option<&str>,
         limit: u32,
-    ) -> Result<(Vec<Notice>, Option<i64>), Fault> {
-        let of = NoticesOf {
-            organisations: (!self.all).then(|| self.organisations.clone()),
-            run: None,
-            state: (!self.all).then_some(NoticeState::Sent),
-            before,
-            limit,
+    ) -> Result<(Vec<Notice>, Option<String>), Fault> {
+        let mut from = match before {
+            Some(name) => Some(self.number(app, name).await?),
+            None => None,
         };
-        let mut notices = ask(app, move |accounts| accounts.database()?.notices(&of)).await?;
-        let full = notices.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-        let older = notices.last().map(|last| last.number).filter(|_| full);
-        notices.retain(|one| self.shows(one));
-        Ok((notices, older))
+        let (wanted, at_once) =
+            (usize::try_from(limit).unwrap_or(usize::MAX), limit.clamp(NOTICES_AT_ONCE, MAX_AT_ONCE));
+        let mut found = Vec::new();
+        loop {
+            let of = NoticesOf {
+                organisations: (!self.all).then(|| self.organisations.clone()),
+                run: None,
+                state: (!self.all).then_some(NoticeState::Sent),
+                before: from,
+                limit: at_once,
+            };
+            let notices = ask(app, move |accounts| accounts.database()?.notices(&of)).await?;
+            let ended = notices.len() < usize::try_from(at_once).unwrap_or(usize::MAX);
+            from = notices.last().map(|last| last.number);
+            found.extend(notices.into_iter().filter(|one| self.shows(one)));
+            if ended || found.len() > wanted {
+                break;
+            }
+        }
+        let more = found.len() > wanted;
+        found.truncate(wanted);
+        let older = found.last().filter(|_| more).map(|last| self.name_of(last));
+        Ok((found, older))
     }
 
-    /// This one, if it is shown.
-    pub(crate) async fn find(&self, app: &App, number: i64) -> Result<Notice, Fault> {
+    /// The number that stands for a name in this reader's eyes.
+    async fn number(&self, app: &App, name: &str) -> Result<i64, Fault> {
+        match name.parse().ok().filter(|_| self.all) {
+            Some(number) => Ok(number),
+            None => self.find(app, name).await.map(|notice| notice.number),
+        }
+    }
+
+    /// This one, by its token, or its number where all are shown; if it is shown.
+    pub(crate) async fn find(&self, app: &App, name: &str) -> Result<Notice, Fault> {
         let missing = || Fault::new(StatusCode::NOT_FOUND, "not-found");
-        let found = ask(app, move |accounts| accounts.database()?.notice(number)).await;
-        let found = found.map_err(|fault| if fault.code == "refused" { missing() } else { fault })?;
-        Some(found).filter(|found| self.shows(found)).ok_or_else(missing)
+        let number = name.parse::<i64>().ok().filter(|_| self.all);
+        let token = name.to_owned();
+        let found = ask(app, move |accounts| {
+            let database = accounts.database()?;
+            // Of digits alone is many a token, and no number has as many.
+            let named = match database.notice_by_token(&token)? {
+                Some(named) => Some(named),
+                None => number,
+            };
+            named.map(|named| database.notice(named)).transpose()
+        });
+        let found = found.await.map_err(|fault| if fault.code == "refused" { missing() } else { fault })?;
+        found.filter(|found| self.shows(found)).ok_or_else(missing)
     }
 }
 
@@ -137,23 +179,22 @@ pub(super) async fn show(State(app): State<App>, desk: Desk, visit: Visit) -> Re
 
 async fn look(app: &App, desk: &Desk, visit: &Visit) -> Result<NoticesPage, Fault> {
     let sight = Sight::of(desk, String::new()).await?;
-    let before = visit.parameter("before").and_then(|text| text.parse().ok());
-    let (notices, older) = sight.list(app, before, PAGE_NOTICES).await?;
+    let (notices, older) = sight.list(app, visit.parameter("before"), PAGE_NOTICES).await?;
     let others = if sight.all { Vec::new() } else { others(app, desk).await? };
     let w = &visit.words;
     Ok(NoticesPage {
         frame: Frame::new(visit, &w.say("notices-title"), "notices"),
         everything: sight.all,
-        notices: notices.iter().map(|notice| row(w, notice)).collect(),
-        older: older.map(|before| link::with_parameters(NOTICES, [("before", before.to_string().as_str())])),
+        notices: notices.iter().map(|notice| row(w, (&sight, notice))).collect(),
+        older: older.map(|before| link::with_parameters(NOTICES, [("before", before.as_str())])),
         others: others.iter().take(PAGE_TOLD_OTHERS).map(|one| other(w, one)).collect(),
     })
 }
 
-fn row(w: &Words, notice: &Notice) -> Row {
+fn row(w: &Words, (sight, notice): (&Sight, &Notice)) -> Row {
     Row {
-        number: notice.number,
-        href: format!("{NOTICES}/{}", notice.number),
+        name: sight.name_of(notice),
+        href: format!("{NOTICES}/{}", sight.name_of(notice)),
         state: state(w, notice.state),
         organisation: Seen::word(&notice.party.organisation),
         findings: moment::grouped(u64::try_from(notice.findings).unwrap_or(0)),

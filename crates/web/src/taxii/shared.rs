@@ -164,7 +164,8 @@ async fn added(
         if !collection.can_write {
             return Err(ObjectsError::Forbidden("This collection can only be read".to_owned()));
         }
-        let asn = |address| reader.asn_of(address);
+        let then = reader.places_then()?;
+        let asn = |address, time| then.asn(address, time);
         let audience = collection.audience.as_deref();
         let terms = Terms { giver: &giver, audience, unmarked: Tlp::Red, origin: "", asn: &asn };
         let report = shelf.give(&terms, &body, now)?;

@@ -102,8 +102,8 @@ fn answers_about_notices_have_exactly_the_described_properties() {
     let asked = [
         ("/notices", "200", "/notices".to_owned()),
         ("/notices", "400", "/notices?limit=0".to_owned()),
-        ("/notices/{number}", "200", format!("/notices/{notice}")),
-        ("/notices/{number}", "404", "/notices/999999".to_owned()),
+        ("/notices/{notice}", "200", format!("/notices/{notice}")),
+        ("/notices/{notice}", "404", "/notices/999999".to_owned()),
     ];
     hold(&world, &description(), asked.into_iter());
 }

@@ -1,8 +1,12 @@
 //! What leaves, what is done to accounts, and what each may see of both: told in the ledger, shown to whom it concerns.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hinomi_share::ledger::sha256_hex;
+use hinomi_model::{Purpose, SystemClock};
+use hinomi_share::ledger::{Actor, Event, Log, sha256_hex};
+use hinomi_state::{NewPerson, PasswordHash, Role, Transaction};
+use serde_json::Value;
 
 use crate::sign_in::{Browser, WORD, inhabited};
 use crate::world::World;
@@ -128,4 +132,75 @@ fn everybody_is_told_what_they_may_see_and_nothing_of_others() {
     assert!(ben.get("/api/v1/status").json()["policies"].is_null());
     let alone = World::at_rest();
     assert_eq!(alone.get("/api/v1/ledger").status, 200, "whoever is at the machine");
+}
+
+/// Somebody who acts for these shops.
+fn keeper(world: &World, name: &str, shops: &[String]) {
+    let database = world.accounts.database().expect("a state");
+    if world.accounts.person(name).expect("asked").is_none() {
+        let password = Some(PasswordHash::of(WORD, name).expect("a password"));
+        let (name, full_name) = (name.to_owned(), String::new());
+        let new = NewPerson { name, full_name, administrator: false, analyst: false, password };
+        world.accounts.add(&new, hinomi_model::Clock::now(&*world.clock)).expect("an account");
+    }
+    let id = world.accounts.person(name).expect("asked").expect("there").id;
+    let enter = |step: &mut Transaction<'_>| {
+        for shop in shops {
+            let known = "INSERT INTO organisations (id, name_ja, name_en, kind, own, created) \
+                         VALUES ($1, '', $1, 'company', 0, 0) ON CONFLICT DO NOTHING";
+            step.execute(known, &[shop.into()])?;
+            let of = "INSERT INTO memberships (person, organisation, role) VALUES ($1, $2, 'editor')";
+            step.execute(of, &[(&id).into(), shop.into()])?;
+        }
+        Ok(())
+    };
+    database.transact(enter).expect("entered");
+}
+
+#[test]
+fn who_acts_for_thousands_is_served_and_each_of_them_finds_what_was_looked_at() {
+    let world = inhabited();
+    let shops: Vec<String> = (0..3_000).map(|at| format!("shop-{at}")).collect();
+    keeper(&world, "ben", &shops);
+    keeper(&world, "dan", &shops[7..8]);
+    keeper(&world, "fay", &["shop-9999".to_owned()]);
+    let database = world.accounts.database().expect("a state");
+    let log = Log::open(&database, world.folder.path(), Arc::new(SystemClock)).expect("a ledger");
+    let by = Actor { name: "ben".into(), organisations: shops.iter().cloned().collect(), ..Actor::default() };
+    let by = Actor { purpose: Some(Purpose::ExposureReduction), ..by };
+    let question = Some(sha256_hex(b"net:192.0.2.0/24"));
+    let look = log.append(Event::Look { by: by.clone(), what: "search".into(), question }).expect("written");
+    let (format, records, sha256) = ("csv".to_owned(), 2, sha256_hex(b"x"));
+    let export = Event::Export { by, format, records, sha256, policies: Default::default(), cut: false };
+    let left = log.append(export).expect("written");
+    let entries = |browser: &mut Browser<'_>| -> Vec<Value> {
+        let answer = browser.get("/api/v1/ledger").json();
+        let all = answer["entries"].as_array().expect("entries").clone();
+        all.into_iter().filter(|one| one["entry"]["event"] == "look" || one["entry"]["event"] == "export").collect()
+    };
+    let [mut ben, mut dan, mut fay] = ["ben", "dan", "fay"].map(|name| {
+        let mut browser = Browser::new(&world);
+        assert_eq!(browser.sign_in(name, WORD).status, 303, "{name}");
+        browser
+    });
+    assert_eq!(ben.get("/api/v1/search?q=port:22").status, 200);
+    assert_eq!(ben.get("/organisation/alerts").status, 200);
+    let own = entries(&mut ben);
+    assert_eq!(own.iter().map(|one| one["place"].as_u64()).collect::<Vec<_>>(), [Some(left), Some(look)]);
+    assert_eq!(own[1]["entry"]["by"]["group"]["organisations"], 3_000, "{own:?}");
+    let told = |dan: &mut Browser<'_>, fay: &mut Browser<'_>| {
+        let seen = entries(dan);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        for one in &seen {
+            let by = &one["entry"]["by"];
+            assert_eq!((&by["name"], &by["organisations"]), (&"ben".into(), &serde_json::json!(["shop-7"])));
+            assert!(by.get("group").is_none(), "for whom besides is not told: {one}");
+            assert!(one["entry"].get("question").is_none(), "nor at what: {one}");
+        }
+        assert_eq!(entries(fay), Vec::<Value>::new());
+    };
+    told(&mut dan, &mut fay);
+    // Also when he does not act for it any more.
+    world.accounts.set_role("ben", "shop-7", None::<Role>).expect("ended");
+    told(&mut dan, &mut fay);
 }

@@ -93,6 +93,11 @@ pub(crate) fn told(world: &World, organisation: &str, host: &str, purpose: &str)
     number
 }
 
+/// By what members know a notice.
+pub(crate) fn token(world: &World, number: i64) -> String {
+    world.accounts.database().expect("a state").notice(number).expect("there").token
+}
+
 fn person(world: &World, name: &str, organisation: &str, role: Role) {
     let password = Some(PasswordHash::of(WORD, name).expect("a password"));
     let new = NewPerson { name: name.into(), full_name: String::new(), administrator: false, analyst: false, password };
@@ -134,27 +139,44 @@ fn members_see_what_they_were_told_and_of_others_nothing() {
     let unseen = told(&world, "isp", "192.0.2.23", "exposure-reduction");
     let mut carol = signed_in(&world, "carol");
     let list = carol.get("/api/v1/notices").json();
-    let numbers: Vec<i64> =
-        list["notices"].as_array().expect("a list").iter().filter_map(|one| one["number"].as_i64()).collect();
-    assert_eq!(numbers, [own], "no draft, no other purpose, nobody else's");
+    let own_token = token(&world, own);
+    let names: Vec<&str> =
+        list["notices"].as_array().expect("a list").iter().filter_map(|one| one["token"].as_str()).collect();
+    assert_eq!(names, [own_token.as_str()], "no draft, no other purpose, nobody else's");
+    assert!(list["notices"][0].get("number").is_none(), "numbers count what others are told: {list}");
     // Who else was told of what she holds and may see; a name that is not hers to know is not told.
     let others = list["others"].as_array().expect("a list");
     let who: BTreeSet<Option<&str>> = others.iter().map(|one| one["organisation"].as_str()).collect();
     assert_eq!((others.len(), who), (2, [Some("isp"), None].into()), "{list}");
     assert!(others.iter().all(|one| one["service"]["address"] == "192.0.2.20"), "of a record that she sees");
     let missing = carol.get("/api/v1/notices/999999");
-    for other in [research, waiting, around, hidden, unseen] {
+    let others = [research, waiting, around, hidden, unseen].map(|other| token(&world, other));
+    let mut names: Vec<String> = [own, research, waiting, around].iter().map(ToString::to_string).collect();
+    names.extend(others);
+    for other in names {
         let answer = carol.get(&format!("/api/v1/notices/{other}"));
         assert_eq!((answer.status, answer.text()), (missing.status, missing.text()), "as what never was");
         assert_eq!(carol.get(&format!("/notices/{other}")).status, 404);
     }
-    let page = carol.get(&format!("/notices/{own}"));
+    let page = carol.get(&format!("/notices/{own_token}"));
     let text = page.text();
     assert_eq!(page.status, 200);
     assert!(text.contains("body ") && !text.contains("<script>alert(1)") && !text.contains("xan"), "{text}");
     let fay = signed_in(&world, "fay").get("/api/v1/notices").json();
     assert_eq!((fay["notices"].as_array().map(Vec::len), fay["others"].as_array().map(Vec::len)), (Some(0), Some(0)));
-    assert_eq!(signed_in(&world, "fay").get(&format!("/notices/{own}")).status, 404);
+    assert_eq!(signed_in(&world, "fay").get(&format!("/notices/{own_token}")).status, 404);
+    // Page after page, whatever lies between, and without a number anywhere.
+    let later = told(&world, "city-a", "192.0.2.24", "exposure-reduction");
+    let first = carol.get("/api/v1/notices?limit=1").json();
+    let before = first["before"].as_str().expect("more").to_owned();
+    assert_eq!(first["notices"][0]["token"], token(&world, later));
+    let second = carol.get(&format!("/api/v1/notices?limit=1&before={before}")).json();
+    assert_eq!((&second["notices"][0]["token"], second.get("before")), (&own_token.as_str().into(), None), "{second}");
+    for strange in [research.to_string(), own.to_string(), token(&world, hidden)] {
+        assert_eq!(carol.get(&format!("/api/v1/notices?before={strange}")).status, 404, "{strange}");
+    }
+    let list = carol.get("/notices").text();
+    assert!(list.contains(&own_token) && !list.contains(&format!("/notices/{own}\"")), "{list}");
 }
 
 #[test]
@@ -165,7 +187,7 @@ fn editors_answer_for_their_own_and_readers_do_not() {
     person(&world, "dan", "city-a", Role::Reader);
     person(&world, "fay", "school-b", Role::Manager);
     let number = told(&world, "city-a", "192.0.2.20", "exposure-reduction");
-    let target = format!("/notices/{number}");
+    let target = format!("/notices/{}", token(&world, number));
     let answer = |browser: &mut Browser<'_>, outcome: &str| {
         let token = browser.token("/account");
         let fields =
@@ -214,6 +236,9 @@ fn analysts_release_in_two_and_the_same_one_twice_is_one() {
     let database = world.accounts.database().expect("a state");
     let now = database.notice(number).expect("there");
     assert_eq!((now.state.name(), now.released_by), ("released", vec!["eve".to_owned(), "gil".to_owned()]));
+    // Who sees all of them names either.
+    let named = eve.get(&format!("/api/v1/notices/{}", token(&world, number))).json();
+    assert_eq!(named["notice"]["number"], number, "{named}");
     // Administrators see no record by that right, nor a notice.
     let mut ann = signed_in(&world, "ann");
     assert_eq!(ann.get(&target).status, 404);

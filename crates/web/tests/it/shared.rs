@@ -174,10 +174,15 @@ const EVENT: &str = r##"{ "Event" : {"uuid":"5a0c2f3e-0000-4000-8000-00000000000
 
 /// Takes an event for this installation.
 fn take_event(world: &World, number: char, label: &str) -> String {
-    let text = EVENT.replace("LABEL", label).replace("00000001", &format!("0000001{number}"));
+    take_text(world, number, label, EVENT)
+}
+
+/// The same of another text.
+fn take_text(world: &World, number: char, label: &str, text: &str) -> String {
+    let text = text.replace("LABEL", label).replace("00000001", &format!("0000001{number}"));
     let shelf = Shelf::new(world.accounts.database().expect("a state"));
     let giver = Giver { organisation: String::new(), name: "t".into(), purpose: Purpose::ExposureReduction };
-    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_| None };
+    let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "file", asn: &|_, _| None };
     let report = shelf.give_event(&terms, &text, time(NOW)).expect("taken");
     assert_eq!(report.successes.len(), 1, "{report:?}");
     text
@@ -215,6 +220,52 @@ fn the_feed_of_misp_is_what_each_may_see_and_pymisp_agrees() {
     }
     let none = ask(world.address, "GET", "/compat/misp/feed/manifest.json", "");
     assert_eq!(none.status, 401);
+}
+
+#[test]
+fn searches_of_misp_tell_events_of_others_as_the_feed_does() {
+    let Some(python) = std::env::var_os("HINOMI_MISP_PYTHON") else {
+        return stand_aside("HINOMI_MISP_PYTHON names no Python with pymisp");
+    };
+    let world = town();
+    let domain = r#"{"uuid":"5a0c2f3e-0000-4000-8000-000000000003","type":"domain","category":"Network activity",
+        "value":"evil.example","to_ids":true,"distribution":"5","timestamp":"1790000000"},{"uuid":"#;
+    for (number, label, info) in [('1', "green", "Green"), ('2', "amber", "Amber"), ('3', "red", "Red")] {
+        let text =
+            EVENT.replace("Botnet", info).replacen("\"Attribute\":[{\"uuid\":", &format!("\"Attribute\":[{domain}"), 1);
+        assert_ne!(text, EVENT);
+        take_text(&world, number, label, &text);
+    }
+    // A newer version says nothing of the name any more: what it said before does not count.
+    take_text(&world, '4', "green", &EVENT.replace("198.51.100.3|6667", "192.0.2.77|80").replace("Botnet", "Old"));
+    take_text(&world, '4', "green", &EVENT.replace("1790000000", "1790000009").replace("Botnet", "New"));
+    let names = ["city", "port", "ward"];
+    let keys: std::collections::BTreeMap<&str, String> =
+        names.into_iter().map(|name| (name, key(&world, name, false))).collect();
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/data/misp_others.py"));
+    command.arg(format!("http://{}", world.address)).arg(serde_json::to_string(&keys).expect("JSON"));
+    let output = command.output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for (name, seen) in
+        [("city", &["Amber", "Green", "New"][..]), ("port", &["Green", "New"]), ("ward", &["Green", "New"])]
+    {
+        let named: Vec<&str> = seen.iter().copied().filter(|one| *one != "New").collect();
+        let by = &told[name]["by"];
+        assert_eq!(told[name]["others"], serde_json::json!(seen), "{told}");
+        assert_eq!(by["198.51.100.3|6667"], serde_json::json!(seen), "{told}");
+        assert_eq!(by["198.51.100.0/29"], serde_json::json!(seen), "{told}");
+        assert_eq!((&by["evil.example"], &by["EVIL.example"]), (&serde_json::json!(named), &serde_json::json!(named)));
+        assert_eq!(
+            (&by["192.0.2.77"], &by["nothing.example"]),
+            (&serde_json::json!([]), &serde_json::json!([])),
+            "{told}"
+        );
+        assert_eq!(told[name]["domains"], serde_json::json!(vec!["evil.example"; named.len()]), "{told}");
+        assert_eq!(told[name]["events of domains"], serde_json::json!(named), "{told}");
+        assert_eq!(told[name]["attributes"], serde_json::json!(vec!["198.51.100.3|6667"; seen.len()]), "{told}");
+    }
 }
 
 #[test]

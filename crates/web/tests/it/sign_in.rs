@@ -435,3 +435,59 @@ fn a_body_of_any_length_costs_no_room() {
         "POST /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(raw(world.address, chunked.as_bytes()).status, 413);
 }
+
+/// Messages that wait to be mailed, and where to.
+fn mails(world: &World) -> Vec<(String, String)> {
+    use hinomi_state::alerts::{Tried, Way};
+
+    let database = world.accounts.database().expect("a state");
+    let (late, mut all) = (crate::world::time("2200-01-01T00:00:00Z"), Vec::new());
+    while let Some(message) = database.take_message("any", late, std::time::Duration::from_secs(60)).expect("asked") {
+        let channel = database.channel(message.channel).expect("asked").expect("there");
+        let Way::Mail(to) = channel.said.to else { panic!("no mail: {message:?}") };
+        database.settle_message(message.number, &Tried::Sent, late).expect("written");
+        all.push((to, message.body));
+    }
+    all
+}
+
+#[test]
+fn who_gave_an_address_is_told_of_changes_and_new_browsers() {
+    let world = inhabited();
+    let mut ben = Browser::new(&world);
+    assert_eq!(ben.sign_in("ben", WORD).status, 303);
+    let send = |browser: &mut Browser<'_>, fields: &[(&str, &str)]| {
+        let token = browser.token("/account");
+        browser.post("/account", &[&[("token", token.as_str())], fields].concat())
+    };
+    assert_eq!(mails(&world), [], "nobody asked for any");
+    let asked = send(&mut ben, &[("do", "mail-ask"), ("mail", "ben@example.org"), ("language", "en")]);
+    assert!(asked.status == 200 && asked.text().contains("waits for its code"), "{}", asked.text());
+    let told = mails(&world);
+    let code = told[0].1.lines().find_map(|line| line.strip_prefix("    ")).expect("a code").to_owned();
+    assert_eq!(send(&mut ben, &[("do", "mail-confirm"), ("code", "guess")]).status, 400);
+    assert_eq!(send(&mut ben, &[("do", "mail-confirm"), ("code", &code)]).status, 200);
+    assert_eq!(send(&mut ben, &[("do", "mail-ask"), ("mail", "no address")]).status, 400);
+    assert_eq!(mails(&world), []);
+    // The same browser is known; another is not.
+    assert_eq!(ben.sign_in("ben", WORD).status, 303);
+    assert_eq!(mails(&world), []);
+    assert_eq!(Browser::new(&world).sign_in("ben", "a wrong word").status, 401);
+    assert_eq!(mails(&world), [], "who did not get in is not told of here");
+    assert_eq!(Browser::new(&world).sign_in("ben", WORD).status, 303);
+    let told = mails(&world);
+    assert!(told.len() == 1 && told[0].0 == "ben@example.org", "{told:?}");
+    assert!(told[0].1.contains("new browser") && told[0].1.contains("127.0.0.1"), "{told:?}");
+    let fields = [("do", "add-key"), ("label", "x"), ("days", "30"), ("purpose", "research")];
+    let made = send(&mut ben, &fields).text();
+    let secret = made.split("<code id=\"secret\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");
+    let told = mails(&world);
+    assert!(told.len() == 1 && told[0].1.contains("A key for programs was made"), "{told:?}");
+    assert!(!told[0].1.contains(secret) && !told[0].1.contains("://"), "{told:?}");
+    // Who signed in a while ago shows again who they are before the messages go elsewhere.
+    world.clock.by(16 * 60);
+    let later = send(&mut ben, &[("do", "mail-ask"), ("mail", "thief@example.org")]);
+    assert_eq!(later.status, 303, "{}", later.text());
+    assert_eq!(send(&mut ben, &[("do", "mail-remove")]).status, 303);
+    assert_eq!(mails(&world), []);
+}

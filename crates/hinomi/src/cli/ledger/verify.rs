@@ -51,9 +51,12 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 fn told(file: &Path, shown: &Shown) -> Value {
     let file = file.display().to_string();
     match shown {
-        Shown::Included { place, entry, checkpoint } => {
+        Shown::Included { place, entry, organisations, checkpoint } => {
             let entry = entry.as_deref().map(|text| serde_json::from_str::<Value>(text).unwrap_or_default());
-            json!({ "file": file, "holds": "inclusion", "place": place, "entry": entry, "size": checkpoint.size })
+            json!({
+                "file": file, "holds": "inclusion", "place": place, "entry": entry, "organisations": organisations,
+                "size": checkpoint.size,
+            })
         }
         Shown::Grew { old, new } => json!({ "file": file, "holds": "consistency", "old": old.size, "new": new.size }),
         Shown::Signed(checkpoint) => json!({ "file": file, "holds": "checkpoint", "size": checkpoint.size }),
@@ -63,14 +66,16 @@ fn told(file: &Path, shown: &Shown) -> Value {
 fn words(file: &Path, shown: &Shown) -> String {
     let file = file.display();
     match shown {
-        Shown::Included { place, entry, checkpoint } => {
+        Shown::Included { place, entry, organisations, checkpoint } => {
             let size = checkpoint.size;
             let said = match entry {
                 None => "what it said was deleted".to_owned(),
                 Some(text) => Entry::read(text.as_bytes())
                     .map_or_else(|| text.clone(), |entry| format!("{} at {}: {text}", entry.event.kind(), entry.time)),
             };
-            format!("{file}: entry {place} is in the ledger of {size} entries; {said}")
+            let names: Vec<&str> = organisations.iter().map(String::as_str).collect();
+            let named = if names.is_empty() { String::new() } else { format!("; for {}", names.join(" ")) };
+            format!("{file}: entry {place} is in the ledger of {size} entries; {said}{named}")
         }
         Shown::Grew { old, new } => {
             format!("{file}: the ledger of {} entries continues that of {}", new.size, old.size)

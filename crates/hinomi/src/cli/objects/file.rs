@@ -17,13 +17,37 @@ use super::{Taken, taking, told};
 use crate::cli::Common;
 use crate::output::{self, clean_line};
 
+/// The longest name of a source, in characters.
+const MAX_SOURCE_CHARS: usize = 200;
+
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// Bundles or envelopes of STIX 2.1, single objects, events of MISP; - reads from stdin.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Whose versions these go on [default: those of the file of this name].
+    #[arg(long, value_name = "NAME", value_parser = source)]
+    source: Option<String>,
     #[command(flatten)]
     taken: Taken,
+}
+
+/// A source by its name.
+fn source(text: &str) -> Result<String, String> {
+    let plain = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    match plain && text.chars().count() <= MAX_SOURCE_CHARS {
+        true => Ok(text.trim().to_owned()),
+        false => Err(format!("a source is named in one line of at most {MAX_SOURCE_CHARS} characters")),
+    }
+}
+
+/// Where a file's objects come from: other files have other versions of the same objects.
+fn origin(path: &Path, named: Option<&str>) -> String {
+    let own = match path == Path::new("-") {
+        true => "stdin".to_owned(),
+        false => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    format!("file {}", clean_line(named.unwrap_or(&own), MAX_SOURCE_CHARS))
 }
 
 pub(super) fn run(common: &Common, (shelf, database): (&Shelf, &Database), import: &Import) -> Result<()> {
@@ -31,7 +55,8 @@ pub(super) fn run(common: &Common, (shelf, database): (&Shelf, &Database), impor
     for path in &import.files {
         let named = path.display().to_string();
         let taken = text_of(path).and_then(|text| {
-            taking(common, database, (&import.taken, "file"), |terms| {
+            let origin = origin(path, import.source.as_deref());
+            taking(common, database, (&import.taken, &origin), |terms| {
                 let now = SystemClock.now();
                 let whole = one_object(&text);
                 Ok::<Report, anyhow::Error>(match is_event(&text) {

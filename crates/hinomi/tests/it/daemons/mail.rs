@@ -56,6 +56,58 @@ exec exim4 -C /srv/exim.conf -bdf",
     ..tcp("mailbox", "exim4-daemon-light", "exim4", named("smtp", "Exim", "Exim"))
 };
 
+/// The same for who speaks TLS and signs in as `hinomi`; its certificate is of an authority of its own, `ca.pem`.
+pub(crate) static GUARDED_MAILBOX: Daemon = Daemon {
+    files: &[("exim.conf", EXIM_GUARDED), ("san", "subjectAltName=IP:127.0.0.1\n")],
+    run: "users Debian-exim; mkdir -m 777 spool log mail
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 30 -subj /O=Own/CN=authority \
+  -keyout ca.key -out ca.pem 2>openssl.log
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=relay -keyout key.pem -out request.pem \
+  2>>openssl.log
+openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -sha256 -days 30 -extfile san -out cert.pem \
+  2>>openssl.log
+chmod 644 key.pem ca.pem; sed -i \"1i exim_path = $(command -v exim4)\" exim.conf
+exec exim4 -C /srv/exim.conf -bdf",
+    ..tcp("guarded-mailbox", "exim4-daemon-light", "exim4", named("smtp", "Exim", "Exim"))
+};
+
+const EXIM_GUARDED: &str = "primary_hostname = yagura.example
+spool_directory = /srv/spool
+log_file_path = /srv/log/%slog
+pid_file_path = /run/exim.pid
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = @PORT@
+tls_advertise_hosts = *
+tls_certificate = /srv/cert.pem
+tls_privatekey = /srv/key.pem
+auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}
+host_lookup =
+rfc1413_query_timeout = 0s
+acl_smtp_rcpt = known
+acl_smtp_data = known
+begin acl
+known:
+  accept authenticated = *
+  deny
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_condition = ${if and{{eq{$auth2}{hinomi}}{eq{$auth3}{a word for the relay}}}}
+  server_set_id = $auth2
+begin routers
+all:
+  driver = accept
+  transport = keep
+begin transports
+keep:
+  driver = appendfile
+  file = /srv/mail/box
+  user = Debian-exim
+  create_file = anywhere
+  mode_fail_narrower = false
+";
+
 const EXIM_MAILBOX: &str = "primary_hostname = yagura.example
 spool_directory = /srv/spool
 log_file_path = /srv/log/%slog

@@ -29,7 +29,7 @@ mod tests;
 mod web;
 
 pub(crate) use launch::{Running, start};
-pub(crate) use mail::MAILBOX;
+pub(crate) use mail::{GUARDED_MAILBOX, MAILBOX};
 pub(crate) use package::missing;
 
 /// How to reach a daemon.

@@ -6,10 +6,11 @@ use hinomi_model::Timestamp;
 use serde::Serialize;
 
 use super::{
-    CHANNEL, FRESH_DAYS, MAX_CHANNELS_OF_ONE, MAX_CODES_A_DAY, MemberChannel, NO_SERVER, Way, member_channel, own_name,
-    stored,
+    CHANNEL, FRESH_DAYS, MAX_CHANNELS_OF_ONE, MAX_CODES_A_DAY, MemberChannel, NO_SERVER, Way, member_channel,
+    new_number, own_name, stored,
 };
-use crate::alerts::{Message, NewChannel, NewMessage, add_message, message, new_secret, next_number};
+use crate::alerts::message::{MESSAGE, add_message, message};
+use crate::alerts::{Message, NewChannel, NewMessage, new_secret};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::book::{Entry, note, room};
@@ -20,9 +21,9 @@ use crate::value::Value;
 /// How long an address is left alone after a code.
 const CODE_PAUSE: Duration = Duration::from_secs(86_400);
 /// Characters of a code: 80 bits.
-const CODE_CHARS: usize = 20;
+pub(crate) const CODE_CHARS: usize = 20;
 /// What a message that carries a code has for events: members are not shown those.
-const CODE_MESSAGE: &str = "\"code\"";
+pub(crate) const CODE_MESSAGE: &str = "\"code\"";
 
 /// By what it is known that mail is wanted at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,7 +78,7 @@ fn is_contact(
 }
 
 /// Room for one more code to this address, and from this organisation.
-fn may_send_code(
+pub(crate) fn may_send_code(
     transaction: &mut Transaction<'_>,
     organisation: &str,
     mail: &str,
@@ -133,7 +134,7 @@ impl Database {
                 }
                 _ => Shown::Contact,
             };
-            let number = next_number(transaction)?;
+            let number = new_number()?;
             let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made, server) \
                        VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)";
             // No name of the operator's has a stroke in it.
@@ -202,15 +203,16 @@ impl Database {
         })
     }
 
-    /// The channels of an organisation, or of all, by organisation and number.
+    /// The channels of an organisation, or of all, by organisation, the first made first.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn member_channels(&self, organisation: Option<&str>) -> Result<Vec<MemberChannel>, StateError> {
         // Of an organisation that was closed nobody is told any more.
         let open = "m.organisation IN (SELECT id FROM organisations WHERE closed IS NULL)";
-        let sql =
-            format!("{CHANNEL} WHERE m.organisation = $1 OR ($1 = '' AND {open}) ORDER BY m.organisation, c.number");
+        let sql = format!(
+            "{CHANNEL} WHERE m.organisation = $1 OR ($1 = '' AND {open}) ORDER BY m.organisation, c.created, m.name"
+        );
         let values = [organisation.unwrap_or_default().into()];
         self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(member_channel).collect())
     }
@@ -226,8 +228,7 @@ impl Database {
         name: &str,
         limit: u32,
     ) -> Result<Option<Vec<Message>>, StateError> {
-        let sql =
-            format!("{} WHERE channel = $1 AND events <> $2 ORDER BY number DESC LIMIT $3", crate::alerts::MESSAGE);
+        let sql = format!("{} WHERE channel = $1 AND events <> $2 ORDER BY number DESC LIMIT $3", MESSAGE);
         self.transact(|transaction| {
             let Some(found) = find(transaction, organisation, name)? else { return Ok(None) };
             let values = [found.channel.number.into(), CODE_MESSAGE.into(), i64::from(limit).into()];

@@ -3,14 +3,12 @@
 use hinomi_model::{Purpose, Timestamp};
 use serde::Serialize;
 
-use super::{MAX_WATCHES_OF_ONE, stored};
+use super::{MAX_WATCHES_OF_ONE, new_number, stored};
 use crate::database::{Database, Transaction};
 use crate::error::StateError;
 use crate::organisations::book::{Entry, note, room};
 use crate::organisations::{Deed, open};
 use crate::value::{Row, Value};
-
-use super::super::next_number;
 
 /// The longest query, in bytes.
 pub const MAX_QUERY_BYTES: usize = 4_096;
@@ -103,7 +101,7 @@ impl Database {
             }
             let own = "SELECT COUNT(*) FROM member_watches WHERE organisation = $1";
             room(transaction, (own, &[organisation.into()]), MAX_WATCHES_OF_ONE, "saved queries of one organisation")?;
-            let number = next_number(transaction)?;
+            let number = new_number()?;
             let sql = "INSERT INTO member_watches \
                        (number, organisation, name, query, purpose, created, created_by, begins) \
                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -164,12 +162,12 @@ impl Database {
         })
     }
 
-    /// The saved queries of an organisation, or of all, by organisation and number.
+    /// The saved queries of an organisation, or of all, by organisation, the first made first.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn member_watches(&self, organisation: Option<&str>) -> Result<Vec<MemberWatch>, StateError> {
-        let sql = format!("{WATCH} WHERE organisation = $1 OR $1 = '' ORDER BY organisation, number");
+        let sql = format!("{WATCH} WHERE organisation = $1 OR $1 = '' ORDER BY organisation, created, name");
         let values = [organisation.unwrap_or_default().into()];
         self.transact(|transaction| transaction.query(&sql, &values)?.iter().map(read).collect())
     }

@@ -92,7 +92,7 @@ pub(crate) async fn show(
     State(app): State<App>,
     desk: Desk,
     visit: Visit,
-    path: Result<Path<i64>, PathRejection>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Response {
     answer(&app, &desk, &visit, path, None).await
 }
@@ -101,7 +101,7 @@ async fn answer(
     app: &App,
     desk: &Desk,
     visit: &Visit,
-    path: Result<Path<i64>, PathRejection>,
+    path: Result<Path<String>, PathRejection>,
     banner: Option<Banner>,
 ) -> Response {
     let status =
@@ -112,10 +112,11 @@ async fn answer(
     }
 }
 
-async fn look(app: &App, desk: &Desk, path: Result<Path<i64>, PathRejection>) -> Result<Looked, Fault> {
-    let Path(number) = path.map_err(|_| Fault::new(StatusCode::NOT_FOUND, "not-found"))?;
-    let sight = Sight::of(desk, number.to_string()).await?;
-    let notice = sight.find(app, number).await?;
+async fn look(app: &App, desk: &Desk, path: Result<Path<String>, PathRejection>) -> Result<Looked, Fault> {
+    let Path(name) = path.map_err(|_| Fault::new(StatusCode::NOT_FOUND, "not-found"))?;
+    let sight = Sight::of(desk, name.clone()).await?;
+    let notice = sight.find(app, &name).await?;
+    let number = notice.number;
     let (said, files, replies) = ask(app, move |accounts| {
         let database = accounts.database()?;
         Ok((database.notice_findings(number)?, database.notice_files(number)?, database.notice_replies(number)?))
@@ -124,28 +125,28 @@ async fn look(app: &App, desk: &Desk, path: Result<Path<i64>, PathRejection>) ->
     Ok(Looked { sight, notice, said, files, replies })
 }
 
-/// `POST /notices/{number}`: one of the forms of the page.
+/// `POST /notices/{notice}`: one of the forms of the page.
 pub(crate) async fn change(
     State(app): State<App>,
     desk: Desk,
     visit: Visit,
-    path: Result<Path<i64>, PathRejection>,
+    path: Result<Path<String>, PathRejection>,
     form: Form,
 ) -> Response {
     let done = match &path {
-        Ok(Path(number)) => act(&app, &desk, &visit, *number, &form).await,
+        Ok(Path(name)) => act(&app, &desk, &visit, name, &form).await,
         Err(_) => Err(Fault::new(StatusCode::NOT_FOUND, "not-found")),
     };
     let banner = done.unwrap_or_else(|fault| Banner::of(&visit.words, &fault));
     answer(&app, &desk, &visit, path, Some(banner)).await
 }
 
-async fn act(app: &App, desk: &Desk, visit: &Visit, number: i64, form: &Form) -> Result<Banner, Fault> {
+async fn act(app: &App, desk: &Desk, visit: &Visit, name: &str, form: &Form) -> Result<Banner, Fault> {
     let refused = || Fault::new(StatusCode::FORBIDDEN, "not-entitled");
     let caller = visit.caller.as_ref().ok_or_else(refused)?;
-    let sight = Sight::of(desk, number.to_string()).await?;
-    let notice = sight.find(app, number).await?;
-    let (by, now) = (caller.name(), app.now());
+    let sight = Sight::of(desk, name.to_owned()).await?;
+    let notice = sight.find(app, name).await?;
+    let (number, by, now) = (notice.number, caller.name(), app.now());
     match form.get("do") {
         "release" if sight.all => {
             let done = move |accounts: &hinomi_state::Accounts| {
@@ -197,9 +198,9 @@ fn compose(visit: &Visit, looked: &Looked, banner: Option<Banner>) -> NoticePage
     // Who here did what is for those who work here.
     let inside = |text: &str| if sight.all { Seen::word(text) } else { Seen::word("–") };
     NoticePage {
-        frame: Frame::new(visit, &w.with("notices-one", notice.number), "notices"),
+        frame: Frame::new(visit, &w.with("notices-one", sight.name_of(notice)), "notices"),
         notice: banner,
-        path: format!("{NOTICES}/{}", notice.number),
+        path: format!("{NOTICES}/{}", sight.name_of(notice)),
         everything: sight.all,
         may_release: sight.all && notice.state == NoticeState::Draft,
         may_answer: answers && may,

@@ -63,7 +63,8 @@ struct AlertsPage {
 
 struct RangeView {
     subject: Seen,
-    number: i64,
+    /// As the form has it.
+    value: String,
     until: String,
     watched: bool,
 }
@@ -146,8 +147,8 @@ async fn take(
         "watch-change" => alerts::save(app, desk, acting, (Some(text("before")), written())).await.map(|_| None),
         "watch-remove" => alerts::remove(app, acting, text("name")).await.map(|_| None),
         "ranges" => {
-            let claim = fields.find("claim").and_then(|number| number.parse().ok());
-            alerts::watch_ranges(app, desk, acting, claim).await.map(|_| None)
+            let subject = fields.find("subject").map(str::to_owned);
+            alerts::watch_ranges(app, desk, acting, subject).await.map(|_| None)
         }
         "channel-add" => {
             let made = alerts::add_channel(app, desk, acting, (text("name"), new_channel(visit, fields)?)).await?;
@@ -295,7 +296,7 @@ fn range_view(claim: &Claim, watches: &[MemberWatch], now: Timestamp) -> Option<
     let (_, query) = hinomi_share::alert::members::range_query(&claim.subject)?;
     Some(RangeView {
         subject: Seen::word(&claim.subject.to_string()),
-        number: claim.number,
+        value: claim.subject.to_string(),
         until: claim.until.map(moment::date).unwrap_or_default(),
         watched: watches.iter().any(|one| one.query == query),
     })

@@ -1,0 +1,107 @@
+//! Messages to people about their own accounts, on both engines.
+
+use std::time::Duration;
+
+use hinomi_model::Timestamp;
+use hinomi_state::alerts::{Tried, Way};
+use hinomi_state::contacts::Language;
+use hinomi_state::{Accounts, Database, NewPerson, PasswordHash, Role};
+
+use crate::organisations::{deed, profile, refusal};
+use crate::suite::on_both;
+
+fn now() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+/// Everything that waits: to whom, subject and text.
+fn sent(database: &Database) -> Vec<(String, String, String)> {
+    let (late, hold) = ("2200-01-01".parse().unwrap(), Duration::from_secs(60));
+    let mut all = Vec::new();
+    while let Some(message) = database.take_message("any server", late, hold).unwrap() {
+        let Way::Mail(to) = database.channel(message.channel).unwrap().unwrap().said.to else { panic!("no mail") };
+        database.settle_message(message.number, &Tried::Sent, late).unwrap();
+        all.push((to, message.subject, message.body));
+    }
+    all
+}
+
+/// The code in the only message that waits, and where it went.
+fn code(database: &Database) -> (String, String) {
+    let [(to, _, body)] = <[_; 1]>::try_from(sent(database)).unwrap();
+    let code = body.lines().find_map(|line| line.strip_prefix("    ")).unwrap().to_owned();
+    (to, code)
+}
+
+#[test]
+fn changes_are_told_where_their_owner_wants_them_and_once() {
+    on_both(|target| {
+        let database = Database::open(target).unwrap();
+        database.add_organisation(deed("2026-01-01"), "city", &profile("city")).unwrap();
+        let accounts = Accounts::of(target.clone()).by("ann");
+        let new = |name: &str| NewPerson {
+            name: name.into(),
+            full_name: String::new(),
+            administrator: true,
+            analyst: false,
+            password: None,
+        };
+        accounts.add_first(&new("ann"), now()).unwrap();
+        let ben = accounts.add(&new("ben"), now()).unwrap().id;
+        let set = |name: &str| {
+            let kept = PasswordHash::of("four words in a row", name).unwrap();
+            accounts.set_password(name, &kept, None).unwrap();
+        };
+        set("ben");
+        assert!(accounts.ask_account_mail(&ben, ("no address", Language::En), now()).is_err());
+        accounts.ask_account_mail(&ben, ("ben@example.org", Language::En), now()).unwrap();
+        set("ben");
+        let (to, first) = code(&database);
+        assert_eq!((to.as_str(), first.len()), ("ben@example.org", 20), "and of the changes nothing yet");
+        let again = accounts.ask_account_mail(&ben, ("ben@example.org", Language::En), now());
+        assert!(refusal(again).contains("less than a day ago"));
+        assert!(refusal(accounts.confirm_account_mail(&ben, "guess")).contains("not the code"));
+        accounts.confirm_account_mail(&ben, &format!(" {first} ")).unwrap();
+        assert!(refusal(accounts.confirm_account_mail(&ben, &first)).contains("not the code"), "once");
+        assert_eq!(sent(&database), [], "there was no address before");
+        // Each change is one message, to its owner alone.
+        set("ben");
+        set("ann");
+        accounts.set_role("ben", "city", Some(Role::Reader)).unwrap();
+        assert!(
+            accounts.set_role("ben", "nowhere", Some(Role::Reader)).is_err(),
+            "of what did not happen nothing is told"
+        );
+        accounts.tell_new_browser(&ben, ("192.0.2.1", "Browser\r\nBcc: x")).unwrap();
+        let told = sent(&database);
+        let subjects: Vec<&str> = told.iter().map(|(_, subject, _)| subject.as_str()).collect();
+        assert_eq!(
+            subjects,
+            [
+                "[Hinomi] Account ben: the password was set",
+                "[Hinomi] Account ben: its role for an organisation was changed",
+                "[Hinomi] Account ben: somebody signed in with a new browser",
+            ]
+        );
+        assert!(told.iter().all(|(to, _, body)| to == "ben@example.org" && !body.contains("://")), "{told:?}");
+        assert!(told[0].2.contains("By: ann") && told[2].2.contains("192.0.2.1, BrowserBcc: x"), "{told:?}");
+        // Another address counts when it was confirmed, and the one before learns of it.
+        accounts.ask_account_mail(&ben, ("new@example.org", Language::Ja), now()).unwrap();
+        let (to, second) = code(&database);
+        assert_eq!(to, "new@example.org");
+        set("ben");
+        assert_eq!(sent(&database)[0].0, "ben@example.org");
+        accounts.confirm_account_mail(&ben, &second).unwrap();
+        set("ben");
+        let told = sent(&database);
+        let at: Vec<&str> = told.iter().map(|(to, ..)| to.as_str()).collect();
+        assert_eq!(at, ["ben@example.org", "new@example.org"], "{told:?}");
+        assert!(told[0].1.contains("address for these messages") && told[1].1.contains("パスワードが設定されました"));
+        let mails = accounts.account_mails(&ben).unwrap();
+        assert_eq!((mails.len(), mails[0].mail.as_str(), mails[0].confirmed), (1, "new@example.org", true));
+        assert!(accounts.remove_account_mail(&ben).unwrap() && !accounts.remove_account_mail(&ben).unwrap());
+        set("ben");
+        assert_eq!(sent(&database).len(), 1, "that it was taken away, and nothing after that");
+        assert!(database.channels(None).unwrap().is_empty(), "they are nobody's channels");
+    });
+}
