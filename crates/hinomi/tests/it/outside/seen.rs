@@ -1,0 +1,111 @@
+//! What is seen of a look without asking the program: by who is looked at, and by the system calls.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A home: a page of a router at 8080, Telnet at 2323, UPnP at UDP 1900. Counts who comes.
+pub(super) struct Host {
+    visits: Arc<AtomicU64>,
+}
+
+impl Host {
+    pub(super) fn start(address: &str) -> Self {
+        let bind =
+            |port: u16| TcpListener::bind((address, port)).unwrap_or_else(|error| panic!("{address}:{port}: {error}"));
+        let host = Self::of(bind(8080));
+        host.listen(bind(2323), |mut stream| {
+            // WILL ECHO, WILL SUPPRESS GO AHEAD (RFC 854, 857, 858), and who it is.
+            let _gone_is_fine = stream.write_all(b"\xff\xfb\x01\xff\xfb\x03\r\nBroadband Router\r\nlogin: ");
+            let _until_it_ends = stream.read(&mut [0; 64]);
+        });
+        host.answer(UdpSocket::bind((address, 1900)).expect("bound"));
+        host
+    }
+
+    /// A host with a page alone.
+    pub(super) fn of(page: TcpListener) -> Self {
+        let host = Self { visits: Arc::default() };
+        host.listen(page, |mut stream| {
+            let mut head = [0; 4096];
+            if !stream.read(&mut head).is_ok_and(|count| head[..count].starts_with(b"GET ")) {
+                return;
+            }
+            let body = "<title>router</title>";
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _gone_is_fine = stream.write_all(answer.as_bytes());
+        });
+        host
+    }
+
+    /// How often somebody came.
+    pub(super) fn visits(&self) -> u64 {
+        self.visits.load(Ordering::SeqCst)
+    }
+
+    fn listen(&self, listener: TcpListener, serve: impl Fn(TcpStream) + Send + Sync + 'static) {
+        let (visits, serve) = (Arc::clone(&self.visits), Arc::new(serve));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                visits.fetch_add(1, Ordering::SeqCst);
+                let serve = Arc::clone(&serve);
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+    }
+
+    /// Answers searches for UPnP devices (UPnP Device Architecture 1.1, 1.3.3), with a place that is not its own.
+    #[expect(clippy::disallowed_methods, reason = "the test's own host answers who asked it")]
+    fn answer(&self, socket: UdpSocket) {
+        let visits = Arc::clone(&self.visits);
+        std::thread::spawn(move || {
+            let mut asked = [0; 2048];
+            while let Ok((_, from)) = socket.recv_from(&mut asked) {
+                visits.fetch_add(1, Ordering::SeqCst);
+                let answer = "HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nUSN: uuid:1::upnp:rootdevice\r\n\
+                              LOCATION: http://127.40.0.2:8080/desc.xml\r\nSERVER: Linux/3.10 UPnP/1.0 MiniUPnPd/2.1\r\n\r\n";
+                let _gone_is_fine = socket.send_to(answer.as_bytes(), from);
+            }
+        });
+    }
+}
+
+/// Where a trace of system calls leads to, and how many connections and datagrams it shows. That the route to the visitor
+/// was asked for (a datagram socket is connected to port 9, and nothing sent) is left out.
+pub(super) fn traced(trace: &Path, visitor: &str) -> (BTreeSet<(String, u16)>, u64) {
+    let text = std::fs::read_to_string(trace).expect("a trace");
+    let (mut to, mut udp, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for line in text.lines() {
+        let Some((call, rest)) = line.split_whitespace().nth(1).and_then(|call| call.split_once('(')) else { continue };
+        let socket = rest.split([',', ')']).next().unwrap_or_default().to_owned();
+        let place = || Some((after(line, "inet_addr(\"")?, after(line, "htons(")?.parse::<u16>().ok()?));
+        match (call, place()) {
+            ("close", _) => drop(udp.remove(&socket)),
+            ("connect", Some((address, 9))) if address == visitor => {}
+            ("connect", Some((address, port))) => {
+                // The list has no port over both: what is asked over UDP counts when it is sent.
+                match [1900, 5353, 5683].contains(&port) {
+                    true => drop(udp.insert(socket)),
+                    false => count += 1,
+                }
+                to.insert((address, port));
+            }
+            ("connect", None) => {}
+            (_, there) => {
+                to.extend(there);
+                count += u64::from(udp.contains(&socket));
+            }
+        }
+    }
+    (to, count)
+}
+
+fn after(line: &str, mark: &str) -> Option<String> {
+    line.split(mark).nth(1)?.split(['"', ')']).next().map(str::to_owned)
+}
