@@ -36,6 +36,8 @@
 mod alerts;
 mod campaign;
 mod candidates;
+#[path = "../../../web/tests/it/chrome.rs"]
+mod chrome;
 mod crypto;
 mod daemons;
 mod findings;

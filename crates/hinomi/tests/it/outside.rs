@@ -11,9 +11,10 @@ use std::process::Command;
 use hinomi_state::{Database, Settings, Value as Bound};
 use serde_json::Value;
 
+use crate::chrome::Browser;
 use crate::program::{Installation, alone, stand_aside};
 use seen::{Host, traced};
-use visitor::{AT_ONCE, Serving, Visitor, agree_to, visitor};
+use visitor::{AT_ONCE, Serving, agree_to, visitor};
 
 /// Ports of the list that no privilege is needed for, and what is between them.
 const TCP: &str = "1883,2323,3306,5000,5432,5555,6379,8000,8080-8081,8443,50000";
@@ -48,7 +49,7 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
     let agreed = me.agree();
     assert_eq!((agreed.status, agreed.leads.as_str()), (303, "/self-check/outside"), "{}", agreed.text);
     let result = me.result();
-    for said in ["nginx", "Telnet", "What was met at 127.40.0.1", "no answer", "closed"] {
+    for said in ["nginx", "Telnet", "What was met at 127.40.0.1", "closed: your side says"] {
         assert!(result.contains(said), "{said}: {result}");
     }
     assert!(home.visits() > 0 && neighbour.visits() == 0);
@@ -166,7 +167,12 @@ fn where_nothing_is_switched_on_nothing_is_said() {
 #[test]
 fn behind_a_proxy_who_it_names_last_is_the_visitor() {
     let here = Installation::new();
-    let scope = here.scope("homes", &["127.43.0.0/16"], "8080", "");
+    let scope = here.scope("homes", &["127.43.0.0/16", "100.64.0.0/16"], "8080", "");
+    // Addresses that providers share need the signature of somebody who is trusted; and are refused all the same.
+    let (file, key) = (scope.to_str().expect("a path"), here.path("signer"));
+    let public = here.json(&["scope", "key", key.to_str().expect("a path")])["public_key"].clone();
+    here.succeed(&["scope", "trust", public.as_str().expect("a key"), "--name", "N."]);
+    here.succeed(&["scope", "sign", file, "--key", key.to_str().expect("a path")]);
     fs::write(here.path("word"), "four words in a row").expect("written");
     let word = here.path("word");
     let word = word.to_str().expect("a path");
@@ -178,6 +184,8 @@ fn behind_a_proxy_who_it_names_last_is_the_visitor() {
     let past = visitor("127.43.0.1", &serving).with(&["--header", "X-Forwarded-For: 127.43.0.2"]);
     assert_eq!(past.get("/self-check/outside").status, 403, "past the proxy");
     assert_eq!(through("127.43.0.3").get("/self-check/outside").status, 404, "the proxy is no visitor");
+    let shared = through("100.64.0.5").get("/self-check/outside");
+    assert!(shared.status == 403 && shared.text.contains("several homes share it"), "{}", shared.text);
     // What a visitor writes into the header himself stands before what the proxy adds.
     let me = through("127.43.0.2, ::ffff:127.43.0.1");
     assert_eq!(me.agree().status, 303);
@@ -241,14 +249,47 @@ fn few_are_looked_at_at_one_time() {
         .flat_map(|host| [1883, 2323, 3306, 5000, 5432, 5555, 6379, 8000, 8080, 8081, 8443].map(|port| (host, port)))
         .map(|(host, port)| TcpListener::bind((std::net::Ipv4Addr::new(127, 45, 0, host), port)).expect("bound"))
         .collect();
-    for host in 1..=AT_ONCE {
+    // Of one home, at the same moment: one.
+    let pair = [visitor("127.45.0.1", &serving), visitor("127.45.0.1", &serving)];
+    let mut told = agree_to(&[&pair[0], &pair[1]]);
+    told.sort_unstable();
+    assert_eq!(told, [303, 429]);
+    for host in 2..=AT_ONCE {
         assert_eq!(visitor(&format!("127.45.0.{host}"), &serving).agree().status, 303, "{host}");
     }
     let late = visitor("127.45.0.99", &serving);
     let said = late.agree();
     assert_eq!(said.status, 503, "{}", said.text);
     assert!(said.text.contains("come back in a minute") && said.text.to_lowercase().contains("retry-after: 60"));
-    // Two at once, of one browser and of one home, are one.
-    let twice = visitor("127.45.0.1", &serving);
-    assert_eq!(agree_to(&[&twice, &twice]), [429, 429]);
+}
+
+#[test]
+fn a_browser_needs_no_script_for_it() {
+    if Command::new("chromium").arg("--version").output().is_err() {
+        stand_aside("chromium is not installed");
+        return;
+    }
+    let Ok(listener) = TcpListener::bind("127.0.0.1:52869") else {
+        stand_aside("port 52869 of this machine is taken");
+        return;
+    };
+    let home = Host::of(listener);
+    let here = Installation::new();
+    let scope = here.scope("homes", &["127.0.0.1/32"], "8443,52869", "");
+    let serving = Serving::start(&here, &scope, "", None);
+    let page = format!("{}/self-check/outside?lang=ja", serving.url());
+    let mut browser = Browser::start();
+    browser.call("Emulation.setScriptExecutionDisabled", &serde_json::json!({ "value": true }));
+    browser.go(&page);
+    let form = "document.querySelector('form[action=\"/self-check/outside\"]')";
+    browser.tell(&format!("{form}.requestSubmit()"));
+    assert_eq!(browser.tell(&format!("{form}.checkValidity()")), false, "the browser asks for the tick");
+    assert_eq!(home.visits(), 0);
+    browser.tell(&format!("{form}.elements.mine.checked = true; {form}.requestSubmit()"));
+    // The page renews itself until the look has ended.
+    browser.until("document.getElementById('answer') !== null");
+    let text = browser.tell("document.body.innerText").as_str().expect("text").to_owned();
+    assert!(text.contains("127.0.0.1 で見えたもの") && text.contains("nginx") && text.contains("応答あり"), "{text}");
+    assert!(!browser.tell("document.cookie").to_string().contains("look"), "no script reads what binds it");
+    assert!(home.visits() > 0);
 }

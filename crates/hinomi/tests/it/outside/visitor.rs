@@ -33,6 +33,10 @@ impl Serving {
         }
     }
 
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(super) fn without(here: &Installation) -> Self {
         Self::serve(here, &[])
     }
