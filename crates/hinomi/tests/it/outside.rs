@@ -16,11 +16,12 @@ use crate::program::{Installation, alone, stand_aside};
 use seen::{Host, traced};
 use visitor::{AT_ONCE, Serving, agree_to, visitor};
 
-/// Ports of the list that no privilege is needed for, and what is between them.
-const TCP: &str = "1883,2323,3306,5000,5432,5555,6379,8000,8080-8081,8443,50000";
-const UDP: &str = "1900,5353,5683,5684";
+/// Ports of the list that need no privilege and are not the town's, which may be up beside these tests; and some others.
+const TCP: &str = "3306,5432,5555,8728,9200,11211,27017,50000,52869";
+const UDP: &str = "3702,5353,5684";
 /// What of them is asked.
-const ASKED: &str = "1883,2323,3306,5000,5432,5555,6379,8000,8080-8081,8443/tcp 1900,5353,5683/udp";
+const ASKED: &str = "3306,5432,5555,8728,9200,11211,27017,52869/tcp 3702,5353/udp";
+const ASKED_TCP: [u16; 8] = [3306, 5432, 5555, 8728, 9200, 11211, 27017, 52869];
 
 #[test]
 fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
@@ -40,7 +41,7 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
     let page = me.get("/self-check").text;
     assert!(page.contains("href=\"/self-check/outside\""), "{page}");
     let form = me.get("/self-check/outside").text;
-    for said in ["To: 127.40.0.1", "From: 127.40.0.1", "8080 (HTTP)", "1900 (SSDP (UPnP))", "at most", "T. Ester"] {
+    for said in ["To: 127.40.0.1", "From: 127.0.0.1", "52869 (UPnP)", "5353 (mDNS)", "at most", "T. Ester"] {
         assert!(form.to_lowercase().contains(&said.to_lowercase()), "{said}: {form}");
     }
     assert!(!form.contains("50000") && !form.contains("5684"), "{form}");
@@ -76,8 +77,7 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
 }
 
 fn is_asked(address: &str, port: u16) -> bool {
-    let tcp = [1883, 2323, 3306, 5000, 5432, 5555, 6379, 8000, 8080, 8081, 8443];
-    address == "127.40.0.1" && (tcp.contains(&port) || [1900, 5353, 5683].contains(&port))
+    address == "127.40.0.1" && (ASKED_TCP.contains(&port) || seen::UDP.contains(&port))
 }
 
 /// Holds both ledgers against one another, offline too; how many packets they tell of.
@@ -157,7 +157,7 @@ fn without_agreement_nothing_is_sent() {
 #[test]
 fn where_nothing_is_switched_on_nothing_is_said() {
     let here = Installation::new();
-    here.succeed(&["status"]);
+    here.succeed(&["scope", "new", "--name", "none", "--range", "127.0.0.1"]);
     let serving = Serving::without(&here);
     let me = visitor("127.0.0.1", &serving);
     assert!(!me.get("/self-check").text.contains("outside"));
@@ -167,7 +167,7 @@ fn where_nothing_is_switched_on_nothing_is_said() {
 #[test]
 fn behind_a_proxy_who_it_names_last_is_the_visitor() {
     let here = Installation::new();
-    let scope = here.scope("homes", &["127.43.0.0/16", "100.64.0.0/16"], "8080", "");
+    let scope = here.scope("homes", &["127.43.0.0/16", "100.64.0.0/16"], "52869", "");
     // Addresses that providers share need the signature of somebody who is trusted; and are refused all the same.
     let (file, key) = (scope.to_str().expect("a path"), here.path("signer"));
     let public = here.json(&["scope", "key", key.to_str().expect("a path")])["public_key"].clone();
@@ -197,13 +197,13 @@ fn behind_a_proxy_who_it_names_last_is_the_visitor() {
 
 #[test]
 fn over_ipv6_too() {
-    let Ok(listener) = TcpListener::bind("[::1]:8080") else {
-        stand_aside("this machine has no IPv6 loopback, or its port 8080 is taken");
+    let Ok(listener) = TcpListener::bind("[::1]:52869") else {
+        stand_aside("this machine has no IPv6 loopback, or its port 52869 is taken");
         return;
     };
     let home = Host::of(listener);
     let here = Installation::new();
-    let scope = here.scope("homes", &["::1/128"], "8080,8443", "");
+    let scope = here.scope("homes", &["::1/128"], "5432,52869", "");
     let serving = Serving::start(&here, &scope, "", Some("::1"));
     let me = visitor("::1", &serving);
     assert_eq!(me.agree().status, 303);
@@ -215,7 +215,7 @@ fn over_ipv6_too() {
 #[test]
 fn what_cannot_be_written_down_is_not_sent() {
     let here = Installation::new();
-    let scope = here.scope("homes", &["127.44.0.0/16"], "8080", "");
+    let scope = here.scope("homes", &["127.44.0.0/16"], "52869", "");
     let hosts = ["127.44.0.1", "127.44.0.2"].map(Host::start);
     let serving = Serving::start(&here, &scope, "", None);
     // The log of what is sent.
@@ -246,7 +246,7 @@ fn few_are_looked_at_at_one_time() {
     let serving = Serving::start(&here, &scope, "", None);
     // Each of them takes every connection and says nothing: a look takes as long as it may.
     let _mute: Vec<TcpListener> = (1..=AT_ONCE)
-        .flat_map(|host| [1883, 2323, 3306, 5000, 5432, 5555, 6379, 8000, 8080, 8081, 8443].map(|port| (host, port)))
+        .flat_map(|host| ASKED_TCP.map(|port| (host, port)))
         .map(|(host, port)| TcpListener::bind((std::net::Ipv4Addr::new(127, 45, 0, host), port)).expect("bound"))
         .collect();
     // Of one home, at the same moment: one.
@@ -275,7 +275,7 @@ fn a_browser_needs_no_script_for_it() {
     };
     let home = Host::of(listener);
     let here = Installation::new();
-    let scope = here.scope("homes", &["127.0.0.1/32"], "8443,52869", "");
+    let scope = here.scope("homes", &["127.0.0.1/32"], "5432,52869", "");
     let serving = Serving::start(&here, &scope, "", None);
     let page = format!("{}/self-check/outside?lang=ja", serving.url());
     let mut browser = Browser::start();

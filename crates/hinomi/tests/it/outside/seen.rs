@@ -7,7 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A home: a page of a router at 8080, Telnet at 2323, UPnP at UDP 1900. Counts who comes.
+/// UDP ports that are asked.
+pub(super) const UDP: [u16; 2] = [3702, 5353];
+
+/// A home: a page of a router at 52869 that leads on to a neighbour, Telnet at 9200, mDNS at UDP 5353. Counts who comes.
 pub(super) struct Host {
     visits: Arc<AtomicU64>,
 }
@@ -16,13 +19,13 @@ impl Host {
     pub(super) fn start(address: &str) -> Self {
         let bind =
             |port: u16| TcpListener::bind((address, port)).unwrap_or_else(|error| panic!("{address}:{port}: {error}"));
-        let host = Self::of(bind(8080));
-        host.listen(bind(2323), |mut stream| {
+        let host = Self::of(bind(52869));
+        host.listen(bind(9200), |mut stream| {
             // WILL ECHO, WILL SUPPRESS GO AHEAD (RFC 854, 857, 858), and who it is.
             let _gone_is_fine = stream.write_all(b"\xff\xfb\x01\xff\xfb\x03\r\nBroadband Router\r\nlogin: ");
             let _until_it_ends = stream.read(&mut [0; 64]);
         });
-        host.answer(UdpSocket::bind((address, 1900)).expect("bound"));
+        host.answer(UdpSocket::bind((address, 5353)).expect("bound"));
         host
     }
 
@@ -34,9 +37,9 @@ impl Host {
             if !stream.read(&mut head).is_ok_and(|count| head[..count].starts_with(b"GET ")) {
                 return;
             }
-            let body = "<title>router</title>";
+            let body = "<title>router</title><link rel=icon href=http://127.40.0.2:52869/icon>";
             let answer = format!(
-                "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nLocation: http://127.40.0.2:52869/\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
                 body.len()
             );
             let _gone_is_fine = stream.write_all(answer.as_bytes());
@@ -60,17 +63,16 @@ impl Host {
         });
     }
 
-    /// Answers searches for UPnP devices (UPnP Device Architecture 1.1, 1.3.3), with a place that is not its own.
+    /// Answers what is asked over multicast DNS with the question itself, as an answer (RFC 6762, section 18.2).
     #[expect(clippy::disallowed_methods, reason = "the test's own host answers who asked it")]
     fn answer(&self, socket: UdpSocket) {
         let visits = Arc::clone(&self.visits);
         std::thread::spawn(move || {
             let mut asked = [0; 2048];
-            while let Ok((_, from)) = socket.recv_from(&mut asked) {
+            while let Ok((count, from)) = socket.recv_from(&mut asked) {
                 visits.fetch_add(1, Ordering::SeqCst);
-                let answer = "HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nUSN: uuid:1::upnp:rootdevice\r\n\
-                              LOCATION: http://127.40.0.2:8080/desc.xml\r\nSERVER: Linux/3.10 UPnP/1.0 MiniUPnPd/2.1\r\n\r\n";
-                let _gone_is_fine = socket.send_to(answer.as_bytes(), from);
+                asked[2] |= 0x84;
+                let _gone_is_fine = socket.send_to(&asked[..count], from);
             }
         });
     }
@@ -90,7 +92,7 @@ pub(super) fn traced(trace: &Path, visitor: &str) -> (BTreeSet<(String, u16)>, u
             ("connect", Some((address, 9))) if address == visitor => {}
             ("connect", Some((address, port))) => {
                 // The list has no port over both: what is asked over UDP counts when it is sent.
-                match [1900, 5353, 5683].contains(&port) {
+                match UDP.contains(&port) {
                     true => drop(udp.insert(socket)),
                     false => count += 1,
                 }
