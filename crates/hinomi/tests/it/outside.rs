@@ -70,7 +70,7 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
     drop(serving);
     assert!(here.services().is_empty());
     let sent = ledgers_tell(&here, "127.40.0.1");
-    let (to, count) = traced(&here.path("trace"), "127.40.0.1");
+    let (to, count) = traced(&here.path("trace"));
     let strangers: Vec<_> = to.iter().filter(|(address, port)| !is_asked(address, *port)).collect();
     assert!(strangers.is_empty(), "system calls led to {strangers:?}");
     assert_eq!(count, sent, "the ledger tells of as many as were traced");
@@ -97,7 +97,7 @@ fn ledgers_tell(here: &Installation, address: &str) -> u64 {
     let elsewhere = Installation::new();
     elsewhere.succeed(&["ledger", "verify", "--vkey", &vkey, proof.to_str().expect("a path")]);
 
-    let told = here.json(&["campaign", "ledger"]);
+    let told = here.json(&["campaign", "ledger", "--verify"]);
     assert_eq!(told["objections"], Value::Array(Vec::new()), "{told}");
     let campaign = &told["campaigns"]["self-check-1"];
     assert_eq!((&campaign["runs"], &campaign["prefixes"]), (&1.into(), &1.into()), "{told}");

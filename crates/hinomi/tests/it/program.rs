@@ -154,6 +154,11 @@ impl Background {
         let _ = self.child.wait();
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(mut self) {
+        wait(&mut self.child, Duration::from_secs(120)).expect("it ends");
+    }
+
     /// Asks it to end, as Ctrl-C does, and waits.
     pub(crate) fn interrupt(mut self) -> Option<i32> {
         let asked = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();

@@ -78,31 +78,31 @@ impl Host {
     }
 }
 
-/// Where a trace of system calls leads to, and how many connections and datagrams it shows. That the route to the visitor
-/// was asked for (a datagram socket is connected to port 9, and nothing sent) is left out.
-pub(super) fn traced(trace: &Path, visitor: &str) -> (BTreeSet<(String, u16)>, u64) {
+/// Where a trace of system calls (`strace -f -yy`) leads to, and how many connections and datagrams it shows. A datagram
+/// socket that is only connected asks for the route and sends nothing: that to port 9 is how the form knows from where.
+pub(super) fn traced(trace: &Path) -> (BTreeSet<(String, u16)>, u64) {
     let text = std::fs::read_to_string(trace).expect("a trace");
-    let (mut to, mut udp, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+    let (mut to, mut count) = (BTreeSet::new(), 0);
     for line in text.lines() {
         let Some((call, rest)) = line.split_whitespace().nth(1).and_then(|call| call.split_once('(')) else { continue };
-        let socket = rest.split([',', ')']).next().unwrap_or_default().to_owned();
+        let is_udp = rest.split(',').next().is_some_and(|socket| socket.contains("<UDP"));
         let place = || Some((after(line, "inet_addr(\"")?, after(line, "htons(")?.parse::<u16>().ok()?));
         match (call, place()) {
-            ("close", _) => drop(udp.remove(&socket)),
-            ("connect", Some((address, 9))) if address == visitor => {}
-            ("connect", Some((address, port))) => {
-                // The list has no port over both: what is asked over UDP counts when it is sent.
-                match UDP.contains(&port) {
-                    true => drop(udp.insert(socket)),
-                    false => count += 1,
-                }
-                to.insert((address, port));
+            ("connect", Some((_, 9))) if is_udp => {}
+            ("connect", Some(there)) => {
+                to.insert(there);
+                count += u64::from(!is_udp);
             }
             ("connect", None) => {}
-            (_, there) => {
-                to.extend(there);
-                count += u64::from(udp.contains(&socket));
+            (_, there) if is_udp => {
+                let peer = after(line, "->").and_then(|peer| {
+                    let (address, port) = peer.split_once(']')?.0.rsplit_once(':')?;
+                    Some((address.to_owned(), port.parse().ok()?))
+                });
+                to.extend(there.or(peer));
+                count += 1;
             }
+            _ => {}
         }
     }
     (to, count)

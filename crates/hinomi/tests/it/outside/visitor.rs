@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 pub(super) struct Serving {
     url: String,
     running: Option<Background>,
+    trace: Option<PathBuf>,
 }
 
 impl Serving {
@@ -43,27 +44,30 @@ impl Serving {
 
     fn serve(here: &Installation, further: &[&str]) -> Self {
         let (running, line) = here.start(&[&["serve", "--port", "0", "--json"], further].concat());
-        Self { url: url_of(&line), running: Some(running) }
+        Self { url: url_of(&line), running: Some(running), trace: None }
     }
 
     fn traced(here: &Installation, trace: &Path) -> Self {
         let mut command = Command::new("strace");
         command
-            .args(["-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg,close", "-o"])
+            .args(["-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"])
             .arg(trace)
             .arg(HINOMI);
         command.args(["serve", "--port", "0", "--json", "--state"]).arg(here.state());
         let (running, line) = Background::with_first_line(command);
-        Self { url: url_of(&line), running: Some(running) }
+        Self { url: url_of(&line), running: Some(running), trace: Some(trace.to_owned()) }
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // As Ctrl-C does, so that what strace follows ends with it.
-        if let Some(running) = self.running.take() {
-            running.interrupt();
-        }
+        let Some(running) = self.running.take() else { return };
+        let Some(trace) = &self.trace else { return drop(running) };
+        // strace ends with the server, and the first call is the server's.
+        let first = std::fs::read_to_string(trace).ok().and_then(|text| text.split(' ').next().map(str::to_owned));
+        let asked = first.map(|id| Command::new("kill").args(["-INT", &id]).status());
+        assert!(asked.is_some_and(|asked| asked.is_ok_and(|status| status.success())), "the server is asked to end");
+        running.ended();
     }
 }
 
