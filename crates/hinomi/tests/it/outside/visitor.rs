@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(150);
 pub(super) struct Serving {
     url: String,
     running: Option<Background>,
-    trace: Option<PathBuf>,
+    traced: bool,
 }
 
 impl Serving {
@@ -44,29 +44,32 @@ impl Serving {
 
     fn serve(here: &Installation, further: &[&str]) -> Self {
         let (running, line) = here.start(&[&["serve", "--port", "0", "--json"], further].concat());
-        Self { url: url_of(&line), running: Some(running), trace: None }
+        Self { url: url_of(&line), running: Some(running), traced: false }
     }
 
     fn traced(here: &Installation, trace: &Path) -> Self {
         let mut command = Command::new("strace");
         command
-            .args(["-f", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"])
+            .args(["-f", "-yy", "--seccomp-bpf", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"])
             .arg(trace)
             .arg(HINOMI);
         command.args(["serve", "--port", "0", "--json", "--state"]).arg(here.state());
         let (running, line) = Background::with_first_line(command);
-        Self { url: url_of(&line), running: Some(running), trace: Some(trace.to_owned()) }
+        Self { url: url_of(&line), running: Some(running), traced: true }
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
         let Some(running) = self.running.take() else { return };
-        let Some(trace) = &self.trace else { return drop(running) };
-        // strace ends with the server, and the first call is the server's.
-        let first = std::fs::read_to_string(trace).ok().and_then(|text| text.split(' ').next().map(str::to_owned));
-        let asked = first.map(|id| Command::new("kill").args(["-INT", &id]).status());
-        assert!(asked.is_some_and(|asked| asked.is_ok_and(|status| status.success())), "the server is asked to end");
+        if !self.traced {
+            return;
+        }
+        // strace ends with the server, which it started.
+        let children = format!("/proc/{0}/task/{0}/children", running.id());
+        let children = std::fs::read_to_string(children).expect("its child");
+        let asked = Command::new("kill").arg("-INT").args(children.split_whitespace()).status();
+        assert!(asked.is_ok_and(|status| status.success()), "the server is asked to end");
         running.ended();
     }
 }

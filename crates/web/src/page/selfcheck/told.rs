@@ -62,20 +62,19 @@ pub(super) struct Answer {
     pub(super) count: Option<String>,
     pub(super) device: Option<String>,
     pub(super) open: Vec<OpenView>,
-    pub(super) ports: Vec<PortView>,
+    pub(super) ports: Vec<MetView>,
     pub(super) cut: bool,
     pub(super) sent: String,
     pub(super) gone: String,
     pub(super) inside: bool,
 }
 
-/// One line of the table.
-pub(super) struct PortView {
-    pub(super) port: String,
-    pub(super) usual: &'static str,
+/// One line of the table: a port that answers, or all that did the same.
+pub(super) struct MetView {
     /// A class: `open`, `odd`, `closed`, `silent`, `not`.
     pub(super) met: &'static str,
     pub(super) says: String,
+    pub(super) ports: String,
     pub(super) name: Option<Seen>,
 }
 
@@ -116,7 +115,7 @@ pub(super) fn answer(words: &Words, look: &Look, ended: Ended) -> Answer {
         count: (count > 0).then(|| words.count("outside-found", count)),
         device: device.map(|device| words.with("own-device", device)),
         open: open.iter().map(|(concern, service)| view(words, *concern, service)).collect(),
-        ports: look.terms.ports().map(|port| port_view(words, look, port)).collect(),
+        ports: met_views(words, look),
         cut: !ended.whole,
         sent: words.count("outside-sent", ended.sent),
         gone: words.with("outside-gone", moment::minute(look.until())),
@@ -155,19 +154,45 @@ fn unknown(look: &Look, (transport, port): (Transport, u16)) -> Service {
     }
 }
 
-fn port_view(words: &Words, look: &Look, (transport, port): (Transport, u16)) -> PortView {
-    let met = look.met.get(&(transport, port));
-    let name = match met {
-        Some(Met::Open(Some(service))) => name_of(service),
-        _ => None,
-    };
-    let met = match met {
+/// What ports can have done, in the order in which it is told.
+const METS: [&str; 5] = ["open", "odd", "silent", "not", "closed"];
+
+fn met_views(words: &Words, look: &Look) -> Vec<MetView> {
+    let mut views: Vec<MetView> = Vec::new();
+    for met in METS {
+        let says = words.say(&format!("outside-met-{met}"));
+        let ports = look.terms.ports().filter(|port| class_of(look.met.get(port)) == met);
+        if met == "open" {
+            views.extend(ports.map(|port| {
+                let name = match look.met.get(&port) {
+                    Some(Met::Open(Some(service))) => name_of(service),
+                    _ => None,
+                };
+                MetView { met, says: says.clone(), ports: named(port), name }
+            }));
+            continue;
+        }
+        let ports = ports.map(named).collect::<Vec<_>>().join(", ");
+        if !ports.is_empty() {
+            views.push(MetView { met, says, ports, name: None });
+        }
+    }
+    views
+}
+
+const fn class_of(met: Option<&Met>) -> &'static str {
+    match met {
         Some(Met::Open(_)) => "open",
         Some(Met::Odd) => "odd",
         Some(Met::Closed) => "closed",
         Some(Met::Silent) => "silent",
         Some(Met::Not) | None => "not",
-    };
-    let usual = usual(transport, port).map_or("", |(name, _)| name);
-    PortView { port: format!("{port}/{transport}"), usual, met, says: words.say(&format!("outside-met-{met}")), name }
+    }
+}
+
+fn named((transport, port): (Transport, u16)) -> String {
+    match usual(transport, port) {
+        Some((name, _)) => format!("{port}/{transport} ({name})"),
+        None => format!("{port}/{transport}"),
+    }
 }
