@@ -155,17 +155,28 @@ fn begin(app: &App, prober: Arc<dyn Prober>, browser: String, terms: Terms) {
 
 /// Who was here a short while ago, or comes while others are looked at.
 async fn wait(app: &App, visit: &Visit, who: (IpAddr, Option<String>), why: NotNow) -> Response {
-    let (trouble, seconds, status) = match why {
+    let (mut response, seconds) = match why {
         NotNow::Again(wait) => {
-            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1);
+            // Whole minutes, so that who comes back then is not told to wait again.
+            let seconds = u32::try_from(wait.as_secs().div_ceil(60) * 60).unwrap_or(u32::MAX).max(60);
             let time = moment::span(&visit.words, u64::from(seconds));
-            (visit.words.with("outside-trouble-often", time), seconds, StatusCode::TOO_MANY_REQUESTS)
+            let trouble = visit.words.with("outside-trouble-often", time);
+            (refused(visit, StatusCode::TOO_MANY_REQUESTS, trouble), seconds)
         }
-        NotNow::Busy => (visit.words.say("outside-trouble-busy"), COME_BACK_S, StatusCode::SERVICE_UNAVAILABLE),
+        NotNow::Busy => {
+            let trouble = Some(visit.words.say("outside-trouble-busy"));
+            let response = page_of_form(app, visit, who, trouble, StatusCode::SERVICE_UNAVAILABLE).await;
+            (response, COME_BACK_S)
+        }
     };
-    let mut response = page_of_form(app, visit, who, Some(trouble), status).await;
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
+}
+
+/// The page without a form.
+fn refused(visit: &Visit, status: StatusCode, trouble: String) -> Response {
+    let frame = Frame::new(visit, &visit.words.say("outside-title"), "self-check");
+    render(visit, status, &OutsidePage { trouble: Some(trouble), ..empty(frame) })
 }
 
 /// The page with the form, where there is one for this address.
@@ -186,11 +197,7 @@ async fn page_of_form(
     trouble: Option<String>,
     status: StatusCode,
 ) -> Response {
-    let refused = |key: &str, status| {
-        let frame = Frame::new(visit, &visit.words.say("outside-title"), "self-check");
-        let trouble = Some(visit.words.say(key));
-        render(visit, status, &OutsidePage { trouble, ..empty(frame) })
-    };
+    let refused = |key: &str, status| refused(visit, status, visit.words.say(key));
     let terms = match offer(app, address).await {
         Offer::None => return absent(visit),
         Offer::Shared => return refused("outside-shared", StatusCode::FORBIDDEN),

@@ -107,7 +107,7 @@ pub(super) fn answer(words: &Words, look: &Look, ended: Ended) -> Answer {
     let concerns: Vec<Concern> = open.iter().map(|(concern, _)| *concern).collect();
     let verdict = verdict(&concerns);
     let count = u64::try_from(open.len()).unwrap_or(u64::MAX);
-    let device = open.iter().find_map(|(_, service)| name_of(service));
+    let device = open.iter().find(|(_, service)| service.facts.model.is_some()).and_then(|(_, one)| name_of(one));
     Answer {
         heading: words.with("outside-answer", look.terms.address),
         verdict,
