@@ -135,7 +135,8 @@ fn config(less: &Authorised) -> Config {
         // Those that only wait for their turn would be begun after the time is over.
         concurrency: usize::from(scope.rate.per_host_connections.min(AT_ONCE)).max(1),
         attempts: 1,
-        connect_timeout: Duration::from_secs(1),
+        // All of the list unanswered, over one connection at a time, and there is still time to end.
+        connect_timeout: Duration::from_millis(900),
         banner_wait: Duration::from_millis(1_500),
         reply_wait: Duration::from_secs(2),
         connection_time: Duration::from_secs(5),

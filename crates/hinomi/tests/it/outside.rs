@@ -6,13 +6,15 @@ mod visitor;
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use hinomi_state::{Database, Settings, Value as Bound};
 use serde_json::Value;
 
 use crate::chrome::Browser;
-use crate::program::{Installation, alone, stand_aside};
+use crate::program::{Installation, alone, stand_aside, until};
 use seen::{Host, traced};
 use visitor::{AT_ONCE, Serving, agree_to, visitor};
 
@@ -236,19 +238,45 @@ fn what_cannot_be_written_down_is_not_sent() {
     assert_eq!(hosts.iter().map(Host::visits).sum::<u64>(), 0);
 }
 
-#[test]
-fn few_are_looked_at_at_one_time() {
-    let here = Installation::new();
-    let scope = here.scope("homes", &["127.45.0.0/16"], TCP, "");
+/// A scope for homes under which one connection goes to each at a time.
+fn gentle(here: &Installation, range: &str) -> PathBuf {
+    let scope = here.scope("homes", &[range], TCP, "");
     let text = fs::read_to_string(&scope).expect("a scope");
     fs::write(&scope, text.replace("per_host_connections = 8", "per_host_connections = 1")).expect("written");
     here.succeed(&["scope", "sign", scope.to_str().expect("a path")]);
+    scope
+}
+
+/// Takes every connection and says nothing: a look takes as long as it may.
+fn mute(address: &str) -> Vec<TcpListener> {
+    ASKED_TCP.map(|port| TcpListener::bind((address, port)).expect("bound")).into()
+}
+
+#[test]
+fn a_scope_that_is_taken_back_ends_the_look() {
+    let here = Installation::new();
+    let scope = gentle(&here, "127.46.0.0/16");
     let serving = Serving::start(&here, &scope, "", None);
-    // Each of them takes every connection and says nothing: a look takes as long as it may.
-    let _mute: Vec<TcpListener> = (1..=AT_ONCE)
-        .flat_map(|host| ASKED_TCP.map(|port| (host, port)))
-        .map(|(host, port)| TcpListener::bind((std::net::Ipv4Addr::new(127, 45, 0, host), port)).expect("bound"))
-        .collect();
+    let _home = mute("127.46.0.1");
+    let me = visitor("127.46.0.1", &serving);
+    assert_eq!(me.agree().status, 303);
+    let told = || fs::read_to_string(here.state().join("campaigns/ledger.jsonl")).unwrap_or_default();
+    until("the look begins", Duration::from_secs(60), || told().contains("\"started\""));
+    here.succeed(&["scope", "revoke", scope.to_str().expect("a path")]);
+    assert!(me.result().contains("id=\"cut\""), "and the page says so");
+    assert!(told().contains("\"how\":\"revoked\""), "{}", told());
+    let proof = here.json(&["campaign", "ledger", "--verify"]);
+    assert_eq!(proof["objections"], Value::Array(Vec::new()), "{proof}");
+    let other = visitor("127.46.0.2", &serving);
+    until("nothing is offered any more", Duration::from_secs(60), || other.get("/self-check/outside").status == 404);
+}
+
+#[test]
+fn few_are_looked_at_at_one_time() {
+    let here = Installation::new();
+    let scope = gentle(&here, "127.45.0.0/16");
+    let serving = Serving::start(&here, &scope, "", None);
+    let _mute: Vec<_> = (1..=AT_ONCE).map(|host| mute(&format!("127.45.0.{host}"))).collect();
     // Of one home, at the same moment: one.
     let pair = [visitor("127.45.0.1", &serving), visitor("127.45.0.1", &serving)];
     let mut told = agree_to(&[&pair[0], &pair[1]]);

@@ -51,7 +51,7 @@ outside-found = { $n ->
    *[other] { $count } things answered from outside.
 }
 outside-no-proof = This is what one look from one place met at one moment, at the ports below and no others. That nothing answers is good news and no proof that all is well.
-outside-cut = The time was over before every port was tried.
+outside-cut = The look ended before every port was tried: its time was over, or it may not go on.
 outside-ports = Port by port
 outside-port = Port, and what is usual there
 outside-met = What it did
