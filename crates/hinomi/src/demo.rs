@@ -104,6 +104,8 @@ async fn bind(state: &State, lake: &Arc<Lake>, progress: Arc<dyn Progress>) -> R
         accounts: accounts.clone(),
         settings: Settings::default(),
         outward: Arc::new(hinomi_web::outward::Silent),
+        // Who comes from this machine would have this machine looked at by itself: nothing to do with what others see of it.
+        prober: None,
     };
     match server(USUAL_PORT).bind().await {
         Err(WebError::InUse { .. }) => Ok(server(0).bind().await?),

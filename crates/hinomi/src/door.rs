@@ -17,7 +17,7 @@ use crate::witness;
 /// Folder in the state folder with rules of the installation's own.
 pub(crate) const RULES: &str = "policies";
 /// Who looked, where it was a visitor: with a space, so that no account is called so and finds these looks among its own.
-const VISITOR: &str = "a visitor";
+pub(crate) const VISITOR: &str = "a visitor";
 
 /// The door over this reader, for members and visitors too.
 ///

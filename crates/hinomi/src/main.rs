@@ -18,6 +18,7 @@ mod limits;
 mod notices;
 mod optout;
 mod output;
+mod prober;
 mod providers;
 mod rounds;
 mod router;

@@ -8,7 +8,8 @@ use hinomi_state::Accounts;
 
 use crate::auth::Turns;
 use crate::outward::Outward;
-use crate::page::{Asked, Outlook};
+use crate::page::{Asked, Looks, Outlook};
+use crate::prober::Prober;
 use crate::read::{Desk, DeskError, Seats};
 use crate::server::Simulated;
 use crate::settings::Settings;
@@ -34,6 +35,9 @@ pub(crate) struct App {
     pub(crate) self_checks: Arc<Asked>,
     pub(crate) installation: Arc<str>,
     pub(crate) simulated: Option<Simulated>,
+    /// Who looks at visitors from outside, where that is switched on.
+    pub(crate) prober: Option<Arc<dyn Prober>>,
+    pub(crate) looks: Arc<Looks>,
 }
 
 impl App {

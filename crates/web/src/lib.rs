@@ -35,6 +35,7 @@ pub mod moment;
 mod objects;
 pub mod outward;
 mod page;
+pub mod prober;
 mod read;
 pub mod scan;
 pub mod seen;
@@ -50,6 +51,7 @@ pub mod words;
 
 pub use error::WebError;
 pub use outward::{Incoming, Outgoing, Outward};
+pub use prober::Prober;
 pub use scan::{ScanDesk, ScanServer};
 pub use server::{Bound, Server, Simulated};
 pub use settings::Settings;

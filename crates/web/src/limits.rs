@@ -205,3 +205,24 @@ pub const MAX_CALLS: usize = 8;
 
 /// How long ago somebody may have shown who they are when they change how they sign in, make a key, or change others' rights.
 pub const RECENT: Duration = Duration::from_secs(15 * 60);
+
+/// Looks from outside that go on at one time.
+pub const LOOKS_AT_ONCE: usize = 4;
+
+/// How long after a look from outside the same home may have another.
+pub const LOOK_EVERY: Duration = Duration::from_secs(600);
+
+/// How long what a look from outside met is shown.
+pub const LOOK_SHOWN: Duration = Duration::from_secs(600);
+
+/// A look from outside that has not ended by then is told as failed.
+pub const LOOK_LOST: Duration = Duration::from_secs(180);
+
+/// Homes that were looked at and may not be again yet, at one time.
+pub const LOOKS_KNOWN: usize = 10_000;
+
+/// Results of looks from outside that are kept at one time.
+pub const LOOKS_KEPT: usize = 500;
+
+/// How often the page of a look that goes on renews itself, in seconds.
+pub const LOOK_RENEWS_S: u32 = 3;

@@ -29,7 +29,7 @@ use crate::auth::{admit, again};
 
 pub(crate) use frame::{Frame, render};
 pub(crate) use overview::Outlook;
-pub(crate) use selfcheck::Asked;
+pub(crate) use selfcheck::{Asked, Looks};
 #[cfg(test)]
 pub(crate) use watch::WHATS;
 
@@ -99,4 +99,5 @@ pub(crate) fn routes() -> Router<App> {
         .route("/about", get(about::show))
         .route(selfcheck::PATH, get(selfcheck::show).post(selfcheck::ask))
         .route(entitlement::PATH, get(entitlement::show))
+        .route(selfcheck::outside::PATH, get(selfcheck::outside::show).post(selfcheck::outside::consent))
 }

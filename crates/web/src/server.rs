@@ -19,6 +19,7 @@ use crate::limits::SHUTDOWN_TIME;
 use crate::listener::{Connections, Peer};
 use crate::outward::Outward;
 use crate::page::Outlook;
+use crate::prober::Prober;
 use crate::settings::Settings;
 use crate::watch::Progress;
 use crate::words::Catalogues;
@@ -44,6 +45,8 @@ pub struct Server {
     pub installation: String,
     /// Set when the devices are simulated: every page says so.
     pub simulated: Option<Simulated>,
+    /// Who looks at visitors from outside, where the operator switched that on.
+    pub prober: Option<Arc<dyn Prober>>,
 }
 
 /// A demonstration: the devices on the pages are simulated ones on this machine.
@@ -87,6 +90,8 @@ impl Server {
             outlook: Arc::new(Outlook::default()),
             installation: self.installation.into(),
             simulated: self.simulated,
+            prober: self.prober,
+            looks: Arc::default(),
         };
         let listener = Connections::new(listener, address, tls, proxy);
         let first = (!people).then(|| link::with_parameters(FIRST, [("key", first.as_str())]));

@@ -10,6 +10,11 @@
 //! [proxy]                                # who speaks TLS instead: its X-Forwarded-For is believed, nobody else's
 //! address = "192.0.2.1"
 //!
+//! [outside-probe]                        # absent: nobody is looked at from outside
+//! scope = "homes.toml"                   # signed: visitors from inside may have their own address looked at
+//! shared = ["203.0.113.0/24"]            # addresses that several homes share: nothing is sent there
+//! sources = ["198.51.100.7"]             # where it comes from, as others see it; absent: what the machine's routes say
+//!
 //! [report]
 //! font = "fonts/gothic.otf"              # for PDF; absent: the best of this machine
 //! ```
@@ -25,6 +30,8 @@ use std::io::{ErrorKind, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use hinomi_model::address::parse_prefix;
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use provider::Provider;
@@ -36,6 +43,9 @@ pub(crate) const MAX_FILE_BYTES: u64 = 256 << 10;
 /// The most names of a server.
 const MAX_NAMES: usize = 32;
 const MAX_NAME_CHARS: usize = 253;
+/// The most ranges that homes share, and addresses that looks come from.
+const MAX_SHARED: usize = 10_000;
+const MAX_SOURCES: usize = 16;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +57,18 @@ struct Told {
     #[serde(default)]
     oidc: Vec<provider::Told>,
     report: Option<ToldReport>,
+    #[serde(rename = "outside-probe")]
+    outside_probe: Option<ToldProbe>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToldProbe {
+    scope: PathBuf,
+    #[serde(default)]
+    shared: Vec<String>,
+    #[serde(default)]
+    sources: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -81,6 +103,19 @@ pub struct Settings {
     pub font: Option<PathBuf>,
     /// By whom else people may be known.
     pub providers: Vec<Provider>,
+    /// Which visitors may have their own address looked at from outside; none where nothing is said.
+    pub outside_probe: Option<OutsideProbe>,
+}
+
+/// Looks from outside at visitors who ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideProbe {
+    /// The signed scope.
+    pub scope: PathBuf,
+    /// Addresses that several homes share.
+    pub shared: Vec<IpNet>,
+    /// Where looks come from, as others see it.
+    pub sources: Vec<IpAddr>,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -125,6 +160,7 @@ impl Settings {
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
             font: told.report.map(|report| state.join(report.font)),
             providers: provider::read(state, told.oidc).map_err(refuse)?,
+            outside_probe: told.outside_probe.map(|told| probe(state, told)).transpose().map_err(refuse)?,
         })
     }
 
@@ -153,6 +189,15 @@ fn names(told: Vec<String>) -> Result<Vec<String>, String> {
         Ok(if name.contains(':') && !name.starts_with('[') { format!("[{name}]") } else { name })
     };
     told.into_iter().map(read).collect()
+}
+
+fn probe(state: &Path, told: ToldProbe) -> Result<OutsideProbe, String> {
+    if told.shared.len() > MAX_SHARED || told.sources.len() > MAX_SOURCES {
+        return Err(format!("[outside-probe]: at most {MAX_SHARED} shared ranges and {MAX_SOURCES} sources"));
+    }
+    let range = |text: &String| parse_prefix(text).map_err(|error| format!("[outside-probe] shared: {error}"));
+    let shared = told.shared.iter().map(range).collect::<Result<_, _>>()?;
+    Ok(OutsideProbe { scope: state.join(told.scope), shared, sources: told.sources })
 }
 
 /// A file of settings, no longer than one may be.
@@ -198,6 +243,9 @@ mod tests {
             "[tls]\ncertificate = \"c\"",
             "[tls]\ncertificate = \"c\"\nkey = \"k\"\n[proxy]\naddress = \"192.0.2.1\"",
             "[proxy]\naddress = \"proxy\"",
+            "[outside-probe]\nshared = []",
+            "[outside-probe]\nscope = \"s\"\nshared = [\"192.0.2.0/33\"]",
+            "[outside-probe]\nscope = \"s\"\nranges = []",
         ] {
             assert!(settings(wrong).is_err(), "{wrong}");
         }

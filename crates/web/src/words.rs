@@ -37,6 +37,7 @@ macro_rules! catalogue {
             include_str!(concat!("../locales/", $language, "/alerts.ftl")),
             include_str!(concat!("../locales/", $language, "/notices.ftl")),
             include_str!(concat!("../locales/", $language, "/entitlement.ftl")),
+            include_str!(concat!("../locales/", $language, "/outside.ftl")),
         ]
     };
 }

@@ -8,12 +8,13 @@ use anyhow::Result;
 use clap::Args;
 use hinomi_model::SystemClock;
 use hinomi_state::Accounts;
-use hinomi_web::{Progress, Server, Settings};
+use hinomi_web::{Prober, Progress, Server, Settings};
 use serde_json::json;
 
 use super::Common;
 use crate::door;
 use crate::output;
+use crate::prober;
 use crate::providers::Asker;
 use crate::watch::{Watch, until_told_to_stop};
 
@@ -48,6 +49,8 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let installation = state.installation();
     let door = door::open(state.make()?, reader)?;
     let notices = state.notices(door.clone())?;
+    let settings = Settings::of_state(state.dir())?;
+    let prober = settings.outside_probe.as_ref().map(|told| prober::open(&state, told, &door)).transpose()?;
     let server = Server {
         door: door.clone(),
         progress,
@@ -56,8 +59,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         installation,
         simulated: None,
         accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
-        settings: Settings::of_state(state.dir())?,
+        settings,
         outward: Arc::new(Asker::new()),
+        prober: prober.map(|prober| prober as Arc<dyn Prober>),
     };
     let bound = server.bind().await?;
     let _alerts = state.alerts(door)?;

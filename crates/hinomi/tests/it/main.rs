@@ -13,6 +13,7 @@
 //! - `interface`: packets of an interface, in a network namespace of the test's own.
 //! - `line`: frames over a real pair of devices; the rights that the program gives up; lines that fail.
 //! - `outward`: public addresses wait for page and reverse names; the scan page and its opt-out.
+//! - `outside`: visitors agree to be looked at; their hosts, the system calls and both ledgers say what came.
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `organisation`: thousands entered at once; claims proved by real servers, decided by people, looked up in the past.
 //! - `imports`: real scans of other tools; importing again changes nothing.
@@ -35,6 +36,8 @@
 mod alerts;
 mod campaign;
 mod candidates;
+#[path = "../../../web/tests/it/chrome.rs"]
+mod chrome;
 mod crypto;
 mod daemons;
 mod findings;
@@ -50,6 +53,7 @@ mod next;
 mod nodes;
 mod notices;
 mod organisation;
+mod outside;
 mod outward;
 #[cfg(unix)]
 mod own;

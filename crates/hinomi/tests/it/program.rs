@@ -86,16 +86,7 @@ impl Installation {
 
     /// Starts in the background; gives the first line of stdout too.
     pub(crate) fn start(&self, arguments: &[&str]) -> (Background, String) {
-        let mut command = self.command(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped"));
-        let mut talk = child.stderr.take().expect("piped");
-        // A pipe that nobody reads is full one day, and who writes into it waits for ever.
-        std::thread::spawn(move || std::io::copy(&mut talk, &mut std::io::sink()));
-        let background = Background { child };
-        let mut first = String::new();
-        lines.read_line(&mut first).expect("a first line");
-        (background, first.trim().to_owned())
+        Background::with_first_line(self.command(arguments))
     }
 
     /// Writes a scope for these targets, signed with the installation's own key.
@@ -140,6 +131,19 @@ impl Background {
         Self { child }
     }
 
+    /// Starts a command; gives the first line of stdout too.
+    pub(crate) fn with_first_line(mut command: Command) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+        let mut talk = child.stderr.take().expect("piped");
+        // A pipe that nobody reads is full one day, and who writes into it waits for ever.
+        std::thread::spawn(move || std::io::copy(&mut talk, &mut std::io::sink()));
+        let background = Self { child };
+        let mut first = String::new();
+        lines.read_line(&mut first).expect("a first line");
+        (background, first.trim().to_owned())
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -148,6 +152,11 @@ impl Background {
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(mut self) {
+        wait(&mut self.child, Duration::from_secs(120)).expect("it ends");
     }
 
     /// Asks it to end, as Ctrl-C does, and waits.

@@ -2,9 +2,11 @@
 //!
 //! An entry is one line of JSON: members sorted, no spaces, whole numbers only (so far RFC 8785). It begins with sixteen
 //! random bytes, so that from the hash alone nobody can find out by trying what a deleted entry said. It names who, why
-//! and digests; never a record, an address that was looked at, or a text that a host sent.
+//! and digests; never a record, an address that was looked at, or a text that a host sent. One kind has an address: that of
+//! who agreed to be probed there, which is what the entry is the proof of.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use data_encoding::HEXLOWER;
 use hinomi_model::{Purpose, Timestamp};
@@ -119,6 +121,19 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
+    /// A visitor agreed that the address that he came from is probed. Nothing was sent yet.
+    Consent {
+        /// Who.
+        by: Actor,
+        /// Which address.
+        address: IpAddr,
+        /// At which ports, as `22,80/tcp 53/udp`.
+        ports: String,
+        /// Digest of the scope that authorises it, in hex.
+        scope: String,
+        /// The campaign under which the ledger of what is sent tells of it.
+        campaign: String,
+    },
     /// A key began to sign checkpoints.
     KeyMade {
         /// Its public half, as a verifier key of signed notes.
@@ -138,7 +153,8 @@ pub enum Event {
 }
 
 /// Kinds of entries, as they are chosen by. Never rename, only add.
-pub const KINDS: [&str; 8] = ["look", "export", "notice", "policy", "ownership", "account", "key-made", "retained"];
+pub const KINDS: [&str; 9] =
+    ["look", "export", "notice", "policy", "ownership", "account", "key-made", "retained", "consent"];
 
 /// Changes of any account, as a concern.
 pub const ACCOUNTS: &str = "accounts";
@@ -163,7 +179,8 @@ impl Event {
             | Self::Policy { by, .. }
             | Self::Ownership { by, .. }
             | Self::Account { by, .. }
-            | Self::Retained { by, .. } => Some(by),
+            | Self::Retained { by, .. }
+            | Self::Consent { by, .. } => Some(by),
             Self::KeyMade { .. } => None,
         }
     }
@@ -177,7 +194,8 @@ impl Event {
             | Self::Policy { by, .. }
             | Self::Ownership { by, .. }
             | Self::Account { by, .. }
-            | Self::Retained { by, .. } => Some(by),
+            | Self::Retained { by, .. }
+            | Self::Consent { by, .. } => Some(by),
             Self::KeyMade { .. } => None,
         }
     }
@@ -187,7 +205,7 @@ impl Event {
     pub fn concerns(&self) -> Vec<String> {
         let by = |by: &Actor| account_concern(&by.name);
         let mut concerns = match self {
-            Self::Look { by: who, .. } | Self::Policy { by: who, .. } => vec![by(who)],
+            Self::Look { by: who, .. } | Self::Policy { by: who, .. } | Self::Consent { by: who, .. } => vec![by(who)],
             Self::Export { by: who, .. } => {
                 let organisations = who.organisations.iter().map(|id| organisation_concern(id));
                 std::iter::once(by(who)).chain(organisations).collect()
@@ -212,6 +230,7 @@ impl Event {
             Self::Account { .. } => "account",
             Self::KeyMade { .. } => "key-made",
             Self::Retained { .. } => "retained",
+            Self::Consent { .. } => "consent",
         }
     }
 }
@@ -324,6 +343,13 @@ mod tests {
         let events = [
             Event::KeyMade { vkey: String::new() },
             Event::Account { by: Actor::default(), account: String::new(), change: String::new(), detail: None },
+            Event::Consent {
+                by: Actor::default(),
+                address: [192, 0, 2, 1].into(),
+                ports: String::new(),
+                scope: String::new(),
+                campaign: String::new(),
+            },
         ];
         for event in events {
             let said = serde_json::to_value(&event).unwrap();

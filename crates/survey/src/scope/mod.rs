@@ -27,7 +27,7 @@ pub use frames::{Batch, FrameDoor, FrameError};
 pub use gate::Gate;
 pub(crate) use gate::Permitted;
 pub use opt_out::OptOut;
-pub use signature::{Authorised, PrivateKey, PublicKey, Signed, Trust, VerifyError, read_signed, sign, verify};
+pub use signature::{Authorised, PrivateKey, PublicKey, Signed, Trust, VerifyError, Wanted, read_signed, sign, verify};
 pub use tally::Tally;
 
 #[cfg(test)]

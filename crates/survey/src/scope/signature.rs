@@ -4,11 +4,14 @@
 //! is signed is every byte before the marker line: nothing is re-encoded, so nothing can differ between what was read
 //! and what was signed. Keys and signatures are lower-case hexadecimal.
 
+mod narrow;
+
 use hinomi_model::{ContentHash, Scope, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use super::document::{Document, DocumentError, MAX_BYTES};
+pub use narrow::Wanted;
 
 /// The line that ends the signed part.
 pub const MARKER: &str = "# hinomi-scope-signature";

@@ -47,3 +47,4 @@ ledger-ownership = Register
 ledger-account = Account
 ledger-key-made = Key of the ledger
 ledger-retained = Deletion
+ledger-consent = Consent to a look from outside

@@ -47,3 +47,4 @@ ledger-ownership = 登録
 ledger-account = アカウント
 ledger-key-made = 台帳の鍵
 ledger-retained = 削除
+ledger-consent = 外からの確認への同意

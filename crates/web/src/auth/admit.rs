@@ -27,6 +27,7 @@ pub(crate) const FIRST: &str = "/first-start";
 /// Who orders a scan is refused, whoever it is, and their clients put the key where it is not looked for.
 const PUBLIC: &[&str] = &[
     crate::page::selfcheck::PATH,
+    crate::page::selfcheck::outside::PATH,
     "/assets/",
     "/favicon.ico",
     "/compat/shodan/shodan/scan",

@@ -1,4 +1,5 @@
-//! Cookies: the session's, and the one by which a browser that signed in before is known.
+//! Cookies: the session's, the one by which a browser that signed in before is known, and those that bind to one browser what
+//! it begins.
 //!
 //! Over TLS both are `__Host-` cookies (RFC 6265bis, section 4.1.3): only this host sets and gets them. On loopback
 //! without TLS they cannot be; there any program of this machine that a browser visits by the same name gets them, which is
@@ -16,6 +17,8 @@ use crate::app::App;
 const DEVICE_SECONDS: u32 = 15_552_000;
 /// As long as a ceremony may take.
 const FLOW_SECONDS: u32 = 300;
+/// Longer than somebody reads what would be sent, and than what was met is shown.
+const LOOK_SECONDS: u32 = 3_600;
 
 /// The name of the session's cookie.
 pub(crate) const fn session_name(secure: bool) -> &'static str {
@@ -28,6 +31,20 @@ const fn device_name(secure: bool) -> &'static str {
 
 const fn flow_name(secure: bool) -> &'static str {
     if secure { "__Host-hinomi-flow" } else { "hinomi_flow" }
+}
+
+const fn look_name(secure: bool) -> &'static str {
+    if secure { "__Host-hinomi-look" } else { "hinomi_look" }
+}
+
+/// Binds to this browser a consent to be looked at from outside. Other sites cannot make a browser send it.
+pub(crate) fn set_look(app: &App, response: &mut Response, value: &str) {
+    set_as(app, response, (look_name(app.settings.is_secure()), value), Some(LOOK_SECONDS), "Strict");
+}
+
+/// What binds it.
+pub(crate) fn look(app: &App, headers: &HeaderMap) -> Option<String> {
+    read_cookie(headers, look_name(app.settings.is_secure()))
 }
 
 /// Binds to this browser what it begins at an identity provider.
@@ -56,9 +73,13 @@ pub(crate) fn clear_session(app: &App, response: &mut Response) {
 }
 
 fn set(app: &App, response: &mut Response, name: &str, value: &str, seconds: Option<u32>) {
+    set_as(app, response, (name, value), seconds, "Lax");
+}
+
+fn set_as(app: &App, response: &mut Response, (name, value): (&str, &str), seconds: Option<u32>, site: &str) {
     let secure = if app.settings.is_secure() { "; Secure" } else { "" };
     let age = seconds.map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
-    let cookie = format!("{name}={value}; Path=/{age}; SameSite=Lax; HttpOnly{secure}");
+    let cookie = format!("{name}={value}; Path=/{age}; SameSite={site}; HttpOnly{secure}");
     // Values are hexadecimal digits and dots.
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, cookie);

@@ -213,6 +213,7 @@ fn entry_view(w: &Words, told: &Told) -> EntryView {
         Event::Account { by, account, change, detail } => {
             (by, format!("{account}: {change}; {}", detail.as_deref().unwrap_or_default()))
         }
+        Event::Consent { by, address, ports, .. } => (by, format!("{address}, {ports}")),
         _ => (&nobody, String::new()),
     };
     EntryView {

@@ -1,8 +1,13 @@
 //! The self check: what is known of the address that a visitor comes from, and of no other.
 //!
 //! Nobody signs in for it. The answer is the answer to a form: it has no address of its own to be passed on, and is kept
-//! nowhere. How often one address may ask is bounded ([`Asked`]), in memory alone. In a demonstration everybody comes from
+//! nowhere, and nothing is sent to the visitor: that is for [`outside`], where he agreed. How often one address may ask is
+//! bounded ([`Asked`]), in memory alone. In a demonstration everybody comes from
 //! this machine; there one of the simulated homes is chosen instead.
+
+mod looks;
+pub(crate) mod outside;
+mod told;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,10 +30,13 @@ use crate::limits::{
     SELF_CHECKS_KNOWN,
 };
 use crate::moment;
+use crate::prober::Offer;
 use crate::read::{Desk, DeskError};
 use crate::seen::Seen;
 use crate::visit::Visit;
 use crate::words::Words;
+
+pub(crate) use looks::Looks;
 
 /// Where it is.
 pub(crate) const PATH: &str = "/self-check";
@@ -93,6 +101,13 @@ struct SelfCheckPage {
     /// In a demonstration: the homes to choose from.
     homes: Option<Vec<String>>,
     found: Option<Found>,
+    /// What is said of a look from outside; nothing where none is offered.
+    outside: Option<OutsideView>,
+}
+
+struct OutsideView {
+    says: String,
+    offered: bool,
 }
 
 struct Found {
@@ -222,7 +237,19 @@ async fn page(
     let key = if is_inside(source) { "own-address-inside" } else { "own-address" };
     let (frame, address) =
         (Frame::new(visit, &words.say("own-title"), "self-check"), words.with(key, source.to_canonical()));
-    Ok(SelfCheckPage { frame, trouble, address, homes, found })
+    let outside = outside_view(words, &outside::offer(app, source.to_canonical()).await);
+    Ok(SelfCheckPage { frame, trouble, address, homes, found, outside })
+}
+
+fn outside_view(words: &Words, offer: &Offer) -> Option<OutsideView> {
+    let (key, offered) = match offer {
+        Offer::None => return None,
+        Offer::Shared => ("outside-shared", false),
+        Offer::OptedOut => ("outside-opted-out", false),
+        Offer::Later => ("outside-later", false),
+        Offer::Terms(_) => ("outside-offer", true),
+    };
+    Some(OutsideView { says: words.say(key), offered })
 }
 
 /// Some simulated devices that people have at home; any, as long as none of those is known.

@@ -65,6 +65,8 @@ fn composed() -> BTreeSet<String> {
     keys.extend(crate::page::organisation::alerts::RHYTHMS.map(|every| format!("alerts-every-{every}")));
     keys.extend(crate::page::organisation::alerts::SILENCES.map(|again| format!("alerts-again-{again}")));
     keys.extend(crate::page::organisation::alerts::STATES.map(|state| format!("alerts-state-{state}")));
+    keys.extend(["open", "odd", "closed", "silent", "not"].map(|met| format!("outside-met-{met}")));
+    keys.extend(["busy", "changed", "unwritten", "failed"].map(|why| format!("outside-no-{why}")));
     keys.extend(crate::api::problem::CODES.iter().map(|code| format!("problem-{code}")));
     keys
 }

@@ -122,6 +122,7 @@ fn addresses_that_others_can_reach_are_refused_and_a_taken_port_is_named() {
             accounts,
             settings,
             outward: std::sync::Arc::new(hinomi_web::outward::Silent),
+            prober: None,
         };
         runtime.block_on(server.bind()).err().expect("refused")
     };

@@ -11,6 +11,7 @@ mod alerts;
 mod analysts;
 mod api;
 mod browser;
+mod chrome;
 mod client;
 mod door;
 mod flow;

@@ -10,8 +10,8 @@ use hinomi_web::settings::provider::{Admission, Claim, Provider, Secret};
 use hinomi_web::{Incoming, Outgoing, Outward, Settings};
 use serde_json::json;
 
+use crate::chrome;
 use crate::client::{Answer, raw};
-use crate::passkeys;
 use crate::sign_in::{Browser, WORD, people};
 use crate::world::{World, stand_aside};
 
@@ -470,7 +470,7 @@ fn a_browser_is_led_to_a_provider_and_back() {
     let base = format!("http://localhost:{}", world.address.port());
     let eve = person(&world, "eve");
     world.accounts.link_identity(&eve.id, &elsewhere.issuer(), "E 17", world.clock.now()).expect("linked");
-    let mut browser = passkeys::Browser::start();
+    let mut browser = chrome::Browser::start();
     browser.go(&format!("{base}/sign-in?to=%2Fabout&lang=en"));
     browser.tell("document.querySelector('form[action=\"/sign-in/with/city\"]').requestSubmit()");
     browser.until("document.querySelector('input[name=login]') !== null");

@@ -160,6 +160,7 @@ impl World {
             accounts: people,
             settings,
             outward: Arc::new(crate::providers::Near),
+            prober: None,
         };
         let bound = runtime.block_on(server.bind()).expect("a free port");
         let (address, first) = (bound.address(), bound.first_start());
