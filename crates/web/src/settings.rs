@@ -81,6 +81,8 @@ pub struct Settings {
     pub font: Option<PathBuf>,
     /// By whom else people may be known.
     pub providers: Vec<Provider>,
+    /// Who writes notices, as `notices.toml` says; without a name none is drafted.
+    pub notices: hinomi_share::notice::Settings,
 }
 
 /// A certificate chain and its key, as PEM.
@@ -125,6 +127,7 @@ impl Settings {
             proxy: told.proxy.map(|proxy| proxy.address.to_canonical()),
             font: told.report.map(|report| state.join(report.font)),
             providers: provider::read(state, told.oidc).map_err(refuse)?,
+            notices: hinomi_share::notice::Settings::default(),
         })
     }
 

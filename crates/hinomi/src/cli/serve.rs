@@ -56,7 +56,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         installation,
         simulated: None,
         accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
-        settings: Settings::of_state(state.dir())?,
+        settings: Settings { notices: crate::notices::settings(state.dir())?, ..Settings::of_state(state.dir())? },
         outward: Arc::new(Asker::new()),
     };
     let bound = server.bind().await?;
