@@ -77,8 +77,8 @@ struct Kept {
     entitlements: HashMap<MemberKey, Arc<Entitlement>>,
 }
 
-/// Facts, as a key.
-type MemberKey = String;
+/// Facts, as a key: of who acts for thousands they are long.
+type MemberKey = ContentHash;
 
 impl Door {
     /// The door of an installation, from the operator's own reader. Members are not let in.
@@ -149,7 +149,7 @@ impl Members {
         register: &Arc<Register>,
         rules: &Arc<Rules>,
     ) -> Result<Arc<Entitlement>, ReadError> {
-        let (of, key) = (Some((number, *rules.sum())), format!("{facts:?}"));
+        let (of, key) = (Some((number, *rules.sum())), ContentHash::of(format!("{facts:?}").as_bytes()));
         if let Some(known) = self.kept(of).entitlements.get(&key) {
             return Ok(Arc::clone(known));
         }

@@ -29,7 +29,7 @@ mod words;
 use hinomi_model::Purpose;
 use hinomi_state::{Database, StateError};
 
-pub use draft::{Drafted, LeftOut, Order, draft};
+pub use draft::{Drafted, LeftOut, MAX_PREVIEWED, NO_TOKEN, Order, Preview, draft, preview};
 pub use elsewhere::{TellsOthers, told_others};
 pub use formats::{NoticeFormat, formatted};
 pub use measure::{Became, Measured, measure};

@@ -87,7 +87,7 @@ impl Accounts {
             transaction.execute(sql, &[person.into(), mail.into(), language.name().into(), (&kept).into()])?;
             let (subject, body) = words::code(language, &owner.name, &code);
             let message = NewMessage { subject, body, events: CODE_MESSAGE.to_owned(), told: Vec::new() };
-            send(transaction, (person, 0), (mail, language), &message, now)
+            send(transaction, person, (mail, language), &message, now)
         })
     }
 
@@ -160,13 +160,13 @@ pub(crate) fn tell(
     let now = Timestamp::from_micros(row.integer(3)?);
     let (subject, body) = words::change(language, (account, action), (by, from), now);
     let message = NewMessage { subject, body, events: ACCOUNT_MESSAGE.to_owned(), told: Vec::new() };
-    send(transaction, (person, 1), (mail, language), &message, now)
+    send(transaction, person, (mail, language), &message, now)
 }
 
 /// Puts a message into the outbox of alerts, for an address of an account.
 fn send(
     transaction: &mut Transaction<'_>,
-    (person, which): (&str, i64),
+    person: &str,
     (mail, language): (&str, Language),
     message: &NewMessage,
     now: Timestamp,
@@ -181,8 +181,9 @@ fn send(
         monthly: false,
     };
     let said = serde_json::to_string(&said).map_err(|error| StateError::refused(error.to_string()))?;
+    forget(transaction)?;
     // One for each address: a message that waits for the address of before goes there.
-    let name = format!("account {person} {which} {}", secret::hash(mail));
+    let name = format!("account {person} {mail}");
     let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made, server) \
                VALUES ($1, $2, $3, '', $4, '', 0, $4, $5) ON CONFLICT (name) DO UPDATE SET said = $3";
     let values: [Value; 5] =
@@ -190,4 +191,13 @@ fn send(
     transaction.execute(sql, &values)?;
     let of = channel(&transaction.one(&format!("{CHANNEL} WHERE name = $1"), &[(&name).into()])?)?;
     add_message(transaction, &of, message, now)
+}
+
+/// Addresses that nobody has any more go, with what was sent there, once nothing waits for them.
+fn forget(transaction: &mut Transaction<'_>) -> Result<(), StateError> {
+    let gone = "SELECT c.number FROM alert_channels c WHERE c.server = '' AND c.name LIKE 'account %' \
+                AND NOT EXISTS (SELECT 1 FROM account_mails m WHERE c.name = 'account ' || m.person || ' ' || m.mail) \
+                AND NOT EXISTS (SELECT 1 FROM alert_messages w WHERE w.channel = c.number AND w.state = 'waiting')";
+    transaction.execute(&format!("DELETE FROM alert_messages WHERE channel IN ({gone})"), &[])?;
+    transaction.execute(&format!("DELETE FROM alert_channels WHERE number IN ({gone})"), &[]).map(drop)
 }

@@ -32,6 +32,9 @@ pub const PAGE_FINDINGS: usize = 500;
 /// Rows of what others were told.
 pub const PAGE_TOLD_OTHERS: usize = 200;
 
+/// The most networks that a draft of notices names.
+pub const MAX_DRAFT_NETS: usize = 100;
+
 /// Characters of a text or file on the page of a notice.
 pub const NOTICE_CHARS: usize = 100_000;
 

@@ -74,6 +74,7 @@ pub(crate) fn routes() -> Router<App> {
         .route(&format!("{}/{{month}}", report::PATH), get(report::show))
         .route(organisation::alerts::PATH, get(organisation::alerts::show).post(organisation::alerts::change))
         .route(notices::NOTICES, get(notices::show))
+        .route(notices::draft::PATH, get(notices::draft::show).post(notices::draft::make))
         .route("/notices/{notice}", get(notices::one::show).post(notices::one::change))
         .route(crate::guard::FORMS, get(watch::show).post(watch::change))
         .route("/surveys", get(surveys::show))

@@ -105,6 +105,8 @@ pub struct Settings {
     pub providers: Vec<Provider>,
     /// Which visitors may have their own address looked at from outside; none where nothing is said.
     pub outside_probe: Option<OutsideProbe>,
+    /// Who writes notices, as `notices.toml` says; without a name none is drafted.
+    pub notices: hinomi_share::notice::Settings,
 }
 
 /// Looks from outside at visitors who ask for it.
@@ -161,6 +163,7 @@ impl Settings {
             font: told.report.map(|report| state.join(report.font)),
             providers: provider::read(state, told.oidc).map_err(refuse)?,
             outside_probe: told.outside_probe.map(|told| probe(state, told)).transpose().map_err(refuse)?,
+            notices: hinomi_share::notice::Settings::default(),
         })
     }
 

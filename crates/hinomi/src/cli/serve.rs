@@ -59,7 +59,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         installation,
         simulated: None,
         accounts: Accounts::of(hinomi_state::Settings::of_state(state.dir())?.target),
-        settings,
+        settings: Settings { notices: crate::notices::settings(state.dir())?, ..settings },
         outward: Arc::new(Asker::new()),
         prober: prober.map(|prober| prober as Arc<dyn Prober>),
     };

@@ -62,6 +62,22 @@ pub struct Drafted {
     pub left: BTreeMap<&'static str, LeftOut>,
 }
 
+/// What a draft would come to.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// The first of the notices, at most [`MAX_PREVIEWED`]; [`NO_TOKEN`] stands where each will have its own.
+    pub notices: Vec<NewNotice>,
+    /// How many parties there are.
+    pub parties: usize,
+    /// What nobody is told, by reason.
+    pub left: BTreeMap<&'static str, LeftOut>,
+}
+
+/// The most notices of a preview.
+pub const MAX_PREVIEWED: usize = 20;
+/// What stands for the token of a notice that is not drafted.
+pub const NO_TOKEN: &str = "----------------";
+
 impl Drafted {
     fn leave(&mut self, why: &'static str, service: &ServiceKey) {
         let left = self.left.entry(why).or_default();
@@ -94,28 +110,17 @@ struct Parcel<'a> {
 /// # Errors
 /// When the query is not understood, there is too much for one run, or lake or state cannot be asked.
 pub fn draft(desk: &Desk<'_>, order: &Order, now: Timestamp) -> Result<Drafted, NoticeError> {
-    desk.settings.check().map_err(|error| NoticeError::Unfit(error.to_string()))?;
     let book = Book::read(desk.database, desk.settings, now)?;
-    let mut drafted = Drafted::default();
-    let query = asked(order);
-    let candidates = candidates(desk, &book, order, &query, now, &mut drafted)?;
-    let parcels = assign(desk, &book, (order, &query), candidates, now, &mut drafted)?;
-    let mut ready = Vec::new();
-    for (_, parcel) in parcels {
-        let (parcel, again) = unsaid(desk, parcel, now, &mut drafted)?;
-        if !parcel.said.is_empty() {
-            ready.push((parcel, again));
-        }
-    }
+    let (ready, mut drafted) = prepare(desk, &book, order, now)?;
     if ready.is_empty() {
         return Ok(drafted);
     }
     let deed = Deed { by: desk.by, now };
-    let run = desk.database.new_run(deed, &format!("{} parties, query {query}", ready.len()))?;
+    let run = desk.database.new_run(deed, &format!("{} parties, query {}", ready.len(), asked(order)))?;
     drafted.run = Some(run);
-    let many = ready.len() > usize::try_from(desk.settings.alone.recipients).unwrap_or(usize::MAX);
+    let many = is_many(desk, &ready);
     for (parcel, again) in ready {
-        let new = compose(desk, &book, order, &parcel, many, now)?;
+        let new = compose(desk, &book, (order, new_token()?), &parcel, many, now)?;
         let since = now.minus(again_after(desk));
         match desk.database.draft_notice(deed, run, &new, &again, since) {
             Ok(notice) => drafted.notices.push(notice),
@@ -127,6 +132,48 @@ pub fn draft(desk: &Desk<'_>, order: &Order, now: Timestamp) -> Result<Drafted, 
         }
     }
     Ok(drafted)
+}
+
+/// What [`draft`] would make now; nothing is written.
+///
+/// # Errors
+/// As for [`draft`].
+pub fn preview(desk: &Desk<'_>, order: &Order, now: Timestamp) -> Result<Preview, NoticeError> {
+    let book = Book::read(desk.database, desk.settings, now)?;
+    let (ready, drafted) = prepare(desk, &book, order, now)?;
+    let (many, parties) = (is_many(desk, &ready), ready.len());
+    let first = ready.iter().take(MAX_PREVIEWED);
+    let one = |(parcel, _): &(Parcel<'_>, _)| compose(desk, &book, (order, NO_TOKEN.to_owned()), parcel, many, now);
+    Ok(Preview { notices: first.map(one).collect::<Result<_, _>>()?, parties, left: drafted.left })
+}
+
+/// Findings by party, and what told them before.
+type Ready<'a> = Vec<(Parcel<'a>, BTreeSet<(String, String)>)>;
+
+/// What each party would be told, and what nobody is told.
+fn prepare<'a>(
+    desk: &Desk<'_>,
+    book: &'a Book,
+    order: &Order,
+    now: Timestamp,
+) -> Result<(Ready<'a>, Drafted), NoticeError> {
+    desk.settings.check().map_err(|error| NoticeError::Unfit(error.to_string()))?;
+    let (query, mut drafted) = (asked(order), Drafted::default());
+    let candidates = candidates(desk, book, order, &query, now, &mut drafted)?;
+    let parcels = assign(desk, book, (order, &query), candidates, now, &mut drafted)?;
+    let mut ready = Vec::new();
+    for (_, parcel) in parcels {
+        let (parcel, again) = unsaid(desk, parcel, now, &mut drafted)?;
+        if !parcel.said.is_empty() {
+            ready.push((parcel, again));
+        }
+    }
+    Ok((ready, drafted))
+}
+
+/// Whether these are so many that a second person releases each.
+fn is_many(desk: &Desk<'_>, ready: &Ready<'_>) -> bool {
+    ready.len() > usize::try_from(desk.settings.alone.recipients).unwrap_or(usize::MAX)
 }
 
 fn asked(order: &Order) -> String {
@@ -303,7 +350,7 @@ fn unsaid<'a>(
 fn compose(
     desk: &Desk<'_>,
     book: &Book,
-    order: &Order,
+    (order, token): (&Order, String),
     parcel: &Parcel<'_>,
     many: bool,
     now: Timestamp,
@@ -323,7 +370,6 @@ fn compose(
         confirmed: contact.confirmed,
         stale: book.is_stale(contact),
     };
-    let token = new_token()?;
     let label = said.iter().map(|one| hinomi_model::Tlp::read(&one.label)).max().unwrap_or(hinomi_model::Tlp::Red);
     let name = book.name(&link.organisation, contact.said.language == hinomi_state::contacts::Language::Ja);
     let letter = words::Letter {

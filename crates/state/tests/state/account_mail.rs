@@ -103,5 +103,16 @@ fn changes_are_told_where_their_owner_wants_them_and_once() {
         set("ben");
         assert_eq!(sent(&database).len(), 1, "that it was taken away, and nothing after that");
         assert!(database.channels(None).unwrap().is_empty(), "they are nobody's channels");
+        // What was sent where nobody is any more goes with the next message to anybody.
+        let ann = accounts.person("ann").unwrap().unwrap().id;
+        accounts.ask_account_mail(&ann, ("ann@example.org", Language::Ja), now()).unwrap();
+        let count = |of: &str| {
+            let sql = format!("SELECT COUNT(*) FROM {of}");
+            database.transact(|step| step.one(&sql, &[])?.integer(0)).unwrap()
+        };
+        assert_eq!(
+            (count("alert_channels"), count("alert_messages"), code(&database).0.as_str()),
+            (1, 1, "ann@example.org")
+        );
     });
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use hinomi_model::Timestamp;
 use hinomi_model::merkle::{Digest, Tree, TreeHash, inclusion_of, leaf, root_of, verify_inclusion, wanted};
-use hinomi_state::ledger::{LedgerCheckpoint, MAX_APPENDED, MAX_CONCERNS, NewLedgerEntry, Taken};
+use hinomi_state::ledger::{
+    LedgerCheckpoint, LedgerGroup, MAX_APPENDED, MAX_CONCERNS, NewLedgerEntry, Taken, group_concern,
+};
 use hinomi_state::{Database, StateError};
 
 use crate::suite::on_both;
@@ -143,5 +145,65 @@ fn changes_of_the_register_are_told_once() {
         );
         assert!(!databases[0].ledger_append_taken::<Sha256>(Taken::Register, &[entry(2)], (0, 9)).unwrap());
         assert!(databases[0].ledger_append_taken::<Sha256>(Taken::Register, &[entry(2)], (5, 9)).unwrap());
+    });
+}
+
+#[test]
+fn a_set_of_organisations_is_kept_once_for_as_long_as_an_entry_names_it() {
+    on_both(|target| {
+        let database = Database::open(target).unwrap();
+        let group = |name: &str| LedgerGroup { sha256: name.to_owned(), ids: format!("{name}-1\n{name}-2\n").into() };
+        let of = |number: u64, name: &str| NewLedgerEntry {
+            concerns: vec![group_concern(name)],
+            group: Some(group(name)),
+            ..entry(number)
+        };
+        // Of two kinds in turn; the same set in one lot and in others.
+        database.ledger_append::<Sha256>(&[of(0, "a"), of(1, "a"), of(2, "b")]).unwrap();
+        database.ledger_append::<Sha256>(&[of(3, "a"), entry(4)]).unwrap();
+        let kept = |name: &str| database.ledger_group(name).unwrap();
+        assert_eq!(
+            (kept("a").as_deref(), kept("b").as_deref(), kept("c")),
+            (Some("a-1\na-2\n"), Some("b-1\nb-2\n"), None)
+        );
+        let late = Timestamp::from_micros(10);
+        assert_eq!(database.ledger_retain(0, late, &["kind-0"]).unwrap(), 3);
+        assert_eq!((kept("a").is_some(), kept("b")), (true, None), "entries of the other kind name it yet");
+        assert_eq!(database.ledger_retain(0, late, &["kind-1"]).unwrap(), 2);
+        assert_eq!(kept("a"), None);
+        // What went comes back with the next entry.
+        database.ledger_append::<Sha256>(&[of(5, "a")]).unwrap();
+        assert!(kept("a").is_some());
+    });
+}
+
+#[test]
+fn who_acted_for_an_organisation_before_is_found_too() {
+    use hinomi_state::{Accounts, NewPerson, Role};
+
+    on_both(|target| {
+        let database = Database::open(target).unwrap();
+        let deed = crate::organisations::deed("2026-01-01");
+        for id in ["city", "port"] {
+            database.add_organisation(deed, id, &crate::organisations::profile(id)).unwrap();
+        }
+        let accounts = Accounts::of(target.clone());
+        for (name, administrator) in [("ann", true), ("ben", false)] {
+            let (name, full_name) = (name.to_owned(), String::new());
+            accounts
+                .add(&NewPerson { name, full_name, administrator, analyst: false, password: None }, deed.now)
+                .unwrap();
+        }
+        let of = |id: &str| accounts.members_of(&[id.to_owned()], 9).unwrap();
+        accounts.set_role("ann", "city", Some(Role::Editor)).unwrap();
+        accounts.set_role("ann", "city", Some(Role::Reader)).unwrap();
+        accounts.set_role("ben", "city", None).unwrap();
+        assert_eq!(of("city"), ["ann"], "ben never did");
+        accounts.set_role("ben", "city", Some(Role::Reader)).unwrap();
+        accounts.set_role("ann", "city", None).unwrap();
+        assert_eq!((of("city"), of("port")), (vec!["ann".to_owned(), "ben".to_owned()], Vec::new()));
+        accounts.set_role("ann", "city", Some(Role::Reader)).unwrap();
+        accounts.set_role("ann", "city", None).unwrap();
+        assert_eq!(of("city"), ["ann", "ben"], "each once");
     });
 }

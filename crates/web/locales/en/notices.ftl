@@ -68,3 +68,35 @@ notices-others-why = What others were told of services that you may see, at addr
 notices-others-none = Nobody.
 notices-who = Who
 notices-somebody = an organisation whose name is not told
+notices-draft-title = Draft notices
+notices-draft-lead = Say what is to be told, and look at what would be sent to whom. A draft leaves only when somebody releases it.
+notices-draft-query = What is to be told
+notices-draft-query-note = As for a search. Empty: what hardly anybody wants open to everybody.
+notices-draft-nets = Only these networks
+notices-draft-look = Look
+notices-draft-parties = { $n ->
+    [0] There is nothing to tell anybody
+    [one] One party would be told
+   *[other] { $count } parties would be told
+  }
+notices-draft-more = { $n ->
+    [one] One more is not shown here.
+   *[other] { $count } more are not shown here.
+  }
+notices-draft-two = takes two persons
+notices-draft-make = Make these drafts
+notices-draft-make-note = It is worked out anew: what changed meanwhile is left out or added.
+notices-drafts-made = { $n ->
+    [0] There was nothing to draft.
+    [one] One draft is made. Look at it and release it.
+   *[other] { $count } drafts are made. Look at each and release it.
+  }
+notices-left = What nobody is told
+notices-left-no-party = nobody of the register answers for it
+notices-left-not-entitled = who answers for it may not know it
+notices-left-no-contact = who answers for it has no contact
+notices-left-opted-out = who answers for it wants no notices
+notices-left-changed-hands = the address changed hands since
+notices-left-told = it was told, or waits in another notice
+notices-left-too-many = too many for one notice
+notices-left-refused = another draft took it meanwhile

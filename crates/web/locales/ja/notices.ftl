@@ -67,3 +67,32 @@ notices-others-why = あなたが保有する範囲で、あなたにも見え�
 notices-others-none = ありません。
 notices-who = 相手
 notices-somebody = 名前を明かせない組織
+notices-draft-title = お知らせの下書きを作る
+notices-draft-lead = 何を知らせるかを決めて、だれに何が送られるかを確かめます。下書きは、だれかが送信を許すまで送られません。
+notices-draft-query = 知らせるもの
+notices-draft-query-note = 検索と同じ書き方です。空なら、だれにでも開いていることをほとんどの人が望まないものです。
+notices-draft-nets = このネットワークだけ
+notices-draft-look = 確かめる
+notices-draft-parties = { $n ->
+    [0] 知らせる相手はありません
+   *[other] { $count } の相手に知らせます
+  }
+notices-draft-more = { $n ->
+   *[other] ほかに { $count } 件はここに示していません。
+  }
+notices-draft-two = 二人の承認が要ります
+notices-draft-make = この下書きを作る
+notices-draft-make-note = もう一度調べ直します。その間に変わったものは、除かれたり加わったりします。
+notices-drafts-made = { $n ->
+    [0] 下書きにするものはありませんでした。
+   *[other] { $count } 件の下書きを作りました。それぞれ確かめてから送信を許してください。
+  }
+notices-left = だれにも知らせないもの
+notices-left-no-party = 登録された組織のどれも担当していない
+notices-left-not-entitled = 担当する組織が知ってよいものではない
+notices-left-no-contact = 担当する組織に連絡先がない
+notices-left-opted-out = 担当する組織がお知らせを望んでいない
+notices-left-changed-hands = その後、アドレスの持ち主が変わった
+notices-left-told = すでに知らせたか、ほかのお知らせで待っている
+notices-left-too-many = 一件のお知らせには多すぎる
+notices-left-refused = その間に、ほかの下書きに入った

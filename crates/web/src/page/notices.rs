@@ -5,6 +5,7 @@
 //! tells nothing of another purpose. What is not his answers as what never was, and is counted nowhere: members know
 //! notices by the random token that their mail has, who works here by their numbers too.
 
+pub(crate) mod draft;
 pub(crate) mod one;
 
 use std::collections::BTreeSet;

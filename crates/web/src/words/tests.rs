@@ -59,6 +59,8 @@ fn composed() -> BTreeSet<String> {
     keys.extend(hinomi_state::notices::NoticeOutcome::ALL.map(|one| format!("notices-outcome-{one}")));
     keys.extend(["holder", "network", "as", "csirt"].map(|basis| format!("notices-basis-{basis}")));
     keys.extend(["critical", "high", "medium", "low"].map(|name| format!("notices-severity-{name}")));
+    let left = ["no-party", "not-entitled", "no-contact", "opted-out", "changed-hands", "told", "too-many", "refused"];
+    keys.extend(left.map(|why| format!("notices-left-{why}")));
     keys.extend(["password", "passkey", "provider"].map(|way| format!("way-{way}")));
     let alerts = &crate::page::organisation::alerts::WAYS;
     keys.extend(alerts.iter().chain(&["report"]).map(|way| format!("alerts-way-{way}")));

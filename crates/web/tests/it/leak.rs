@@ -67,6 +67,7 @@ const ROUTES: &[(&str, Asks)] = &[
     ("account::people::PEOPLE", OF_ACCOUNTS),
     ("again::AGAIN", OF_ACCOUNTS),
     ("notices::NOTICES", Get(&["/notices", "/notices?lang=en"])),
+    ("notices::draft::PATH", Get(&["/notices/draft", "/notices/draft?look=1&q=port:1-65535"])),
     ("\"/notices/{notice}\"", Get(&["/notices/1"])),
     ("entitlement::PATH", Get(&["/entitlement", "/entitlement?lang=en", "/entitlement?address={address}"])),
     ("\"/sign-in/invited\"", OF_ACCOUNTS),
@@ -530,8 +531,10 @@ impl Names {
 }
 
 /// What nobody is told anything by, whoever asks.
-const EMPTY: [&str; 8] = [
+const EMPTY: [&str; 10] = [
     "/api/v1/search?budget=1",
+    "/notices/draft",
+    "/notices/draft?look=1&q=port:1-65535",
     "/notices/1",
     "/api/v1/notices/1",
     "/flow/203.0.113.200:1-tcp",

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hinomi_model::{Batch, Clock, Marking, Outcome, Purpose, ServiceKey, Sighting, Sink as _, Transport};
+use hinomi_share::notice::Settings as NoticeSettings;
 use hinomi_state::audiences::NewAudience;
 use hinomi_state::claims::{Decision, Subject};
-use hinomi_state::notices::{NewNotice, NoticeFile, Party, Said, Went, new_token};
+use hinomi_state::contacts::{Language, NewContact};
+use hinomi_state::notices::{NewNotice, NoticeFile, NoticeState, NoticesOf, Party, Said, Went, new_token};
 use hinomi_state::organisations::{Deed, Kind, Profile, Relation};
 use hinomi_state::{NewPerson, PasswordHash, Role};
+use hinomi_web::Settings;
 
-use crate::sign_in::{Browser, WORD, inhabited};
+use crate::sign_in::{Browser, WORD, inhabited, people};
 use crate::world::{HOSTILE, World};
 
 /// A city, a school beside it, and who runs the network around both, who is in a hidden circle.
@@ -243,4 +246,71 @@ fn analysts_release_in_two_and_the_same_one_twice_is_one() {
     let mut ann = signed_in(&world, "ann");
     assert_eq!(ann.get(&target).status, 404);
     assert_eq!(ann.get("/api/v1/notices").json()["notices"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn notices_are_looked_at_and_drafted_on_the_page() {
+    let own = NoticeSettings { name_en: "Watch".into(), reply_to: "n@example.org".into(), ..NoticeSettings::default() };
+    let world = World::reached(Settings { notices: own, ..Settings::default() });
+    people(&world);
+    register(&world);
+    person(&world, "carol", "city-a", Role::Manager);
+    let database = world.accounts.database().expect("a state");
+    let contact = NewContact {
+        role: "security".into(),
+        name: format!("desk {HOSTILE}").chars().filter(|c| !c.is_control() && *c != '\u{202e}').collect(),
+        mail: "csirt@city-a.example".into(),
+        phone: String::new(),
+        language: Language::En,
+    };
+    database.add_contact(Deed { by: "t", now: world.clock.now() }, "city-a", &contact).expect("added");
+    let seen = |last: u8| Sighting {
+        sensor: "test".parse().expect("a name"),
+        campaign: None,
+        time: world.clock.now(),
+        subject: ServiceKey { address: [192, 0, 2, last].into(), port: 2323, transport: Transport::Tcp },
+        outcome: Outcome::Open,
+        remark: None,
+        evidence: Vec::new(),
+        marking: Marking::own(Purpose::ExposureReduction),
+    };
+    // The second is a school's, which has no contact; who runs the network around both has none either.
+    world.lake.append(Batch { sightings: vec![seen(20), seen(70)], ..Batch::default() }).expect("appended");
+    let (mut eve, mut carol) = (signed_in(&world, "eve"), signed_in(&world, "carol"));
+    assert!(eve.get("/notices").text().contains("/notices/draft"));
+    assert!(!carol.get("/notices").text().contains("/notices/draft"));
+    let look = "/notices/draft?look=1&q=port:2323&net=192.0.2.0/24";
+    assert_eq!((carol.get("/notices/draft").status, carol.get(look).status), (403, 403), "for who works here");
+    let page = eve.get(look);
+    let text = page.text();
+    assert_eq!(page.status, 200, "{text}");
+    for wanted in
+        ["One party would be told", "csirt@city-a.example", "192.0.2.20", "has no contact", "192.0.2.70:2323/tcp"]
+    {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(!text.contains("<script>alert(1)"), "{text}");
+    let all = NoticesOf { limit: 9, ..NoticesOf::default() };
+    assert!(database.notices(&all).expect("asked").is_empty(), "a look writes nothing");
+    for (wrong, why) in [("q=prot:1", "prot"), ("q=port:1&net=nowhere", "nowhere")] {
+        let answer = eve.get(&format!("/notices/draft?look=1&{wrong}"));
+        assert!(answer.status == 400 && answer.text().contains(why), "{wrong}: {}", answer.text());
+    }
+    let token = eve.token("/account");
+    let fields = [("token", token.as_str()), ("q", "port:2323"), ("net", "192.0.2.0/24")];
+    assert_eq!(carol.post("/notices/draft", &fields).status, 403);
+    let made = eve.post("/notices/draft", &fields);
+    assert!(made.status == 200 && made.text().contains("One draft is made"), "{}", made.text());
+    let drafts = database.notices(&all).expect("asked");
+    assert_eq!((drafts.len(), drafts[0].drafted_by.as_str(), drafts[0].state), (1, "eve", NoticeState::Draft));
+    assert!(made.text().contains(&format!("/notices/{}", drafts[0].number)), "{}", made.text());
+    let again = eve.get(look).text();
+    assert!(again.contains("There is nothing to tell anybody") && again.contains("waits in another notice"), "{again}");
+}
+
+#[test]
+fn nobody_drafts_where_it_is_not_said_who_writes() {
+    let world = inhabited();
+    let page = signed_in(&world, "eve").get("/notices/draft?look=1");
+    assert!(page.status == 400 && page.text().contains("says who writes"), "{}", page.text());
 }

@@ -218,8 +218,13 @@ fn the_feed_of_misp_is_what_each_may_see_and_pymisp_agrees() {
         let answer = ask(world.address, "GET", &path, &format!("Authorization: {city}\r\n"));
         assert_eq!(answer.text(), text, "the bytes as they came");
     }
-    let none = ask(world.address, "GET", "/compat/misp/feed/manifest.json", "");
-    assert_eq!(none.status, 401);
+    for list in ["manifest.json", "hashes.csv"] {
+        let path = format!("/compat/misp/feed/{list}");
+        let answer = ask(world.address, "GET", &path, &format!("Authorization: {city}\r\n"));
+        assert!(answer.status == 200 && answer.whole && !answer.body.is_empty(), "{list}");
+        assert_eq!(answer.header("content-length"), "", "nobody knows how long it will be: it is written as it goes");
+        assert_eq!(ask(world.address, "GET", &path, "").status, 401);
+    }
 }
 
 #[test]

@@ -472,7 +472,7 @@ fn who_gave_an_address_is_told_of_changes_and_new_browsers() {
     // The same browser is known; another is not.
     assert_eq!(ben.sign_in("ben", WORD).status, 303);
     assert_eq!(mails(&world), []);
-    assert_eq!(Browser::new(&world).sign_in("ben", "a wrong word").status, 401);
+    assert_eq!(Browser::new(&world).sign_in("ben", "a wrong word").status, 403);
     assert_eq!(mails(&world), [], "who did not get in is not told of here");
     assert_eq!(Browser::new(&world).sign_in("ben", WORD).status, 303);
     let told = mails(&world);

@@ -228,7 +228,7 @@ impl Database {
         name: &str,
         limit: u32,
     ) -> Result<Option<Vec<Message>>, StateError> {
-        let sql = format!("{} WHERE channel = $1 AND events <> $2 ORDER BY number DESC LIMIT $3", MESSAGE);
+        let sql = format!("{MESSAGE} WHERE channel = $1 AND events <> $2 ORDER BY number DESC LIMIT $3");
         self.transact(|transaction| {
             let Some(found) = find(transaction, organisation, name)? else { return Ok(None) };
             let values = [found.channel.number.into(), CODE_MESSAGE.into(), i64::from(limit).into()];
