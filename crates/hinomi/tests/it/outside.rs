@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use hinomi_model::{Clock, SystemClock};
 use hinomi_state::{Database, Settings, Value as Bound};
 use serde_json::Value;
 
@@ -164,6 +165,29 @@ fn where_nothing_is_switched_on_nothing_is_said() {
     let me = visitor("127.0.0.1", &serving);
     assert!(!me.get("/self-check").text.contains("outside"));
     assert_eq!((me.get("/self-check/outside").status, me.post(&[("mine", "yes")]).status), (404, 404));
+}
+
+#[test]
+fn at_another_hour_nothing_is_sent() {
+    let here = Installation::new();
+    let scope = here.scope("homes", &["127.47.0.0/16"], TCP, UDP);
+    let home = Host::start("127.47.0.1");
+    let serving = Serving::start(&here, &scope, "sources = [\"192.0.2.10\", \"2001:db8::10\"]", None);
+    let me = visitor("127.47.0.1", &serving);
+    let form = me.get("/self-check/outside").text;
+    assert!(form.contains("From: 192.0.2.10, 2001:db8::10<"), "as the operator says that others see it: {form}");
+    let proof = me.proof();
+
+    // Half a day from now; the server reads the file again.
+    let hour = SystemClock.now().as_micros() / 3_600_000_000 % 24;
+    let hours = format!("hours = \"{:02}:00-{:02}:00 +00:00\"", (hour + 11) % 24, (hour + 12) % 24);
+    let text = fs::read_to_string(&scope).expect("a scope").replace("hours = \"always\"", &hours);
+    fs::write(&scope, text).expect("written");
+    here.succeed(&["scope", "sign", scope.to_str().expect("a path")]);
+    until("another hour", Duration::from_secs(60), || me.get("/self-check/outside").status == 503);
+    assert!(me.get("/self-check").text.contains("not permitted at this hour"));
+    assert_eq!(me.post(&[("mine", "yes"), ("proof", &proof)]).status, 503, "agreed to before");
+    assert_eq!(home.visits(), 0);
 }
 
 #[test]
