@@ -77,6 +77,7 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
     let strangers: Vec<_> = to.iter().filter(|(address, port)| !is_asked(address, *port)).collect();
     assert!(strangers.is_empty(), "system calls led to {strangers:?}");
     assert_eq!(count, sent, "the ledger tells of as many as were traced");
+    assert!(form.contains("At most 40 connections and packets") && sent <= 40, "{sent}, and {form}");
 }
 
 fn is_asked(address: &str, port: u16) -> bool {
@@ -219,6 +220,15 @@ fn behind_a_proxy_who_it_names_last_is_the_visitor() {
     assert_eq!(me.with(&["--header", "X-Forwarded-For: 127.43.0.2"]).get("/self-check/outside").status, 200);
     let visits = hosts.each_ref().map(Host::visits);
     assert!(visits[0] > 0 && visits[1..] == [0, 0], "{visits:?}");
+
+    // Who signed in carries what the session asks for besides.
+    let ann = through("127.43.0.9");
+    let word = [("name", "ann"), ("password", "four words in a row")];
+    assert_eq!(ann.post_to("/sign-in", &word).status, 303);
+    let (proof, token) = (ann.proof(), ann.field("token"));
+    assert_eq!(ann.post(&[("mine", "yes"), ("proof", &proof), ("token", "")]).status, 403);
+    assert_eq!(ann.post(&[("mine", "yes"), ("proof", &proof), ("token", &token)]).status, 303);
+    assert!(ann.result().contains("What was met at 127.43.0.9"));
 }
 
 #[test]
