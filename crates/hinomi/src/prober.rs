@@ -19,7 +19,7 @@ mod run;
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -43,8 +43,11 @@ use crate::state::State;
 pub(crate) const PLACES: usize = 4;
 /// How long what scope and lists say is believed while pages are only shown.
 const STANDS: Duration = Duration::from_secs(5);
-/// How long page, contact and reverse names of a public scope count as answering.
+/// How long page, contact and reverse names of a public scope count as answering; how often they are asked where they do,
+/// and where they do not.
 const CLEARED: Duration = Duration::from_secs(3_600);
+const CLEAR_AGAIN: Duration = Duration::from_secs(1_200);
+const CLEAR_SOON: Duration = Duration::from_secs(60);
 /// Addresses that providers share among their customers (RFC 6598), whatever a scope says.
 const SHARED: &str = "100.64.0.0/10";
 
@@ -107,22 +110,40 @@ pub(crate) fn open(state: &State, told: &OutsideProbe, door: &Door) -> Result<Ar
         rules: Arc::new(identifier::to_read(state.dir())?),
         kept: Mutex::default(),
     });
-    let early = Arc::clone(&prober);
-    // Page and names of a public scope are asked over the network: the server does not wait for them.
-    std::thread::Builder::new().name("clear".to_owned()).spawn(move || early.tell())?;
+    let of = Arc::downgrade(&prober);
+    // Page and names of a public scope are asked over the network: no visitor waits for them.
+    std::thread::Builder::new().name("clear".to_owned()).spawn(move || keep_clear(&of))?;
     Ok(prober)
 }
 
+/// Asks again and again whether the scope is clear, and tells the operator when that changes, for as long as anybody may
+/// be looked at.
+fn keep_clear(of: &Weak<FromOutside>) {
+    let mut told = String::new();
+    while let Some(prober) = of.upgrade() {
+        let (text, wait) = prober.ask_anew();
+        drop(prober);
+        if text != told {
+            talk(&format!("hinomi: {}", clean_line(&text, 1_000)));
+            told = text;
+        }
+        std::thread::park_timeout(wait);
+    }
+}
+
 impl FromOutside {
-    /// Tells the operator how it stands.
-    fn tell(&self) {
-        let told = self.read().and_then(|standing| {
-            self.clear(&standing.authorised)?;
-            let scope = standing.authorised.scope();
-            Ok(format!("visitors from inside scope {} may have their own address looked at", scope.name))
+    /// Asks whether the scope is clear; how it stands, in words, and when to ask again.
+    fn ask_anew(&self) -> (String, Duration) {
+        let asked = self.read().and_then(|standing| {
+            self.clear_anew(&standing.authorised)?;
+            Ok(standing.authorised.scope().name.clone())
         });
-        let text = told.unwrap_or_else(|error| format!("nobody is looked at from outside: {error:#}"));
-        talk(&format!("hinomi: {}", clean_line(&text, 1_000)));
+        match asked {
+            Ok(name) => {
+                (format!("visitors from inside scope {name} may have their own address looked at"), CLEAR_AGAIN)
+            }
+            Err(error) => (format!("nobody is looked at from outside: {error:#}"), CLEAR_SOON),
+        }
     }
 
     /// Scope, trust and opt-out list as they are now.
@@ -200,12 +221,17 @@ impl FromOutside {
 
     /// Leave to send under this scope: at once where no range is public, else when page, contact and names answer.
     fn clear(&self, authorised: &Authorised) -> Result<Cleared> {
-        let kept = self.kept().cleared;
-        if let Some((_, cleared)) =
-            kept.filter(|(when, cleared)| when.elapsed() < CLEARED && cleared.is_for(authorised))
-        {
-            return Ok(cleared);
-        }
+        self.cleared(authorised).map_or_else(|| self.clear_anew(authorised), Ok)
+    }
+
+    /// The same, where that is known.
+    fn cleared(&self, authorised: &Authorised) -> Option<Cleared> {
+        let (when, cleared) = self.kept().cleared?;
+        (when.elapsed() < CLEARED && cleared.is_for(authorised)).then_some(cleared)
+    }
+
+    /// The same, asked now.
+    fn clear_anew(&self, authorised: &Authorised) -> Result<Cleared> {
         match outward::clear(authorised, &self.sources, &sockets(authorised)) {
             Ok(cleared) => {
                 self.kept().cleared = Some((Instant::now(), cleared));
@@ -254,7 +280,12 @@ fn sockets(authorised: &Authorised) -> Sockets {
 
 impl Prober for FromOutside {
     fn offer(&self, address: IpAddr) -> Offer {
-        self.standing().map_or(Offer::None, |standing| self.decide(&standing, address))
+        let Some(standing) = self.standing() else { return Offer::None };
+        let authorised = &standing.authorised;
+        // Nobody is asked to agree to what would not be sent.
+        let is_clear = self.cleared(authorised).is_some()
+            || (outward::public_ranges(authorised.scope()).is_empty() && self.clear_anew(authorised).is_ok());
+        if is_clear { self.decide(&standing, address) } else { Offer::None }
     }
 
     /// In a thread with a runtime of its own: when the time is over, ending that ends everything that could send, and what

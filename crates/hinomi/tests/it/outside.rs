@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use hinomi_model::{Clock, SystemClock};
 use hinomi_state::{Database, Settings, Value as Bound};
 use serde_json::Value;
 
@@ -62,7 +63,8 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
     // It is this browser's alone, at this address alone, and no second one at once.
     let other = visitor("127.40.0.1", &serving);
     assert!(other.get("/self-check/outside").text.contains("name=\"mine\""), "another browser reads the form");
-    assert_eq!(other.agree().status, 429, "the same home");
+    let again = other.agree();
+    assert!(again.status == 429 && !again.text.contains("Show what was met"), "the same home: {}", again.text);
     let moved = me.from("127.40.0.9");
     let there = moved.get("/self-check/outside").text;
     assert!(!there.contains("nginx") && there.contains("at another address than you have now"), "{there}");
@@ -76,6 +78,7 @@ fn who_agrees_is_told_what_answers_and_nobody_else_is_touched() {
     let strangers: Vec<_> = to.iter().filter(|(address, port)| !is_asked(address, *port)).collect();
     assert!(strangers.is_empty(), "system calls led to {strangers:?}");
     assert_eq!(count, sent, "the ledger tells of as many as were traced");
+    assert!(form.contains("At most 40 connections and packets") && sent <= 40, "{sent}, and {form}");
 }
 
 fn is_asked(address: &str, port: u16) -> bool {
@@ -167,6 +170,29 @@ fn where_nothing_is_switched_on_nothing_is_said() {
 }
 
 #[test]
+fn at_another_hour_nothing_is_sent() {
+    let here = Installation::new();
+    let scope = here.scope("homes", &["127.47.0.0/16"], TCP, UDP);
+    let home = Host::start("127.47.0.1");
+    let serving = Serving::start(&here, &scope, "sources = [\"192.0.2.10\", \"2001:db8::10\"]", None);
+    let me = visitor("127.47.0.1", &serving);
+    let form = me.get("/self-check/outside").text;
+    assert!(form.contains("From: 192.0.2.10, 2001:db8::10<"), "as the operator says that others see it: {form}");
+    let proof = me.proof();
+
+    // Half a day from now; the server reads the file again.
+    let hour = SystemClock.now().as_micros() / 3_600_000_000 % 24;
+    let hours = format!("hours = \"{:02}:00-{:02}:00 +00:00\"", (hour + 11) % 24, (hour + 12) % 24);
+    let text = fs::read_to_string(&scope).expect("a scope").replace("hours = \"always\"", &hours);
+    fs::write(&scope, text).expect("written");
+    here.succeed(&["scope", "sign", scope.to_str().expect("a path")]);
+    until("another hour", Duration::from_secs(60), || me.get("/self-check/outside").status == 503);
+    assert!(me.get("/self-check").text.contains("not permitted at this hour"));
+    assert_eq!(me.post(&[("mine", "yes"), ("proof", &proof)]).status, 503, "agreed to before");
+    assert_eq!(home.visits(), 0);
+}
+
+#[test]
 fn behind_a_proxy_who_it_names_last_is_the_visitor() {
     let here = Installation::new();
     let scope = here.scope("homes", &["127.43.0.0/16", "100.64.0.0/16"], "52869", "");
@@ -195,6 +221,15 @@ fn behind_a_proxy_who_it_names_last_is_the_visitor() {
     assert_eq!(me.with(&["--header", "X-Forwarded-For: 127.43.0.2"]).get("/self-check/outside").status, 200);
     let visits = hosts.each_ref().map(Host::visits);
     assert!(visits[0] > 0 && visits[1..] == [0, 0], "{visits:?}");
+
+    // Who signed in carries what the session asks for besides.
+    let ann = through("127.43.0.9");
+    let word = [("name", "ann"), ("password", "four words in a row")];
+    assert_eq!(ann.post_to("/sign-in", &word).status, 303);
+    let (proof, token) = (ann.proof(), ann.field("token"));
+    assert_eq!(ann.post(&[("mine", "yes"), ("proof", &proof), ("token", "")]).status, 403);
+    assert_eq!(ann.post(&[("mine", "yes"), ("proof", &proof), ("token", &token)]).status, 303);
+    assert!(ann.result().contains("What was met at 127.43.0.9"));
 }
 
 #[test]

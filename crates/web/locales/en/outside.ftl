@@ -35,6 +35,7 @@ outside-again = Read the terms and agree again
 outside-trouble-tick = Nothing was sent: please tick the box if you agree.
 outside-trouble-changed = Nothing was sent: this form was not made for this browser and your present address, or what would be sent has changed. Please read it again. Cookies must be allowed for it.
 outside-trouble-often = Nothing was sent: your address was looked at a short while ago. It can be looked at again in { $it }.
+outside-kept = Show what was met then
 outside-trouble-busy = Nothing was sent: other addresses are being looked at right now. Please come back in a minute.
 outside-moved = A look was made for this browser, at another address than you have now. Its result is not shown here.
 outside-no-busy = Nothing was sent: other addresses are being looked at right now. Please come back in a minute.
@@ -50,7 +51,8 @@ outside-found = { $n ->
     [one] One thing answered from outside.
    *[other] { $count } things answered from outside.
 }
-outside-no-proof = This is what one look from one place met at one moment, at the ports below and no others. That nothing answers is good news and no proof that all is well.
+outside-no-proof = This is what one look from one place met at one moment, at the ports below and no others.
+outside-nothing-why = That nothing answers is good news, and no proof that all is well.
 outside-cut = The look ended before every port was tried: its time was over, or it may not go on.
 outside-ports = Port by port
 outside-port = Port, and what is usual there

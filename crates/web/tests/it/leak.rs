@@ -58,7 +58,7 @@ const ROUTES: &[(&str, Asks)] = &[
     ("\"/flow\"", Get(&["/flow"])),
     ("\"/flow/{endpoint}\"", Get(&["/flow/203.0.113.9:1337-tcp", "/flow/203.0.113.200:1-tcp"])),
     ("selfcheck::PATH", Get(&["/self-check"])),
-    ("selfcheck::outside::PATH", Get(&["/self-check/outside"])),
+    ("selfcheck::outside::PATH", Nothing("what it shows was seen for who asks, and is in no lake")),
     ("\"/guide\"", Get(&["/guide"])),
     ("\"/about\"", Get(&["/about"])),
     ("admit::SIGN_IN", OF_ACCOUNTS),

@@ -150,8 +150,13 @@ impl Visitor {
 
     /// Sends a form as a browser does from our own page.
     pub(super) fn post(&self, fields: &[(&str, &str)]) -> Said {
+        self.post_to("/self-check/outside", fields)
+    }
+
+    /// The same to another page.
+    pub(super) fn post_to(&self, path: &str, fields: &[(&str, &str)]) -> Said {
         let origin = ["--header".to_owned(), format!("Origin: {}", self.origin())];
-        self.ask("/self-check/outside", &[&origin, fields_of(fields).as_slice()].concat())
+        self.ask(path, &[&origin, fields_of(fields).as_slice()].concat())
     }
 
     /// The same without saying where it comes from.
@@ -169,9 +174,15 @@ impl Visitor {
 
     /// What the form carries.
     pub(super) fn proof(&self) -> String {
+        self.field("proof")
+    }
+
+    /// A field that the form carries.
+    pub(super) fn field(&self, name: &str) -> String {
         let said = self.get("/self-check/outside");
-        let proof = said.text.split("name=\"proof\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        proof.unwrap_or_else(|| panic!("no form: {}", said.text)).to_owned()
+        let mark = format!("name=\"{name}\" value=\"");
+        let value = said.text.split(&mark).nth(1).and_then(|rest| rest.split('"').next());
+        value.unwrap_or_else(|| panic!("no form: {}", said.text)).to_owned()
     }
 
     /// Reads the form and agrees.

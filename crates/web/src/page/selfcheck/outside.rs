@@ -42,6 +42,8 @@ const COME_BACK_S: u32 = 60;
 struct OutsidePage {
     frame: Frame,
     trouble: Option<String>,
+    /// Whether this browser has a look that can be shown here.
+    kept: bool,
     /// Whether the terms can be read again.
     again: bool,
     consent: Option<Consent>,
@@ -73,7 +75,7 @@ struct Going {
 }
 
 const fn empty(frame: Frame) -> OutsidePage {
-    OutsidePage { frame, trouble: None, again: false, consent: None, going: None, answer: None }
+    OutsidePage { frame, trouble: None, kept: false, again: false, consent: None, going: None, answer: None }
 }
 
 /// What is offered to who comes from this address.
@@ -161,7 +163,9 @@ async fn wait(app: &App, visit: &Visit, who: (IpAddr, Option<String>), why: NotN
             let seconds = u32::try_from(wait.as_secs().div_ceil(60) * 60).unwrap_or(u32::MAX).max(60);
             let time = moment::span(&visit.words, u64::from(seconds));
             let trouble = visit.words.with("outside-trouble-often", time);
-            (refused(visit, StatusCode::TOO_MANY_REQUESTS, trouble), seconds)
+            let kept = who.1.as_deref().and_then(|browser| app.looks.of(&id_of(browser), app.now()));
+            let kept = kept.is_some_and(|look| look.terms.address == who.0);
+            (refused(visit, StatusCode::TOO_MANY_REQUESTS, trouble, kept), seconds)
         }
         NotNow::Busy => {
             let trouble = Some(visit.words.say("outside-trouble-busy"));
@@ -174,9 +178,9 @@ async fn wait(app: &App, visit: &Visit, who: (IpAddr, Option<String>), why: NotN
 }
 
 /// The page without a form.
-fn refused(visit: &Visit, status: StatusCode, trouble: String) -> Response {
+fn refused(visit: &Visit, status: StatusCode, trouble: String, kept: bool) -> Response {
     let frame = Frame::new(visit, &visit.words.say("outside-title"), "self-check");
-    render(visit, status, &OutsidePage { trouble: Some(trouble), ..empty(frame) })
+    render(visit, status, &OutsidePage { trouble: Some(trouble), kept, ..empty(frame) })
 }
 
 /// The page with the form, where there is one for this address.
@@ -197,7 +201,7 @@ async fn page_of_form(
     trouble: Option<String>,
     status: StatusCode,
 ) -> Response {
-    let refused = |key: &str, status| refused(visit, status, visit.words.say(key));
+    let refused = |key: &str, status| refused(visit, status, visit.words.say(key), false);
     let terms = match offer(app, address).await {
         Offer::None => return absent(visit),
         Offer::Shared => return refused("outside-shared", StatusCode::FORBIDDEN),
