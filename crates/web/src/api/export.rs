@@ -33,10 +33,11 @@ pub(super) struct Parameters {
 }
 
 /// What can be asked for: name, the lake's word for it, media type.
-const FORMATS: [(&str, Format, &str); 3] = [
+const FORMATS: [(&str, Format, &str); 4] = [
     ("csv", Format::Csv, "text/csv; charset=utf-8"),
     ("jsonl", Format::Jsonl, "application/jsonl"),
     ("parquet", Format::Parquet, "application/vnd.apache.parquet"),
+    ("cyclonedx", Format::CycloneDx, "application/vnd.cyclonedx+json; version=1.6"),
 ];
 
 /// `GET /export`
@@ -56,7 +57,7 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
     bounded(&asked.q)?;
     let name = asked.format.as_deref().unwrap_or("jsonl");
     let known = FORMATS.into_iter().find(|(each, ..)| *each == name);
-    let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl or parquet"))?;
+    let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl, parquet or cyclonedx"))?;
     let (reader, seat) = desk.export().await?;
     let (pieces, mut waiting) = channel(EXPORT_PIECES_WAITING);
     let (now, taken, broken) = (app.now(), Arc::<Taken>::default(), pieces.clone());
@@ -80,9 +81,11 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
         None if taken.broke_off() => return Err(DeskError::Interrupted.into()),
         None => None,
     };
+    // The name that tools of CycloneDX recognise.
+    let ending = if format == Format::CycloneDx { "cdx.json" } else { name };
     let headers = [
         (CONTENT_TYPE, media_type.to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{name}\"")),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{ending}\"")),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
     Ok((StatusCode::OK, headers, Body::new(Pieces::counted(first, waiting, taken))).into_response())
