@@ -331,6 +331,16 @@ impl PlanFile {
             && asked.marking.as_ref().is_none_or(|marking| *marking == self.marked())
     }
 
+    /// The same under another name.
+    pub(crate) fn named(&self, campaign: CampaignId) -> Self {
+        Self { campaign, ..self.clone() }
+    }
+
+    /// The same with this settled.
+    pub(crate) fn with(self, means: Means) -> Self {
+        Self { means: Some(means), ..self }
+    }
+
     /// How sightings are marked.
     pub(crate) fn marked(&self) -> Marking {
         self.marking.clone().unwrap_or_else(|| Marking::own(Purpose::ExposureReduction))

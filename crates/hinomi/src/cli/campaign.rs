@@ -212,8 +212,7 @@ async fn start(common: &Common, run: Run, only_resume: bool) -> Result<()> {
     let ports = wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref());
     let list = plan.targets.as_deref().map(|digest| shelf.list(digest)).transpose()?;
     let means = run.engine.over(&plan.means.clone().unwrap_or_default())?;
-    let plan = PlanFile { means: Some(means), ..plan };
-    let choice = Choice { name: Name::Given, ports, list, plan: Some(plan) };
+    let choice = Choice { name: Name::Given, ports, list, plan: Some(plan.with(means)) };
     run_plan(common, survey::plan(&state, &lake, (authorised, &signed), cleared, choice)?).await
 }
 

@@ -186,11 +186,9 @@ pub(crate) fn plan(
     let door = Arc::new(door.with_tally(tally).with_pace(Arc::clone(&pace)));
     let engines = means.engines(state, &door, &pace, &config)?;
     let campaign = choose(state, lake, &door, &engines, &choice)?;
-    let mut kept = choice.plan.map(|plan| PlanFile { campaign: campaign.id.clone(), ..plan });
-    if let Some(plan) = &mut kept {
-        *plan = Shelf::of(state).have_plan(plan)?;
-        plan.means = Some(means.settled(&engines));
-    }
+    let asked = choice.plan.map(|plan| plan.named(campaign.id.clone()));
+    let there = asked.map(|plan| Shelf::of(state).have_plan(&plan)).transpose()?;
+    let kept = there.map(|plan| plan.with(means.settled(&engines)));
     let marking = kept.as_ref().map_or_else(|| Marking::own(Purpose::ExposureReduction), PlanFile::marked);
     let books = Books::new(state, opt_out, signed, kept);
     let survey = Survey {
@@ -228,7 +226,7 @@ fn choose(
     // Another plan may bear a name that no survey bears yet; of one that does, it may ask for another marking.
     let shelf = Shelf::of(state);
     let planned_otherwise = |id: &CampaignId| {
-        plan.is_some_and(|plan| shelf.planned_otherwise(&PlanFile { campaign: id.clone(), ..plan.clone() }))
+        plan.is_some_and(|plan| shelf.planned_otherwise(&plan.named(id.clone())))
     };
     let mut last = None;
     for number in 1..MOST_CAMPAIGNS {

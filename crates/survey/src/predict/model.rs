@@ -183,6 +183,11 @@ impl<'a> Learner<'a> {
     }
 }
 
+/// Whether what is not known of a host is known not to be there: some campaign asked it throughout, or none at all.
+pub(super) fn teaches(asked: &[Asked], ground: &Ground, address: IpAddr) -> bool {
+    asked.iter().any(|asked| asked.asked_throughout(address, ground)) || !asked.iter().any(|asked| asked.touches(address))
+}
+
 fn with_base(mut base: HashMap<u32, Base>, (port, hits, of): (u32, u32, u32)) -> HashMap<u32, Base> {
     base.insert(port, Base { rate: (f64::from(hits) + 0.5) / (f64::from(of) + 1.0) });
     base

@@ -10,13 +10,15 @@ use hinomi_model::{ServiceKey, Timestamp};
 use super::asked::Asked;
 use super::ground::Ground;
 use super::known::{Host, Hosts, Known, networks};
-use super::model::{Because, Model};
+use super::model::{Because, Model, teaches};
 use super::silence::{self, Silence};
 use super::why::{Candidate, Why};
 use super::{MAX_PROPOSED, Settings, code, explore, port_of};
 
+mod around;
 mod surveyed;
 
+use around::Around;
 pub(super) use surveyed::Surveyed;
 
 /// What came of it.
@@ -58,6 +60,7 @@ impl PartialOrd for Ranked {
 pub struct Proposer<'a> {
     model: &'a Model,
     ground: &'a Ground,
+    asked: &'a [Asked],
     /// Campaigns whose silence still counts.
     lately: Vec<&'a Asked>,
     surveyed: Surveyed,
@@ -79,12 +82,25 @@ struct Cold {
     rest: Option<(u128, u128)>,
     block: u64,
     known: HashSet<u128>,
+    /// The hosts of the block that teach.
+    around: Around,
     /// The wide network at hand, and its rates.
     wide: (Option<u64>, Vec<WideRate>),
 }
 
 /// Port, hits, addresses, rate.
 type WideRate = (u32, u32, u64, f64);
+
+impl Cold {
+    /// The hosts that are known of a /24 are of no other.
+    fn begin(&mut self, block: u64) {
+        if self.block != block {
+            self.known.clear();
+            self.around = Around::default();
+            self.block = block;
+        }
+    }
+}
 
 impl<'a> Proposer<'a> {
     /// Proposes on this ground by this model. `asked` is what the model learned with.
@@ -95,6 +111,7 @@ impl<'a> Proposer<'a> {
         Self {
             model,
             ground,
+            asked,
             lately: asked.iter().filter(|asked| asked.ended >= since).collect(),
             surveyed: Surveyed::new(asked, ground),
             settings,
@@ -110,6 +127,7 @@ impl<'a> Proposer<'a> {
                 rest: None,
                 block: 0,
                 known: HashSet::new(),
+                around: Around::default(),
                 wide: (None, Vec::new()),
             },
             silence: Silence::default(),
@@ -129,6 +147,9 @@ impl<'a> Proposer<'a> {
         if host.address.is_ipv4() {
             self.neighbours_before(networks(host.address).0);
             self.cold.known.insert(to_u128(host.address));
+            if !host.pretends && teaches(self.asked, self.ground, host.address) {
+                self.cold.around.take(host);
+            }
         }
         if host.pretends || !self.ground.permits_address(host.address) {
             return;
@@ -160,16 +181,10 @@ impl<'a> Proposer<'a> {
     fn neighbours_before(&mut self, block: u64) {
         while let Some((from, to)) = self.next_piece(block) {
             let here = networks(from_u128(from)).0;
-            if here != self.cold.block {
-                self.cold.known.clear();
-                self.cold.block = here;
-            }
+            self.cold.begin(here);
             self.neighbours(from, to);
         }
-        if self.cold.block != block {
-            self.cold.known.clear();
-            self.cold.block = block;
-        }
+        self.cold.begin(block);
     }
 
     /// The next addresses that lie in one /24 which is before this one.
@@ -199,7 +214,9 @@ impl<'a> Proposer<'a> {
                 if self.is_too_low(*rate) {
                     break;
                 }
-                let rate = rate * self.silence.factor(self.model, *port, &silent);
+                let otherwise = rate * self.silence.factor(self.model, *port, &silent);
+                let addresses = self.addresses_asked(here, 8, *port);
+                let rate = self.cold.around.rate(*port, &silent, addresses, otherwise).min(*rate);
                 self.offer(here, *port, rate, &Why { address: here, ..why.clone() });
             }
         }

@@ -71,7 +71,8 @@ impl ServiceView {
         Self {
             address: key.address.to_string(),
             host_href: link::host(key.address),
-            port: format!("{}/{}", key.port, key.transport),
+            // What others say of a host has no port.
+            port: if key.port == 0 { words.say("service-host") } else { format!("{}/{}", key.port, key.transport) },
             anchor: format!("{}-{}", key.transport, key.port),
             protocol: facts.protocol.as_ref().map(ToString::to_string),
             tls: facts.tls,
