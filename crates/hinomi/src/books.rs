@@ -168,10 +168,7 @@ impl Shelf {
         }
         let there = self.plan(&plan.campaign)?;
         if !there.is_same(plan) {
-            bail!(
-                "campaign {} was planned with other targets, engine or marking; choose another name",
-                plan.campaign
-            );
+            bail!("campaign {} was planned with other targets, engine or marking; choose another name", plan.campaign);
         }
         Ok(there)
     }

@@ -216,7 +216,10 @@ impl Means {
 
     #[cfg(not(target_os = "linux"))]
     fn frames(&self, _: &State, _: &Arc<Door>, _: &Arc<Pace>, _: &Config) -> Result<Option<Arc<dyn Engine>>> {
-        anyhow::ensure!(matches!(self.engine, None | Some(Choice::Auto | Choice::Connect)), "frames are sent on Linux only");
+        anyhow::ensure!(
+            matches!(self.engine, None | Some(Choice::Auto | Choice::Connect)),
+            "frames are sent on Linux only"
+        );
         Ok(None)
     }
 }

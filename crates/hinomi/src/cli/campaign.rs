@@ -18,12 +18,12 @@ use hinomi_survey::sweep::List;
 use hinomi_survey::{Authorised, Forecast, Told};
 use serde_json::json;
 
-use super::{Common, marking};
 use super::outward::Outward;
 use super::predict::{Percent, Wish};
 use super::rules::Folders;
 use super::survey::{self, Choice, Name, config, run_plan, wanted_ports};
 use super::targets::{TargetFile, permitted};
+use super::{Common, marking};
 use crate::books::{PlanFile, Shelf};
 use crate::engine::{EngineOptions, Means};
 use crate::output;

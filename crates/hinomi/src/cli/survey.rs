@@ -12,13 +12,15 @@ use hinomi_survey::ledger::How;
 use hinomi_survey::outward::Cleared;
 use hinomi_survey::scope::Tally;
 use hinomi_survey::sweep::List;
-use hinomi_survey::{Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Share, Survey, Told};
+use hinomi_survey::{
+    Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Share, Survey, Told,
+};
 use tokio::sync::watch;
 
-use super::{Common, marking};
 use super::outward::Outward;
 use super::rules::Folders;
 use super::targets::TargetFile;
+use super::{Common, marking};
 use crate::books::{Books, PlanFile, Shelf};
 use crate::engine::{EngineOptions, Means};
 use crate::state::State;
@@ -191,16 +193,7 @@ pub(crate) fn plan(
     let kept = there.map(|plan| plan.with(means.settled(&engines)));
     let marking = kept.as_ref().map_or_else(|| Marking::own(Purpose::ExposureReduction), PlanFile::marked);
     let books = Books::new(state, opt_out, signed, kept);
-    let survey = Survey {
-        door,
-        engines,
-        pace,
-        sink: lake.clone(),
-        clock,
-        sensor: "survey".parse()?,
-        marking,
-        config,
-    };
+    let survey = Survey { door, engines, pace, sink: lake.clone(), clock, sensor: "survey".parse()?, marking, config };
     Ok(Plan { survey, campaign, books })
 }
 
@@ -225,9 +218,7 @@ fn choose(
     let id = |number: u32| -> Result<CampaignId> { Ok(format!("{}-{number}", door.scope().name).parse()?) };
     // Another plan may bear a name that no survey bears yet; of one that does, it may ask for another marking.
     let shelf = Shelf::of(state);
-    let planned_otherwise = |id: &CampaignId| {
-        plan.is_some_and(|plan| shelf.planned_otherwise(&plan.named(id.clone())))
-    };
+    let planned_otherwise = |id: &CampaignId| plan.is_some_and(|plan| shelf.planned_otherwise(&plan.named(id.clone())));
     let mut last = None;
     for number in 1..MOST_CAMPAIGNS {
         let campaign = made.named(id(number)?);

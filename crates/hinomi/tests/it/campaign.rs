@@ -338,5 +338,9 @@ fn a_survey_keeps_its_marking_and_plans_of_before_are_read() {
     assert!(fields.remove("means").is_none() && fields.remove("marking").is_none(), "nothing was said");
     std::fs::write(plan_file(&here, "old"), old.to_string()).expect("written");
     assert_eq!(here.json(&["campaign", "start", "old", "--engine", "connect"])["finished"], true);
-    assert_eq!(here.json(&["search", "--limit", "0", "tlp:clear"])["total"], 0, "and marked as before there were options");
+    assert_eq!(
+        here.json(&["search", "--limit", "0", "tlp:clear"])["total"],
+        0,
+        "and marked as before there were options"
+    );
 }

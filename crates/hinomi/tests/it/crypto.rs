@@ -251,10 +251,16 @@ fn its_bill_of_materials_is_cyclonedx(here: &Installation, hybrid: &Server, old:
     let newest = of("protocol/tls/1.3");
     assert!(places(newest).contains(&new) && places(newest).contains(&aged), "{newest}");
     let suites = newest["cryptoProperties"]["protocolProperties"]["cipherSuites"].as_array().expect("suites");
-    assert!(suites.iter().any(|suite| suite["name"].as_str().is_some_and(|name| name.starts_with("TLS_AES_"))), "{newest}");
+    assert!(
+        suites.iter().any(|suite| suite["name"].as_str().is_some_and(|name| name.starts_with("TLS_AES_"))),
+        "{newest}"
+    );
     let aged_only = components.iter().filter(|one| places(one) == [aged.clone()]);
     let names: Vec<_> = aged_only.map(|one| one["bom-ref"].as_str().unwrap_or_default()).collect();
-    assert!(names.iter().any(|name| name.starts_with("protocol/tls/1.")) && names.contains(&"algorithm/rsa-1024"), "{names:?}");
+    assert!(
+        names.iter().any(|name| name.starts_with("protocol/tls/1.")) && names.contains(&"algorithm/rsa-1024"),
+        "{names:?}"
+    );
     let certificates: Vec<_> =
         components.iter().filter(|one| one["cryptoProperties"]["assetType"] == "certificate").collect();
     assert_eq!(certificates.len(), 2, "one of the three, one of the old: {text}");

@@ -169,7 +169,8 @@ impl Inventory {
             self.left_out.1 += 1;
             return;
         }
-        let asset = self.assets.entry(name).or_insert_with(|| Asset { is: is(), seen: Vec::new(), on: BTreeSet::new() });
+        let asset =
+            self.assets.entry(name).or_insert_with(|| Asset { is: is(), seen: Vec::new(), on: BTreeSet::new() });
         asset.on.extend(on);
         match asset.seen.last() {
             // Two uses at one service are one place.

@@ -66,6 +66,8 @@ pub struct Proposer<'a> {
     surveyed: Surveyed,
     settings: Settings,
     hosts: Hosts,
+    /// Hosts of the network at hand, which are looked at when all of them have come.
+    here: Vec<Host>,
     looked_at: u64,
     best: BinaryHeap<Reverse<Ranked>>,
     most: usize,
@@ -87,6 +89,9 @@ struct Cold {
     /// The wide network at hand, and its rates.
     wide: (Option<u64>, Vec<WideRate>),
 }
+
+/// Hosts of one network that are looked at together.
+const MAX_HERE: usize = 256;
 
 /// Port, hits, addresses, rate.
 type WideRate = (u32, u32, u64, f64);
@@ -116,6 +121,7 @@ impl<'a> Proposer<'a> {
             surveyed: Surveyed::new(asked, ground),
             settings,
             hosts: Hosts::default(),
+            here: Vec::new(),
             looked_at: 0,
             best: BinaryHeap::new(),
             most: limit - share(limit, settings.explore),
@@ -138,24 +144,44 @@ impl<'a> Proposer<'a> {
     pub fn take(&mut self, service: Known) {
         self.drawn.remove(&service.key);
         if let Some(host) = self.hosts.take(service) {
-            self.look_at(&host);
+            self.gather(host);
         }
     }
 
-    fn look_at(&mut self, host: &Host) {
+    /// Puts the hosts of a network together; of a crowded one of IPv6 as many as are looked at at once.
+    fn gather(&mut self, host: Host) {
+        let network = |host: &Host| (host.address.is_ipv6(), networks(host.address).0);
+        let is_other = self.here.first().is_some_and(|first| network(first) != network(&host));
+        if is_other || self.here.len() >= MAX_HERE {
+            self.look_here();
+        }
+        self.here.push(host);
+    }
+
+    fn look_here(&mut self) {
+        let hosts = std::mem::take(&mut self.here);
+        let mut around = Around::default();
+        for host in hosts.iter().filter(|host| !host.pretends && teaches(self.asked, self.ground, host.address)) {
+            around.take(host);
+        }
+        hosts.iter().for_each(|host| self.look_at(host, &around));
+        if hosts.first().is_some_and(|first| first.address.is_ipv4()) {
+            self.cold.around = around;
+        }
+    }
+
+    fn look_at(&mut self, host: &Host, around: &Around) {
         self.looked_at += 1;
         if host.address.is_ipv4() {
             self.neighbours_before(networks(host.address).0);
             self.cold.known.insert(to_u128(host.address));
-            if !host.pretends && teaches(self.asked, self.ground, host.address) {
-                self.cold.around.take(host);
-            }
         }
         if host.pretends || !self.ground.permits_address(host.address) {
             return;
         }
         let mut best: HashMap<u32, (f64, Why)> = HashMap::new();
-        for feature in self.model.features_of(host) {
+        let features = self.model.features_of(host);
+        for feature in &features {
             for (port, hits, of) in self.model.rates(feature.hash) {
                 let rate = self.model.at_host(port, hits, of);
                 if best.get(&port).is_none_or(|(other, _)| rate > *other) {
@@ -163,6 +189,11 @@ impl<'a> Proposer<'a> {
                     best.insert(port, (rate, Why { because, address: host.address, port, hits, of: of.into() }));
                 }
             }
+        }
+        let doubts = self.model.doubts(&features);
+        let general = |why: &Why| !matches!(why.because, Some(Because::Product(..)));
+        for (port, (rate, _)) in best.iter_mut().filter(|(_, (_, why))| general(why)) {
+            *rate = around.at_host(host, *port, &[], doubts.of(*port, *rate));
         }
         let open: Vec<u32> = host.services.iter().map(|one| code((one.key.transport, one.key.port))).collect();
         let likely = |port: u32| best.get(&port).map_or(0.0, |(rate, _)| *rate);
@@ -173,6 +204,7 @@ impl<'a> Proposer<'a> {
         best.sort_unstable_by_key(|(port, _)| *port);
         for (port, (rate, why)) in best {
             let rate = rate * self.silence.factor(self.model, port, &silent);
+            let rate = if general(&why) { around.at_host(host, port, &silent, rate) } else { rate };
             self.offer(host.address, port, rate, &why);
         }
     }
@@ -291,8 +323,9 @@ impl<'a> Proposer<'a> {
     /// The proposal.
     pub fn finish(mut self) -> Proposed {
         if let Some(host) = self.hosts.end() {
-            self.look_at(&host);
+            self.gather(host);
         }
+        self.look_here();
         self.neighbours_before(u64::MAX);
         let best = std::mem::take(&mut self.best).into_sorted_vec();
         let mut candidates: Vec<Candidate> = best

@@ -142,8 +142,7 @@ impl Prelude {
     /// Keeps a share of a job to the prefixes in which its own targets lie: of others it asks nothing, so it needs no
     /// verdict. The positions stay those of all prefixes.
     pub(crate) fn keep_to(&mut self, targets: impl Iterator<Item = IpAddr>) {
-        let places: HashMap<Ipv6Net, u64> =
-            self.suspects.iter().map(|suspect| suspect.prefix).zip(0..).collect();
+        let places: HashMap<Ipv6Net, u64> = self.suspects.iter().map(|suspect| suspect.prefix).zip(0..).collect();
         let mut own = HashSet::new();
         for address in targets {
             let IpAddr::V6(address) = address else { continue };

@@ -125,9 +125,7 @@ impl<R: BufRead> Reader<R> {
         let row = Row { header: &self.header, cells: self.csv.cells().collect() };
         match row.cells.len() == row.header.len() {
             true => Ok(row),
-            false => {
-                Err(format!("it has {} columns where the first row names {}", row.cells.len(), row.header.len()))
-            }
+            false => Err(format!("it has {} columns where the first row names {}", row.cells.len(), row.header.len())),
         }
     }
 

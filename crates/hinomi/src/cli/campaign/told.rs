@@ -98,7 +98,10 @@ fn marked(marking: &Marking) -> String {
         ("for", Some(audience).filter(|names| !names.is_empty())),
         ("embargo until", marking.embargo.map(|until| until.to_string())),
         ("licence", marking.licence.clone()),
-        ("handling", Some(marking.handling.iter().cloned().collect::<Vec<_>>().join(", ")).filter(|words| !words.is_empty())),
+        (
+            "handling",
+            Some(marking.handling.iter().cloned().collect::<Vec<_>>().join(", ")).filter(|words| !words.is_empty()),
+        ),
     ];
     for (name, value) in more {
         told += &value.map(|value| format!(", {name} {value}")).unwrap_or_default();

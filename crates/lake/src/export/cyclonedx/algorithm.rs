@@ -109,7 +109,9 @@ const fn of_factoring(bits: u32) -> Option<u32> {
 
 /// The algorithms of a TLS cipher suite: what encrypts, and the hash or what authenticates.
 pub(super) fn suite(name: &str) -> Vec<(String, Algorithm)> {
-    let Some(of) = name.split_once("_WITH_").map(|(_, rest)| rest).or(name.strip_prefix("TLS_")) else { return Vec::new() };
+    let Some(of) = name.split_once("_WITH_").map(|(_, rest)| rest).or(name.strip_prefix("TLS_")) else {
+        return Vec::new();
+    };
     let (bulk, hash) = match of.rsplit_once('_') {
         Some((bulk, last)) if last.starts_with("SHA") || last == "MD5" => (bulk, last),
         // CCM suites name no hash.
@@ -166,7 +168,9 @@ pub(super) fn cipher(name: &str) -> Algorithm {
     let primitive = match () {
         () if seals => "ae",
         () if stream => "stream-cipher",
-        () if ["aes", "des", "camellia", "aria", "seed", "idea", "blowfish", "cast"].into_iter().any(has) => "block-cipher",
+        () if ["aes", "des", "camellia", "aria", "seed", "idea", "blowfish", "cast"].into_iter().any(has) => {
+            "block-cipher"
+        }
         () if has("null") || name == "none" => "other",
         () => "unknown",
     };

@@ -187,7 +187,9 @@ fn metadata(gathered: &Inventory, query: &str, now: Timestamp) -> Metadata {
         ours("occurrences-left-out", gathered.left_out.0.to_string()),
         ours("assets-left-out", gathered.left_out.1.to_string()),
     ];
-    properties.extend(gathered.old.iter().map(|(old, count)| ours(&format!("tls-old-versions:{}", old.name()), count.to_string())));
+    properties.extend(
+        gathered.old.iter().map(|(old, count)| ours(&format!("tls-old-versions:{}", old.name()), count.to_string())),
+    );
     let program = Subject { kind: "application", name: "hinomi", version: Some(env!("CARGO_PKG_VERSION")) };
     Metadata {
         timestamp: now.to_string(),

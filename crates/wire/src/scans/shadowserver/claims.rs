@@ -89,7 +89,8 @@ fn push_row(list: &mut Fields<'_>, input: &[u8], row: &[(String, String)]) {
 /// What is claimed of a host: that it is infected, by what, from which port it came and who met it.
 fn push_infection(list: &mut Fields<'_>, input: &[u8], means: Means, row: &[(String, String)]) {
     let value = |name: &str| row.iter().find(|(column, _)| column == name).map_or("", |(_, value)| value.as_str());
-    let first = |names: &[&'static str]| names.iter().map(|name| value(name)).find(|text| !text.is_empty()).unwrap_or("");
+    let first =
+        |names: &[&'static str]| names.iter().map(|name| value(name)).find(|text| !text.is_empty()).unwrap_or("");
     let state = if means == Means::Compromised { "compromised" } else { "infected" };
     let family = Some(infection::family(value)).filter(|family| !family.is_empty());
     push_claim(list, input, "claim.protocol", "infection");

@@ -137,14 +137,25 @@ fn a_sinkhole_tells_of_infected_hosts_and_nothing_of_what_they_asked() {
         assert_eq!((first.address, first.port), (IpAddr::from([192, 0, 2, 1]), 0), "the host, not a service");
         assert_eq!(first.time, "2026-11-01T01:02:03Z".parse().ok());
         assert_eq!(values(first, "claim.protocol"), ["infection"]);
-        assert_eq!((values(first, "claim.infection"), values(first, "claim.family")), (vec!["infected".into()], vec!["andromeda".into()]));
+        assert_eq!(
+            (values(first, "claim.infection"), values(first, "claim.family")),
+            (vec!["infected".into()], vec!["andromeda".into()])
+        );
         assert_eq!(values(first, "claim.source-port"), ["40123"]);
         assert_eq!(values(first, "claim.sinkhole"), ["sinkhole.example"]);
-        assert_eq!((values(first, "claim.vendor"), values(first, "claim.device-type")), (vec!["Example".into()], vec!["router".into()]));
-        assert_eq!((values(second, "claim.family"), values(third, "claim.family")), (vec!["mirai".into()], vec!["necurs".into()]));
+        assert_eq!(
+            (values(first, "claim.vendor"), values(first, "claim.device-type")),
+            (vec!["Example".into()], vec!["router".into()])
+        );
+        assert_eq!(
+            (values(second, "claim.family"), values(third, "claim.family")),
+            (vec!["mirai".into()], vec!["necurs".into()])
+        );
         for record in &records {
             let words = String::from_utf8_lossy(&record.evidence.first().expect("words").bytes).into_owned();
-            for private in ["secret", "called.example", "Agent", "10.0.0.7", "page.example", "192.0.2", "h.example", "2026-"] {
+            for private in
+                ["secret", "called.example", "Agent", "10.0.0.7", "page.example", "192.0.2", "h.example", "2026-"]
+            {
                 assert!(!words.contains(private), "{private}: {words}");
             }
         }
@@ -167,7 +178,8 @@ fn who_only_scans_is_not_called_infected() {
     let text = format!("{SINKHOLE}\n{}", rows.concat());
     let (records, errors) = read(report::named("event4_honeypot_http_scan"), &text);
     assert_eq!(records.iter().map(|record| record.address.to_string()).collect::<Vec<_>>(), ["192.0.2.2"]);
-    let left_out = |error: &ScanError| matches!(error, ScanError::Other { reason, .. } if reason.contains("no malware"));
+    let left_out =
+        |error: &ScanError| matches!(error, ScanError::Other { reason, .. } if reason.contains("no malware"));
     assert!(errors.len() == 2 && errors.iter().all(left_out), "{errors:?}");
     let (records, errors) = read(report::named("event4_honeypot_brute_force"), &text);
     assert_eq!((records.len(), errors.len()), (3, 0), "who tries passwords is misused at least");
