@@ -248,7 +248,7 @@ mod tests {
         for (other, option) in [
             (said(Some(Choice::Connect), false, ""), "--engine packet"),
             (said(None, false, "1/3"), "--share 2/3"),
-            (EngineOptions { no_grab: true, ..nothing.clone() }, "without --no-grab"),
+            (EngineOptions { no_grab: true, ..nothing }, "without --no-grab"),
         ] {
             let told = other.over(&begun).expect_err("another").to_string();
             assert!(told.contains(option), "{told}");

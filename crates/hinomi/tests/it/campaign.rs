@@ -288,7 +288,7 @@ fn a_campaign_goes_on_as_it_was_begun_and_marks_what_it_finds() {
     let port = listener.local_addr().expect("an address").port();
     let greet = move || listener.incoming().flatten().for_each(|mut to| drop(to.write_all(b"SSH-2.0-x\r\n")));
     std::thread::spawn(greet);
-    let scope = slow(&here, "marked", &["127.92.0.0/24"], &format!("9-20,{port}"), 250);
+    let scope = slow(&here, "marked", &["127.92.0.0/24"], &format!("9-40,{port}"), 250);
     let marks = ["--tlp", "green", "--audience", "circle", "--licence", "CC-BY-4.0", "--handling", "no-forward"];
     let new = ["campaign", "new", "--scope", text(&scope), "--name", "m", "--no-grab", "--engine", "connect"];
     let told = here.json(&[&new[..], &marks].concat());

@@ -310,11 +310,13 @@ impl Model {
     }
 }
 
+/// A product: its hosts by class, and at how many of them ports are open.
+type Product<'m> = (&'m [(u64, u32, u32)], HashMap<u32, u32>);
+
 /// See [`Model::doubts`].
 pub(super) struct Doubts<'m> {
     model: &'m Model,
-    /// Of each product the hosts by class, and at how many of them ports are open.
-    products: Vec<(&'m [(u64, u32, u32)], HashMap<u32, u32>)>,
+    products: Vec<Product<'m>>,
 }
 
 impl Doubts<'_> {
