@@ -311,7 +311,8 @@ fn a_campaign_goes_on_as_it_was_begun_and_marks_what_it_finds() {
     }
     assert_eq!(here.json(&["campaign", "resume", "m"])["finished"], true);
     let seen = at_port(&here, port);
-    assert_eq!((&seen["licence"], &seen["handling"][0]), (&"CC-BY-4.0".into(), &"no-forward".into()), "{seen}");
+    let terms = &seen["terms"];
+    assert_eq!((&terms["licence"], &terms["handling"][0]), (&"CC-BY-4.0".into(), &"no-forward".into()), "{seen}");
     assert!(seen["protocol"].is_null(), "the second half did not ask what it is either: {seen}");
     assert_eq!(here.json(&["search", "--limit", "0", "tlp:green"])["total"], 1);
 }
