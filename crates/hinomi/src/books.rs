@@ -19,12 +19,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use hinomi_model::scope::PortSet;
-use hinomi_model::{CampaignId, Clock, SystemClock, Timestamp};
+use hinomi_model::{CampaignId, Clock, Marking, Purpose, SystemClock, Timestamp};
 use hinomi_survey::ledger::{self, Ledger};
 use hinomi_survey::scope::read_signed;
 use hinomi_survey::sweep::List;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Means;
 use crate::state::State;
 use crate::witness;
 pub(crate) use run::{Books, Running};
@@ -32,8 +33,8 @@ pub(crate) use run::{Books, Running};
 /// Folder of lists of targets.
 const LISTS: &str = "targets";
 
-/// Version of a plan's form.
-const FORMAT: u32 = 1;
+/// Version of a plan's form. Since 2 it says how targets are visited and how sightings are marked.
+const FORMAT: u32 = 2;
 
 /// Longest file of a plan, run or request that is read.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -59,6 +60,12 @@ pub(crate) struct PlanFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) explored: Option<String>,
     pub(crate) seed: u64,
+    /// How targets are visited: what was said with the plan, and all of it from the first run on. None in plans of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) means: Option<Means>,
+    /// How sightings are marked; without it, as a sensor's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) marking: Option<Marking>,
     pub(crate) created: Timestamp,
     pub(crate) by: String,
 }
@@ -153,15 +160,23 @@ impl Shelf {
         Ok(path)
     }
 
-    /// Stores a plan unless it is there already; refuses when there is another one of its name.
-    pub(crate) fn have_plan(&self, plan: &PlanFile) -> Result<()> {
+    /// Stores a plan unless it is there already, and gives what is there; refuses when another one has its name.
+    pub(crate) fn have_plan(&self, plan: &PlanFile) -> Result<PlanFile> {
         if !self.of_campaign(&plan.campaign, "plan.json").exists() {
-            return self.add_plan(plan).map(drop);
+            self.add_plan(plan)?;
+            return Ok(plan.clone());
         }
-        if !self.plan(&plan.campaign)?.is_same(plan) {
-            bail!("campaign {} was planned with other targets; choose another name", plan.campaign);
+        let there = self.plan(&plan.campaign)?;
+        if !there.is_same(plan) {
+            bail!("campaign {} was planned with other targets, engine or marking; choose another name", plan.campaign);
         }
-        Ok(())
+        Ok(there)
+    }
+
+    /// Writes into a plan what its first run settled. Only the run that holds the campaign may.
+    fn settle(&self, plan: &PlanFile) -> Result<()> {
+        let plan = PlanFile { format: FORMAT, ..plan.clone() };
+        write_whole(&self.of_campaign(&plan.campaign, "plan.json"), serde_json::to_string_pretty(&plan)?.as_bytes())
     }
 
     /// Whether a plan of this name asks for something else.
@@ -184,6 +199,14 @@ impl Shelf {
             bail!("the plan {} has format {}; use a newer hinomi", path.display(), plan.format);
         }
         Ok(plan)
+    }
+
+    /// How targets of a campaign are visited, as far as its plan settles it; nothing where there is none.
+    pub(crate) fn settled(&self, campaign: &CampaignId) -> Result<Means> {
+        match self.of_campaign(campaign, "plan.json").exists() {
+            true => Ok(self.plan(campaign)?.means.unwrap_or_default()),
+            false => Ok(Means::default()),
+        }
     }
 
     /// Every campaign that is planned.
@@ -285,6 +308,8 @@ impl PlanFile {
             targets: None,
             explored: None,
             seed,
+            means: None,
+            marking: None,
             created: SystemClock.now(),
             by: witness::user(),
         }
@@ -292,11 +317,29 @@ impl PlanFile {
 }
 
 impl PlanFile {
-    /// Whether both ask for the same.
-    fn is_same(&self, other: &Self) -> bool {
-        let asked = |plan: &Self| {
+    /// Whether what is asked for is this plan. Who says nothing of the marking takes the plan's.
+    fn is_same(&self, asked: &Self) -> bool {
+        let targets = |plan: &Self| {
             (plan.digest.clone(), plan.tcp_ports.clone(), plan.udp_ports.clone(), plan.targets.clone(), plan.seed)
         };
-        asked(self) == asked(other)
+        let means = |plan: &Self| plan.means.clone().unwrap_or_default();
+        targets(self) == targets(asked)
+            && means(self).agrees(&means(asked))
+            && asked.marking.as_ref().is_none_or(|marking| *marking == self.marked())
+    }
+
+    /// The same under another name.
+    pub(crate) fn named(&self, campaign: CampaignId) -> Self {
+        Self { campaign, ..self.clone() }
+    }
+
+    /// The same with this settled.
+    pub(crate) fn with(self, means: Means) -> Self {
+        Self { means: Some(means), ..self }
+    }
+
+    /// How sightings are marked.
+    pub(crate) fn marked(&self) -> Marking {
+        self.marking.clone().unwrap_or_else(|| Marking::own(Purpose::ExposureReduction))
     }
 }

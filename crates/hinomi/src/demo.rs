@@ -29,10 +29,9 @@ use crate::cli::Common;
 use crate::cli::outward::Outward;
 use crate::cli::rules::Folders;
 use crate::cli::serve::USUAL_PORT;
-use crate::cli::survey::{Choice, plan};
+use crate::cli::survey::{Choice, Name, plan};
 use crate::cli::town::tell_notes;
 use crate::door;
-use crate::engine::EngineOptions;
 use crate::output;
 use crate::state::State;
 use crate::townfile;
@@ -138,9 +137,9 @@ async fn survey(
     let signed = sign(scope(town, SystemClock.now()).write()?.as_bytes(), &key)?;
     std::fs::write(state.dir().join("town-scope.toml"), &signed).context("cannot write the town's scope")?;
     let authorised = verify(signed.as_bytes(), &state.trust()?, SystemClock.now())?;
-    let choice = Choice { named: None, new: false, ports: None, list: None, seed: 1, engine: EngineOptions::default() };
+    let choice = Choice { name: Name::Free { new: false }, ports: None, list: None, plan: None };
     let cleared = Outward::default().clear(&authorised).await?;
-    let plan = plan(state, lake, (authorised, signed.as_bytes()), cleared, &choice)?;
+    let plan = plan(state, lake, (authorised, signed.as_bytes()), cleared, choice)?;
     let lake = Arc::clone(lake);
     Ok(tokio::spawn(async move {
         let ran = plan.run(&watched, stop).await;

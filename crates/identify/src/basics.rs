@@ -70,6 +70,7 @@ const SUMMARIES: &[(EvidenceKind, &[&str])] = &[
     (EvidenceKind::ZgrabRecord, &["claim.banner", "claim.product", "claim.version"]),
     (EvidenceKind::ShodanRecord, &["claim.banner", "claim.product", "claim.version"]),
     (EvidenceKind::CensysRecord, &["claim.banner", "claim.product", "claim.version"]),
+    (EvidenceKind::ShadowserverRecord, &["claim.infection", "claim.family", "claim.source-port", "claim.sinkhole"]),
     (EvidenceKind::ShadowserverRecord, &["claim.vendor", "claim.product", "claim.version"]),
     (EvidenceKind::ShadowserverRecord, &["claim.banner"]),
     (EvidenceKind::Tls, &["tls.version", "tls.cipher"]),
@@ -223,8 +224,23 @@ fn tag(views: &[View<'_>], facts: &mut Facts) {
         ("old-tls", old_tls),
         ("recursion", is("dns.recursion", b"yes")),
         ("malformed", field(views, "malformed").is_some()),
+        ("infected", is("claim.infection", b"infected")),
+        ("compromised", is("claim.infection", b"compromised")),
     ];
     facts.tags.extend(tags.iter().filter(|(_, applies)| *applies).map(|(tag, _)| (*tag).to_owned()));
+    facts.tags.extend(family(views));
+}
+
+/// The longest name of malware that becomes a tag, in characters.
+const MAX_FAMILY_CHARS: usize = 40;
+
+/// The malware that others name, as a tag: `avalanche-andromeda`.
+fn family(views: &[View<'_>]) -> Option<String> {
+    let told = text(views, "claim.family", MAX_VALUE_CHARS)?.to_ascii_lowercase();
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = told.chars().take(MAX_FAMILY_CHARS).map(letter).collect();
+    let name = name.trim_matches('-');
+    (!name.is_empty() && !["infected", "compromised"].contains(&name)).then(|| name.to_owned())
 }
 
 fn field<'v, 'a>(views: &'v [View<'a>], name: &str) -> Option<&'v Field<'a>> {

@@ -1,10 +1,11 @@
-//! Query results as files: JSON lines, CSV, Parquet.
+//! Query results as files: JSON lines, CSV, Parquet, and their cryptography as a bill of materials (CycloneDX).
 //!
-//! Streaming: one service at a time, in Parquet one row group. What a scanned host says is hostile: in CSV a cell that a
+//! Streaming: one service at a time, in Parquet one row group; the bill of materials is gathered, within bounds. What a scanned host says is hostile: in CSV a cell that a
 //! spreadsheet would take for a formula gets a leading apostrophe, and control characters are written as escapes.
 //! At a hundred times the data the time grows and the memory does not.
 
 pub(crate) mod csv;
+mod cyclonedx;
 mod parquet;
 
 use std::fmt;
@@ -27,23 +28,26 @@ pub enum Format {
     Csv,
     /// One flat table.
     Parquet,
+    /// The cryptography of the services: a CBOM, CycloneDX 1.6 in JSON.
+    CycloneDx,
 }
 
 /// A text that names no form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a form of export: jsonl, csv or parquet")]
+#[error("{text:?} is not a form of export: jsonl, csv, parquet or cyclonedx")]
 pub struct UnknownFormat {
     /// What was given.
     pub text: String,
 }
 
 impl Format {
-    /// The name, and the usual ending of files.
+    /// The name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::CycloneDx => "cyclonedx",
         }
     }
 }
@@ -58,14 +62,15 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        let all = [Self::Jsonl, Self::Csv, Self::Parquet];
+        let all = [Self::Jsonl, Self::Csv, Self::Parquet, Self::CycloneDx];
         let found = all.into_iter().find(|format| format.name() == text);
         found.ok_or_else(|| UnknownFormat { text: text.chars().take(64).collect() })
     }
 }
 
 impl Lake {
-    /// Writes every service that matches, by address and port; the number of them.
+    /// Writes every service that matches, by address and port; the number of them. Of a bill of materials, of those with
+    /// cryptography.
     ///
     /// # Errors
     /// When the query cannot be understood, the index cannot be read, or `out` takes no more.
@@ -102,6 +107,15 @@ impl Lake {
                 let count = self.scan_within(query, now, may, &mut |service| writer.take(service))?;
                 writer.finish()?;
                 Ok(count)
+            }
+            Format::CycloneDx => {
+                let mut inventory = cyclonedx::Inventory::default();
+                self.scan_within(query, now, may, &mut |service| {
+                    inventory.take(&service);
+                    Ok(())
+                })?;
+                inventory.write(query, now, out).map_err(refused)?;
+                Ok(inventory.services())
             }
         }
     }

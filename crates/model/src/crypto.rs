@@ -37,6 +37,28 @@ impl PostQuantum {
     }
 }
 
+/// What is known of a TLS service and versions older than 1.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OldVersions {
+    /// It takes one.
+    Taken,
+    /// It was offered nothing newer and did not take it.
+    Refused,
+    /// Nobody offered it nothing newer, or no answer came: neither "takes" nor "refuses" may be said.
+    NotAsked,
+}
+
+impl OldVersions {
+    /// The word in columns and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+            Self::NotAsked => "not-asked",
+        }
+    }
+}
+
 /// Something weak, each with the document that says so. The names are stored in facts: never rename, only add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weakness {
@@ -118,6 +140,17 @@ impl Cryptography {
         *self == Self::default()
     }
 
+    /// What is known of versions of TLS older than 1.2; none where it speaks no TLS that shows its version.
+    pub fn old_versions(&self) -> Option<OldVersions> {
+        let is_old = |version: &String| version != "1.2" && version != "1.3";
+        match () {
+            () if self.versions.iter().any(is_old) => Some(OldVersions::Taken),
+            () if self.versions.is_empty() => None,
+            () if self.old_versions_open => Some(OldVersions::NotAsked),
+            () => Some(OldVersions::Refused),
+        }
+    }
+
     /// Whether a later look shows something else. What only one of both looks asked is no change: a hybrid group or an old
     /// version that was not asked for again is not gone.
     pub fn changed(&self, later: &Self) -> bool {
@@ -167,6 +200,16 @@ mod tests {
             old_versions_open: open,
             ..Cryptography::default()
         }
+    }
+
+    #[test]
+    fn what_was_not_asked_is_not_refused() {
+        let of = |versions: &[&str], open| look(versions, &[], PostQuantum::ClassicOnly, open).old_versions();
+        assert_eq!(of(&["1.3"], true), Some(OldVersions::NotAsked));
+        assert_eq!(of(&["1.3"], false), Some(OldVersions::Refused));
+        assert_eq!(of(&["1.3", "1.0"], false), Some(OldVersions::Taken));
+        assert_eq!(of(&["1.1"], false), Some(OldVersions::Taken));
+        assert_eq!(of(&[], false), None);
     }
 
     #[test]

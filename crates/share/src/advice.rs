@@ -8,6 +8,8 @@ use hinomi_model::{DeviceKind, Service};
 /// What is open to everybody, in terms of what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Concern {
+    /// It runs malware or somebody else uses it, as sinkholes, honeypots or others say. A host, not a service.
+    Infected,
     /// Remote login without encryption: the way in of most device malware.
     Telnet,
     /// A plant, a building or a meter that takes commands.
@@ -46,6 +48,7 @@ pub enum Concern {
 
 /// Which protocols are which concern, whatever the device is.
 const BY_PROTOCOL: &[(Concern, &[&str])] = &[
+    (Concern::Infected, &["infection"]),
     (Concern::Telnet, &["telnet", "rlogin", "rsh"]),
     (
         Concern::Plant,
@@ -106,7 +109,8 @@ const PROVIDER_PORT: u16 = 7547;
 
 impl Concern {
     /// Every one, the most pressing first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
+        Self::Infected,
         Self::Telnet,
         Self::Plant,
         Self::Database,
@@ -129,6 +133,7 @@ impl Concern {
     /// Its name in keys and lists.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Infected => "infected",
             Self::Telnet => "telnet",
             Self::Plant => "plant",
             Self::Database => "database",
@@ -153,7 +158,8 @@ impl Concern {
     pub const fn is_urgent(self) -> bool {
         matches!(
             self,
-            Self::Telnet
+            Self::Infected
+                | Self::Telnet
                 | Self::Plant
                 | Self::Database
                 | Self::Desktop
@@ -224,6 +230,7 @@ mod tests {
     #[test]
     fn services_are_what_their_owners_can_act_on() {
         let of = |protocol, kind, port| Concern::of(&service(protocol, kind, port));
+        assert_eq!(of("infection", Some(DeviceKind::Router), 0), Concern::Infected);
         assert_eq!(of("telnet", Some(DeviceKind::Router), 23), Concern::Telnet);
         assert_eq!(of("http", Some(DeviceKind::Router), 80), Concern::Admin);
         assert_eq!(of("https", Some(DeviceKind::Recorder), 443), Concern::Camera);

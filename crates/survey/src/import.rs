@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, SyncSender};
 
-use hinomi_model::{Batch, EvidenceKind, Marking, Outcome, SensorId, ServiceKey, Sighting, Sink, SinkError, Timestamp};
+use hinomi_model::{
+    Batch, EvidenceKind, Marking, Outcome, SensorId, ServiceKey, Sighting, Sink, SinkError, Timestamp, Tlp,
+};
 use hinomi_wire::scans::{Record, ScanError, State};
 use serde::Serialize;
 
@@ -37,7 +39,9 @@ pub struct ImportReport {
     pub unanswered: u64,
     /// Records that could not be read.
     pub unreadable: u64,
-    /// Records that tell of something else than a service.
+    /// Records of infected hosts; they count as records too. None of them is stored as open to everybody.
+    pub infected: u64,
+    /// Records that tell of something else than a service or an infected host.
     pub other: u64,
     /// Their number by what they tell.
     pub other_by_reason: BTreeMap<String, u64>,
@@ -141,6 +145,8 @@ fn take(
         return 0;
     };
     report.records += 1;
+    let of_host = is_of_host(&record);
+    report.infected += u64::from(of_host);
     *report.by_sensor.entry(sensor.to_string()).or_default() += 1;
     batch.sightings.push(Sighting {
         sensor,
@@ -150,11 +156,21 @@ fn take(
         outcome,
         remark: None,
         evidence: record.evidence.iter().map(hinomi_model::Evidence::reference).collect(),
-        marking: marking.clone(),
+        marking: if of_host { close(marking) } else { marking.clone() },
     });
     let bytes = record.evidence.iter().map(|piece| piece.bytes.len()).sum();
     batch.evidence.extend(record.evidence);
     bytes
+}
+
+/// Whether it tells of a host and not of a service: Shadowserver's of who is infected.
+fn is_of_host(record: &Record) -> bool {
+    record.port == 0 && record.evidence.first().is_some_and(|first| first.kind == EvidenceKind::ShadowserverRecord)
+}
+
+/// That somebody's line is infected is for who holds the address or runs its network, whatever the file is marked with.
+fn close(marking: &Marking) -> Marking {
+    Marking { tlp: marking.tlp.max(Tlp::Amber), ..marking.clone() }
 }
 
 /// Who saw it: the tool whose words the first evidence is.

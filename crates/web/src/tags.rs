@@ -20,6 +20,8 @@ pub struct KnownTag {
 
 /// Every tag that has a text, most pressing first.
 pub const KNOWN_TAGS: &[KnownTag] = &[
+    KnownTag { name: "infected", alarm: true, query: "tag:infected" },
+    KnownTag { name: "compromised", alarm: true, query: "tag:compromised" },
     KnownTag { name: "telnet-open", alarm: true, query: "tag:telnet-open" },
     KnownTag { name: "anonymous", alarm: true, query: "tag:anonymous" },
     KnownTag { name: EXPIRED, alarm: true, query: "cert.expires:<0d" },

@@ -14,7 +14,7 @@ use hinomi_survey::{Campaign, OptOut, Survey, Told};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{Shelf, read_short};
+use super::{PlanFile, Shelf, read_short};
 use crate::state::State;
 use crate::witness;
 
@@ -83,6 +83,7 @@ pub(crate) struct Books {
     opt_out: Arc<OptOut>,
     opt_out_path: PathBuf,
     warrant: Warrant,
+    plan: Option<PlanFile>,
 }
 
 /// What a run stands on: the signed scope, and the folder that says whom to believe.
@@ -123,8 +124,10 @@ impl Kept {
 }
 
 impl Books {
-    pub(crate) fn new(state: &State, opt_out: Arc<OptOut>, signed: &[u8]) -> Self {
+    /// `plan` is what the run settles of its plan, where there is one.
+    pub(crate) fn new(state: &State, opt_out: Arc<OptOut>, signed: &[u8], plan: Option<PlanFile>) -> Self {
         Self {
+            plan,
             shelf: Shelf::of(state),
             opt_out,
             opt_out_path: state.opt_out_path(),
@@ -141,6 +144,11 @@ impl Books {
     pub(crate) fn open(self, survey: &Survey, campaign: &Campaign, stopping: Arc<watch::Sender<bool>>) -> Result<Kept> {
         let digest = self.shelf.keep_scope(&self.warrant.signed)?;
         let (held, running) = hold(&self.shelf, &campaign.id, &digest)?;
+        let told = told(survey, &campaign.id)?;
+        // What another job left behind says how that one was begun.
+        if let Some(plan) = self.plan.as_ref().filter(|_| told.as_ref().is_none_or(|told| told.job == campaign.job)) {
+            self.shelf.settle(plan)?;
+        }
         let pause = held.pause.clone();
         let asked_to_pause = move || asked(&pause, &running);
         let watched = Watched {
@@ -155,19 +163,23 @@ impl Books {
                 stopping.send_replace(true);
             }),
         };
-        let start = start(survey, campaign, digest)?;
+        let start = start(survey, campaign, told, digest);
         let keeper = Keeper::start(self.shelf.open_ledger()?, watched, start)?;
         Ok(Kept { keeper, held })
     }
 }
 
-fn start(survey: &Survey, campaign: &Campaign, digest: String) -> Result<Start> {
+/// What the campaign stored of itself before.
+fn told(survey: &Survey, campaign: &CampaignId) -> Result<Option<Told>> {
+    let stored = survey.sink.checkpoint(campaign)?;
+    Ok(stored.map(|checkpoint| Told::read(&checkpoint.state)).transpose()?)
+}
+
+fn start(survey: &Survey, campaign: &Campaign, told: Option<Told>, digest: String) -> Start {
     let authorised = survey.door.authorised();
     let scope = authorised.scope();
-    let stored = survey.sink.checkpoint(&campaign.id)?;
-    let told = stored.map(|checkpoint| Told::read(&checkpoint.state)).transpose()?;
     let account = told.and_then(|told| told.account);
-    Ok(Start {
+    Start {
         scope: scope.name.clone(),
         digest,
         signer: authorised.signer().to_owned(),
@@ -183,7 +195,7 @@ fn start(survey: &Survey, campaign: &Campaign, digest: String) -> Result<Start> 
         lease_s: 0,
         stored_before: account.map_or(0, |account| account.counts.packets_sent),
         doubt: None,
-    })
+    }
 }
 
 /// Whether somebody asks this very run to pause.

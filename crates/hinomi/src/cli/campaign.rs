@@ -18,14 +18,14 @@ use hinomi_survey::sweep::List;
 use hinomi_survey::{Authorised, Forecast, Told};
 use serde_json::json;
 
-use super::Common;
 use super::outward::Outward;
 use super::predict::{Percent, Wish};
 use super::rules::Folders;
-use super::survey::{self, Choice, config, run_plan, wanted_ports};
+use super::survey::{self, Choice, Name, config, run_plan, wanted_ports};
 use super::targets::{TargetFile, permitted};
+use super::{Common, marking};
 use crate::books::{PlanFile, Shelf};
-use crate::engine::EngineOptions;
+use crate::engine::{EngineOptions, Means};
 use crate::output;
 use crate::state::State;
 
@@ -91,6 +91,10 @@ pub(crate) struct New {
     /// Order of targets; the same number gives the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    engine: EngineOptions,
+    #[command(flatten)]
+    marking: marking::Options,
 }
 
 #[derive(Debug, Args)]
@@ -120,6 +124,7 @@ pub(crate) async fn run(common: &Common, verb: Verb) -> Result<()> {
 fn plan(common: &Common, new: &New) -> Result<()> {
     let state = common.state()?;
     let shelf = Shelf::of(&state);
+    let marking = new.marking.given()?;
     let (authorised, signed) = super::scope::load_signed(common, &new.scope)?;
     let ports = wanted_ports(new.ports.as_ref(), new.udp_ports.as_ref());
     let (list, random) = match new.next {
@@ -141,9 +146,11 @@ fn plan(common: &Common, new: &New) -> Result<()> {
         Some(list) => file.targets = Some(shelf.keep_list(list)?),
         None => (file.tcp_ports, file.udp_ports) = (new.ports.clone(), new.udp_ports.clone()),
     }
+    let said = new.engine.means();
+    (file.means, file.marking) = ((said != Means::default()).then_some(said), marking);
     file.explored = random.filter(|random| !random.is_empty()).map(|random| shelf.keep_list(&random)).transpose()?;
     shelf.add_plan(&file)?;
-    told::show(common, &file.campaign, &authorised, &forecast)?;
+    told::show(common, &file, &authorised, &forecast)?;
     let tested = list.as_ref().map_or(0, |list| tests_before(list, authorised.scope(), new.seed));
     if tested > 0 {
         output::talk(&format!(
@@ -204,8 +211,9 @@ async fn start(common: &Common, run: Run, only_resume: bool) -> Result<()> {
     }
     let ports = wanted_ports(plan.tcp_ports.as_ref(), plan.udp_ports.as_ref());
     let list = plan.targets.as_deref().map(|digest| shelf.list(digest)).transpose()?;
-    let choice = Choice { named: Some(plan.campaign), new: false, ports, list, seed: plan.seed, engine: run.engine };
-    run_plan(common, survey::plan(&state, &lake, (authorised, &signed), cleared, &choice)?).await
+    let means = run.engine.over(&plan.means.clone().unwrap_or_default())?;
+    let choice = Choice { name: Name::Given, ports, list, plan: Some(plan.with(means)) };
+    run_plan(common, survey::plan(&state, &lake, (authorised, &signed), cleared, choice)?).await
 }
 
 /// How often it is looked whether a campaign has stopped.

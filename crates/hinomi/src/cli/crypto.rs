@@ -1,17 +1,40 @@
 //! `hinomi crypto`: the cryptography inventory.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hinomi_model::{Clock, SystemClock};
+use hinomi_share::Format;
 use hinomi_share::inventory::{self, Inventory, Row};
 
-use super::Common;
+use super::{Common, export};
 use crate::output::{self, clean_line};
 
 #[derive(Debug, Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// Of which services [default: all]; with --format.
+    #[arg(requires = "format")]
+    query: Vec<String>,
+    /// Write it as a file of this form instead.
+    #[arg(long, value_enum)]
+    format: Option<Form>,
+    /// File to write [default: stdout].
+    #[arg(long, requires = "format")]
+    out: Option<PathBuf>,
+}
 
-pub(crate) fn run(common: &Common, _options: &Options) -> Result<()> {
+/// Forms of an inventory.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    /// A CBOM: algorithms, protocols and certificates with where they were met; CycloneDX 1.6, JSON.
+    Cyclonedx,
+}
+
+pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
+    if let Some(Form::Cyclonedx) = options.format {
+        return export::write(common, &options.query.join(" "), Format::CycloneDx, options.out.as_deref());
+    }
     let reader = common.state()?.reader()?;
     let found = inventory::inventory(&reader, SystemClock.now())?;
     match common.json {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -17,7 +17,7 @@ use crate::output;
 pub(crate) struct Options {
     /// What to export; nothing exports everything.
     query: Vec<String>,
-    /// jsonl, csv or parquet.
+    /// jsonl, csv, parquet, or cyclonedx: the cryptography as a bill of materials.
     #[arg(long, default_value = "jsonl")]
     format: String,
     /// File to write [default: stdout].
@@ -26,22 +26,25 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(common: &Common, options: &Options) -> Result<()> {
-    let format: Format = options.format.parse()?;
-    let query = options.query.join(" ");
+    write(common, &options.query.join(" "), options.format.parse()?, options.out.as_deref())
+}
+
+/// Writes what matches to a file, or to stdout.
+pub(crate) fn write(common: &Common, query: &str, format: Format, path: Option<&Path>) -> Result<()> {
     let reader = common.state()?.reader()?;
-    let mut out: Box<dyn Write + Send> = match &options.out {
+    let mut out: Box<dyn Write + Send> = match path {
         Some(path) => Box::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
         None => Box::new(std::io::stdout()),
     };
     let mut buffered = BufWriter::new(&mut out);
-    let done = reader.export(&query, format, SystemClock.now(), &mut buffered);
+    let done = reader.export(query, format, SystemClock.now(), &mut buffered);
     drop(buffered);
-    if let (Err(ReadError::Unwitnessed(_)), Some(path)) = (&done, &options.out) {
+    if let (Err(ReadError::Unwitnessed(_)), Some(path)) = (&done, path) {
         // What no entry tells of does not leave.
         fs::remove_file(path).with_context(|| format!("{} is to be deleted", path.display()))?;
     }
     let rows = done?;
-    match (&options.out, common.json) {
+    match (path, common.json) {
         (Some(path), true) => output::json(&json!({ "file": path, "rows": rows })),
         _ => {
             output::talk(&format!("{rows} services"));

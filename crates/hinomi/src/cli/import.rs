@@ -206,7 +206,8 @@ fn show(common: &Common, path: &Path, report: &ImportReport) -> Result<()> {
     if common.json {
         return output::json(&json!({ "file": path, "report": report }));
     }
-    let other = if report.other == 0 { String::new() } else { format!(", {} of something else", report.other) };
+    let count = |count, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
+    let other = count(report.infected, "of infected hosts") + &count(report.other, "of something else");
     output::line(&format!(
         "{}: {} records, {} sightings stored, {} known already, {} without an answer, {} unreadable{other}",
         path.display(),

@@ -31,6 +31,17 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The marking that they say, where they say anything.
+    pub(crate) fn given(&self) -> Result<Option<Marking>> {
+        let silent = self.tlp.is_none()
+            && self.audience.is_empty()
+            && self.purpose.is_none()
+            && self.embargo.is_none()
+            && self.licence.is_none()
+            && self.handling.is_empty();
+        if silent { Ok(None) } else { self.marking().map(Some) }
+    }
+
     /// The marking that they say.
     pub(crate) fn marking(&self) -> Result<Marking> {
         let handling: BTreeSet<String> = self.handling.iter().cloned().collect();

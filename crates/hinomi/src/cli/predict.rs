@@ -129,7 +129,7 @@ impl<'a> Look<'a> {
     /// Every known service, in order of address; none where nothing was ever stored.
     fn each(&self, take: &mut dyn FnMut(Known)) -> Result<()> {
         if hinomi_lake::has_tables(self.state.dir()) {
-            self.state.reader()?.each_service("", self.now, &mut |service| take(known(service)))?;
+            self.state.reader()?.each_service(SERVICES, self.now, &mut |service| take(known(service)))?;
         }
         Ok(())
     }
@@ -151,6 +151,9 @@ impl<'a> Look<'a> {
         Ok(schedule.finish())
     }
 }
+
+/// Hosts that are told to be infected are no services.
+const SERVICES: &str = "-protocol:infection";
 
 /// What of a service says what stands beside it and how long it lasts.
 fn known(service: Service) -> Known {

@@ -12,15 +12,17 @@ use hinomi_survey::ledger::How;
 use hinomi_survey::outward::Cleared;
 use hinomi_survey::scope::Tally;
 use hinomi_survey::sweep::List;
-use hinomi_survey::{Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Survey, Told};
+use hinomi_survey::{
+    Authorised, Campaign, Config, Coverage, Door, Engine, Metrics, Order, Pace, Report, Share, Survey, Told,
+};
 use tokio::sync::watch;
 
-use super::Common;
 use super::outward::Outward;
 use super::rules::Folders;
 use super::targets::TargetFile;
+use super::{Common, marking};
 use crate::books::{Books, PlanFile, Shelf};
-use crate::engine::EngineOptions;
+use crate::engine::{EngineOptions, Means};
 use crate::state::State;
 use crate::watch::{Watch, until_told_to_stop};
 use crate::{limits, output};
@@ -52,6 +54,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     engine: EngineOptions,
     #[command(flatten)]
+    marking: marking::Options,
+    #[command(flatten)]
     rules: Folders,
 }
 
@@ -61,17 +65,24 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let ports = wanted_ports(options.ports.as_ref(), options.udp_ports.as_ref());
     let list = options.targets.read(authorised.scope(), ports.as_deref())?;
     let cleared = options.outward.clear(&authorised).await?;
+    let marking = options.marking.given()?;
     let lake = state.open_lake()?;
-    let choice =
-        Choice { named: options.campaign, new: options.new, ports, list, seed: options.seed, engine: options.engine };
-    let plan = plan(&state, &lake, (authorised, &signed), cleared, &choice)?;
-    if let Some(list) = &choice.list {
-        let shelf = Shelf::of(&state);
-        shelf.keep_list(list)?;
-        shelf.keep_scope(&signed)?;
-        shelf.have_plan(&of_list(plan.campaign.id.clone(), &plan.survey.door, list, choice.seed))?;
+    let shelf = Shelf::of(&state);
+    let named = options.campaign.clone().map_or_else(|| first_name(authorised.scope()), Ok)?;
+    let digest = shelf.keep_scope(&signed)?;
+    let mut file = PlanFile::new(named, &authorised.scope().name, digest, options.seed);
+    match &list {
+        Some(list) => file.targets = Some(shelf.keep_list(list)?),
+        None => (file.tcp_ports, file.udp_ports) = (options.ports.clone(), options.udp_ports.clone()),
     }
-    run_plan(common, plan).await
+    // By its name a campaign goes on as it was begun; one that is found is found by the same options.
+    let (name, means) = match &options.campaign {
+        Some(campaign) => (Name::Given, options.engine.over(&shelf.settled(campaign)?)?),
+        None => (Name::Free { new: options.new }, options.engine.means().by_default()),
+    };
+    (file.means, file.marking) = (Some(means), marking);
+    let choice = Choice { name, ports, list, plan: Some(file) };
+    run_plan(common, plan(&state, &lake, (authorised, &signed), cleared, choice)?).await
 }
 
 /// Runs a plan until it is finished, paused, or the program is told to stop, and shows what came of it.
@@ -104,13 +115,6 @@ pub(crate) async fn run_plan(common: &Common, plan: Plan) -> Result<()> {
     show(common, &report)
 }
 
-/// The plan that a survey of a list leaves, so that it can be resumed without the file.
-fn of_list(campaign: CampaignId, door: &Door, list: &List, seed: u64) -> PlanFile {
-    let mut file = PlanFile::new(campaign, &door.scope().name, door.authorised().digest().to_string(), seed);
-    file.targets = Some(list.digest().to_string());
-    file
-}
-
 /// The ports asked for; `None` for all that the scope permits.
 pub(crate) fn wanted_ports(tcp: Option<&PortSet>, udp: Option<&PortSet>) -> Option<Vec<(Transport, u16)>> {
     if tcp.is_none() && udp.is_none() {
@@ -124,12 +128,20 @@ pub(crate) fn wanted_ports(tcp: Option<&PortSet>, udp: Option<&PortSet>) -> Opti
 
 /// Which campaign is wanted.
 pub(crate) struct Choice {
-    pub(crate) named: Option<CampaignId>,
-    pub(crate) new: bool,
+    pub(crate) name: Name,
     pub(crate) ports: Option<Vec<(Transport, u16)>>,
     pub(crate) list: Option<List>,
-    pub(crate) seed: u64,
-    pub(crate) engine: EngineOptions,
+    /// What is asked for, in the form in which it is kept; where nothing is, all of the scope as the machine allows.
+    pub(crate) plan: Option<PlanFile>,
+}
+
+/// How its name is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// It is the plan's.
+    Given,
+    /// The last of the scope if it is unfinished and the same job, and none is to be `new`; or the next number.
+    Free { new: bool },
 }
 
 /// A survey that is ready to run.
@@ -163,29 +175,25 @@ pub(crate) fn plan(
     lake: &Arc<Lake>,
     (authorised, signed): (Authorised, &[u8]),
     cleared: Cleared,
-    choice: &Choice,
+    choice: Choice,
 ) -> Result<Plan> {
     anyhow::ensure!(cleared.is_for(&authorised), "the scope was not cleared");
-    let config = choice.engine.configured(config(authorised.scope()));
+    let means = choice.plan.as_ref().and_then(|plan| plan.means.clone()).unwrap_or_default();
+    let config = means.configured(config(authorised.scope()));
     let clock = Arc::new(SystemClock);
     let pace = Arc::new(Pace::new(authorised.scope().rate));
     let opt_out = state.opt_out()?;
-    let books = Books::new(state, Arc::clone(&opt_out), signed);
     let tally = Arc::new(Tally::new(&authorised.scope().ranges));
-    let door = Door::new(authorised, opt_out, clock.clone(), Arc::new(Metrics::default()));
+    let door = Door::new(authorised, Arc::clone(&opt_out), clock.clone(), Arc::new(Metrics::default()));
     let door = Arc::new(door.with_tally(tally).with_pace(Arc::clone(&pace)));
-    let engines = choice.engine.engines(state, &door, &pace, &config)?;
-    let campaign = choose(state, lake, &door, &engines, choice)?;
-    let survey = Survey {
-        door,
-        engines,
-        pace,
-        sink: lake.clone(),
-        clock,
-        sensor: "survey".parse()?,
-        marking: Marking::own(Purpose::ExposureReduction),
-        config,
-    };
+    let engines = means.engines(state, &door, &pace, &config)?;
+    let campaign = choose(state, lake, &door, &engines, &choice)?;
+    let asked = choice.plan.map(|plan| plan.named(campaign.id.clone()));
+    let there = asked.map(|plan| Shelf::of(state).have_plan(&plan)).transpose()?;
+    let kept = there.map(|plan| plan.with(means.settled(&engines)));
+    let marking = kept.as_ref().map_or_else(|| Marking::own(Purpose::ExposureReduction), PlanFile::marked);
+    let books = Books::new(state, opt_out, signed, kept);
+    let survey = Survey { door, engines, pace, sink: lake.clone(), clock, sensor: "survey".parse()?, marking, config };
     Ok(Plan { survey, campaign, books })
 }
 
@@ -200,24 +208,22 @@ fn choose(
     engines: &[Arc<dyn Engine>],
     choice: &Choice,
 ) -> Result<Campaign> {
-    let Choice { list, seed, .. } = choice;
-    let order = Order { ports: choice.ports.as_deref(), list: list.as_ref(), seed: *seed, share: choice.engine.share };
-    let id = |number: u32| -> Result<CampaignId> { Ok(format!("{}-{number}", door.scope().name).parse()?) };
-    let named = choice.named.clone().map_or_else(|| id(1), Ok)?;
+    let plan = choice.plan.as_ref();
+    let seed = plan.map_or(1, |plan| plan.seed);
+    let share = plan.and_then(|plan| plan.means.as_ref()).map_or(Share::WHOLE, Means::share);
+    let order = Order { ports: choice.ports.as_deref(), list: choice.list.as_ref(), seed, share };
+    let named = plan.map_or_else(|| first_name(door.scope()), |plan| Ok(plan.campaign.clone()))?;
     let made = Campaign::new(named, door, &order, engines)?;
-    if choice.named.is_some() {
-        return Ok(made);
-    }
-    // Another plan may bear a name that no survey bears yet.
+    let Name::Free { new } = choice.name else { return Ok(made) };
+    let id = |number: u32| -> Result<CampaignId> { Ok(format!("{}-{number}", door.scope().name).parse()?) };
+    // Another plan may bear a name that no survey bears yet; of one that does, it may ask for another marking.
     let shelf = Shelf::of(state);
-    let planned_otherwise = |id: &CampaignId| {
-        list.as_ref().is_some_and(|list| shelf.planned_otherwise(&of_list(id.clone(), door, list, *seed)))
-    };
+    let planned_otherwise = |id: &CampaignId| plan.is_some_and(|plan| shelf.planned_otherwise(&plan.named(id.clone())));
     let mut last = None;
     for number in 1..MOST_CAMPAIGNS {
         let campaign = made.named(id(number)?);
         let Some(stored) = lake.checkpoint(&campaign.id)? else {
-            match last.filter(|_| !choice.new) {
+            match last.filter(|_| !new) {
                 Some(resumable) => return Ok(resumable),
                 None if planned_otherwise(&campaign.id) => {}
                 None => return Ok(campaign),
@@ -226,9 +232,15 @@ fn choose(
             continue;
         };
         let told = Told::read(&stored.state).with_context(|| format!("campaign {}", campaign.id))?;
-        last = (told.job == campaign.job && !told.finished).then_some(campaign);
+        let resumable = told.job == campaign.job && !told.finished && !planned_otherwise(&campaign.id);
+        last = resumable.then_some(campaign);
     }
     anyhow::bail!("this scope has more than {MOST_CAMPAIGNS} campaigns; name one with --campaign")
+}
+
+/// The name of a scope's first campaign.
+fn first_name(scope: &Scope) -> Result<CampaignId> {
+    Ok(format!("{}-1", scope.name).parse()?)
 }
 
 impl Plan {

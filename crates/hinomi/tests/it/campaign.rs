@@ -4,6 +4,7 @@
 //! the system calls of the program.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -264,4 +265,83 @@ fn who_opts_out_is_left_alone_by_a_campaign_that_runs() {
     assert_eq!(by_prefix(&tallies).keys().collect::<Vec<_>>(), ["127.98.0.0/24"], "{after:?}");
     assert!(tallies.iter().any(|tally| tally["refused"]["opted out"].as_u64() > Some(0)), "{after:?}");
     assert_eq!(here.json(&["campaign", "ledger", "--verify"])["holds"], true);
+}
+
+/// What is stored of a service at a port, as exported.
+fn at_port(here: &Installation, port: u16) -> Value {
+    let found = here.services().into_iter().find(|service| service["port"] == port);
+    found.unwrap_or_else(|| panic!("nothing at {port}"))
+}
+
+fn plan_file(here: &Installation, campaign: &str) -> PathBuf {
+    here.state().join(format!("campaigns/{campaign}.plan.json"))
+}
+
+fn plan_of(here: &Installation, campaign: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(plan_file(here, campaign)).expect("a plan")).expect("JSON")
+}
+
+#[test]
+fn a_campaign_goes_on_as_it_was_begun_and_marks_what_it_finds() {
+    let here = Installation::new();
+    let listener = std::net::TcpListener::bind("127.92.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let greet = move || listener.incoming().flatten().for_each(|mut to| drop(to.write_all(b"SSH-2.0-x\r\n")));
+    std::thread::spawn(greet);
+    let scope = slow(&here, "marked", &["127.92.0.0/24"], &format!("9-40,{port}"), 250);
+    let marks = ["--tlp", "green", "--audience", "circle", "--licence", "CC-BY-4.0", "--handling", "no-forward"];
+    let new = ["campaign", "new", "--scope", text(&scope), "--name", "m", "--no-grab", "--engine", "connect"];
+    let told = here.json(&[&new[..], &marks].concat());
+    assert_eq!((&told["marking"]["tlp"], &told["means"]["no_grab"]), (&"TLP:GREEN".into(), &true.into()), "{told}");
+    assert!(here.fail(&["campaign", "start", "m", "--engine", "packet"]).contains("with --engine connect"));
+
+    let mut child = running(&here, &["campaign", "start", "m"]);
+    until("it has sent", PATIENCE, || {
+        let path = here.state().join("campaigns/ledger.jsonl");
+        std::fs::read_to_string(path).is_ok_and(|ledger| ledger.contains("\"beat\""))
+    });
+    here.json(&["campaign", "pause", "m"]);
+    assert!(child.wait().expect("ended").success());
+    let plan = plan_of(&here, "m");
+    let settled = serde_json::json!({"engine": "connect", "once": false, "no_grab": true, "share": "1/1"});
+    assert_eq!((&plan["format"], &plan["means"]), (&2.into(), &settled), "{plan}");
+    for (other, why) in [("--once", "without --once"), ("--share=1/2", "with --share 1/1")] {
+        let said = here.fail(&["campaign", "resume", "m", other]);
+        assert!(said.contains(why) && said.contains("another campaign"), "{said}");
+    }
+    assert_eq!(here.json(&["campaign", "resume", "m"])["finished"], true);
+    let seen = at_port(&here, port);
+    let terms = &seen["terms"];
+    assert_eq!((&terms["licence"], &terms["handling"][0]), (&"CC-BY-4.0".into(), &"no-forward".into()), "{seen}");
+    assert!(seen["protocol"].is_null(), "the second half did not ask what it is either: {seen}");
+    assert_eq!(here.json(&["search", "--limit", "0", "tlp:green"])["total"], 1);
+}
+
+#[test]
+fn a_survey_keeps_its_marking_and_plans_of_before_are_read() {
+    let here = Installation::new();
+    let listener = std::net::TcpListener::bind("127.92.1.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    let scope = here.scope("labelled", &["127.92.1.1/32"], &port, "");
+    let survey = ["survey", "--scope", text(&scope), "--campaign", "s"];
+    here.json(&[&survey[..], &["--tlp", "clear", "--embargo", "2999-01-01", "--no-grab"]].concat());
+    assert_eq!(here.json(&["search", "--limit", "0", "tlp:clear"])["total"], 1);
+    assert_eq!(plan_of(&here, "s")["marking"]["embargo"], "2999-01-01T00:00:00Z");
+    let said = here.fail(&[&survey[..], &["--tlp", "red"]].concat());
+    assert!(said.contains("marking"), "{said}");
+    assert_eq!(here.json(&survey)["finished"], true, "who says nothing goes on as it was begun");
+    assert!(here.fail(&["survey", "--scope", text(&scope), "--tlp", "puce"]).contains("amber+strict"));
+
+    here.succeed(&["campaign", "new", "--scope", text(&scope), "--name", "old"]);
+    let mut old = plan_of(&here, "old");
+    let fields = old.as_object_mut().expect("a plan");
+    fields.insert("format".to_owned(), 1.into());
+    assert!(fields.remove("means").is_none() && fields.remove("marking").is_none(), "nothing was said");
+    std::fs::write(plan_file(&here, "old"), old.to_string()).expect("written");
+    assert_eq!(here.json(&["campaign", "start", "old", "--engine", "connect"])["finished"], true);
+    assert_eq!(
+        here.json(&["search", "--limit", "0", "tlp:clear"])["total"],
+        0,
+        "and marked as before there were options"
+    );
 }

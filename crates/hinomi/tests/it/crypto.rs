@@ -159,6 +159,8 @@ fn the_inventory_of_real_servers_is_theirs() {
         assert_eq!(seen["crypto"]["host_key"], "ed25519");
     }
     every_number_is_that_of_its_search(&here);
+    its_columns_tell_it_apart(&here, old.port);
+    its_bill_of_materials_is_cyclonedx(&here, &hybrid_first, &old);
     without_permission_nothing_more_is_asked(&hybrid_too);
 }
 
@@ -179,6 +181,106 @@ fn every_number_is_that_of_its_search(here: &Installation) {
     assert!(told.contains("hybrid-preferred") && told.contains("rsa-short (RFC 9325"), "{told}");
 }
 
+/// A column of CSV in which no cell before it has a comma within quotes that matters here.
+fn column(table: &str, name: &str) -> Vec<String> {
+    let rows: Vec<Vec<String>> = table.lines().map(cells).collect();
+    let at = rows.first().and_then(|head| head.iter().position(|cell| cell == name)).expect("the column");
+    rows.iter().skip(1).map(|row| row.get(at).cloned().expect("a cell")).collect()
+}
+
+/// The cells of a line (RFC 4180).
+fn cells(line: &str) -> Vec<String> {
+    let (mut all, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => all.push(std::mem::take(&mut cell)),
+            c => cell.push(c),
+        }
+    }
+    all.push(cell);
+    all
+}
+
+fn its_columns_tell_it_apart(here: &Installation, old: u16) {
+    let table = here.succeed(&["export", "--format", "csv", "has:tls"]);
+    let (ports, states) = (column(&table, "port"), column(&table, "tls_old_versions"));
+    let of: Vec<_> = ports.iter().zip(&states).collect();
+    assert_eq!(of.len(), 4, "{table}");
+    for (port, state) in of {
+        let expected = if *port == old.to_string() { "taken" } else { "refused" };
+        assert_eq!(state, expected, "{port}: {table}");
+    }
+    assert_eq!(column(&table, "post_quantum").iter().filter(|how| *how == "hybrid-preferred").count(), 1);
+    assert!(column(&table, "weak").iter().any(|names| names.split(' ').any(|name| name == "rsa-short")), "{table}");
+}
+
+/// Holds a file against the schema of CycloneDX 1.6, strictly, and says every fault.
+const HOLD: &str = r"
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1]).read())
+if fault is not None: sys.exit(repr(fault)[:4000])
+print('valid')
+";
+
+fn its_bill_of_materials_is_cyclonedx(here: &Installation, hybrid: &Server, old: &Server) {
+    let file = here.path("crypto.cdx.json");
+    let path = file.to_str().expect("a path");
+    let told = here.json(&["crypto", "--format", "cyclonedx", "--out", path]);
+    assert!(told["rows"].as_u64() >= Some(4), "{told}");
+    let text = std::fs::read_to_string(&file).expect("written");
+    let whole: Value = serde_json::from_str(&text).expect("JSON");
+    let components = whole["components"].as_array().expect("components");
+    let of = |name: &str| {
+        let found = components.iter().find(|one| one["bom-ref"] == name);
+        found.unwrap_or_else(|| panic!("no {name}: {text}"))
+    };
+    let places = |one: &Value| -> Vec<String> {
+        let all = one["evidence"]["occurrences"].as_array().expect("places");
+        all.iter().map(|place| place["location"].as_str().expect("a place").to_owned()).collect()
+    };
+    let (new, aged) = (format!("127.0.0.1:{}", hybrid.port), format!("127.0.0.1:{}", old.port));
+    let group = of("algorithm/X25519MLKEM768");
+    let properties = &group["cryptoProperties"]["algorithmProperties"];
+    assert_eq!((&properties["primitive"], &properties["nistQuantumSecurityLevel"]), (&"combiner".into(), &3.into()));
+    assert_eq!(places(group), std::slice::from_ref(&new));
+    let classic = &of("algorithm/ec-256")["cryptoProperties"]["algorithmProperties"];
+    assert_eq!((&classic["primitive"], &classic["nistQuantumSecurityLevel"]), (&"signature".into(), &0.into()));
+    let newest = of("protocol/tls/1.3");
+    assert!(places(newest).contains(&new) && places(newest).contains(&aged), "{newest}");
+    let suites = newest["cryptoProperties"]["protocolProperties"]["cipherSuites"].as_array().expect("suites");
+    assert!(
+        suites.iter().any(|suite| suite["name"].as_str().is_some_and(|name| name.starts_with("TLS_AES_"))),
+        "{newest}"
+    );
+    let aged_only = components.iter().filter(|one| places(one) == [aged.clone()]);
+    let names: Vec<_> = aged_only.map(|one| one["bom-ref"].as_str().unwrap_or_default()).collect();
+    assert!(
+        names.iter().any(|name| name.starts_with("protocol/tls/1.")) && names.contains(&"algorithm/rsa-1024"),
+        "{names:?}"
+    );
+    let certificates: Vec<_> =
+        components.iter().filter(|one| one["cryptoProperties"]["assetType"] == "certificate").collect();
+    assert_eq!(certificates.len(), 2, "one of the three, one of the old: {text}");
+    assert!(certificates.iter().all(|one| one["name"] == "CN=own.example" && one["hashes"][0]["alg"] == "SHA-256"));
+    assert!(text.contains("TLS older than 1.2: refused") && text.contains("TLS older than 1.2: taken"));
+    let narrowed = here.succeed(&["crypto", "--format", "cyclonedx", &format!("port:{}", old.port)]);
+    assert!(!narrowed.contains(&new) && narrowed.contains(&aged), "{narrowed}");
+
+    let Some(python) = std::env::var_os("HINOMI_CYCLONEDX_PYTHON").filter(|path| Path::new(path).exists()) else {
+        return stand_aside("no cyclonedx-python-lib (HINOMI_CYCLONEDX_PYTHON, .ci/install)");
+    };
+    let held = |file: &Path| Command::new(&python).args(["-c", HOLD]).arg(file).output().expect("Python runs");
+    let output = held(&file);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // What holds it must be able to refuse.
+    let wrong = here.path("wrong.cdx.json");
+    std::fs::write(&wrong, text.replace("\"primitive\":\"combiner\"", "\"primitive\":\"cipher\"")).expect("written");
+    assert!(!held(&wrong).status.success());
+}
+
 /// What a scope without `tls-offers` leaves open is said to be open.
 fn without_permission_nothing_more_is_asked(server: &Server) {
     let here = Installation::new();
@@ -188,6 +290,9 @@ fn without_permission_nothing_more_is_asked(server: &Server) {
     let services = here.services();
     let crypto = &at(&services, server.port)["crypto"];
     assert_eq!((&crypto["post_quantum"], &crypto["old_versions_open"]), (&"classic-chosen".into(), &true.into()));
+    let table = here.succeed(&["export", "--format", "csv"]);
+    let cells = column(&table, "tls_old_versions");
+    assert_eq!(cells, ["not-asked"], "{table}");
     let connections = server.lines.try_iter().filter(|line| line == "c").count();
     assert_eq!(connections, 2, "a hello, and a session for what is inside");
 }

@@ -219,7 +219,7 @@ fn what_search_engines_and_reports_saw_is_found_with_its_source() {
 fn reports_of_something_else_are_counted_and_unknown_ones_are_asked_for() {
     let here = Installation::new();
     let events = "timestamp,protocol,src_ip,src_port,src_asn\n2026-11-01 00:00:00,tcp,192.0.2.1,1,64500\n";
-    let file = here.path("2026-11-01-event4_sinkhole-example.csv");
+    let file = here.path("2026-11-01-event4_ip_spoofer-example.csv");
     std::fs::write(&file, events).expect("written");
     let path = file.to_str().expect("a path");
     let report = here.json(&["import", path]);

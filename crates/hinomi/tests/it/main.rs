@@ -17,6 +17,7 @@
 //! - `own`: own lines are told to their carrier alone; rules that changed are in the ledger.
 //! - `organisation`: thousands entered at once; claims proved by real servers, decided by people, looked up in the past.
 //! - `imports`: real scans of other tools; importing again changes nothing.
+//! - `infected`: hosts that sinkholes met, on every page that tells of them.
 //! - `keep`: checked, backed up, held, erased, restored.
 //! - `notices`: from draft to a real mailbox and back; one killed half-way; a second person.
 //! - `ledger`: who looked at what; two processes, one log, proofs from files alone.
@@ -43,6 +44,7 @@ mod daemons;
 mod findings;
 mod flow;
 mod imports;
+mod infected;
 mod interface;
 mod keep;
 mod ledger;

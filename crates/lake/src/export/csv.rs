@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use hinomi_model::Service;
 
-use crate::facts::list::FACT_COLUMNS;
+use crate::facts::list::{CRYPTO_COLUMNS, FACT_COLUMNS};
 
 /// The columns before and after the facts: name and cell.
 type Part = (&'static str, fn(&Service) -> String);
@@ -37,7 +37,8 @@ const FORMULA: &[char] = &['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', 
 pub(super) fn write_heading(out: &mut dyn Write) -> io::Result<()> {
     let name = |(name, _): &Part| *name;
     let facts = FACT_COLUMNS.iter().map(|column| column.name);
-    let names = BEFORE.iter().map(name).chain(facts).chain(AFTER.iter().map(name));
+    let crypto = CRYPTO_COLUMNS.iter().map(|column| column.name);
+    let names = BEFORE.iter().map(name).chain(facts).chain(AFTER.iter().map(name)).chain(crypto);
     write_cells(out, names.map(ToOwned::to_owned))
 }
 
@@ -45,7 +46,8 @@ pub(super) fn write_heading(out: &mut dyn Write) -> io::Result<()> {
 pub(super) fn write_service(out: &mut dyn Write, service: &Service) -> io::Result<()> {
     let cell = |(_, cell): &Part| cell(service);
     let facts = FACT_COLUMNS.iter().map(|column| column.text(&service.facts));
-    write_cells(out, BEFORE.iter().map(cell).chain(facts).chain(AFTER.iter().map(cell)))
+    let crypto = CRYPTO_COLUMNS.iter().map(|column| column.text(&service.facts));
+    write_cells(out, BEFORE.iter().map(cell).chain(facts).chain(AFTER.iter().map(cell)).chain(crypto))
 }
 
 /// Writes one line of cells.

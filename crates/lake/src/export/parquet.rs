@@ -40,6 +40,7 @@ static SERVICES: Definition = Definition {
             Column::new("licence", Kind::Text).optional(),
             Column::new("handling", Kind::Texts),
         ],
+        &list::CRYPTO,
     ],
     sorted_by: &["address_high", "address_low", "port"],
     format: 1,
@@ -99,6 +100,7 @@ impl<'o> Writer<'o> {
         arrays.push(columns::maybe_texts(all().map(|one| one.terms.licence.as_deref())));
         let words: Vec<Vec<String>> = all().map(|one| one.terms.handling.iter().cloned().collect()).collect();
         arrays.push(columns::text_lists(words.iter().map(Vec::as_slice)).map_err(list_error)?);
+        arrays.extend(list::crypto_arrays(|| all().map(|one| &one.facts)).map_err(list_error)?);
         self.inner.write(&columns::batch(&self.schema, arrays)?).map_err(refused)
     }
 }

@@ -5,7 +5,7 @@
 
 use arrow_array::ArrayRef;
 use arrow_schema::ArrowError;
-use hinomi_model::{CertificateFacts, DeviceKind, Facts, Protocol, Timestamp};
+use hinomi_model::{CertificateFacts, Cryptography, DeviceKind, Facts, Protocol, Timestamp};
 
 use crate::table::columns;
 use crate::table::definition::{Column, Kind};
@@ -57,16 +57,39 @@ pub(crate) const FACT_COLUMNS: [FactColumn; 26] = [
     of("tags", Get::Texts(|facts| &facts.tags)),
 ];
 
+/// The cryptography of a service as columns of exports. The stored table keeps it with the rest of the facts (`json`).
+pub(crate) const CRYPTO_COLUMNS: [FactColumn; 10] = [
+    of("tls_versions", Get::Texts(|facts| crypto(facts).map_or(&[], |one| &one.versions))),
+    of("tls_old_versions", Get::Text(|facts| Some(crypto(facts)?.old_versions()?.name()))),
+    of("tls_group", Get::Text(|facts| crypto(facts)?.group.as_deref())),
+    of("tls_cipher", Get::Text(|facts| crypto(facts)?.cipher.as_deref())),
+    of("ssh_kex", Get::Texts(|facts| crypto(facts).map_or(&[], |one| &one.kex))),
+    of("ssh_ciphers", Get::Texts(|facts| crypto(facts).map_or(&[], |one| &one.ciphers))),
+    of("ssh_macs", Get::Texts(|facts| crypto(facts).map_or(&[], |one| &one.macs))),
+    of("ssh_key", Get::Text(|facts| crypto(facts)?.host_key.as_deref())),
+    of("post_quantum", Get::Text(|facts| Some(crypto(facts)?.post_quantum?.name()))),
+    of("weak", Get::Texts(|facts| crypto(facts).map_or(&[], |one| &one.weak))),
+];
+
 /// The same as columns of a table.
-pub(crate) const COLUMNS: [Column; FACT_COLUMNS.len()] = {
-    let mut all = [FACT_COLUMNS[0].column(); FACT_COLUMNS.len()];
+pub(crate) const COLUMNS: [Column; FACT_COLUMNS.len()] = columns_of(&FACT_COLUMNS);
+
+/// Those of [`CRYPTO_COLUMNS`].
+pub(crate) const CRYPTO: [Column; CRYPTO_COLUMNS.len()] = columns_of(&CRYPTO_COLUMNS);
+
+const fn columns_of<const N: usize>(facts: &[FactColumn; N]) -> [Column; N] {
+    let mut all = [facts[0].column(); N];
     let mut at = 0;
-    while at < all.len() {
-        all[at] = FACT_COLUMNS[at].column();
+    while at < N {
+        all[at] = facts[at].column();
         at += 1;
     }
     all
-};
+}
+
+const fn crypto(facts: &Facts) -> Option<&Cryptography> {
+    facts.crypto.as_ref()
+}
 
 const fn of(name: &'static str, get: Get) -> FactColumn {
     FactColumn { name, get }
@@ -120,4 +143,12 @@ where
     I: Iterator<Item = &'a Facts> + Clone,
 {
     FACT_COLUMNS.iter().map(|column| column.array(facts())).collect()
+}
+
+/// Those of [`CRYPTO`].
+pub(crate) fn crypto_arrays<'a, I>(facts: impl Fn() -> I) -> Result<Vec<ArrayRef>, ArrowError>
+where
+    I: Iterator<Item = &'a Facts> + Clone,
+{
+    CRYPTO_COLUMNS.iter().map(|column| column.array(facts())).collect()
 }

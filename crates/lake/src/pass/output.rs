@@ -66,6 +66,10 @@ impl<'o> Writer<'o> {
                 csv::write_cells(out, names).map_err(refused)?;
                 Form::Csv(out)
             }
+            Format::CycloneDx => {
+                let detail = "a pass has rows and no cryptography: jsonl, csv or parquet".to_owned();
+                return Err(LakeError::Unfit { detail });
+            }
             Format::Parquet => {
                 let (schema, options) = (definition.arrow_schema(), write::options(definition));
                 let inner = ArrowWriter::try_new_with_options(out, schema.clone(), options).map_err(unwritten)?;

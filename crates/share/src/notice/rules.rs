@@ -67,7 +67,7 @@ pub(super) fn judge(service: &Service, asked: bool) -> Option<(&'static str, Sev
         return Some((ANONYMOUS, if worse { Severity::Critical } else { Severity::High }));
     }
     let severity = match concern {
-        Concern::Plant => Severity::Critical,
+        Concern::Plant | Concern::Infected => Severity::Critical,
         Concern::Telnet | Concern::Database | Concern::Desktop | Concern::Camera => Severity::High,
         Concern::Files | Concern::Admin | Concern::Resolver | Concern::Reflector => Severity::Medium,
         _ => Severity::Low,

@@ -48,12 +48,13 @@ impl Tally {
         self.bytes == 0
     }
 
-    /// Whole records among it. A part of a Parquet file has none that anybody can read: its index comes last.
+    /// Whole records among it. A part of a Parquet file or of a bill of materials has none
+    /// that anybody can read.
     pub const fn records(&self) -> u64 {
         match self.format {
             Format::Jsonl => self.lines,
             Format::Csv => self.lines.saturating_sub(1),
-            Format::Parquet => 0,
+            Format::Parquet | Format::CycloneDx => 0,
         }
     }
 

@@ -7,8 +7,21 @@ use crate::advice::Concern;
 /// Its name, and what to do: in Japanese, in English.
 type Words = [(&'static str, &'static str); 2];
 
+/// Told of a host, not of a service.
+const INFECTED: Words = [
+    (
+        "感染または悪用されている機器（外部の報告による）",
+        "ネットワークから切り離し、駆除または交換し、設定していたパスワードを変えてください。",
+    ),
+    (
+        "Infected or misused devices, as others report",
+        "Take it off the network, clean or replace it, and change the passwords that it knew.",
+    ),
+];
+
 const fn words(concern: Concern) -> Words {
     match concern {
+        Concern::Infected => INFECTED,
         Concern::Telnet => [
             ("暗号化されない遠隔ログイン（Telnet）", "Telnet を止め、必要なら SSH か VPN 経由に替えてください。"),
             ("Remote login without encryption (Telnet)", "Switch Telnet off; where it is needed, use SSH or a VPN."),

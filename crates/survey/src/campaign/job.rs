@@ -56,7 +56,7 @@ impl Campaign {
         let Order { seed, share, .. } = *order;
         let (wanted, outside) = Wanted::of(door.scope(), order)?;
         let mut job = format!("{}:{seed:x}:{}", door.authorised().digest(), wanted.name());
-        let prelude = wanted.prelude(door.scope(), seed).map(Arc::new);
+        let mut prelude = wanted.prelude(door.scope(), seed);
         let (mut legs, mut first) = (Vec::new(), prelude.as_ref().map_or(0, |prelude| prelude.len()));
         if first > 0 {
             job += &format!(":after {first}");
@@ -69,16 +69,19 @@ impl Campaign {
             let leg = match Leg::new(first, targets, seed, share, engine.passes()) {
                 // Of few targets a share may have none.
                 Err(SweepError::Empty) if share != Share::WHOLE => continue,
-                leg => leg?.without(prelude.as_deref()),
+                leg => leg?.without(prelude.as_ref()),
             };
             job += &name_of_leg(&leg, share, engine.is_plain());
             first = leg.positions().end;
             legs.push((number, Arc::new(leg)));
         }
+        if let Some(prelude) = prelude.as_mut().filter(|_| share != Share::WHOLE) {
+            prelude.keep_to(legs.iter().flat_map(|(_, leg)| leg.own_addresses()));
+        }
         let start = legs.first().and_then(|(_, leg)| leg.target(0));
         refuse_if_nothing_is_permitted(door, start.ok_or(SweepError::Empty)?)?;
         let job = hinomi_model::ContentHash::of(job.as_bytes()).to_string();
-        Ok(Self { id, job, outside, prelude, legs })
+        Ok(Self { id, job, outside, prelude: prelude.map(Arc::new), legs })
     }
 
     /// The same job under another name.
@@ -99,7 +102,7 @@ impl Campaign {
 
     /// How many prefixes are tested for that before anything is visited.
     pub fn prefixes_tested(&self) -> u64 {
-        self.prelude.as_ref().map_or(0, |prelude| prelude.len())
+        self.prelude.as_ref().map_or(0, |prelude| prelude.tests())
     }
 
     /// Targets of its share that are left out because their prefix is aliased.

@@ -136,6 +136,11 @@ impl Leg {
         targets.filter(|key| self.shuns(key)).count() as u64
     }
 
+    /// The addresses of its targets, whether they are left out or not; one for each target.
+    pub(crate) fn own_addresses(&self) -> impl Iterator<Item = std::net::IpAddr> + '_ {
+        self.walk_from(self.first).filter_map(|(_, index)| Some(self.targets.get(index?)?.address))
+    }
+
     /// The pass that a position belongs to, counted from 0.
     pub fn pass_of(&self, position: u64) -> u32 {
         u32::try_from(position.saturating_sub(self.first) / self.pass_len().max(1)).unwrap_or(u32::MAX)

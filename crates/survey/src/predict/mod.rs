@@ -15,6 +15,8 @@
 //! the mean of a Beta distribution whose prior is the rate over all known hosts, so that three hits of three do not
 //! outrank ninety of a hundred. The features of one host speak of the same device: multiplying them would count one
 //! cause many times over. So each port takes its *best single* feature, which is also a reason that a person can check.
+//! Where that feature is not a product, the host's products may say that its neighbours are of another kind: then the
+//! product that says most against it lowers the rate, and the neighbours that do have something of the host count for more.
 //! An address of which nothing is known has its networks alone; there the rate of the /24 leans on that of the /16, and
 //! that on the rate of addresses drawn at random.
 //!
@@ -29,7 +31,8 @@
 //!
 //! **Silence.** What was asked and gave no service is not proposed again for [`Settings::silent`], and makes what mostly
 //! stands beside it less likely: a host that is silent at Winbox's port is probably no RouterOS, whatever its page says.
-//! Here too the single strongest silence counts (Bayes' rule with one observation).
+//! Of all known hosts the single strongest silence counts (Bayes' rule with one observation); in its own network those that are
+//! silent at the same ports are counted, so that five silences say more than one.
 
 mod asked;
 mod counts;

@@ -183,6 +183,12 @@ impl<'a> Learner<'a> {
     }
 }
 
+/// Whether what is not known of a host is known not to be there: some campaign asked it throughout, or none at all.
+pub(super) fn teaches(asked: &[Asked], ground: &Ground, address: IpAddr) -> bool {
+    asked.iter().any(|asked| asked.asked_throughout(address, ground))
+        || !asked.iter().any(|asked| asked.touches(address))
+}
+
 fn with_base(mut base: HashMap<u32, Base>, (port, hits, of): (u32, u32, u32)) -> HashMap<u32, Base> {
     base.insert(port, Base { rate: (f64::from(hits) + 0.5) / (f64::from(of) + 1.0) });
     base
@@ -254,14 +260,28 @@ impl Model {
     pub(super) fn rates(&self, feature: u64) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
         let hosts = of_feature(&self.features, feature);
         of_feature(&self.pairs, feature).iter().map(move |(_, port, hits)| {
-            let was_asked = |class: u32| match (self.asked_at.get(port), usize::try_from(class)) {
-                (Some(classes), Ok(class)) => classes.get(class).copied().unwrap_or(true),
-                _ => true,
-            };
-            let of = hosts.iter().filter(|(_, class, _)| was_asked(*class)).map(|(.., many)| *many);
             // What was forgotten while counting must not make a rate of more than one.
-            (*port, *hits, of.fold(0_u32, u32::saturating_add).max(*hits))
+            (*port, *hits, self.asked_of(hosts, *port).max(*hits))
         })
+    }
+
+    /// What the products of a host say against a port that is frequent around it.
+    pub(super) fn doubts(&self, features: &[Feature]) -> Doubts<'_> {
+        let products = features.iter().filter(|feature| matches!(feature.because, Because::Product(..)));
+        let of = products.map(|feature| {
+            let hits = of_feature(&self.pairs, feature.hash).iter().map(|(_, port, hits)| (*port, *hits)).collect();
+            (of_feature(&self.features, feature.hash), hits)
+        });
+        Doubts { model: self, products: of.collect() }
+    }
+
+    /// Of these hosts, how many were asked at a port.
+    fn asked_of(&self, hosts: &[(u64, u32, u32)], port: u32) -> u32 {
+        let was_asked = |class: u32| match (self.asked_at.get(&port), usize::try_from(class)) {
+            (Some(classes), Ok(class)) => classes.get(class).copied().unwrap_or(true),
+            _ => true,
+        };
+        hosts.iter().filter(|(_, class, _)| was_asked(*class)).map(|(.., many)| *many).fold(0, u32::saturating_add)
     }
 
     /// How likely a port is open at a host with a feature that so many of so many hosts confirm.
@@ -287,6 +307,28 @@ impl Model {
     /// likely otherwise.
     pub(super) fn in_network(hits: u32, addresses: u64, otherwise: f64) -> f64 {
         (f64::from(hits) + PRIOR_HOSTS * otherwise) / (as_f64(addresses).max(f64::from(hits)) + PRIOR_HOSTS)
+    }
+}
+
+/// A product: its hosts by class, and at how many of them ports are open.
+type Product<'m> = (&'m [(u64, u32, u32)], HashMap<u32, u32>);
+
+/// See [`Model::doubts`].
+pub(super) struct Doubts<'m> {
+    model: &'m Model,
+    products: Vec<Product<'m>>,
+}
+
+impl Doubts<'_> {
+    /// The chance of a port after the product that says most against it: one that hardly ever stands beside that port is
+    /// what its neighbours are not.
+    pub(super) fn of(&self, port: u32, rate: f64) -> f64 {
+        let each = self.products.iter().map(|(hosts, hits)| {
+            let hits = hits.get(&port).copied().unwrap_or(0);
+            let of = self.model.asked_of(hosts, port).max(hits);
+            (f64::from(hits) + PRIOR_HOSTS * rate) / (f64::from(of) + PRIOR_HOSTS)
+        });
+        each.fold(rate, f64::min)
     }
 }
 

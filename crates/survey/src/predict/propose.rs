@@ -10,13 +10,15 @@ use hinomi_model::{ServiceKey, Timestamp};
 use super::asked::Asked;
 use super::ground::Ground;
 use super::known::{Host, Hosts, Known, networks};
-use super::model::{Because, Model};
+use super::model::{Because, Model, teaches};
 use super::silence::{self, Silence};
 use super::why::{Candidate, Why};
 use super::{MAX_PROPOSED, Settings, code, explore, port_of};
 
+mod around;
 mod surveyed;
 
+use around::Around;
 pub(super) use surveyed::Surveyed;
 
 /// What came of it.
@@ -58,11 +60,14 @@ impl PartialOrd for Ranked {
 pub struct Proposer<'a> {
     model: &'a Model,
     ground: &'a Ground,
+    asked: &'a [Asked],
     /// Campaigns whose silence still counts.
     lately: Vec<&'a Asked>,
     surveyed: Surveyed,
     settings: Settings,
     hosts: Hosts,
+    /// Hosts of the network at hand, which are looked at when all of them have come.
+    here: Vec<Host>,
     looked_at: u64,
     best: BinaryHeap<Reverse<Ranked>>,
     most: usize,
@@ -79,12 +84,28 @@ struct Cold {
     rest: Option<(u128, u128)>,
     block: u64,
     known: HashSet<u128>,
+    /// The hosts of the block that teach.
+    around: Around,
     /// The wide network at hand, and its rates.
     wide: (Option<u64>, Vec<WideRate>),
 }
 
+/// Hosts of one network that are looked at together.
+const MAX_HERE: usize = 256;
+
 /// Port, hits, addresses, rate.
 type WideRate = (u32, u32, u64, f64);
+
+impl Cold {
+    /// The hosts that are known of a /24 are of no other.
+    fn begin(&mut self, block: u64) {
+        if self.block != block {
+            self.known.clear();
+            self.around = Around::default();
+            self.block = block;
+        }
+    }
+}
 
 impl<'a> Proposer<'a> {
     /// Proposes on this ground by this model. `asked` is what the model learned with.
@@ -95,10 +116,12 @@ impl<'a> Proposer<'a> {
         Self {
             model,
             ground,
+            asked,
             lately: asked.iter().filter(|asked| asked.ended >= since).collect(),
             surveyed: Surveyed::new(asked, ground),
             settings,
             hosts: Hosts::default(),
+            here: Vec::new(),
             looked_at: 0,
             best: BinaryHeap::new(),
             most: limit - share(limit, settings.explore),
@@ -110,6 +133,7 @@ impl<'a> Proposer<'a> {
                 rest: None,
                 block: 0,
                 known: HashSet::new(),
+                around: Around::default(),
                 wide: (None, Vec::new()),
             },
             silence: Silence::default(),
@@ -120,11 +144,33 @@ impl<'a> Proposer<'a> {
     pub fn take(&mut self, service: Known) {
         self.drawn.remove(&service.key);
         if let Some(host) = self.hosts.take(service) {
-            self.look_at(&host);
+            self.gather(host);
         }
     }
 
-    fn look_at(&mut self, host: &Host) {
+    /// Puts the hosts of a network together; of a crowded one of IPv6 as many as are looked at at once.
+    fn gather(&mut self, host: Host) {
+        let network = |host: &Host| (host.address.is_ipv6(), networks(host.address).0);
+        let is_other = self.here.first().is_some_and(|first| network(first) != network(&host));
+        if is_other || self.here.len() >= MAX_HERE {
+            self.look_here();
+        }
+        self.here.push(host);
+    }
+
+    fn look_here(&mut self) {
+        let hosts = std::mem::take(&mut self.here);
+        let mut around = Around::default();
+        for host in hosts.iter().filter(|host| !host.pretends && teaches(self.asked, self.ground, host.address)) {
+            around.take(host);
+        }
+        hosts.iter().for_each(|host| self.look_at(host, &around));
+        if hosts.first().is_some_and(|first| first.address.is_ipv4()) {
+            self.cold.around = around;
+        }
+    }
+
+    fn look_at(&mut self, host: &Host, around: &Around) {
         self.looked_at += 1;
         if host.address.is_ipv4() {
             self.neighbours_before(networks(host.address).0);
@@ -134,7 +180,8 @@ impl<'a> Proposer<'a> {
             return;
         }
         let mut best: HashMap<u32, (f64, Why)> = HashMap::new();
-        for feature in self.model.features_of(host) {
+        let features = self.model.features_of(host);
+        for feature in &features {
             for (port, hits, of) in self.model.rates(feature.hash) {
                 let rate = self.model.at_host(port, hits, of);
                 if best.get(&port).is_none_or(|(other, _)| rate > *other) {
@@ -142,6 +189,11 @@ impl<'a> Proposer<'a> {
                     best.insert(port, (rate, Why { because, address: host.address, port, hits, of: of.into() }));
                 }
             }
+        }
+        let doubts = self.model.doubts(&features);
+        let general = |why: &Why| !matches!(why.because, Some(Because::Product(..)));
+        for (port, (rate, _)) in best.iter_mut().filter(|(_, (_, why))| general(why)) {
+            *rate = around.at_host(host, *port, &[], doubts.of(*port, *rate));
         }
         let open: Vec<u32> = host.services.iter().map(|one| code((one.key.transport, one.key.port))).collect();
         let likely = |port: u32| best.get(&port).map_or(0.0, |(rate, _)| *rate);
@@ -152,6 +204,7 @@ impl<'a> Proposer<'a> {
         best.sort_unstable_by_key(|(port, _)| *port);
         for (port, (rate, why)) in best {
             let rate = rate * self.silence.factor(self.model, port, &silent);
+            let rate = if general(&why) { around.at_host(host, port, &silent, rate) } else { rate };
             self.offer(host.address, port, rate, &why);
         }
     }
@@ -160,16 +213,10 @@ impl<'a> Proposer<'a> {
     fn neighbours_before(&mut self, block: u64) {
         while let Some((from, to)) = self.next_piece(block) {
             let here = networks(from_u128(from)).0;
-            if here != self.cold.block {
-                self.cold.known.clear();
-                self.cold.block = here;
-            }
+            self.cold.begin(here);
             self.neighbours(from, to);
         }
-        if self.cold.block != block {
-            self.cold.known.clear();
-            self.cold.block = block;
-        }
+        self.cold.begin(block);
     }
 
     /// The next addresses that lie in one /24 which is before this one.
@@ -199,7 +246,9 @@ impl<'a> Proposer<'a> {
                 if self.is_too_low(*rate) {
                     break;
                 }
-                let rate = rate * self.silence.factor(self.model, *port, &silent);
+                let otherwise = rate * self.silence.factor(self.model, *port, &silent);
+                let addresses = self.addresses_asked(here, 8, *port);
+                let rate = self.cold.around.rate(*port, &silent, addresses, otherwise).min(*rate);
                 self.offer(here, *port, rate, &Why { address: here, ..why.clone() });
             }
         }
@@ -274,8 +323,9 @@ impl<'a> Proposer<'a> {
     /// The proposal.
     pub fn finish(mut self) -> Proposed {
         if let Some(host) = self.hosts.end() {
-            self.look_at(&host);
+            self.gather(host);
         }
+        self.look_here();
         self.neighbours_before(u64::MAX);
         let best = std::mem::take(&mut self.best).into_sorted_vec();
         let mut candidates: Vec<Candidate> = best

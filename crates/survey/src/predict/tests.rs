@@ -93,9 +93,10 @@ fn prediction_finds_more_with_each_probe_than_popular_ports_or_all_of_them() {
             let popular = by_popularity(&world, &hidden, addresses, *probes);
             let exhaustive = hidden.len() as f64 * *probes as f64 / (addresses as f64 * 65_535.0);
             println!(
-                "seed {seed}: {probes} probes find {found} of {} (expected {expected:.0}); popular {popular:.0}, \
-                 exhaustive {exhaustive:.2}",
-                hidden.len()
+                "seed {seed}: {probes} probes find {found} of {} (expected {expected:.0}, {:.2} of it found); popular \
+                 {popular:.0}, exhaustive {exhaustive:.2}",
+                hidden.len(),
+                *found as f64 / expected,
             );
         }
         for (probes, found, expected) in &curve {
@@ -104,11 +105,11 @@ fn prediction_finds_more_with_each_probe_than_popular_ports_or_all_of_them() {
             assert!(found > 1.2 * popular, "seed {seed}: {found} beside {popular} by popular ports");
             assert!(found > 1_000.0 * hidden.len() as f64 * probes as f64 / (addresses as f64 * 65_535.0));
             let ratio = found / expected;
-            assert!((0.6..1.4).contains(&ratio), "seed {seed}: {found} found, {expected:.0} expected");
+            assert!((0.85..1.15).contains(&ratio), "seed {seed}: {found} found, {expected:.0} expected");
         }
         let (probes, found, _) = curve.last().expect("rounds");
         let popular = by_popularity(&world, &hidden, addresses, *probes);
-        assert!(*found as f64 > 1.5 * popular, "seed {seed}: in the end {found} beside {popular} by popular ports");
+        assert!(*found as f64 > 1.8 * popular, "seed {seed}: in the end {found} beside {popular} by popular ports");
     }
 }
 
@@ -156,6 +157,37 @@ fn the_best_single_feature_is_the_reason() {
     assert!((0.8..0.98).contains(&first.expected), "{}", first.expected);
     assert_eq!((proposed.candidates.len(), proposed.random), (10, 2));
     assert!(proposed.candidates.iter().skip(8).all(|one| one.reason.is_random()), "those at random stand last");
+}
+
+#[test]
+fn what_a_product_never_has_is_not_expected_of_it_because_neighbours_do() {
+    // In one network half speak RouterOS and have 8291 open, half are printers and have 9100; elsewhere the same apart.
+    let mut known = BTreeMap::new();
+    let mut add = |one: Known| known.insert(one.key, one);
+    for number in 1..=40 {
+        for network in [0, 256, 512 + number * 256] {
+            add(service(BASE + network + number * 2, 80, "RouterOS"));
+            add(service(BASE + network + number * 2, 8291, "winbox"));
+            add(service(BASE + network + number * 2 + 1, 80, "printer"));
+            add(service(BASE + network + number * 2 + 1, 9100, "jetdirect"));
+        }
+    }
+    let new = BASE + 200;
+    add(service(new, 80, "printer"));
+    let ground = ground("80,8291,9100", &[]);
+    let asked: Vec<_> = known.keys().filter(|key| key.address != tcp(new, 80).address).copied().collect();
+    let throughout = |key: ServiceKey| [80, 8291, 9100].map(|port| ServiceKey { port, ..key });
+    let all = List::new(asked.into_iter().flat_map(throughout)).expect("a list");
+    let list = List::new([tcp(new, 80)]).expect("a list");
+    let asked = [Asked::list(all, None, day(1), day(2)), Asked::list(list, None, day(3), day(3))];
+    let settings = Settings { limit: 2_000, explore: 0.0, ..Settings::default() };
+    let proposed = propose(&ground, &known, &asked, settings);
+    let of = |port| {
+        let found = proposed.candidates.iter().find(|one| one.key == tcp(new, port));
+        found.map_or(0.0, |one| one.expected)
+    };
+    assert!(of(9100) > 0.9, "{}", of(9100));
+    assert!(of(8291) < 0.05, "half of its neighbours have it, and no printer: {}", of(8291));
 }
 
 #[test]

@@ -17,14 +17,17 @@
 //!
 //! It is a leg of its own in front of the others ([`Prelude`]), a position a prefix, so it needs no engine of its own,
 //! goes before frames as before connections, and is resumed as they are: a prefix is settled together with its verdict,
-//! in one step of the store. As a judge of answers it would come too late: a list of frames is out before the first
+//! in one step of the store. A share of a job tests those prefixes in which it has targets itself. It cannot leave them to
+//! the others: what they find it does not hear of before its own targets are due. As a judge of answers it would come too late: a list of frames is out before the first
 //! verdict.
 
 mod crowd;
 mod prefixes;
 mod test;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -90,6 +93,8 @@ pub fn tests_before(list: &List, scope: &Scope, seed: u64) -> u64 {
 pub(crate) struct Prelude {
     list: List,
     suspects: Vec<Suspect>,
+    /// The places of those in which this share of the job has a target; none is all.
+    own: Option<HashSet<u64>>,
     left_out: u64,
     ports: Vec<(Transport, u16)>,
     inside: Inside,
@@ -122,6 +127,7 @@ impl Prelude {
         Some(Self {
             list: list.clone(),
             suspects,
+            own: None,
             left_out,
             ports,
             inside,
@@ -133,7 +139,29 @@ impl Prelude {
         })
     }
 
-    /// How many prefixes are tested; so many positions it has.
+    /// Keeps a share of a job to the prefixes in which its own targets lie: of others it asks nothing, so it needs no
+    /// verdict. The positions stay those of all prefixes.
+    pub(crate) fn keep_to(&mut self, targets: impl Iterator<Item = IpAddr>) {
+        let places: HashMap<Ipv6Net, u64> = self.suspects.iter().map(|suspect| suspect.prefix).zip(0..).collect();
+        let mut own = HashSet::new();
+        for address in targets {
+            let IpAddr::V6(address) = address else { continue };
+            let around = crowd::LEVELS.into_iter().filter_map(|level| Ipv6Net::new(address, level).ok());
+            own.extend(around.filter_map(|prefix| places.get(&prefix.trunc())));
+        }
+        self.own = Some(own);
+    }
+
+    fn is_own(&self, position: u64) -> bool {
+        self.own.as_ref().is_none_or(|own| own.contains(&position))
+    }
+
+    /// How many prefixes are tested.
+    pub(crate) fn tests(&self) -> u64 {
+        self.own.as_ref().map_or(self.len(), |own| own.len() as u64)
+    }
+
+    /// How many prefixes are crowded; so many positions it has.
     pub(crate) const fn len(&self) -> u64 {
         self.suspects.len() as u64
     }
@@ -236,7 +264,8 @@ impl Prelude {
     /// Tests one prefix and tells when it is settled; gives it back when it is to be tested again.
     async fn try_once(&self, trial: Trial, inquiry: &Inquiry, tidings: &mpsc::Sender<Tidings>) -> Option<Trial> {
         let suspect = self.suspects.get(usize::try_from(trial.position).ok()?)?;
-        match self.test(suspect, inquiry).await {
+        let tested = if self.is_own(trial.position) { self.test(suspect, inquiry).await } else { Ok(()) };
+        match tested {
             Ok(()) => {}
             Err(Later::Closed) => return Some(trial),
             Err(Later::Failed) if trial.failures + 1 < MAX_FAILURES => {

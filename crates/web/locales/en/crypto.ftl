@@ -77,3 +77,5 @@ weak-ssh-dss = SSH host key ssh-dss
 weak-ssh-group1 = SSH exchange with a 1024-bit group
 weak-ssh-gex-sha1 = SSH group exchange with SHA-1
 weak-ssh-cbc-only = SSH with CBC ciphers only
+crypto-cbom = Save as a CBOM (CycloneDX 1.6)
+crypto-cbom-what = algorithms, protocols and certificates with the addresses where they were met, for programs that keep inventories. On the command line:

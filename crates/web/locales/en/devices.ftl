@@ -26,6 +26,7 @@ family-server = servers
 family-decoy = decoys
 family-unknown = kind not known
 
+service-host = host
 tag-telnet-open = Telnet open
 tag-why-telnet-open = Nothing is encrypted, and infections often come in this way
 tag-anonymous = No authentication
@@ -40,3 +41,7 @@ tag-self-signed = Self-signed certificate
 tag-why-self-signed = Nothing shows that it is the right device
 tag-malformed = Malformed answers
 tag-why-malformed = Some parts could not be read
+tag-infected = Infected
+tag-why-infected = Sinkholes or honeypots met malware from here
+tag-compromised = Taken over
+tag-why-compromised = Others found it under somebody else's control

@@ -74,3 +74,5 @@ weak-ssh-dss = SSH ホスト鍵 ssh-dss
 weak-ssh-group1 = SSH の 1024 ビットの群による鍵交換
 weak-ssh-gex-sha1 = SSH の SHA-1 による群交換
 weak-ssh-cbc-only = SSH の暗号が CBC のみ
+crypto-cbom = CBOM（CycloneDX 1.6）で保存
+crypto-cbom-what = 使われている暗号方式・プロトコル・証明書と、見つかったアドレスの一覧です。台帳を管理するソフトウェアで読めます。コマンドラインでは:

@@ -26,6 +26,7 @@ family-server = サーバー
 family-decoy = おとり
 family-unknown = 種類は不明
 
+service-host = 機器
 tag-telnet-open = Telnet が開いている
 tag-why-telnet-open = 通信が暗号化されず、感染の入り口によく使われます
 tag-anonymous = 認証なしで使える
@@ -40,3 +41,7 @@ tag-self-signed = 自己署名の証明書
 tag-why-self-signed = 相手が本物かどうかを確かめられません
 tag-malformed = 規格に合わない応答
 tag-why-malformed = 読み取れなかった部分があります
+tag-infected = 感染
+tag-why-infected = シンクホールやハニーポットがここからのマルウェアの通信を観測
+tag-compromised = 乗っ取り
+tag-why-compromised = 他人に操作されていると外部が報告

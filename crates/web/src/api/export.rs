@@ -33,10 +33,11 @@ pub(super) struct Parameters {
 }
 
 /// What can be asked for: name, the lake's word for it, media type.
-const FORMATS: [(&str, Format, &str); 3] = [
+const FORMATS: [(&str, Format, &str); 4] = [
     ("csv", Format::Csv, "text/csv; charset=utf-8"),
     ("jsonl", Format::Jsonl, "application/jsonl"),
     ("parquet", Format::Parquet, "application/vnd.apache.parquet"),
+    ("cyclonedx", Format::CycloneDx, "application/vnd.cyclonedx+json; version=1.6"),
 ];
 
 /// `GET /export`
@@ -56,14 +57,16 @@ async fn start(app: &App, desk: &Desk, query: Result<Query<Parameters>, QueryRej
     bounded(&asked.q)?;
     let name = asked.format.as_deref().unwrap_or("jsonl");
     let known = FORMATS.into_iter().find(|(each, ..)| *each == name);
-    let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl or parquet"))?;
+    let (name, format, media_type) = known.ok_or_else(|| malformed("format: csv, jsonl, parquet or cyclonedx"))?;
     let now = app.now();
     let write =
         move |reader: &Reader, outflow: &mut Outflow| reader.export_to(&asked.q, format, now, outflow).map(drop);
     let body = pour(desk, format, write).await?;
+    // The name that tools of CycloneDX recognise.
+    let ending = if format == Format::CycloneDx { "cdx.json" } else { name };
     let headers = [
         (CONTENT_TYPE, media_type.to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{name}\"")),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"hinomi.{ending}\"")),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
     Ok((StatusCode::OK, headers, body).into_response())

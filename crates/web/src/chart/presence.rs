@@ -2,7 +2,7 @@
 //!
 //! What nobody looked at is hatched: it is neither there nor gone.
 
-use hinomi_model::Timestamp;
+use hinomi_model::{ServiceKey, Timestamp};
 use hinomi_share::{ChangeEvent, Happened, HostPresence, ServicePresence, Stretch};
 
 use super::axis::{Axis, Tick};
@@ -77,6 +77,8 @@ pub struct Mark {
 
 /// What stretches and events say.
 pub struct Texts<'a> {
+    /// Of a service: its port.
+    pub port: &'a dyn Fn(&ServiceKey) -> String,
     /// Of a stretch.
     pub stretch: &'a dyn Fn(&Stretch) -> String,
     /// Of an event.
@@ -115,7 +117,7 @@ fn row(y: u32, service: &ServicePresence, axis: &Axis, texts: &Texts<'_>) -> Row
     // What was seen once is narrow, and must not be hidden by what nobody looked at.
     bars.sort_by_key(|bar| bar.class != "not-looked-at");
     let marks = newest(events, MAX_MARKS).iter().map(mark).collect();
-    Row { label: format!("{}/{}", key.port, key.transport), y, bars, marks }
+    Row { label: (texts.port)(key), y, bars, marks }
 }
 
 fn newest<T>(all: &[T], most: usize) -> &[T] {
@@ -150,7 +152,11 @@ mod tests {
 
     fn drawn(services: Vec<ServicePresence>) -> Presence {
         let host = HostPresence { address: [192, 0, 2, 1].into(), services, more: false };
-        let texts = Texts { stretch: &|one| one.was.name().to_owned(), event: &|_| String::new() };
+        let texts = Texts {
+            port: &|key| key.port.to_string(),
+            stretch: &|one| one.was.name().to_owned(),
+            event: &|_| String::new(),
+        };
         draw(&host, time("2026-12-01"), &texts)
     }
 

@@ -32,6 +32,8 @@ struct CryptoPage {
     legend: Vec<(String, String)>,
     readiness: Vec<Table>,
     lists: Vec<Table>,
+    /// Where the bill of materials is.
+    cbom: String,
 }
 
 /// Counts with their bars.
@@ -83,6 +85,7 @@ fn compose(visit: &Visit, found: &Inventory) -> CryptoPage {
         shares_width: shares::WIDTH,
         readiness: readiness.map(|part| readiness_table(w, part)).collect(),
         lists: lists.map(|list| list_table(w, list)).collect(),
+        cbom: link::with_parameters("/api/v1/export", [("q", ""), ("format", "cyclonedx")]),
     }
 }
 

@@ -16,7 +16,7 @@ use hinomi_share::objects::Said;
 use hinomi_share::{HistoryEntry, Host, HostPresence};
 
 use super::fault::{self, Fault};
-use super::service::ServiceView;
+use super::service::{self, ServiceView};
 use super::{Frame, render};
 use crate::app::App;
 use crate::chart::presence::{Presence, WIDTH};
@@ -271,7 +271,7 @@ fn row(w: &Words, host: IpAddr, entry: &HistoryEntry) -> Row {
     let change = |name: &String| w.find("change-", name).map_or_else(|| Seen::word(name), |text| Seen::word(&text));
     Row {
         time: moment::minute(entry.time),
-        port: format!("{}/{}", entry.port, entry.transport),
+        port: service::port(w, entry.port, entry.transport),
         outcome: w.say(&format!("outcome-{}", entry.outcome.name())),
         outcome_class: entry.outcome.name(),
         label: Seen::line(&entry.label),

@@ -44,8 +44,12 @@ pub(crate) const CONCERNS: [(&str, &str); 10] = [
     ("ending", "cert.expires:<30d -tag:expired"),
 ];
 
-/// What sensors and reports of others say of devices that are infected or misused, as tags of services.
-const INFECTED: &str = "tag:infected,malware,c2,botnet,compromised";
+/// What sensors and reports of others say of devices that are infected or misused, as tags of hosts and services. Of
+/// infections nobody tells that they ended; what was told longer ago is found by a search.
+const INFECTED: &str = "tag:infected,malware,c2,botnet,compromised seen:<30d";
+
+/// What is counted as a service: hosts that are told to be infected are none.
+const SERVICES: &str = "-protocol:infection";
 
 #[derive(Template)]
 #[template(path = "organisation.html")]
@@ -135,7 +139,7 @@ fn read(reader: &Reader, now: Timestamp) -> Result<Told, ReadError> {
         reader.search(&request).map(|page| page.total)
     };
     let counts = CONCERNS.iter().map(|(_, query)| count(query)).collect::<Result<_, _>>()?;
-    let (may, total, infected) = (reader.may_see()?, count("")?, count(INFECTED)?);
+    let (may, total, infected) = (reader.may_see()?, count(SERVICES)?, count(INFECTED)?);
     Ok(Told { may, total, counts, infected, contacts: Vec::new(), days: Vec::new() })
 }
 

@@ -213,7 +213,11 @@ fn view(words: &Words, concern: Concern, service: &Service) -> OpenView {
         how: say("do"),
         model: name_of(service).filter(|_| service.facts.model.is_some()).map(|name| words.with("own-model", name)),
         seen: moment::minute(service.last_seen),
-        port: format!("{}/{}", service.key.port, service.key.transport),
+        port: match (service.key.port, &service.facts.summary) {
+            // A host has no port; what is known of it is which malware was met.
+            (0, Some(summary)) => Seen::line(summary).to_string(),
+            (port, _) => format!("{port}/{}", service.key.transport),
+        },
     }
 }
 

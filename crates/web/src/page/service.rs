@@ -1,6 +1,6 @@
 //! One service as the pages show it: everything from outside already made visible.
 
-use hinomi_model::{Service, Timestamp};
+use hinomi_model::{Service, Timestamp, Transport};
 
 use crate::chart::Family;
 use crate::link;
@@ -60,6 +60,11 @@ pub(crate) struct ServiceView {
     pub(crate) host_key: Option<Seen>,
 }
 
+/// A port as it is shown. What others say of a host has none.
+pub(crate) fn port(words: &Words, port: u16, transport: Transport) -> String {
+    if port == 0 { words.say("service-host") } else { format!("{port}/{transport}") }
+}
+
 fn word(text: Option<&String>) -> Option<Seen> {
     text.map(|text| Seen::word(text)).filter(|seen| !seen.is_empty())
 }
@@ -71,7 +76,7 @@ impl ServiceView {
         Self {
             address: key.address.to_string(),
             host_href: link::host(key.address),
-            port: format!("{}/{}", key.port, key.transport),
+            port: port(words, key.port, key.transport),
             anchor: format!("{}-{}", key.transport, key.port),
             protocol: facts.protocol.as_ref().map(ToString::to_string),
             tls: facts.tls,

@@ -111,6 +111,7 @@ const ROUTES: &[(&str, Asks)] = &[
             "/api/v1/export?format=csv",
             "/api/v1/export?format=jsonl",
             "/api/v1/export?format=parquet",
+            "/api/v1/export?format=cyclonedx",
             "/api/v1/export?format=jsonl&q=port:23",
             "/api/v1/export",
         ]),

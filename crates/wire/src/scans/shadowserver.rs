@@ -2,8 +2,8 @@
 //!
 //! What a report tells is known by its name, which stands in the file's name (`2026-11-01-scan_mqtt-example-asn.csv`);
 //! the names and what is known of them are the table in [`report`]. Reports of scans tell of services: each row becomes
-//! a record. Reports of sinkholes, honeypots, lists and the like tell of something else: their rows are counted as left
-//! out, with the reason. The header of the file decides which columns there are; the table is only asked for the
+//! a record. Reports of sinkholes, of honeypots that met malware and of what was taken over tell of infected hosts
+//! ([`infection`]). Lists and the like tell of something else: their rows are counted as left out, with the reason. The header of the file decides which columns there are; the table is only asked for the
 //! report's name where none was given, and answers only when one report alone has just these columns.
 //!
 //! The evidence of a service is its row in CSV: a line of column names and a line of values, with the report's name
@@ -29,11 +29,13 @@ pub mod report;
 
 mod claims;
 pub(super) mod csv;
+mod infection;
 
 pub use claims::fields;
 pub use report::Report;
 
 use csv::{Csv, Got};
+use infection::Means;
 
 /// Columns that are parts of the sighting, or are about the address and not the service.
 const LEFT_OUT: &[&str] =
@@ -105,17 +107,55 @@ impl<R: BufRead> Reader<R> {
                  (DATE-REPORT-NAME.csv), or say it with --format shadowserver:REPORT",
             ));
         };
+        if let Some(means) = infection::means(report.name) {
+            return Ok(match self.host(report, means) {
+                Ok(Some(record)) => Ok(record),
+                Ok(None) => Err(self.csv.leave_out(infection::ONLY_SCANS)),
+                Err(reason) => Err(self.csv.refuse(reason)),
+            });
+        }
         if let Some(reason) = report.tells.instead() {
             return Ok(Err(self.csv.leave_out(reason)));
         }
         Ok(self.record(report).map_err(|reason| self.csv.refuse(reason)))
     }
 
-    fn record(&self, report: &Report) -> Result<Record, String> {
+    /// The row, if it is whole.
+    fn row(&self) -> Result<Row<'_>, String> {
         let row = Row { header: &self.header, cells: self.csv.cells().collect() };
-        if row.cells.len() != row.header.len() {
-            return Err(format!("it has {} columns where the first row names {}", row.cells.len(), row.header.len()));
+        match row.cells.len() == row.header.len() {
+            true => Ok(row),
+            false => Err(format!("it has {} columns where the first row names {}", row.cells.len(), row.header.len())),
         }
+    }
+
+    /// A host that is infected; none where the row does not say so.
+    fn host(&self, report: &Report, means: Means) -> Result<Option<Record>, String> {
+        let row = self.row()?;
+        let (address, port) = means.columns();
+        let address = parse_address(&row.text(address)).map_err(|error| error.to_string())?;
+        let port = row.text(port);
+        if !port.is_empty() && port.parse::<u16>().is_err() {
+            return Err(format!("{:?} is no port number", port.get(..40).unwrap_or(&port)));
+        }
+        let protocol = row.text("protocol");
+        if !protocol.is_empty() {
+            transport(report, &protocol)?;
+        }
+        let time = told_time(&row.text("timestamp"))?;
+        let cells: Vec<(String, String)> =
+            ["infection", "family"].into_iter().map(|name| (name.to_owned(), row.text(name).into_owned())).collect();
+        let value = |name: &str| cells.iter().find(|(own, _)| own == name).map_or("", |(_, value)| value.as_str());
+        if means == Means::InfectedIfNamed && infection::family(value).is_empty() {
+            return Ok(None);
+        }
+        let evidence = vec![Evidence::new(EvidenceKind::ShadowserverRecord, infection::words(&row, report))];
+        // One key for each host: the port that it came from is another at every connection, and is in the words.
+        Ok(Some(Record { address, port: 0, transport: Transport::Tcp, state: State::Open, time, evidence }))
+    }
+
+    fn record(&self, report: &Report) -> Result<Record, String> {
+        let row = self.row()?;
         let address = parse_address(&row.text("ip")).map_err(|error| error.to_string())?;
         let report = self.twin.filter(|twin| twin.is_ipv6() == address.is_ipv6()).unwrap_or(report);
         let port = row.text("port");

@@ -1,27 +1,29 @@
 //! A plan, told to people and to programs.
 
 use anyhow::Result;
-use hinomi_model::CampaignId;
+use hinomi_model::{CampaignId, Marking};
 use hinomi_survey::campaign::forecast::{Limit, Load, Packets, Time};
 use hinomi_survey::{Authorised, Forecast};
 use serde_json::json;
 
 use super::super::Common;
+use crate::books::PlanFile;
 use crate::output;
 
 /// Prefixes that people are shown.
 const SHOWN: usize = 5;
 
-pub(super) fn show(common: &Common, campaign: &CampaignId, by: &Authorised, plan: &Forecast) -> Result<()> {
-    let scope = by.scope();
+pub(super) fn show(common: &Common, file: &PlanFile, by: &Authorised, plan: &Forecast) -> Result<()> {
+    let (campaign, scope) = (&file.campaign, by.scope());
     if common.json {
         return output::json(&json!({
             "campaign": campaign, "scope": scope.name, "digest": by.digest().to_string(), "signer": by.signer(),
             "rate": scope.rate, "hours": scope.hours, "valid_from": scope.valid_from, "valid_until": scope.valid_until,
-            "plan": plan,
+            "plan": plan, "means": file.means, "marking": file.marked(),
         }));
     }
-    for (name, text) in lines(campaign, by, plan) {
+    let marking = ("marking", marked(&file.marked()));
+    for (name, text) in lines(campaign, by, plan).into_iter().chain([marking]) {
         output::line(&format!("{name:<12} {}", output::clean_line(&text, 200)))?;
     }
     output::line("heaviest prefixes, packets to each of them if nothing answers:")?;
@@ -86,6 +88,25 @@ fn lines(campaign: &CampaignId, by: &Authorised, plan: &Forecast) -> Vec<(&'stat
         ("valid", format!("{} to {}", scope.valid_from, scope.valid_until)),
         ("prefixes", format!("{} (/24 or /48)", plan.prefixes)),
     ]
+}
+
+/// Label, purpose and audiences; the terms in short.
+fn marked(marking: &Marking) -> String {
+    let audience = marking.audience.join(", ");
+    let mut told = format!("{}, {}", marking.tlp.label(), marking.purpose.name());
+    let more = [
+        ("for", Some(audience).filter(|names| !names.is_empty())),
+        ("embargo until", marking.embargo.map(|until| until.to_string())),
+        ("licence", marking.licence.clone()),
+        (
+            "handling",
+            Some(marking.handling.iter().cloned().collect::<Vec<_>>().join(", ")).filter(|words| !words.is_empty()),
+        ),
+    ];
+    for (name, value) in more {
+        told += &value.map(|value| format!(", {name} {value}")).unwrap_or_default();
+    }
+    told
 }
 
 fn packets(packets: &Packets) -> String {

@@ -12,6 +12,14 @@ const fn say(name: &'static str, what: &'static str, act: &'static str) -> Words
 /// By name of the concern; the last one is for all others.
 pub(super) const CONCERNS: &[(&str, Words)] = &[
     (
+        "infected",
+        say(
+            "a device that is infected or used by others",
+            "It was seen to do what malware makes devices do.",
+            "Take it off the network, then clean or replace it, and change the passwords that it knew.",
+        ),
+    ),
+    (
         "telnet",
         say(
             "remote login without encryption (Telnet)",

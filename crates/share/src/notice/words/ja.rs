@@ -12,6 +12,14 @@ const fn say(name: &'static str, what: &'static str, act: &'static str) -> Words
 /// By name of the concern; the last one is for all others.
 pub(super) const CONCERNS: &[(&str, Words)] = &[
     (
+        "infected",
+        say(
+            "感染している、または悪用されている機器",
+            "マルウェアに感染した機器がする通信が見つかりました。",
+            "ネットワークから切り離し、駆除または交換してください。その機器に設定していたパスワードも変えてください。",
+        ),
+    ),
+    (
         "telnet",
         say(
             "暗号化しない遠隔ログイン（Telnet）",

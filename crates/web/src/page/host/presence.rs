@@ -1,10 +1,11 @@
 //! When the services of a host were there, in words.
 
-use hinomi_model::Timestamp;
+use hinomi_model::{ServiceKey, Timestamp};
 use hinomi_share::{ChangeEvent, HostPresence, Stretch};
 
 use crate::chart::presence::{self, Presence, Texts};
 use crate::moment;
+use crate::page::service;
 use crate::words::Words;
 
 /// A row of the table beside the picture.
@@ -21,13 +22,14 @@ pub(super) struct StretchView {
 pub(super) fn draw(w: &Words, host: &HostPresence, now: Timestamp) -> Presence {
     let stretch =
         |one: &Stretch| format!("{} – {}: {}", moment::minute(one.from), moment::minute(one.until), was(w, one));
-    presence::draw(host, now, &Texts { stretch: &stretch, event: &|one| happened(w, one) })
+    let port = |key: &ServiceKey| service::port(w, key.port, key.transport);
+    presence::draw(host, now, &Texts { port: &port, stretch: &stretch, event: &|one| happened(w, one) })
 }
 
 /// Every stretch, the services by port and each the newest first.
 pub(super) fn rows(w: &Words, host: &HostPresence) -> Vec<StretchView> {
     let of = |service: &hinomi_share::ServicePresence| {
-        let port = format!("{}/{}", service.service.port, service.service.transport);
+        let port = service::port(w, service.service.port, service.service.transport);
         let view = |one: &Stretch| StretchView {
             port: port.clone(),
             from: moment::minute(one.from),

@@ -3,6 +3,7 @@
 use hinomi_model::evidence::MAX_BYTES;
 
 use super::csv::{Csv, Got};
+use super::infection::{self, Means};
 use super::report;
 use crate::field::Field;
 use crate::fields::Fields;
@@ -65,6 +66,9 @@ fn read(input: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
 fn push_row(list: &mut Fields<'_>, input: &[u8], row: &[(String, String)]) {
     let value = |name: &str| row.iter().find(|(column, _)| column == name).map_or("", |(_, value)| value.as_str());
     let name = value("report");
+    if let Some(means) = infection::means(name) {
+        return push_infection(list, input, means, row);
+    }
     let protocol = report::named(name).and_then(|report| report.protocol).unwrap_or_default();
     push_claim(list, input, "claim.protocol", protocol);
     if protocol == "https" {
@@ -80,4 +84,21 @@ fn push_row(list: &mut Fields<'_>, input: &[u8], row: &[(String, String)]) {
     }
     let said = SAID.iter().map(|column| value(column)).find(|said| !said.is_empty());
     push_claim(list, input, "claim.banner", said.unwrap_or_default());
+}
+
+/// What is claimed of a host: that it is infected, by what, from which port it came and who met it.
+fn push_infection(list: &mut Fields<'_>, input: &[u8], means: Means, row: &[(String, String)]) {
+    let value = |name: &str| row.iter().find(|(column, _)| column == name).map_or("", |(_, value)| value.as_str());
+    let first =
+        |names: &[&'static str]| names.iter().map(|name| value(name)).find(|text| !text.is_empty()).unwrap_or("");
+    let state = if means == Means::Compromised { "compromised" } else { "infected" };
+    let family = Some(infection::family(value)).filter(|family| !family.is_empty());
+    push_claim(list, input, "claim.protocol", "infection");
+    push_claim(list, input, "claim.infection", state);
+    push_claim(list, input, "claim.family", family.unwrap_or_else(|| first(&["infection", "category"])));
+    push_claim(list, input, "claim.source-port", value("src_port"));
+    push_claim(list, input, "claim.sinkhole", first(&["dst_hostname", "public_source"]));
+    for (column, field) in DEVICE {
+        push_claim(list, input, field, value(column));
+    }
 }

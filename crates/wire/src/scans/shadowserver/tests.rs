@@ -95,11 +95,108 @@ fn reports_of_something_else_are_left_out_with_the_reason() {
     let text = "timestamp,protocol,src_ip,src_port,src_asn,infection\n2026-11-01 00:00:00,tcp,192.0.2.1,1,64500,x\n\
         2026-11-01 00:00:01,tcp,192.0.2.2,1,64500,x\n";
     assert_eq!(detect(text.as_bytes()), Some(Format::Shadowserver(None)));
-    let (records, errors) = read(report::named("event4_sinkhole"), text);
+    let (records, errors) = read(report::named("event4_ip_spoofer"), text);
     assert_eq!((records.len(), errors.len()), (0, 2));
     for error in errors {
         assert!(!error.ends_the_file());
         assert!(matches!(error, ScanError::Other { reason, .. } if reason.contains("sensors met")), "{error}");
+    }
+}
+
+/// The columns of `event4_sinkhole_http`, as the schema of September 2024 has them.
+const SINKHOLE: &str = "timestamp,protocol,src_ip,src_port,src_asn,src_geo,src_region,src_city,src_hostname,src_naics,\
+    src_sector,device_vendor,device_type,device_model,severity,dst_ip,dst_port,dst_asn,dst_geo,dst_region,dst_city,\
+    dst_hostname,dst_naics,dst_sector,public_source,infection,family,tag,application,version,event_id,http_url,http_host,\
+    http_agent,forwarded_by,ssl_cipher,http_referer";
+
+/// A row of it: where it came from, what it is infected with and the family.
+fn met(address: &str, port: &str, infection: &str, family: &str) -> String {
+    format!(
+        "2026-11-01 01:02:03,tcp,{address},{port},64500,JP,Tokyo,Chiyoda,h.example,,,Example,router,R-1,critical,\
+         198.51.100.9,80,64501,US,,,sinkhole.example,,,,{infection},{family},t,http,,77,/secret?who=me,called.example,\
+         Agent/1,10.0.0.7,,http://page.example/\n"
+    )
+}
+
+#[test]
+fn a_sinkhole_tells_of_infected_hosts_and_nothing_of_what_they_asked() {
+    let rows = [
+        met("192.0.2.1", "40123", "avalanche-andromeda", "andromeda"),
+        met("192.0.2.1", "40124", "mirai", ""),
+        met("2001:db8::1", "", "necurs", ""),
+        met("192.0.2.300", "1", "x", ""),
+        met("192.0.2.2", "70000", "x", ""),
+        met("192.0.2.3", "1", "x", "").replace("2026-11-01 01:02:03", "yesterday"),
+        met("192.0.2.4", "1", "x", "").replace(",tcp,", ",gre,"),
+        "2026-11-01 01:02:03,tcp,192.0.2.5\n".to_owned(),
+    ];
+    let text = format!("{SINKHOLE}\n{}", rows.concat());
+    for report in ["event4_sinkhole_http", "event6_sinkhole_http", "event4_microsoft_sinkhole_http"] {
+        let (records, errors) = read(report::named(report), &text);
+        let [first, second, third] = &*records else { panic!("{report}: {records:?}") };
+        assert_eq!((first.address, first.port), (IpAddr::from([192, 0, 2, 1]), 0), "the host, not a service");
+        assert_eq!(first.time, "2026-11-01T01:02:03Z".parse().ok());
+        assert_eq!(values(first, "claim.protocol"), ["infection"]);
+        assert_eq!(
+            (values(first, "claim.infection"), values(first, "claim.family")),
+            (vec!["infected".into()], vec!["andromeda".into()])
+        );
+        assert_eq!(values(first, "claim.source-port"), ["40123"]);
+        assert_eq!(values(first, "claim.sinkhole"), ["sinkhole.example"]);
+        assert_eq!(
+            (values(first, "claim.vendor"), values(first, "claim.device-type")),
+            (vec!["Example".into()], vec!["router".into()])
+        );
+        assert_eq!(
+            (values(second, "claim.family"), values(third, "claim.family")),
+            (vec!["mirai".into()], vec!["necurs".into()])
+        );
+        for record in &records {
+            let words = String::from_utf8_lossy(&record.evidence.first().expect("words").bytes).into_owned();
+            for private in
+                ["secret", "called.example", "Agent", "10.0.0.7", "page.example", "192.0.2", "h.example", "2026-"]
+            {
+                assert!(!words.contains(private), "{private}: {words}");
+            }
+        }
+        let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 5, "{told:?}");
+        for (line, part) in [(5, "192.0.2.300"), (6, "70000"), (7, "no time"), (8, "gre"), (9, "3 columns")] {
+            let start = format!("line {line} ");
+            assert!(told.iter().any(|told| told.starts_with(&start) && told.contains(part)), "{part}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn who_only_scans_is_not_called_infected() {
+    let rows = [
+        met("192.0.2.1", "1", "http-scan", ""),
+        met("192.0.2.2", "2", "rdp-scan", "mirai"),
+        met("192.0.2.3", "3", "ssh-brute-force", ""),
+    ];
+    let text = format!("{SINKHOLE}\n{}", rows.concat());
+    let (records, errors) = read(report::named("event4_honeypot_http_scan"), &text);
+    assert_eq!(records.iter().map(|record| record.address.to_string()).collect::<Vec<_>>(), ["192.0.2.2"]);
+    let left_out =
+        |error: &ScanError| matches!(error, ScanError::Other { reason, .. } if reason.contains("no malware"));
+    assert!(errors.len() == 2 && errors.iter().all(left_out), "{errors:?}");
+    let (records, errors) = read(report::named("event4_honeypot_brute_force"), &text);
+    assert_eq!((records.len(), errors.len()), (3, 0), "who tries passwords is misused at least");
+    assert_eq!(values(records.last().expect("a record"), "claim.family"), ["ssh-brute-force"]);
+}
+
+#[test]
+fn what_was_taken_over_is_a_host() {
+    let text = report_of(",device_vendor,category,family,detail,account", &[",Example,webshell,gamma,/shell.php,root"]);
+    for report in ["compromised_iot", "compromised_iot6", "compromised_website", "compromised_website6"] {
+        let (records, errors) = read(report::named(report), &text);
+        assert!(errors.is_empty(), "{errors:?}");
+        let [record] = &*records else { panic!("one record") };
+        assert_eq!((record.port, values(record, "claim.infection")), (0, vec!["compromised".to_owned()]));
+        assert_eq!(values(record, "claim.family"), ["gamma"]);
+        let words = String::from_utf8_lossy(&record.evidence.first().expect("words").bytes).into_owned();
+        assert!(!words.contains("root") && !words.contains("shell.php"), "{words}");
     }
 }
 
