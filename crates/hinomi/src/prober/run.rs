@@ -120,7 +120,7 @@ fn ready(of: &FromOutside, standing: &Standing, less: Authorised, id: CampaignId
         marking: Marking::own(Purpose::ExposureReduction),
         config,
     };
-    Ok(Ready { survey, campaign, books: Books::new(&of.state, opt_out, &standing.signed) })
+    Ok(Ready { survey, campaign, books: Books::new(&of.state, opt_out, &standing.signed, None) })
 }
 
 fn ports_of(ports: &PortSet, transport: Transport) -> impl Iterator<Item = (Transport, u16)> {
