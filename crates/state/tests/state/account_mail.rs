@@ -5,7 +5,7 @@ use std::time::Duration;
 use hinomi_model::Timestamp;
 use hinomi_state::alerts::{Tried, Way};
 use hinomi_state::contacts::Language;
-use hinomi_state::{Accounts, Database, NewPerson, PasswordHash, Role};
+use hinomi_state::{Accounts, Database, NewPerson, PasswordHash, Role, Target};
 
 use crate::organisations::{deed, profile, refusal};
 use crate::suite::on_both;
@@ -33,21 +33,27 @@ fn code(database: &Database) -> (String, String) {
     (to, code)
 }
 
+/// Ann, an administrator, and Ben, whose id it tells; a city.
+fn town(target: &Target) -> (Database, Accounts, String) {
+    let database = Database::open(target).unwrap();
+    database.add_organisation(deed("2026-01-01"), "city", &profile("city")).unwrap();
+    let accounts = Accounts::of(target.clone()).by("ann");
+    let new = |name: &str| NewPerson {
+        name: name.into(),
+        full_name: String::new(),
+        administrator: true,
+        analyst: false,
+        password: None,
+    };
+    accounts.add_first(&new("ann"), now()).unwrap();
+    let ben = accounts.add(&new("ben"), now()).unwrap().id;
+    (database, accounts, ben)
+}
+
 #[test]
 fn changes_are_told_where_their_owner_wants_them_and_once() {
     on_both(|target| {
-        let database = Database::open(target).unwrap();
-        database.add_organisation(deed("2026-01-01"), "city", &profile("city")).unwrap();
-        let accounts = Accounts::of(target.clone()).by("ann");
-        let new = |name: &str| NewPerson {
-            name: name.into(),
-            full_name: String::new(),
-            administrator: true,
-            analyst: false,
-            password: None,
-        };
-        accounts.add_first(&new("ann"), now()).unwrap();
-        let ben = accounts.add(&new("ben"), now()).unwrap().id;
+        let (database, accounts, ben) = town(target);
         let set = |name: &str| {
             let kept = PasswordHash::of("four words in a row", name).unwrap();
             accounts.set_password(name, &kept, None).unwrap();
@@ -103,6 +109,18 @@ fn changes_are_told_where_their_owner_wants_them_and_once() {
         set("ben");
         assert_eq!(sent(&database).len(), 1, "that it was taken away, and nothing after that");
         assert!(database.channels(None).unwrap().is_empty(), "they are nobody's channels");
+    });
+}
+
+#[test]
+fn addresses_that_are_gone_leave_nothing() {
+    on_both(|target| {
+        let (database, accounts, ben) = town(target);
+        accounts.ask_account_mail(&ben, ("ben@example.org", Language::En), now()).unwrap();
+        let (_, first) = code(&database);
+        accounts.confirm_account_mail(&ben, &first).unwrap();
+        assert!(accounts.remove_account_mail(&ben).unwrap());
+        assert_eq!(sent(&database).len(), 1, "that it was taken away");
         // What was sent where nobody is any more goes with the next message to anybody.
         let ann = accounts.person("ann").unwrap().unwrap().id;
         accounts.ask_account_mail(&ann, ("ann@example.org", Language::Ja), now()).unwrap();
