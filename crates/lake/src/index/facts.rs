@@ -1,8 +1,10 @@
 //! `facts.bin`: what distinct evidence says, once, append-only.
 //!
 //! ```text
-//!   "hinomiF2"  group*            group = up to 64 records, packed: see `group`
+//!   "hinomiF3"  group*            group = up to 16 records, packed: see `group`
 //! ```
+//!
+//! Of the first records some become samples, which stand between groups; groups after them are packed against them.
 //!
 //! A record is named by the place of its group and its number there ([`name_of`]); rows of the index hold that name. Names
 //! grow with each record. A record has two parts, read apart: facts and evidence references as JSON, and the text that
@@ -13,8 +15,10 @@
 //! At a hundred times the data: a record costs one group read and unpacked; groups that were read last are kept.
 
 mod group;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -25,18 +29,20 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{io, open, read_at, write_at};
 use crate::error::LakeError;
-use group::{ENTRY_BYTES, Gathered, HEAD_BYTES, Head, Side, Unpacked, content_of};
+use group::{Against, ENTRY_BYTES, Gathered, HEAD_BYTES, Head, Packer, Samples, Side, Unpacked, content_of};
 
-const MAGIC: &[u8; 8] = b"hinomiF2";
+const MAGIC: &[u8; 8] = b"hinomiF3";
 const FLUSH_BYTES: usize = 1024 * 1024;
 /// The most bytes read at once in passing, but for a longer group.
 const MAX_WALKED_BYTES: usize = 1024 * 1024;
 /// What is read to see a group: mostly the whole of it.
-const GLANCE_BYTES: usize = 16 * 1024;
+const GLANCE_BYTES: usize = 4 * 1024;
+/// Samples are looked for so far from the beginning; who finds none gathers new ones.
+const SAMPLES_WITHIN: u64 = 16 * 1024 * 1024;
 /// Bits of a name that tell which record of its group is meant.
 const NUMBER_BITS: u32 = 6;
 /// How many unpacked parts are kept for the next record of the same group.
-const KEPT_PARTS: usize = 64;
+const KEPT_PARTS: usize = 256;
 /// A part larger than this is not kept.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
 
@@ -53,6 +59,8 @@ pub(super) struct FactsFile {
     file: File,
     tail: Mutex<Tail>,
     kept: Mutex<KeptParts>,
+    /// Samples that were read, by their place.
+    against: Mutex<HashMap<u64, Arc<Against>>>,
 }
 
 /// The texts of one group, passed by.
@@ -101,6 +109,8 @@ struct Tail {
     written: u64,
     pending: Vec<u8>,
     gathered: Gathered,
+    packer: Packer,
+    samples: Samples,
 }
 
 /// Parts that were unpacked last, the newest first.
@@ -111,8 +121,15 @@ impl FactsFile {
     pub(super) fn open(path: &Path, writable: bool, length: Option<u64>) -> Result<Self, LakeError> {
         let file = open(path, writable)?;
         let found = file.metadata().map_err(io(format!("look at {}", path.display())))?.len();
-        let tail = Tail { written: found, pending: Vec::new(), gathered: Gathered::default() };
-        let this = Self { path: path.to_owned(), file, tail: Mutex::new(tail), kept: Mutex::default() };
+        let tail = Tail {
+            written: found,
+            pending: Vec::new(),
+            gathered: Gathered::default(),
+            packer: Packer::plain().map_err(io("pack facts"))?,
+            samples: Samples::default(),
+        };
+        let (tail, kept, against) = (Mutex::new(tail), Mutex::default(), Mutex::default());
+        let this = Self { path: path.to_owned(), file, tail, kept, against };
         if found == 0 && writable {
             write_at(&this.file, MAGIC, 0).map_err(io(format!("write {}", path.display())))?;
         }
@@ -124,6 +141,7 @@ impl FactsFile {
         }
         if writable {
             this.cut(expected)?;
+            this.go_on_with_samples(expected)?;
         } else {
             // What stands behind is a writer's: half written, or left over.
             this.lock().written = expected.max(Self::START);
@@ -137,7 +155,12 @@ impl FactsFile {
         tail.pending.clear();
         tail.gathered = Gathered::default();
         tail.written = length;
+        if tail.packer.samples >= length {
+            tail.packer = Packer::plain().map_err(io("pack facts"))?;
+            tail.samples = Samples::default();
+        }
         self.kept().clear();
+        self.against().retain(|at, _| *at < length);
         self.file.set_len(length).map_err(io(format!("cut {}", self.path.display())))
     }
 
@@ -151,6 +174,9 @@ impl FactsFile {
         let mut tail = self.lock();
         let name = name_of(tail.written + tail.pending.len() as u64, tail.gathered.records());
         tail.gathered.push(&content, &json, text);
+        if tail.packer.samples == 0 {
+            tail.samples.offer(&json, text);
+        }
         if tail.gathered.is_full() {
             self.close_group(&mut tail)?;
         }
@@ -158,9 +184,16 @@ impl FactsFile {
     }
 
     fn close_group(&self, tail: &mut Tail) -> Result<(), LakeError> {
-        let group = tail.gathered.pack().map_err(io(format!("pack a part of {}", self.path.display())))?;
-        tail.pending.extend_from_slice(&group);
+        let what = || format!("pack a part of {}", self.path.display());
+        let Tail { gathered, packer, pending, .. } = tail;
+        pending.extend_from_slice(&gathered.pack(packer).map_err(io(what()))?);
         tail.gathered = Gathered::default();
+        if tail.packer.samples == 0 && tail.samples.is_full() {
+            let place = tail.written + tail.pending.len() as u64;
+            let (group, packer) = tail.samples.take(place).map_err(io(what()))?;
+            tail.pending.extend_from_slice(&group);
+            tail.packer = packer;
+        }
         if tail.pending.len() >= FLUSH_BYTES { self.flush(tail) } else { Ok(()) }
     }
 
@@ -204,6 +237,10 @@ impl FactsFile {
                 }
                 continue;
             };
+            if head.is_samples() {
+                at += needed as u64;
+                continue;
+            }
             let table = group.get(head.table()).unwrap_or_default();
             let texts = self.unpack(&head, Side::Texts, (at, group), check)?;
             let text = std::str::from_utf8(&texts.bytes);
@@ -274,8 +311,46 @@ impl FactsFile {
         let (at, bytes) = group;
         let (table, packed) = (bytes.get(head.table()), bytes.get(head.packed(side)));
         let (table, packed) = (table.unwrap_or_default(), packed.unwrap_or_default());
-        let part = head.unpack(side, table, packed, check);
+        let against = (head.samples > 0).then(|| self.samples_at(head.samples)).transpose()?;
+        let part = head.unpack(side, (table, packed), against.as_deref(), check);
         part.map_err(|why| self.damaged(format!("the group at {at} {why}")))
+    }
+
+    /// What groups are unpacked against that name this place.
+    fn samples_at(&self, at: u64) -> Result<Arc<Against>, LakeError> {
+        if let Some(known) = self.against().get(&at) {
+            return Ok(Arc::clone(known));
+        }
+        let (head, group) = self.group(at)?;
+        if !head.is_samples() || head.samples > 0 {
+            return Err(self.damaged(format!("no samples stand at {at}")));
+        }
+        let part = |side| self.unpack(&head, side, (at, &group), true);
+        let against = Arc::new(Against::new(&part(Side::Facts)?.bytes, &part(Side::Texts)?.bytes));
+        self.against().insert(at, Arc::clone(&against));
+        Ok(against)
+    }
+
+    /// Finds the samples that groups are packed against from here on, where there are some.
+    fn go_on_with_samples(&self, length: u64) -> Result<(), LakeError> {
+        let mut at = Self::START;
+        while at < length.min(SAMPLES_WITHIN) {
+            let head = self.head_of(&self.bytes_at(at, HEAD_BYTES)?, at)?;
+            if head.is_samples() && head.samples == 0 {
+                let (_, group) = self.group(at)?;
+                let part = |side| self.unpack(&head, side, (at, &group), true);
+                let (facts, texts) = (part(Side::Facts)?, part(Side::Texts)?);
+                let packer = Packer::with(at, &facts.bytes, &texts.bytes).map_err(io("pack facts"))?;
+                self.lock().packer = packer;
+                return Ok(());
+            }
+            at += head.bytes() as u64;
+        }
+        Ok(())
+    }
+
+    fn against(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Against>>> {
+        self.against.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A group, whole and packed.
@@ -337,58 +412,4 @@ fn name_of(group: u64, number: usize) -> u64 {
 /// Place of the group, and number in it.
 fn parts_of(name: u64) -> (u64, usize) {
     (name >> NUMBER_BITS, usize::try_from(name & ((1 << NUMBER_BITS) - 1)).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told() -> Told {
-        Told { facts: Facts { product: Some("nginx".into()), ..Facts::default() }, evidence: Vec::new() }
-    }
-
-    #[test]
-    fn records_read_back_and_leftovers_are_cut() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("facts.bin");
-        let hash = ContentHash::of(b"x");
-        let file = FactsFile::open(&path, true, None).expect("new");
-        let at = file.append(hash, &told(), "hello").expect("appended");
-        let length = file.sync().expect("written");
-        file.append(hash, &told(), "left over").expect("appended");
-        file.sync().expect("written");
-        drop(file);
-        let again = FactsFile::open(&path, true, Some(length)).expect("open");
-        assert_eq!(std::fs::metadata(&path).expect("there").len(), length);
-        assert_eq!(again.read(at).expect("a record"), told());
-        assert_eq!((again.text(at).expect("text"), again.content(at).expect("hash")), ("hello".to_owned(), hash));
-        assert!(matches!(again.read(name_of(length, 0)), Err(LakeError::Damaged { .. })));
-        assert!(matches!(again.read(at + 1), Err(LakeError::Damaged { .. })), "the group has one record");
-    }
-
-    #[test]
-    fn what_a_writer_left_half_done_is_no_damage_to_who_reads() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("facts.bin");
-        let file = FactsFile::open(&path, true, None).expect("new");
-        file.append(ContentHash::of(b"x"), &told(), "hello").expect("appended");
-        let length = file.sync().expect("written");
-        write_at(&file.file, b"half a group", length).expect("written");
-        let reader = FactsFile::open(&path, false, Some(length)).expect("open");
-        assert!(reader.check().is_ok());
-    }
-
-    #[test]
-    fn damage_is_found() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("facts.bin");
-        let file = FactsFile::open(&path, true, None).expect("new");
-        let at = file.append(ContentHash::of(b"x"), &told(), "hello").expect("appended");
-        let length = file.sync().expect("written");
-        write_at(&file.file, b"X", length - 1).expect("damage");
-        assert!(matches!(file.text(at), Err(LakeError::Damaged { .. })) && file.check().is_err());
-        assert!(matches!(FactsFile::open(&path, false, Some(length + 1)), Err(LakeError::Damaged { .. })));
-        std::fs::write(&path, b"something else").expect("damage");
-        assert!(matches!(FactsFile::open(&path, true, None), Err(LakeError::Damaged { .. })));
-    }
 }

@@ -2,23 +2,31 @@
 //!
 //! ```text
 //!   group = head | entry* | packed facts | packed texts                                  (little endian)
-//!   head  = records u32 | facts: packed u32, raw u32, sum 8 | texts: packed u32, raw u32, sum 8
+//!   head  = records u32 | samples u64 | facts: packed u32, raw u32, sum 8 | texts: packed u32, raw u32, sum 8
 //!   entry = content hash 32 | length of the facts u32 | length of the text u32
 //! ```
 //!
-//! Hashes cannot be packed, so they stand open: whose content a record is can be told without unpacking. A sum is over the
-//! entries and the packed part.
+//! Groups are small, so that a record is read at little cost, and packed against samples, so that they take little room all
+//! the same: a group without records, not packed, whose place the head names; 0 is none. Hashes cannot be packed, so they
+//! stand open: whose content a record is can be told without unpacking. A sum is over the place of the samples, the entries
+//! and the packed part.
 
 use std::ops::Range;
 
 use hinomi_model::ContentHash;
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::DecoderDictionary;
 
-pub(super) const HEAD_BYTES: usize = 36;
+pub(super) const HEAD_BYTES: usize = 44;
 pub(super) const ENTRY_BYTES: usize = 40;
 /// The most records of a group: what a name has room for.
-pub(super) const MAX_RECORDS: usize = 64;
+pub(super) const MAX_RECORDS: usize = 16;
 /// A group with so much in it is full.
 const FULL_BYTES: usize = 64 * 1024;
+/// Samples of facts, and of texts, have so many bytes, about.
+const SAMPLE_BYTES: usize = 64 * 1024;
+/// One record in so many is a sample: what comes first is often alike.
+const SAMPLED: usize = 7;
 /// The most bytes of a part, unpacked.
 const MAX_PART_BYTES: usize = 128 * 1024 * 1024;
 /// Fast: writing waits for it.
@@ -61,26 +69,108 @@ impl Gathered {
     }
 
     /// The bytes of the group.
-    pub(super) fn pack(&self) -> std::io::Result<Vec<u8>> {
-        let (facts, texts) = (zstd::bulk::compress(&self.facts, LEVEL)?, zstd::bulk::compress(&self.texts, LEVEL)?);
-        let number = |count: usize| u32::try_from(count).map_err(std::io::Error::other);
-        let mut group = Vec::with_capacity(HEAD_BYTES + self.table.len() + facts.len() + texts.len());
-        group.extend_from_slice(&number(self.records)?.to_le_bytes());
-        for (packed, raw) in [(&facts, &self.facts), (&texts, &self.texts)] {
-            group.extend_from_slice(&number(packed.len())?.to_le_bytes());
-            group.extend_from_slice(&number(raw.len())?.to_le_bytes());
-            group.extend_from_slice(&sum(&self.table, packed));
-        }
-        group.extend_from_slice(&self.table);
-        group.extend_from_slice(&facts);
-        group.extend_from_slice(&texts);
-        Ok(group)
+    pub(super) fn pack(&self, packer: &mut Packer) -> std::io::Result<Vec<u8>> {
+        let parts = (packer.facts.compress(&self.facts)?, packer.texts.compress(&self.texts)?);
+        let raw = (self.facts.len(), self.texts.len());
+        whole((self.records, packer.samples), &self.table, (&parts.0, raw.0), (&parts.1, raw.1))
     }
+}
+
+/// Packs groups, against samples or none.
+pub(super) struct Packer {
+    /// Where the samples stand; 0 is none.
+    pub(super) samples: u64,
+    facts: Compressor<'static>,
+    texts: Compressor<'static>,
+}
+
+impl Packer {
+    /// Against none.
+    pub(super) fn plain() -> std::io::Result<Self> {
+        Self::with(0, &[], &[])
+    }
+
+    /// Against the samples that stand there.
+    pub(super) fn with(samples: u64, facts: &[u8], texts: &[u8]) -> std::io::Result<Self> {
+        let packer = |samples: &[u8]| Compressor::with_dictionary(LEVEL, samples);
+        Ok(Self { samples, facts: packer(facts)?, texts: packer(texts)? })
+    }
+}
+
+/// Samples that are gathered.
+#[derive(Default)]
+pub(super) struct Samples {
+    seen: usize,
+    facts: Vec<u8>,
+    texts: Vec<u8>,
+}
+
+impl Samples {
+    /// Takes a record, or passes it over.
+    pub(super) fn offer(&mut self, facts: &[u8], text: &str) {
+        self.seen += 1;
+        if !self.seen.is_multiple_of(SAMPLED) {
+            return;
+        }
+        for (part, bytes) in [(&mut self.facts, facts), (&mut self.texts, text.as_bytes())] {
+            let room = SAMPLE_BYTES.saturating_sub(part.len());
+            part.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
+        }
+    }
+
+    /// Whether there are enough.
+    pub(super) const fn is_full(&self) -> bool {
+        self.facts.len() >= SAMPLE_BYTES && self.texts.len() >= SAMPLE_BYTES
+    }
+
+    /// A group that holds them, and who packs against them when it stands there.
+    pub(super) fn take(&mut self, place: u64) -> std::io::Result<(Vec<u8>, Packer)> {
+        let (facts, texts) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.texts));
+        let group = whole((0, 0), &[], (&facts, facts.len()), (&texts, texts.len()))?;
+        Ok((group, Packer::with(place, &facts, &texts)?))
+    }
+}
+
+/// What groups are unpacked against.
+pub(super) struct Against {
+    facts: DecoderDictionary<'static>,
+    texts: DecoderDictionary<'static>,
+}
+
+impl Against {
+    pub(super) fn new(facts: &[u8], texts: &[u8]) -> Self {
+        Self { facts: DecoderDictionary::copy(facts), texts: DecoderDictionary::copy(texts) }
+    }
+}
+
+/// A group of parts that are packed already, each with its length before.
+fn whole(
+    (records, samples): (usize, u64),
+    table: &[u8],
+    facts: (&[u8], usize),
+    texts: (&[u8], usize),
+) -> std::io::Result<Vec<u8>> {
+    let number = |count: usize| u32::try_from(count).map_err(std::io::Error::other);
+    let mut group = Vec::with_capacity(HEAD_BYTES + table.len() + facts.0.len() + texts.0.len());
+    group.extend_from_slice(&number(records)?.to_le_bytes());
+    group.extend_from_slice(&samples.to_le_bytes());
+    for (packed, raw) in [facts, texts] {
+        group.extend_from_slice(&number(packed.len())?.to_le_bytes());
+        group.extend_from_slice(&number(raw)?.to_le_bytes());
+        group.extend_from_slice(&sum(samples, table, packed));
+    }
+    group.extend_from_slice(table);
+    group.extend_from_slice(facts.0);
+    group.extend_from_slice(texts.0);
+    Ok(group)
 }
 
 /// What stands at the beginning of a group.
 pub(super) struct Head {
+    /// None are samples.
     pub(super) records: usize,
+    /// Where the samples stand that it is packed against; 0 is none.
+    pub(super) samples: u64,
     parts: [Part; 2],
 }
 
@@ -100,12 +190,19 @@ pub(super) enum Side {
 impl Head {
     /// Reads it; none where no group has such a head.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let (records, parts) = bytes.get(..HEAD_BYTES)?.split_first_chunk()?;
+        let (records, rest) = bytes.get(..HEAD_BYTES)?.split_first_chunk()?;
+        let (samples, parts) = rest.split_first_chunk()?;
         let (facts, texts) = parts.split_at_checked(16)?;
         let records = number(*records);
         let parts = [Part::read(facts)?, Part::read(texts)?];
         let possible = |part: &Part| part.raw <= MAX_PART_BYTES && part.packed <= MAX_PART_BYTES;
-        ((1..=MAX_RECORDS).contains(&records) && parts.iter().all(possible)).then_some(Self { records, parts })
+        let samples = u64::from_le_bytes(*samples);
+        (records <= MAX_RECORDS && parts.iter().all(possible)).then_some(Self { records, samples, parts })
+    }
+
+    /// Whether it holds samples and no records.
+    pub(super) const fn is_samples(&self) -> bool {
+        self.records == 0
     }
 
     /// Where the entries stand, from the beginning of the group.
@@ -127,14 +224,32 @@ impl Head {
         self.packed(Side::Texts).end
     }
 
-    /// Unpacks a part; the sum is compared when asked for.
-    pub(super) fn unpack(&self, side: Side, table: &[u8], packed: &[u8], check: bool) -> Result<Unpacked, String> {
+    /// Unpacks a part, against samples where it has some; the sum is compared when asked for.
+    pub(super) fn unpack(
+        &self,
+        side: Side,
+        (table, packed): (&[u8], &[u8]),
+        against: Option<&Against>,
+        check: bool,
+    ) -> Result<Unpacked, String> {
         let [facts, texts] = &self.parts;
         let part = if side == Side::Facts { facts } else { texts };
-        if check && sum(table, packed) != part.sum {
+        if check && sum(self.samples, table, packed) != part.sum {
             return Err("does not have its checksum".to_owned());
         }
-        let bytes = zstd::bulk::decompress(packed, part.raw).map_err(|error| error.to_string())?;
+        let bytes = if self.is_samples() {
+            packed.to_vec()
+        } else {
+            let unpacked = match against {
+                None => Decompressor::new().and_then(|mut plain| plain.decompress(packed, part.raw)),
+                Some(against) => {
+                    let samples = if side == Side::Facts { &against.facts } else { &against.texts };
+                    Decompressor::with_prepared_dictionary(samples)
+                        .and_then(|mut unpacker| unpacker.decompress(packed, part.raw))
+                }
+            };
+            unpacked.map_err(|error| error.to_string())?
+        };
         let mut end = 0_usize;
         let mut ends = Vec::with_capacity(self.records);
         for entry in table.chunks_exact(ENTRY_BYTES) {
@@ -143,7 +258,8 @@ impl Head {
             end = end.saturating_add(length);
             ends.push(end);
         }
-        if ends.len() != self.records || end != bytes.len() || bytes.len() != part.raw {
+        let is_whole = self.is_samples() || end == bytes.len();
+        if ends.len() != self.records || !is_whole || bytes.len() != part.raw {
             return Err("does not hold what it claims to".to_owned());
         }
         Ok(Unpacked { bytes, ends })
@@ -192,8 +308,9 @@ fn number(bytes: [u8; 4]) -> usize {
     usize::try_from(u32::from_le_bytes(bytes)).unwrap_or(usize::MAX)
 }
 
-fn sum(table: &[u8], packed: &[u8]) -> [u8; 8] {
+fn sum(samples: u64, table: &[u8], packed: &[u8]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
+    hasher.update(&samples.to_le_bytes());
     hasher.update(table);
     hasher.update(packed);
     hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default()
@@ -206,16 +323,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_is_unpacked(records in proptest::collection::vec((any::<[u8; 32]>(), ".{0,40}", ".{0,90}"), 1..64)) {
+        fn what_is_packed_is_unpacked(
+            records in proptest::collection::vec((any::<[u8; 32]>(), ".{0,40}", ".{0,90}"), 1..MAX_RECORDS),
+            samples in prop::option::of((".{1,200}", ".{1,200}")),
+        ) {
             let mut gathered = Gathered::default();
+            let mut packer = match &samples {
+                Some((facts, texts)) => Packer::with(77, facts.as_bytes(), texts.as_bytes()),
+                None => Packer::plain(),
+            }.expect("a packer");
+            let against = samples.as_ref().map(|(facts, texts)| Against::new(facts.as_bytes(), texts.as_bytes()));
             for (content, facts, text) in &records {
                 gathered.push(&ContentHash::from_bytes(*content), facts.as_bytes(), text);
             }
-            let group = gathered.pack().expect("packed");
+            let group = gathered.pack(&mut packer).expect("packed");
             let head = Head::read(&group).expect("a head");
+            prop_assert_eq!(head.samples, if samples.is_some() { 77 } else { 0 });
             prop_assert_eq!(head.bytes(), group.len());
             let table = group.get(head.table()).expect("entries");
-            let side = |side| head.unpack(side, table, group.get(head.packed(side)).expect("packed"), true).expect("whole");
+            let side = |side| {
+                let packed = group.get(head.packed(side)).expect("packed");
+                head.unpack(side, (table, packed), against.as_ref(), true).expect("whole")
+            };
             let (facts, texts) = (side(Side::Facts), side(Side::Texts));
             for (at, (content, fact, text)) in records.iter().enumerate() {
                 prop_assert_eq!(facts.record(at), Some(fact.as_bytes()));
@@ -229,14 +358,14 @@ mod tests {
         #[test]
         fn flipped_bytes_are_found(at in 0_usize..4096, by in 1_u8..=255) {
             let mut gathered = Gathered::default();
-            (0..20_u8).for_each(|n| gathered.push(&ContentHash::of(&[n]), &[n; 30], "some text that is said"));
-            let mut group = gathered.pack().expect("packed");
+            (0..10_u8).for_each(|n| gathered.push(&ContentHash::of(&[n]), &[n; 30], "some text that is said"));
+            let mut group = gathered.pack(&mut Packer::plain().expect("a packer")).expect("packed");
             let at = at % group.len();
             *group.get_mut(at).expect("a byte") ^= by;
             let whole = Head::read(&group).is_some_and(|head| {
                 let read = |side| {
                     let (table, packed) = (group.get(head.table())?, group.get(head.packed(side))?);
-                    head.unpack(side, table, packed, true).ok()
+                    head.unpack(side, (table, packed), None, true).ok()
                 };
                 head.bytes() == group.len() && read(Side::Facts).is_some() && read(Side::Texts).is_some()
             });
