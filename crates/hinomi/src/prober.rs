@@ -291,11 +291,12 @@ impl Prober for FromOutside {
     /// In a thread with a runtime of its own: when the time is over, ending that ends everything that could send, and what
     /// strangers say keeps no page from being shown.
     fn look(self: Arc<Self>, terms: Terms, tell: Tell) -> Looking {
+        let agreed = Instant::now();
         Box::pin(async move {
             let (done, ended) = tokio::sync::oneshot::channel();
             let work = move || {
                 // Nobody waits for it any more only when the server ends.
-                let _ = done.send(run::look(&self, &terms, &tell));
+                let _ = done.send(run::look(&self, (&terms, agreed), &tell));
             };
             if let Err(error) = std::thread::Builder::new().name("look".to_owned()).spawn(work) {
                 tracing::error!(%error, "a look from outside could not begin");

@@ -97,8 +97,9 @@ impl Lake {
         }
         let Some(last) = files.last().filter(|_| !retold.is_empty()) else { return Ok(()) };
         // What was told first may lie in a file that came after.
-        self.settle(&retold)?;
-        let none = Told { rows: &[], known: &Known::default(), fresh: &HashSet::new(), then: &self.then()? };
+        let then = self.then()?;
+        self.settle(&retold, &then)?;
+        let none = Told { rows: &[], known: &Known::default(), fresh: &HashSet::new(), then: &then };
         self.index.carry_out(Some(last.newest()), Plan::default(), &none, None)
     }
 
@@ -146,16 +147,21 @@ impl Lake {
         if rows.is_empty() {
             return Ok(());
         }
-        let plan = self.plan(rows)?;
+        // Planned and applied by the same table of places.
+        let then = self.then()?;
+        let plan = self.plan_by(rows, &then)?;
         let known = self.know(rows, &plan, &AtHand::new())?;
-        self.apply_known(version, rows, plan, known)
+        self.apply_by(version, rows, (plan, known), &then)
     }
 
     /// What applying these sightings will do.
     pub(crate) fn plan(&self, rows: &[Row]) -> Result<Plan, LakeError> {
-        let then = self.then()?;
-        let glances = self.glances(rows, &then)?;
-        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::new(), then: &then })
+        self.plan_by(rows, &self.then()?)
+    }
+
+    fn plan_by(&self, rows: &[Row], then: &Then) -> Result<Plan, LakeError> {
+        let glances = self.glances(rows, then)?;
+        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::new(), then })
     }
 
     /// What the contents of these sightings say, as far as the index does not know it.
@@ -175,6 +181,16 @@ impl Lake {
         plan: Plan,
         known: Known,
     ) -> Result<(), LakeError> {
+        self.apply_by(version, rows, (plan, known), &self.then()?)
+    }
+
+    fn apply_by(
+        &self,
+        version: Option<u64>,
+        rows: &[Row],
+        (plan, known): (Plan, Known),
+        then: &Then,
+    ) -> Result<(), LakeError> {
         let Known { derived, new } = known;
         let fresh: HashSet<_> = new.iter().map(|row| row.content).collect();
         match self.may_keep_facts() {
@@ -182,19 +198,19 @@ impl Lake {
             false => self.knowledge.remember(new),
         }
         let known = Known { derived, new: Vec::new() };
-        let told = Told { rows, known: &known, fresh: &fresh, then: &self.then()? };
+        let told = Told { rows, known: &known, fresh: &fresh, then };
         let retold = told_again(rows);
         if retold.is_empty() {
             return self.index.carry_out(version, plan, &told, self.watching.who_heeds());
         }
         self.index.carry_out(None, plan, &told, self.watching.who_heeds())?;
-        self.settle(&retold)?;
+        self.settle(&retold, then)?;
         self.index.carry_out(version, Plan::default(), &told, None)
     }
 
     /// Services of which something was told again with a stricter marking: what stands of them is made anew from all that
     /// was told, for times of what is closed now must go from where they were told.
-    fn settle(&self, retold: &HashSet<ServiceKey>) -> Result<(), LakeError> {
+    fn settle(&self, retold: &HashSet<ServiceKey>, then: &Then) -> Result<(), LakeError> {
         if retold.is_empty() {
             return Ok(());
         }
@@ -208,12 +224,11 @@ impl Lake {
             }
         }
         let rows: Vec<Row> = ends.into_values().flat_map(Ends::rows).collect();
-        let then = self.then()?;
-        let none = Told { rows: &rows, known: &Known::default(), fresh: &HashSet::new(), then: &then };
-        let plan = self.index.plan_anew(self.glances(&rows, &then)?, &none)?;
+        let none = Told { rows: &rows, known: &Known::default(), fresh: &HashSet::new(), then };
+        let plan = self.index.plan_anew(self.glances(&rows, then)?, &none)?;
         let known = self.know(&rows, &plan, &AtHand::new())?;
         let known = Known { derived: known.derived, new: Vec::new() };
-        let told = Told { rows: &rows, known: &known, fresh: &HashSet::new(), then: &then };
+        let told = Told { rows: &rows, known: &known, fresh: &HashSet::new(), then };
         self.index.carry_out(None, plan, &told, None)
     }
 

@@ -11,14 +11,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use hinomi_model::address::{bounds, parse_prefix, to_u128};
 use ipnet::IpNet;
 
 use crate::error::LakeError;
-pub(crate) use at_hand::PlacesAtHand;
+pub(crate) use at_hand::{Counted, PlacesAtHand};
 
 /// The file in the state folder.
 pub(crate) const FILE: &str = "places.csv";
@@ -70,12 +70,16 @@ impl Places {
     /// When the file is there and cannot be read.
     pub fn of_state(dir: &Path) -> Result<Self, LakeError> {
         let path = dir.join(FILE);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(LakeError::io("opening", &path)(error)),
-        };
-        let places = Self::read(BufReader::new(file)).map_err(LakeError::io("reading", &path))?;
+        match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            _ => Self::of_file(&path),
+        }
+    }
+
+    /// The table of a file that is there.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, LakeError> {
+        let file = File::open(path).map_err(LakeError::io("opening", path))?;
+        let places = Self::read(BufReader::new(file)).map_err(LakeError::io("reading", path))?;
         if places.faulty > 0 {
             let first = places.faults.first().map_or(0, |fault| fault.line);
             tracing::warn!(file = %path.display(), lines = places.faulty, first, "lines that make no sense");
@@ -104,6 +108,30 @@ impl Places {
             places.take_line(number, &line);
         }
         Ok(places)
+    }
+
+    /// The table as text that reads the same, by prefix.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for (Reverse(length), map) in &self.lengths {
+            let mut known: Vec<_> = map.iter().collect();
+            known.sort_unstable_by_key(|(network, _)| **network);
+            for (network, place) in known {
+                let address = Ipv6Addr::from_bits(*network);
+                // IPv4 is mapped.
+                match address.to_ipv4_mapped().zip(length.checked_sub(96)) {
+                    Some((address, length)) => text.push_str(&format!("{address}/{length}")),
+                    None => text.push_str(&format!("{address}/{length}")),
+                }
+                let asn = place.asn.map(|asn| asn.to_string());
+                for cell in [&asn, &place.name, &place.country, &place.prefecture] {
+                    let cell = cell.as_deref().unwrap_or_default().replace('"', "\"\"").replace(['\r', '\n'], " ");
+                    text.push_str(&format!(",\"{cell}\""));
+                }
+                text.push('\n');
+            }
+        }
+        text
     }
 
     fn take_line(&mut self, number: u64, line: &[u8]) {
@@ -240,6 +268,8 @@ mod tests {
         assert_eq!(find("2001:db9::1"), None);
         let lines: Vec<_> = places.faults().iter().map(|fault| fault.line).collect();
         assert_eq!((places.faulty(), lines), (4, vec![7, 8, 9, 10]));
+        let again = Places::read(places.text().as_bytes()).unwrap();
+        assert_eq!((again.faulty(), &again.lengths), (0, &places.lengths));
     }
 
     #[test]

@@ -8,11 +8,16 @@
 //! - A message is made in the step of the change, by the one place that writes down all of them: no way of changing can
 //!   forget to tell, and none tells twice.
 //! - Who changes the address is told at the one before; that goes on until the new one was confirmed.
-//! - A message has no secret and no link: who gets it can do nothing with it but know.
+//! - A message has no secret and no link: who gets it can do nothing with it but know. Nothing stands in it as a stranger
+//!   sent it.
+//! - Who was not told yet of a change is not told of the next one of its kind by the same.
 //!
 //! At a hundred times the data: a row or two for each account.
 
+mod agent;
 mod words;
+
+use std::time::Duration;
 
 use hinomi_model::Timestamp;
 use serde::Serialize;
@@ -30,10 +35,8 @@ use crate::people::find;
 use crate::secret;
 use crate::value::Value;
 
-/// Longest name of a browser in a message, in characters.
-const MAX_AGENT_CHARS: usize = 120;
-/// What a message to an account has for events: it is told to nobody else.
-const ACCOUNT_MESSAGE: &str = "\"account\"";
+/// How long an address waits for its code to be entered.
+const WAITS: Duration = Duration::from_secs(7 * 86_400);
 
 /// An address of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,6 +84,7 @@ impl Accounts {
             let owner =
                 find(transaction, "id", person)?.ok_or_else(|| StateError::refused("there is no such account"))?;
             may_send_code(transaction, &format!("account {person}"), mail, now)?;
+            forget_unconfirmed(transaction, now)?;
             let sql = "INSERT INTO account_mails (person, confirmed, mail, language, code) VALUES ($1, 0, $2, $3, $4) \
                        ON CONFLICT (person, confirmed) DO UPDATE SET mail = $2, language = $3, code = $4";
             let kept = secret::hash(&code);
@@ -134,20 +138,20 @@ impl Accounts {
     /// # Errors
     /// When the state cannot be written.
     pub fn tell_new_browser(&self, person: &str, (source, agent): (&str, &str)) -> Result<(), StateError> {
-        let agent: String = agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_CHARS).collect();
         self.transact(|transaction| {
             let Some(owner) = find(transaction, "id", person)? else { return Ok(()) };
-            tell(transaction, &owner.name, (&owner.name, "signed-in"), &format!("{source}, {agent}"))
+            tell(transaction, &owner.name, (&owner.name, "signed-in"), (source, agent))
         })
     }
 }
 
-/// Tells the owner of an account of a change of it, where they gave an address and it is worth a message.
+/// Tells the owner of an account of a change of it, where they gave an address and it is worth a message. A sign-in has
+/// where it came from, and what its browser calls itself.
 pub(crate) fn tell(
     transaction: &mut Transaction<'_>,
     account: &str,
     (by, action): (&str, &str),
-    from: &str,
+    (source, agent): (&str, &str),
 ) -> Result<(), StateError> {
     if !words::is_told(action) {
         return Ok(());
@@ -158,9 +162,22 @@ pub(crate) fn tell(
     let Some(row) = rows.first() else { return Ok(()) };
     let (person, mail, language) = (row.text(0)?, row.text(1)?, language_of(row.text(2)?)?);
     let now = Timestamp::from_micros(row.integer(3)?);
-    let (subject, body) = words::change(language, (account, action), (by, from), now);
-    let message = NewMessage { subject, body, events: ACCOUNT_MESSAGE.to_owned(), told: Vec::new() };
+    // By whom or from where is of the kind: nobody hides behind a message that waits.
+    let kind = format!("account: {action}, {}", if source.is_empty() { by } else { source });
+    let events = serde_json::to_string(&kind).map_err(|error| StateError::refused(error.to_string()))?;
+    let sql = "SELECT w.number FROM alert_messages w JOIN alert_channels c ON c.number = w.channel \
+               WHERE c.name = $1 AND w.state = 'waiting' AND w.events = $2 LIMIT 1";
+    if !transaction.query(sql, &[(&channel_name(person, mail)).into(), (&events).into()])?.is_empty() {
+        return Ok(());
+    }
+    let (subject, body) = words::change(language, (account, action), (by, source, agent), now);
+    let message = NewMessage { subject, body, events, told: Vec::new() };
     send(transaction, person, (mail, language), &message, now)
+}
+
+/// The name of the channel to an address: one for each, so that a message that waits for the one before goes there.
+fn channel_name(person: &str, mail: &str) -> String {
+    format!("account {person} {mail}")
 }
 
 /// Puts a message into the outbox of alerts, for an address of an account.
@@ -182,8 +199,7 @@ fn send(
     };
     let said = serde_json::to_string(&said).map_err(|error| StateError::refused(error.to_string()))?;
     forget(transaction)?;
-    // One for each address: a message that waits for the address of before goes there.
-    let name = format!("account {person} {mail}");
+    let name = channel_name(person, mail);
     let sql = "INSERT INTO alert_channels (number, name, said, secret, created, created_by, after, made, server) \
                VALUES ($1, $2, $3, '', $4, '', 0, $4, $5) ON CONFLICT (name) DO UPDATE SET said = $3";
     let values: [Value; 5] =
@@ -191,6 +207,19 @@ fn send(
     transaction.execute(sql, &values)?;
     let of = channel(&transaction.one(&format!("{CHANNEL} WHERE name = $1"), &[(&name).into()])?)?;
     add_message(transaction, &of, message, now)
+}
+
+/// Addresses of a closed account go; what waits for them is still sent.
+pub(crate) fn forget_closed(transaction: &mut Transaction<'_>, person: &str, now: Timestamp) -> Result<(), StateError> {
+    transaction.execute("DELETE FROM account_mails WHERE person = $1", &[person.into()])?;
+    forget_unconfirmed(transaction, now)
+}
+
+/// Addresses whose code was not entered for [`WAITS`] go.
+fn forget_unconfirmed(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<(), StateError> {
+    let sql = "DELETE FROM account_mails WHERE confirmed = 0 AND EXISTS (SELECT 1 FROM alert_channels c \
+               WHERE c.name = 'account ' || account_mails.person || ' ' || account_mails.mail AND c.made <= $1)";
+    transaction.execute(sql, &[now.minus(WAITS).as_micros().into()]).map(drop)
 }
 
 /// Addresses that nobody has any more go, with what was sent there, once nothing waits for them.

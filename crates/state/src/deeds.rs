@@ -66,15 +66,28 @@ pub(crate) fn note(
     account: &str,
     (action, detail): (&str, &str),
 ) -> Result<(), StateError> {
+    note_unchanged(transaction, by, account, (action, detail))?;
+    // Who else would tell them: whoever took the account over does not.
+    tell(transaction, account, (&cut(by), action), ("", ""))
+}
+
+/// The same where all is as it was: written down, and no message to its owner.
+pub(crate) fn note_unchanged(
+    transaction: &mut Transaction<'_>,
+    by: &str,
+    account: &str,
+    (action, detail): (&str, &str),
+) -> Result<(), StateError> {
     transaction.execute("UPDATE account_head SET last_number = last_number + 1", &[])?;
     let number = transaction.one("SELECT last_number FROM account_head", &[])?.integer(0)?;
-    let cut = |text: &str| text.chars().take(MAX_CHARS).collect::<String>();
     let sql = "INSERT INTO account_events (number, happened, actor, account, action, detail) \
          VALUES ($1, {now}, $2, $3, $4, $5)";
     let values: [Value; 5] = [number.into(), (&cut(by)).into(), account.into(), action.into(), (&cut(detail)).into()];
-    transaction.execute(sql, &values)?;
-    // Who else would tell them: whoever took the account over does not.
-    tell(transaction, account, (&cut(by), action), "")
+    transaction.execute(sql, &values).map(drop)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_CHARS).collect()
 }
 
 /// The same for the account of this id; nothing where there is none.

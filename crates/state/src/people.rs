@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use hinomi_model::Timestamp;
 
+use crate::account_mail::forget_closed;
 use crate::accounts::{Accounts, line, optional_time, time};
 use crate::database::Transaction;
 use crate::deeds::note;
@@ -221,7 +222,8 @@ impl Accounts {
         })
     }
 
-    /// Closes an account: its sessions and invitations end, its keys open nothing. Or opens it again.
+    /// Closes an account: its sessions and invitations end, its keys open nothing, its owner is told and the address for
+    /// that is forgotten. Or opens it again.
     ///
     /// # Errors
     /// When there is no such account, it is the last administrator's, or the state cannot be written.
@@ -237,7 +239,11 @@ impl Accounts {
             let values = [disabled.map(Timestamp::as_micros).into(), (&person.id).into()];
             transaction.execute("UPDATE people SET disabled = $1 WHERE id = $2", &values)?;
             let done = if disabled.is_some() { "closed" } else { "opened" };
-            note(transaction, self.actor(), &name, (done, ""))
+            note(transaction, self.actor(), &name, (done, ""))?;
+            match disabled {
+                Some(now) => forget_closed(transaction, &person.id, now),
+                None => Ok(()),
+            }
         })
     }
 

@@ -138,12 +138,13 @@ async fn me(_: Desk) -> Response {
 
 async fn types(_: Desk) -> Response {
     let category = event::CATEGORY;
+    let defaults = json!({ "default_category": category, "to_ids": 0 });
     told(&json!({
         "result": {
-            "sane_defaults": { event::KIND: { "default_category": category, "to_ids": 0 } },
-            "types": [event::KIND],
+            "sane_defaults": { event::KIND: defaults, event::BARE_KIND: defaults },
+            "types": [event::KIND, event::BARE_KIND],
             "categories": [category],
-            "category_type_mappings": { category: [event::KIND] },
+            "category_type_mappings": { category: [event::KIND, event::BARE_KIND] },
         },
     }))
 }
@@ -188,7 +189,7 @@ fn read(body: &Bytes) -> Result<Asked, Refusal> {
             }
             "type" => {
                 held.kinds = texts(value)?;
-                held.kinds.iter().any(|kind| kind == event::KIND || kind == "ip-dst").then(String::new)
+                held.kinds.iter().any(|kind| kind == event::KIND || kind == event::BARE_KIND).then(String::new)
             }
             "eventid" => {
                 held.ids = texts(value)?;
@@ -274,6 +275,8 @@ fn hosts(reader: &Reader, request: SearchRequest, offset: usize, limit: usize) -
 /// Events of ours, then those of others; a page may have of both.
 async fn found(app: &App, desk: &Desk, body: &Bytes, part: Part) -> Result<Vec<Value>, Refusal> {
     let Asked { query, held, offset, limit } = read(body)?;
+    // One event is short; a page reads and holds many.
+    let short = held.ids.len() == 1;
     let (now, app) = (app.now(), app.clone());
     let look = move |reader: &Reader| {
         let words = format!("{} {held:?}", query.as_deref().unwrap_or_default());
@@ -299,7 +302,7 @@ async fn found(app: &App, desk: &Desk, body: &Bytes, part: Part) -> Result<Vec<V
         }
         Ok(events)
     };
-    Ok(desk.ask(look).await?)
+    Ok(if short { desk.ask(look).await? } else { desk.ask_past(look).await? })
 }
 
 fn uuid(event: &Value) -> Option<String> {
@@ -322,7 +325,7 @@ async fn attributes(State(app): State<App>, desk: Desk, body: Bytes) -> Result<R
 /// `GET events/view/{id}`
 async fn one(State(app): State<App>, desk: Desk, Path(id): Path<String>) -> Result<Response, Refusal> {
     let body = Bytes::from(json!({ "eventid": id }).to_string());
-    match found(&app, &desk, &body, Part::Events).await?.pop() {
+    match found(&app, &desk, &body, Part::Events).await?.into_iter().next() {
         Some(event) => Ok(told(&json!({ "Event": event }))),
         None => Err(Refusal(StatusCode::NOT_FOUND, "Invalid event".to_owned())),
     }

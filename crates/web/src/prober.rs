@@ -137,7 +137,8 @@ pub trait Prober: Send + Sync {
     /// Whether this address may be looked at now, and what would be sent. Blocks for a moment.
     fn offer(&self, address: IpAddr) -> Offer;
 
-    /// Looks at the address of these terms, which somebody who comes from it agreed to. Goes on when the future is dropped.
+    /// Looks at the address of these terms, which somebody who comes from it agreed to just now. Goes on when the future is
+    /// dropped.
     ///
     /// # Errors
     /// Why nothing was sent.

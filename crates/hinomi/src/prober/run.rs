@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hinomi_model::scope::PortSet;
@@ -29,7 +29,8 @@ const BEGINS: Duration = Duration::from_secs(45);
 pub(super) const AT_MOST: Duration = Duration::from_secs(60);
 /// How long ending may take.
 const ENDING: Duration = Duration::from_secs(2);
-/// What these campaigns are called, with the number of the place.
+/// What these campaigns are called, with a colon and the number of the place. No scope has a colon in its name, so no
+/// survey's campaign gets one of these from its scope.
 const CAMPAIGN: &str = "self-check";
 
 /// What is ready to be sent, and nothing of it was.
@@ -39,11 +40,11 @@ struct Ready {
     books: Books,
 }
 
-/// Looks at the address of these terms.
+/// Looks at the address of these terms, which somebody agreed to at this moment.
 ///
 /// # Errors
 /// Why nothing was sent.
-pub(super) fn look(of: &Arc<FromOutside>, terms: &Terms, tell: &Tell) -> Result<Ended, NoLook> {
+pub(super) fn look(of: &Arc<FromOutside>, (terms, when): (&Terms, Instant), tell: &Tell) -> Result<Ended, NoLook> {
     let place = of.place()?;
     let failed = |error: anyhow::Error| {
         tracing::error!("a look from outside failed: {error:#}");
@@ -66,6 +67,11 @@ pub(super) fn look(of: &Arc<FromOutside>, terms: &Terms, tell: &Tell) -> Result<
         tracing::error!(%why, "a look from outside could not be written down: nothing is sent");
         NoLook::Unwritten
     };
+    // Who agreed long ago has gone on: asking whether the scope is clear may take long.
+    let is_late = || when.elapsed() > AT_MOST;
+    if is_late() {
+        return Err(failed(anyhow::anyhow!("it was not ready to be sent in time: nothing is sent")));
+    }
     of.log.append(agreed(terms, &ready.campaign.id)).map_err(|error| unwritten(&error))?;
     let (stopping, stop) = watch::channel(false);
     let stopping = Arc::new(stopping);
@@ -73,7 +79,8 @@ pub(super) fn look(of: &Arc<FromOutside>, terms: &Terms, tell: &Tell) -> Result<
     let kept =
         books.open(&survey, &campaign, Arc::clone(&stopping)).map_err(|error| unwritten(&format!("{error:#}")))?;
     let door = Arc::clone(&survey.door);
-    let ran = send(survey, campaign, (&stopping, stop));
+    // Writing may take long too.
+    let ran = if is_late() { Ok(None) } else { send(survey, campaign, (&stopping, stop)) };
     let how = match &ran {
         Ok(Some(report)) if report.finished => How::Finished,
         Ok(_) => How::Stopped,
@@ -89,7 +96,7 @@ pub(super) fn look(of: &Arc<FromOutside>, terms: &Terms, tell: &Tell) -> Result<
 /// The campaign of this place, or of one that no process of this state folder holds.
 fn free(of: &FromOutside, number: usize) -> Result<CampaignId, NoLook> {
     let shelf = Shelf::of(&of.state);
-    let names = (0..PLACES).map(|step| format!("{CAMPAIGN}-{}", (number + step) % PLACES + 1).parse::<CampaignId>());
+    let names = (0..PLACES).map(|step| format!("{CAMPAIGN}:{}", (number + step) % PLACES + 1).parse::<CampaignId>());
     let mut free = names.flatten().filter(|id| shelf.running(id).is_ok_and(|running| running.is_none()));
     free.next().ok_or(NoLook::Busy)
 }

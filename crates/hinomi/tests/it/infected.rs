@@ -106,6 +106,24 @@ fn an_infected_host_is_told_where_people_look_and_is_no_service() {
 }
 
 #[test]
+fn the_name_of_who_was_attacked_is_kept_nowhere() {
+    let here = Installation::new();
+    for (report, address, infected, other) in
+        [("event4_honeypot_brute_force", "192.0.2.7", 1, 0), ("event4_ddos_participant", "192.0.2.8", 0, 1)]
+    {
+        let row = row(days_ago(1), address, "50009", "mirai", "").replace("sinkhole.example", "victim.example");
+        let file = here.path(&format!("2026-11-01-{report}-example.csv"));
+        std::fs::write(&file, format!("{HEAD}{row}")).expect("written");
+        let told = here.json(&["import", file.to_str().expect("a path")]);
+        let counts = ["infected", "records", "other", "unreadable"].map(|name| told["report"][name].as_u64());
+        assert_eq!(counts, [Some(infected), Some(infected), Some(other), Some(0)], "{report}: {told}");
+    }
+    assert_eq!(total(&here, "tag:infected"), 1, "who took part in an attack need not be infected");
+    let host = here.json(&["host", "192.0.2.7"]).to_string();
+    assert!(host.contains("50009") && !host.contains("victim"), "{host}");
+}
+
+#[test]
 fn a_report_of_a_month_tells_of_infections_first() {
     let here = scene();
     let file = here.path("register.toml");

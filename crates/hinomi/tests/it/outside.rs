@@ -104,7 +104,7 @@ fn ledgers_tell(here: &Installation, address: &str) -> u64 {
 
     let told = here.json(&["campaign", "ledger", "--verify"]);
     assert_eq!(told["objections"], Value::Array(Vec::new()), "{told}");
-    let campaign = &told["campaigns"]["self-check-1"];
+    let campaign = &told["campaigns"]["self-check:1"];
     assert_eq!((&campaign["runs"], &campaign["prefixes"]), (&1.into(), &1.into()), "{told}");
     let log = fs::read_to_string(here.state().join("campaigns/ledger.jsonl")).expect("a ledger");
     assert!(log.contains(&format!("[\"{address}/32\"")), "{log}");

@@ -29,6 +29,8 @@ use crate::entitlement::{Entitlement, Seen as Observed, Stretch};
 
 /// What is sure is found for a segment when one row in so many is looked at; otherwise each of them by itself.
 const SURE_SHARE: u64 = 512;
+/// Where a judge keeps anything from being sure, bitmaps of addresses are made for so many rows.
+const BITMAPS_FROM_ROWS: u64 = 20_000;
 
 /// An asker who may not see all, the lanes of services of several markings, and what is sure of segments.
 #[derive(Debug)]
@@ -62,7 +64,8 @@ impl Eyes {
         times: &Arc<View>,
         rows: u64,
     ) -> tantivy::Result<Self> {
-        let mut eyes = Self::unsure(reader, narrow, times, false)?;
+        let wide = narrow.may.is_judged() && rows >= BITMAPS_FROM_ROWS;
+        let mut eyes = Self::unsure(reader, narrow, times, wide)?;
         // A judge may say something else of the same row at any time.
         if !narrow.may.is_judged() {
             let make = || {

@@ -11,7 +11,6 @@
 //! free text searches, kept for the words that the index leaves out. The commit of the index names the length that
 //! belongs to it: what stands behind is left over from a killed writer and is cut off. Each part is checked when read, but
 //! for texts that are walked again.
-//!
 //! At a hundred times the data: a record costs one group read and unpacked; groups that were read last are kept.
 
 mod group;
@@ -238,6 +237,9 @@ impl FactsFile {
                 continue;
             };
             if head.is_samples() {
+                if check {
+                    self.unpack(&head, Side::Texts, (at, group), true)?;
+                }
                 at += needed as u64;
                 continue;
             }
@@ -311,6 +313,9 @@ impl FactsFile {
         let (at, bytes) = group;
         let (table, packed) = (bytes.get(head.table()), bytes.get(head.packed(side)));
         let (table, packed) = (table.unwrap_or_default(), packed.unwrap_or_default());
+        if head.samples > 0 && head.samples >= at {
+            return Err(self.damaged(format!("the group at {at} names samples behind it")));
+        }
         let against = (head.samples > 0).then(|| self.samples_at(head.samples)).transpose()?;
         let part = head.unpack(side, (table, packed), against.as_deref(), check);
         part.map_err(|why| self.damaged(format!("the group at {at} {why}")))

@@ -146,6 +146,7 @@ impl Generation {
                 let lanes = Lanes::read(searcher, &self.columns).map_err(index_error("read the index"))?;
                 let lanes = Arc::new(lanes);
                 *read = Some((number, Arc::clone(&lanes)));
+                self.kept.tidy(&searcher.segment_readers().iter().map(SegmentReader::segment_id).collect());
                 Ok(lanes)
             }
         }

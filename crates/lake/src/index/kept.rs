@@ -6,7 +6,7 @@
 //!
 //! At a hundred times the data: [`MAX_BYTES`] in all; what was used longest ago goes first, and is found out again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tantivy::SegmentReader;
@@ -21,6 +21,8 @@ use crate::entitlement::{Entitlement, Grant};
 const MAX_BYTES: usize = 256 << 20;
 /// What an asker takes besides, in each segment.
 const HEAD_BYTES: usize = 256;
+/// From so many askers and segments on it is looked who is gone.
+const TIDIED_FROM: usize = 1_024;
 
 /// The most segments of which columns are kept: those that stand are some tens.
 const MAX_OPENED: usize = 256;
@@ -42,6 +44,7 @@ struct All {
     bytes: usize,
     /// Grows with each use.
     clock: u64,
+    tidied_from: usize,
 }
 
 /// Segment, and where in memory the grants lie.
@@ -51,7 +54,7 @@ type Slot<T> = Arc<Mutex<Option<T>>>;
 
 #[derive(Debug)]
 struct One {
-    _grants: Arc<[Grant]>,
+    grants: Arc<[Grant]>,
     bits: Slot<Arc<Surely>>,
     way: Slot<Way>,
     bytes: usize,
@@ -112,6 +115,14 @@ impl Kept {
         Ok(found)
     }
 
+    /// Forgets segments that stand no more, and askers who are entitled to something else by now.
+    pub(super) fn tidy(&self, standing: &HashSet<SegmentId>) {
+        let mut all = self.all();
+        all.opened.retain(|segment, _| standing.contains(segment));
+        all.retain(|(segment, _), _| standing.contains(segment));
+        all.forget_gone();
+    }
+
     fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,14 +131,34 @@ impl Kept {
 impl All {
     fn slot<T>(&mut self, key: Key, may: &Entitlement, which: impl FnOnce(&One) -> Slot<T>) -> Slot<T> {
         self.clock += 1;
+        if self.by_key.len() >= self.tidied_from.max(TIDIED_FROM) && !self.by_key.contains_key(&key) {
+            self.forget_gone();
+            self.tidied_from = self.by_key.len() * 2;
+        }
         let Self { by_key, bytes, clock, .. } = self;
         let one = by_key.entry(key).or_insert_with(|| {
             *bytes += HEAD_BYTES;
-            let _grants = Arc::clone(may.shared_grants());
-            One { _grants, bits: Slot::default(), way: Slot::default(), bytes: HEAD_BYTES, used: 0 }
+            let grants = Arc::clone(may.shared_grants());
+            One { grants, bits: Slot::default(), way: Slot::default(), bytes: HEAD_BYTES, used: 0 }
         });
         one.used = *clock;
         which(one)
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&Key, &One) -> bool) {
+        let bytes = &mut self.bytes;
+        self.by_key.retain(|key, one| {
+            let stays = stays(key, one);
+            *bytes -= if stays { 0 } else { one.bytes };
+            stays
+        });
+    }
+
+    /// Forgets grants that nobody else holds any more.
+    fn forget_gone(&mut self) {
+        let mut held: HashMap<usize, usize> = HashMap::new();
+        self.by_key.keys().for_each(|(_, place)| *held.entry(*place).or_default() += 1);
+        self.retain(|(_, place), one| Arc::strong_count(&one.grants) > held.get(place).copied().unwrap_or(0));
     }
 
     /// Takes note of how much was found out, and lets go of the half that was used longest ago when it is too much.
@@ -187,6 +218,23 @@ mod tests {
         assert!(unwanted.expect("not made").is_none());
         let way = |rows: Option<&[u32]>| kept.way(one, &mine, || Ok(rows.map(Arc::from))).expect("found out");
         assert_eq!((way(None), way(Some(&[7]))), (None, None), "also that it is no way");
+    }
+
+    #[test]
+    fn who_is_gone_is_forgotten() {
+        let (kept, stays) = (Kept::default(), may());
+        let (one, other) = (SegmentId::generate_random(), SegmentId::generate_random());
+        of(&kept, one, &stays, Sure::Shown, 100);
+        of(&kept, other, &stays, Sure::Shown, 100);
+        for _ in 0..3 * TIDIED_FROM {
+            of(&kept, one, &may(), Sure::Shown, 100);
+        }
+        assert!(kept.all().by_key.len() <= TIDIED_FROM + 2, "{}", kept.all().by_key.len());
+        kept.tidy(&[one].into());
+        assert_eq!(kept.all().by_key.keys().copied().collect::<Vec<_>>(), [key_of(one, &stays)]);
+        let sum: usize = kept.all().by_key.values().map(|one| one.bytes).sum();
+        assert_eq!(sum, kept.all().bytes);
+        assert_eq!(of(&kept, one, &stays, Sure::Hidden, 100), Some(Sure::Shown), "kept");
     }
 
     #[test]

@@ -81,10 +81,8 @@ impl Planner<'_> {
                 plan.lanes.push(LanePut { key, marking, what, said: slot.said, old: None, seen });
             }
         }
-        let is_known = |told: &Told<'_>| known.iter().any(|lane| lane.marking.as_ref() == Some(told.0));
-        let (again, new): (Vec<Told<'_>>, Vec<Told<'_>>) = told.into_iter().partition(is_known);
-        let new = self.with_room(key, (known, &again), new, plan);
-        for (marking, glances) in again.into_iter().chain(new) {
+        let told = self.with_room(key, known, sole.as_ref(), told, plan);
+        for (marking, glances) in told {
             let lane = known.iter().find(|lane| lane.marking.as_ref() == Some(marking));
             let sole = sole.as_ref().filter(|(_, standing)| standing.as_ref() == Some(marking)).map(|(slot, _)| *slot);
             self.plan_lane((marking, glances), lane, sole, plan)?;
@@ -92,34 +90,46 @@ impl Planner<'_> {
         Ok(Shown::Wide)
     }
 
-    /// Of new lanes those for which there is room; the lane that was seen longest ago makes room for one seen later.
+    /// Of all lanes that a service would have, those for which there is room: the ones seen last. Whatever order they came
+    /// in, the same stay.
     fn with_room<'a>(
         &self,
         key: ServiceKey,
-        (known, again): (&[Lane], &[Told<'_>]),
-        mut new: Vec<Told<'a>>,
+        known: &[Lane],
+        sole: Option<&(Slot, Option<Marking>)>,
+        mut told: Vec<Told<'a>>,
         plan: &mut Plan,
     ) -> Vec<Told<'a>> {
-        let newest = |told: &Told<'_>| told.1.iter().map(|glance| glance.time.as_micros()).max();
-        let last = |lane: &Lane| {
-            let seen = self.times.get(lane.row);
+        let last = |row| {
+            let seen = self.times.get(row);
             seen.last.max(seen.closed)
         };
-        let is_told = |lane: &&Lane| again.iter().any(|told| lane.marking.as_ref() == Some(told.0));
-        let mut oldest: Vec<&Lane> = known.iter().filter(|lane| !is_told(lane)).collect();
-        oldest.sort_by_key(|lane| std::cmp::Reverse(last(lane)));
-        new.sort_by_key(|told| std::cmp::Reverse(newest(told)));
-        let mut room = MAX_LANES.saturating_sub(known.len());
-        new.retain(|told| {
-            if room > 0 {
-                room -= 1;
-                return true;
-            }
-            let older = oldest.pop().filter(|lane| last(lane) < newest(told));
-            plan.gone.extend(older.map(|lane| (key, lane.row)));
-            older.is_some()
+        let newest = |marking: Option<&Marking>| {
+            let glances = told.iter().filter(|told| Some(told.0) == marking).flat_map(|told| &told.1);
+            glances.map(|glance| glance.time.as_micros()).max()
+        };
+        let stood = known.iter().map(|lane| (lane.marking.as_ref(), lane.row));
+        let stood = stood.chain(sole.map(|(slot, marking)| (marking.as_ref(), slot.row)));
+        let mut all: Vec<_> = stood.map(|(marking, row)| (last(row).max(newest(marking)), marking)).collect();
+        let is_there = |marking: &Marking| all.iter().any(|(_, known)| *known == Some(marking));
+        let new: Vec<_> = told.iter().map(|told| told.0).filter(|marking| !is_there(marking)).collect();
+        all.extend(new.into_iter().map(|marking| (newest(Some(marking)), Some(marking))));
+        if all.len() <= MAX_LANES {
+            return told;
+        }
+        all.sort_by(|(time, one), (other_time, other)| {
+            other_time.cmp(time).then_with(|| match (one, other) {
+                (Some(one), Some(other)) => other.by_strictness(one),
+                (one, other) => other.is_some().cmp(&one.is_some()),
+            })
         });
-        new
+        let stays: Vec<Option<Marking>> =
+            all.into_iter().take(MAX_LANES).map(|(_, marking)| marking.cloned()).collect();
+        let goes = known.iter().filter(|lane| !stays.contains(&lane.marking));
+        plan.gone.extend(goes.map(|lane| (key, lane.row)));
+        plan.lanes.retain(|lane| lane.key != key || stays.contains(&lane.marking));
+        told.retain(|told| stays.iter().any(|one| one.as_ref() == Some(told.0)));
+        told
     }
 
     /// Whether the row of a service was everybody's until now.

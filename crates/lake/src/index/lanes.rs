@@ -10,8 +10,8 @@
 //! for him, the one before stands in every count, facet and page. Lanes are rows like others; who is shown which is told by
 //! the number of their state ([`Shown`]), so that of a service without lanes nothing has to be looked up.
 //!
-//! Two bounds: a service has [`MAX_LANES`] lanes, of more markings those that were seen last; and a lane is its last
-//! sighting, so of a right that ended while the marking stayed nothing older stands in the present.
+//! Two bounds: a service has [`MAX_LANES`] lanes, of more markings those that were seen last (one that made room and comes
+//! again begins anew, until the index is built again); and a lane is its last sighting, so of a right that ended while the marking stayed nothing older stands in the present.
 //!
 //! At a hundred times the data: memory follows the services of several markings, some 200 bytes each; they are read once
 //! after a commit, when somebody asks who may not see all.

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use hinomi_model::{Marking, Timestamp};
-use tantivy::query::{EnableScoring, Explanation, Query as Search, Scorer, Weight};
+use tantivy::index::SegmentId;
+use tantivy::query::{AllQuery, EnableScoring, Explanation, Query as Search, Scorer, Weight};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError, Term};
 
+use super::address::Addresses as Column;
 use super::kept::Kept;
 use super::listed::Listed;
 use super::plan::Planner;
@@ -22,17 +24,17 @@ use crate::entitlement::{Entitlement, Held};
 const MAX_RANGES: usize = 256;
 /// The most markings of a segment that are looked through for those that are known anywhere.
 const MAX_MARKINGS: u64 = 1_024;
-/// A segment of at most so many rows may be all his.
-const SMALL_SEGMENT: u32 = 1 << 16;
+/// So many rows may be listed of any segment; of a larger one a quarter.
+const LISTED_ROWS: u32 = 1 << 16;
 
-/// The rows of a segment in which all lies that the asker may see; none where they are too many to be a way in.
+/// The rows of a segment in which all lies that the asker may see; none is every row.
 pub(super) type Way = Option<Arc<[DocId]>>;
 
 /// What the asker may see, segment by segment.
 #[derive(Clone, Debug)]
 pub(super) struct Own {
     /// In the order of the segments.
-    segments: Arc<[(tantivy::index::SegmentId, Arc<[DocId]>)]>,
+    segments: Arc<[(SegmentId, Way)]>,
     pub(super) rows: u64,
 }
 
@@ -59,12 +61,12 @@ impl<'a> Ways<'a> {
 
     /// The rows of a segment to which they lead.
     fn rows(&self, reader: &SegmentReader, columns: &Columns) -> tantivy::Result<Way> {
-        let most = if reader.max_doc() <= SMALL_SEGMENT { reader.max_doc() } else { reader.max_doc() / 4 };
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let most = usize::try_from(LISTED_ROWS.max(reader.max_doc() / 4)).unwrap_or(usize::MAX);
         let mut docs = Vec::new();
+        let addresses = Column::open(reader)?;
         for range in &self.ranges {
-            range.rows(columns, reader, &mut docs)?;
-            if docs.len() > most {
+            range.rows(columns, reader, &addresses, &mut docs)?;
+            if are_many(&mut docs, most) {
                 return Ok(None);
             }
         }
@@ -73,12 +75,15 @@ impl<'a> Ways<'a> {
             |asn: &u32| [columns.asn, columns.as_then].map(|column| Term::from_field_u64(column, u64::from(*asn)));
         for term in self.asns.iter().flat_map(of_asn).chain(markings) {
             let inverted = reader.inverted_index(term.field())?;
+            if usize::try_from(inverted.doc_freq(&term)?).unwrap_or(usize::MAX) > most {
+                return Ok(None);
+            }
             let Some(mut postings) = inverted.read_postings(&term, IndexRecordOption::Basic)? else { continue };
             while postings.doc() != TERMINATED {
                 docs.push(postings.doc());
                 postings.advance();
             }
-            if docs.len() > most {
+            if are_many(&mut docs, most) {
                 return Ok(None);
             }
         }
@@ -116,6 +121,15 @@ impl<'a> Ways<'a> {
     }
 }
 
+/// Whether there are more than so many rows, each once.
+fn are_many(docs: &mut Vec<DocId>, most: usize) -> bool {
+    if docs.len() > most {
+        docs.sort_unstable();
+        docs.dedup();
+    }
+    docs.len() > most
+}
+
 /// Places in one of which each row lies that a grant with places lets through.
 fn ways_in(may: &Entitlement) -> Vec<&Arc<Held>> {
     let mut ways: Vec<&Arc<Held>> = Vec::new();
@@ -136,9 +150,9 @@ impl Planner<'_> {
         let (mut rows, mut all) = (0, 0);
         for reader in self.searcher.segment_readers() {
             let way = kept.way(reader.segment_id(), may, || ways.rows(reader, self.columns))?;
-            let Some(way) = way else { return Ok(None) };
-            rows += way.len() as u64;
-            all += u64::from(reader.max_doc());
+            let here = u64::from(reader.max_doc());
+            rows += way.as_ref().map_or(here, |rows| rows.len() as u64);
+            all += here;
             segments.push((reader.segment_id(), way));
         }
         // A test of each row is quicker than going through most of them.
@@ -148,15 +162,24 @@ impl Planner<'_> {
 }
 
 impl Search for Own {
-    fn weight(&self, _: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        Ok(Box::new(self.clone()))
+    fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(OwnWeight { own: self.clone(), every: AllQuery.weight(scoring)? }))
     }
 }
 
-impl Weight for Own {
-    fn scorer(&self, reader: &SegmentReader, _: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let here = self.segments.iter().find(|(segment, _)| *segment == reader.segment_id());
-        Ok(Box::new(Listed::new(here.map_or_else(Arc::default, |(_, rows)| Arc::clone(rows)))))
+struct OwnWeight {
+    own: Own,
+    every: Box<dyn Weight>,
+}
+
+impl Weight for OwnWeight {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let here = self.own.segments.iter().find(|(segment, _)| *segment == reader.segment_id());
+        match here {
+            Some((_, Some(rows))) => Ok(Box::new(Listed::new(Arc::clone(rows)))),
+            Some((_, None)) => self.every.scorer(reader, boost),
+            None => Ok(Box::new(Listed::new(Arc::default()))),
+        }
     }
 
     fn explain(&self, _: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {

@@ -34,8 +34,10 @@ pub(super) struct Addresses {
 impl Addresses {
     /// Whether the range is looked up by its terms.
     pub(super) fn is_narrow(self) -> bool {
-        let most = if from_u128(self.low).is_ipv4() { MAX_V4_ADDRESSES } else { MAX_V6_ADDRESSES };
-        self.high - self.low < most
+        let is_v4 = from_u128(self.low).is_ipv4();
+        let most = if is_v4 { MAX_V4_ADDRESSES } else { MAX_V6_ADDRESSES };
+        // Terms of both kinds do not stand side by side.
+        is_v4 == from_u128(self.high).is_ipv4() && self.high - self.low < most
     }
 
     /// The rows of these addresses.
@@ -65,16 +67,20 @@ impl Addresses {
     }
 
     /// Adds the rows of a segment that have these addresses; the range is narrow.
-    pub(super) fn rows(self, columns: &Columns, reader: &SegmentReader, docs: &mut Vec<DocId>) -> tantivy::Result<()> {
+    pub(super) fn rows(
+        self,
+        columns: &Columns,
+        reader: &SegmentReader,
+        column: &Column,
+        docs: &mut Vec<DocId>,
+    ) -> tantivy::Result<()> {
         let (first, last) = (network_bytes(from_u128(self.low)), network_bytes(from_u128(self.high)));
-        let column = Column::open(reader)?;
         let from = column.find(self.low).0;
         let beyond = self.high.checked_add(1).map_or(u32::MAX, |next| column.find(next).0);
         let inverted = reader.inverted_index(columns.network)?;
         let mut terms = inverted.terms().range().ge(first).le(last).into_stream()?;
         while terms.advance() {
-            let postings = inverted.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
-            let mut postings = postings;
+            let mut postings = inverted.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
             while postings.doc() != TERMINATED {
                 let doc = postings.doc();
                 if (from..beyond).contains(&column.small(doc)) {

@@ -16,7 +16,7 @@ use crate::table::store::Place;
 use crate::table::{DataFile, Table};
 
 /// The most bytes of a table of places that executors are told.
-const MAX_PLACES_BYTES: u64 = 512 << 20;
+const MAX_PLACES_BYTES: usize = 512 << 20;
 
 /// Tables, rules and places.
 pub(crate) struct Source<'a> {
@@ -88,19 +88,14 @@ impl Lake {
         if order.job.is_kept() {
             header.rules = Some(self.knowledge.revision().to_owned());
         }
+        // Executors are told the table that this process uses itself.
+        let places = self.places.current();
         if order.job == Job::Rollup {
-            header.places = self.places_told()?;
+            header.places = places_told(&places)?;
         }
-        let (pieces, knowledge, places) = (&self.pieces, &self.knowledge, self.places.current());
+        let (pieces, knowledge) = (&self.pieces, &self.knowledge);
         let source = Source { sightings: &self.sightings, files, pieces, knowledge, places };
         Ok(Task { pass, header, shares, source })
-    }
-
-    fn places_told(&self) -> Result<Option<String>, LakeError> {
-        let path = self.dir.join("places.csv");
-        let Some(bytes) = crate::durable::read(&path, MAX_PLACES_BYTES)? else { return Ok(None) };
-        // Lines that are not UTF-8 are no places here either.
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Runs a task and hands on the merged rows, by key.
@@ -124,6 +119,18 @@ impl Lake {
         let event = Event::Passed { job, engine, sightings: self.sightings.version(), by: by.to_owned() };
         ledger::append(&self.dir, self.clock.now(), event)
     }
+}
+
+fn places_told(places: &Places) -> Result<Option<String>, LakeError> {
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let text = places.text();
+    if text.len() > MAX_PLACES_BYTES {
+        let detail = format!("the table of places has more than {MAX_PLACES_BYTES} bytes");
+        return Err(LakeError::Unfit { detail });
+    }
+    Ok(Some(text))
 }
 
 /// What a task came to.

@@ -8,7 +8,7 @@
 //! kept, and again when it becomes another while it runs. Of a time before the first copy nothing is known, and no change is told. Who may see what was seen then is
 //! decided by the AS of the time ([`Then`]): before the first copy by the first one, and by none once older ones went
 //! (`places/earlier`). At a hundred times the data: the [`MAX_KEPT`] newest copies are kept, and held in memory once
-//! changes were asked for, or what is older than the newest of them, where there is more than one.
+//! changes were asked for, or what is older than the table in use.
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use std::io::{BufReader, ErrorKind};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hinomi_model::Timestamp;
 
@@ -24,7 +24,7 @@ use crate::durable;
 use crate::error::LakeError;
 use crate::index::directory::Around;
 use crate::lake::Lake;
-use crate::place::{FILE, Place, Places};
+use crate::place::{Counted, FILE, Place, Places};
 
 /// The folder in the state folder.
 const FOLDER: &str = "places";
@@ -50,15 +50,16 @@ impl OwnersAtHand {
     /// Those of a state folder; none when there is nothing to compare. Copies are read again when there are others.
     pub(super) fn of_state(&self, state: &Path) -> Result<Arc<Owners>, LakeError> {
         let kept = kept(state)?;
-        if kept.len() < 2 {
-            return Ok(Arc::default());
-        }
+        if kept.len() < 2 { Ok(Arc::default()) } else { Ok(self.of(&kept)) }
+    }
+
+    fn of(&self, kept: &[(Timestamp, PathBuf)]) -> Arc<Owners> {
         let marks: Vec<Mark> = kept.iter().map(|(_, path)| mark(path)).collect();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if held.0 != marks {
-            *held = (marks, Arc::new(Owners::read(&kept)));
+            *held = (marks, Arc::new(Owners::read(kept)));
         }
-        Ok(Arc::clone(&held.1))
+        Arc::clone(&held.1)
     }
 }
 
@@ -88,15 +89,16 @@ impl Lake {
     /// When the folder of copies cannot be read.
     pub fn then(&self) -> Result<Then, LakeError> {
         self.follow_places();
-        Then::new(&self.dir, self.places.current(), &self.owners)
+        Then::new(&self.dir, self.places.counted(), &self.owners)
     }
 
-    /// Takes a table of places that is another than before; who writes keeps it with the moment from which it counts.
+    /// Takes a table of places that is another than before. It counts once a copy stands with the moment from which it
+    /// does: who writes, or has a folder of its own as a replica has, keeps it first; who only reads waits for that.
     pub(crate) fn follow_places(&self) {
-        let Some(since) = self.places.follow(self.clock.now()) else { return };
-        tracing::info!(prefixes = self.places.current().len(), "another table of places counts from now on");
-        if !self.reads_only() {
-            keep(&self.dir, since);
+        let keeps = !self.reads_only() || self.part.follows();
+        let take = |since| take(&self.dir, since, (keeps, !self.places.current().is_empty()));
+        if self.places.follow(self.clock.now(), take).is_some() {
+            tracing::info!(prefixes = self.places.current().len(), "another table of places counts from now on");
         }
     }
 }
@@ -107,12 +109,20 @@ impl Then {
     /// # Errors
     /// When they cannot be read.
     pub fn of_state(state: &Path) -> Result<Self, LakeError> {
-        Self::new(state, Arc::new(Places::of_state(state)?), &Arc::default())
+        // A table that is not kept counts for nobody yet.
+        let counted = match kept(state)?.last() {
+            Some((from, path)) if state.join(FILE).exists() => (Arc::new(Places::of_file(path)?), Some(*from)),
+            _ => (Arc::new(Places::of_state(state)?), None),
+        };
+        Self::new(state, counted, &Arc::default())
     }
 
-    fn new(state: &Path, now: Arc<Places>, at_hand: &Arc<OwnersAtHand>) -> Result<Self, LakeError> {
+    /// The table comes with the moment from which it counts: it says nothing of before, whatever copies stand.
+    fn new(state: &Path, (now, from): Counted, at_hand: &Arc<OwnersAtHand>) -> Result<Self, LakeError> {
         let kept = kept(state)?;
-        let since = kept.last().map(|(time, _)| *time).filter(|_| kept.len() > 1);
+        let newest = kept.last().map(|(time, _)| *time);
+        let others = kept.len() > 1 || from > newest || state.join(FOLDER).join(EARLIER).exists();
+        let since = newest.max(from).filter(|_| others);
         let (state, owners) = (state.to_owned(), OnceCell::new());
         Ok(Self { now, state, at_hand: Arc::clone(at_hand), since, owners })
     }
@@ -136,7 +146,7 @@ impl Then {
     fn before(&self, address: IpAddr, time: Timestamp) -> Option<&Place> {
         let (owners, cut) = self.owners.get_or_init(|| {
             // What cannot be read is not known: nobody sees anything by it.
-            let owners = self.at_hand.of_state(&self.state).unwrap_or_else(|error| {
+            let owners = kept(&self.state).map(|kept| self.at_hand.of(&kept)).unwrap_or_else(|error| {
                 tracing::warn!(%error, "kept tables of places cannot be read; nobody sees by an AS what was seen before");
                 Arc::default()
             });
@@ -188,6 +198,56 @@ fn owner(place: Option<&Place>) -> String {
     [asn, place.name.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+/// The table that counts when a state folder is opened, and from when on: one that is not kept from now, where others are.
+pub(crate) fn at_open(state: &Path, now: Timestamp) -> Result<Counted, LakeError> {
+    if !state.join(FILE).exists() {
+        return Ok(Counted::default());
+    }
+    match kept(state) {
+        Ok(kept) if kept.is_empty() => Ok((Arc::new(Places::of_state(state)?), None)),
+        Ok(kept) if is_last(&kept, &hash(state)?) => of_last(&kept),
+        _ => Ok((Arc::new(Places::of_state(state)?), Some(now))),
+    }
+}
+
+/// Another table, once a copy of it stands: the copy is what counts.
+fn take(state: &Path, since: Timestamp, (keeps, known): (bool, bool)) -> Result<Option<Counted>, LakeError> {
+    if !state.join(FILE).exists() {
+        return Ok(Some((Arc::default(), Some(since))));
+    }
+    if keeps {
+        if known && kept(state)?.is_empty() {
+            // The table before was never kept: what was seen by it is not told by this one.
+            let folder = state.join(FOLDER);
+            fs::create_dir_all(&folder).map_err(LakeError::io("creating", &folder))?;
+            let earlier = folder.join(EARLIER);
+            File::create(&earlier).map_err(LakeError::io("creating", &earlier))?;
+        }
+        try_to_keep(state, since)?;
+        return of_last(&kept(state)?).map(Some);
+    }
+    let kept = kept(state)?;
+    let length = |path: &Path| fs::metadata(path).map(|is| is.len()).ok();
+    let may_be = kept.last().is_some_and(|(_, path)| length(path) == length(&state.join(FILE)));
+    if may_be && is_last(&kept, &hash(state)?) { of_last(&kept).map(Some) } else { Ok(None) }
+}
+
+fn of_last(kept: &[(Timestamp, PathBuf)]) -> Result<Counted, LakeError> {
+    let Some((from, path)) = kept.last() else { return Ok(Counted::default()) };
+    Ok((Arc::new(Places::of_file(path)?), Some(*from)))
+}
+
+/// Whether the newest copy is of this content.
+fn is_last(kept: &[(Timestamp, PathBuf)], hash: &str) -> bool {
+    kept.last().and_then(|(_, path)| path.file_stem()?.to_str()).is_some_and(|last| last.ends_with(hash))
+}
+
+/// The hash of the table of now, as names have it.
+fn hash(state: &Path) -> Result<String, LakeError> {
+    let (hash, _) = durable::hash(&state.join(FILE))?;
+    Ok(hash.to_string().chars().take(HASH_DIGITS).collect())
+}
+
 /// Keeps a copy of the table of places, if it is another than the last one kept. Failing here keeps nobody from writing.
 pub(crate) fn keep(state: &Path, now: Timestamp) {
     if let Err(error) = try_to_keep(state, now) {
@@ -200,13 +260,13 @@ fn try_to_keep(state: &Path, now: Timestamp) -> Result<(), LakeError> {
     if !places.exists() {
         return Ok(());
     }
-    let (hash, _) = durable::hash(&places)?;
-    let hash: String = hash.to_string().chars().take(HASH_DIGITS).collect();
+    let hash = hash(state)?;
     let mut kept = kept(state)?;
-    let last = kept.last().and_then(|(_, path)| path.file_stem()?.to_str());
-    if last.is_some_and(|last| last.ends_with(&hash)) {
+    if is_last(&kept, &hash) {
         return Ok(());
     }
+    // The newest copy is the last by its name, whatever the clock says.
+    let now = kept.last().map_or(now, |(last, _)| now.max(last.plus(Duration::from_micros(1))));
     let folder = state.join(FOLDER);
     fs::create_dir_all(&folder).map_err(LakeError::io("creating", &folder))?;
     let path = folder.join(format!("{:020}-{hash}.csv", now.as_micros().max(0)));

@@ -55,3 +55,27 @@ fn what_was_seen_before_stays_with_the_as_of_then() {
     assert_eq!((asn(&later, &one), asn(&later, &other)), (Some(64_500), Some(64_501)));
     assert_eq!(when(&Then::of_state(dir.path()).unwrap()), [Some(64_500), Some(64_501)]);
 }
+
+#[test]
+fn a_table_that_is_not_kept_yet_counts_for_no_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), "192.0.2.0/24,64500,One\n", at(0));
+    let clock = Arc::new(Moved(AtomicI64::new(at(100).as_micros())));
+    let open = |read_only| {
+        let clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        Lake::open(LakeOptions { places: Places::default(), clock, ..options(dir.path(), read_only) }).unwrap()
+    };
+    let (writer, reader) = (open(false), open(true));
+    let when = |then: &Then| [190, 210].map(|second| then.asn([192, 0, 2, 1].into(), at(second)));
+    put(dir.path(), "192.0.2.0/24,64501,Two\n", at(200));
+    clock.0.store(at(300).as_micros(), Ordering::Relaxed);
+    assert_eq!(when(&reader.then().unwrap()), [Some(64_500); 2], "nobody kept it");
+    assert_eq!(when(&Then::of_state(dir.path()).unwrap()), [Some(64_500); 2]);
+    // Who opens it now takes it, and says nothing of before by it.
+    assert_eq!(when(&open(true).then().unwrap()), [Some(64_500); 2]);
+    let both = [Some(64_500), Some(64_501)];
+    assert_eq!(when(&writer.then().unwrap()), both);
+    clock.0.store(at(310).as_micros(), Ordering::Relaxed);
+    assert_eq!(when(&reader.then().unwrap()), both);
+    assert_eq!(when(&Then::of_state(dir.path()).unwrap()), both);
+}

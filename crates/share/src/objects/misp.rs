@@ -10,6 +10,7 @@ use super::stix::{Named, is_uuid, title};
 /// An event that can be kept.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
+    /// In small letters, however it was written.
     pub(super) uuid: String,
     pub(super) time: Timestamp,
     pub(super) label: Tlp,
@@ -33,7 +34,7 @@ impl Event {
     pub(super) fn read(text: &str, unmarked: Tlp) -> Result<Self, String> {
         let whole = json::object(text)?;
         let event = event_of(&whole).ok_or("this is no event of MISP: it has no uuid or no info")?;
-        let uuid = said(event, "uuid").unwrap_or_default();
+        let uuid = said(event, "uuid").unwrap_or_default().to_ascii_lowercase();
         if !is_uuid(&uuid) {
             return Err("its uuid is none".to_owned());
         }

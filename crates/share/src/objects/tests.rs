@@ -231,6 +231,29 @@ fn what_events_say_is_found_and_drills_and_nonsense_are_not() {
 }
 
 #[test]
+fn events_are_one_whatever_the_case_of_their_uuid_and_the_first_source_keeps_it() {
+    let (_folder, shelf) = shelf();
+    let give = |organisation: &str, text: &str, at: i64| {
+        let giver = giver(organisation);
+        let terms = Terms { giver: &giver, audience: None, unmarked: Tlp::Red, origin: "", asn: &|_, _| None };
+        assert_eq!(shelf.give_event(&terms, text, now(at)).unwrap().successes.len(), 1);
+    };
+    let told = || {
+        let keys = shelf.event_keys(&Sight::operator(), &Which::Ids(vec![UUID.to_owned()])).unwrap();
+        assert_eq!(keys, shelf.event_keys(&Sight::operator(), &Which::All).unwrap());
+        shelf.event_bodies(&keys).unwrap().into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    let mixed = event("", "3", "").replace("33fe", "33Fe");
+    let later = |seconds: &str| event("", "3", "").replace("1790000000", seconds);
+    give("city", &mixed, 0);
+    give("port", &later("1790000009"), 1);
+    assert_eq!(told(), [mixed], "another's newer one does not stand for it");
+    let newer = later("1790000005");
+    give("city", &newer, 2);
+    assert_eq!(told(), [newer]);
+}
+
+#[test]
 fn what_others_propose_names_addresses_and_is_told_as_a_proposal() {
     let (_folder, shelf) = shelf();
     let giver = giver("");

@@ -2,6 +2,7 @@
 
 use hinomi_model::Timestamp;
 
+use super::agent;
 use crate::contacts::Language;
 
 /// What is told, and how it is called, in Japanese and in English.
@@ -31,16 +32,20 @@ pub(super) fn is_told(action: &str) -> bool {
 pub(super) fn change(
     language: Language,
     (account, action): (&str, &str),
-    (by, from): (&str, &str),
+    (by, source, agent): (&str, &str, &str),
     now: Timestamp,
 ) -> (String, String) {
     let found = CHANGES.iter().find(|(each, ..)| *each == action);
     let (ja, en) = found.map_or((action, action), |(_, ja, en)| (*ja, *en));
     let when: String = now.to_string().chars().take("2026-11-22T12:00".len()).collect::<String>().replace('T', " ");
     let signed_in = action == "signed-in";
+    let (browser, system) = agent::named(agent);
+    let or = |unknown| (browser.unwrap_or(unknown), system.unwrap_or(unknown));
     match language {
         Language::Ja => {
-            let who = if signed_in { format!("接続元: {from}") } else { format!("行った人: {by}") };
+            let (browser, system) = or("不明");
+            let from = format!("接続元: {source}\nブラウザ: {browser}\nシステム: {system}");
+            let who = if signed_in { from } else { format!("行った人: {by}") };
             let body = format!(
                 "{ja}。\n\nアカウント: {account}\n日時: {when}（UTC）\n{who}\n\n\
                  心当たりがあれば、何もする必要はありません。心当たりがなければ、いつもの方法でサインインしてパスワードを変え、\
@@ -50,7 +55,9 @@ pub(super) fn change(
             (format!("[Hinomi] アカウント {account}: {ja}"), body)
         }
         Language::En => {
-            let who = if signed_in { format!("From: {from}") } else { format!("By: {by}") };
+            let (browser, system) = or("unknown");
+            let from = format!("From: {source}\nBrowser: {browser}\nSystem: {system}");
+            let who = if signed_in { from } else { format!("By: {by}") };
             let body = format!(
                 "{en}.\n\nAccount: {account}\nWhen: {when} UTC\n{who}\n\n\
                  If you know of it, there is nothing to do. If you do not, sign in the way you always do, change your \
@@ -99,10 +106,14 @@ mod tests {
         let now = "2026-11-22T12:34:56Z".parse().unwrap();
         for (action, ja, en) in CHANGES {
             for (language, says) in [(Language::Ja, ja), (Language::En, en)] {
-                let (subject, body) = change(language, ("ann", action), ("operator", "192.0.2.1, a browser"), now);
+                let by = ("operator", "192.0.2.1", "see https://evil.example/x Firefox/140.0");
+                let (subject, body) = change(language, ("ann", action), by, now);
                 assert!(body.starts_with(says) && body.contains("ann") && body.contains("2026-11-22 12:34"), "{body}");
                 assert!(!body.contains("://") && subject.contains("ann") && !subject.contains('\n'), "{subject}");
-                assert_eq!(body.contains("192.0.2.1"), action == "signed-in");
+                let is_sign_in = action == "signed-in";
+                assert_eq!((body.contains("192.0.2.1"), body.contains("Firefox")), (is_sign_in, is_sign_in), "{body}");
+                assert_eq!(body.contains("unknown") || body.contains("不明"), is_sign_in, "{body}");
+                assert!(!body.contains("evil"), "{body}");
             }
         }
         assert!(!is_told("session-ended") && !is_told("added"));

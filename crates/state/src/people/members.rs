@@ -2,7 +2,7 @@
 
 use super::{Role, account_name, existing};
 use crate::accounts::Accounts;
-use crate::deeds::note;
+use crate::deeds::{note, note_unchanged};
 use crate::error::StateError;
 use crate::value::Value;
 
@@ -51,7 +51,9 @@ impl Accounts {
                 transaction.execute(sql, &values)?;
             }
             let detail = format!("{} of {organisation}", role.map_or("nothing", Role::name));
-            note(transaction, self.actor(), &name, ("role-set", &detail))?;
+            let was = person.memberships.iter().find(|one| one.organisation == organisation).map(|one| one.role);
+            let write = if was == role { note_unchanged } else { note };
+            write(transaction, self.actor(), &name, ("role-set", &detail))?;
             let Some(role) = role else { return Ok(()) };
             let of = "SELECT COUNT(*) FROM memberships WHERE person = $1";
             if transaction.one(of, &[(&person.id).into()])?.integer(0)? >= MAX_MEMBERSHIPS {

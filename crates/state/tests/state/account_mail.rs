@@ -78,7 +78,7 @@ fn changes_are_told_where_their_owner_wants_them_and_once() {
             accounts.set_role("ben", "nowhere", Some(Role::Reader)).is_err(),
             "of what did not happen nothing is told"
         );
-        accounts.tell_new_browser(&ben, ("192.0.2.1", "Browser\r\nBcc: x")).unwrap();
+        accounts.tell_new_browser(&ben, ("192.0.2.1", "https://evil.example\r\nBcc: x curl/8")).unwrap();
         let told = sent(&database);
         let subjects: Vec<&str> = told.iter().map(|(_, subject, _)| subject.as_str()).collect();
         assert_eq!(
@@ -90,7 +90,9 @@ fn changes_are_told_where_their_owner_wants_them_and_once() {
             ]
         );
         assert!(told.iter().all(|(to, _, body)| to == "ben@example.org" && !body.contains("://")), "{told:?}");
-        assert!(told[0].2.contains("By: ann") && told[2].2.contains("192.0.2.1, BrowserBcc: x"), "{told:?}");
+        let lines = "From: 192.0.2.1\nBrowser: curl\nSystem: unknown\n";
+        assert!(told[0].2.contains("By: ann") && told[2].2.contains(lines), "{told:?}");
+        assert!(!told[2].2.contains("evil") && !told[2].2.contains("Bcc"), "{told:?}");
         // Another address counts when it was confirmed, and the one before learns of it.
         accounts.ask_account_mail(&ben, ("new@example.org", Language::Ja), now()).unwrap();
         let (to, second) = code(&database);
@@ -132,5 +134,62 @@ fn addresses_that_are_gone_leave_nothing() {
             (count("alert_channels"), count("alert_messages"), code(&database).0.as_str()),
             (1, 1, "ann@example.org")
         );
+    });
+}
+
+/// Ben, with an address that counts.
+fn confirmed(database: &Database, accounts: &Accounts, ben: &str) {
+    accounts.ask_account_mail(ben, ("ben@example.org", Language::En), now()).unwrap();
+    let (_, code) = code(database);
+    accounts.confirm_account_mail(ben, &code).unwrap();
+}
+
+#[test]
+fn many_changes_are_few_messages() {
+    on_both(|target| {
+        let (database, accounts, ben) = town(target);
+        confirmed(&database, &accounts, &ben);
+        accounts.set_role("ben", "city", None).unwrap();
+        assert_eq!(sent(&database), [], "he had none");
+        for role in [Role::Reader, Role::Editor, Role::Manager] {
+            accounts.set_role("ben", "city", Some(role)).unwrap();
+        }
+        accounts.tell_new_browser(&ben, ("192.0.2.1", "curl/8")).unwrap();
+        accounts.tell_new_browser(&ben, ("192.0.2.1", "curl/8")).unwrap();
+        assert_eq!(sent(&database).len(), 2, "one of each kind");
+        accounts.set_role("ben", "city", Some(Role::Manager)).unwrap();
+        assert_eq!(sent(&database), [], "nothing changed");
+        accounts.set_role("ben", "city", None).unwrap();
+        accounts.by("eve").set_role("ben", "city", Some(Role::Reader)).unwrap();
+        accounts.tell_new_browser(&ben, ("192.0.2.1", "curl/8")).unwrap();
+        accounts.tell_new_browser(&ben, ("192.0.2.2", "curl/8")).unwrap();
+        assert_eq!(sent(&database).len(), 4, "nobody hides behind a message that waits");
+    });
+}
+
+#[test]
+fn addresses_end_with_the_account_and_without_their_code() {
+    on_both(|target| {
+        let (database, accounts, ben) = town(target);
+        confirmed(&database, &accounts, &ben);
+        accounts.disable("ben", Some(now())).unwrap();
+        assert_eq!(accounts.account_mails(&ben).unwrap(), []);
+        let told = sent(&database);
+        assert!(told.len() == 1 && told[0].1.contains("the account was closed"), "{told:?}");
+        accounts.disable("ben", None).unwrap();
+        let at = |days: u64| now().plus(Duration::from_secs(days * 86_400));
+        accounts.ask_account_mail(&ben, ("typo@example.org", Language::En), at(2)).unwrap();
+        let ann = accounts.person("ann").unwrap().unwrap().id;
+        accounts.ask_account_mail(&ann, ("ann@example.org", Language::En), at(8)).unwrap();
+        assert_eq!(accounts.account_mails(&ben).unwrap().len(), 1, "it may still be confirmed");
+        accounts.ask_account_mail(&ann, ("ann@example.org", Language::Ja), at(10)).unwrap();
+        assert_eq!(accounts.account_mails(&ben).unwrap(), []);
+        assert_eq!(accounts.account_mails(&ann).unwrap().len(), 1);
+        for number in 0..4 {
+            accounts.ask_account_mail(&ben, (&format!("b{number}@example.org"), Language::En), at(20)).unwrap();
+        }
+        accounts.ask_account_mail(&ben, ("b4@example.org", Language::En), at(20)).unwrap();
+        let many = accounts.ask_account_mail(&ben, ("b5@example.org", Language::En), at(20));
+        assert!(refusal(many).contains("codes were sent for this account today"));
     });
 }

@@ -191,20 +191,22 @@ impl<'a> Proposer<'a> {
             }
         }
         let doubts = self.model.doubts(&features);
+        let alike = around.alike(host);
         let general = |why: &Why| !matches!(why.because, Some(Because::Product(..)));
         for (port, (rate, _)) in best.iter_mut().filter(|(_, (_, why))| general(why)) {
-            *rate = around.at_host(host, *port, &[], doubts.of(*port, *rate));
+            *rate = alike.rate(*port, doubts.of(*port, *rate));
         }
         let open: Vec<u32> = host.services.iter().map(|one| code((one.key.transport, one.key.port))).collect();
         let likely = |port: u32| best.get(&port).map_or(0.0, |(rate, _)| *rate);
         let silent = silence::at(&self.lately, host.address, &open, likely);
+        let alike = alike.silent_at(&silent);
         open.iter().for_each(|port| drop(best.remove(port)));
         // In an order of its own: what is drawn must follow from the seed alone.
         let mut best: Vec<_> = best.into_iter().collect();
         best.sort_unstable_by_key(|(port, _)| *port);
         for (port, (rate, why)) in best {
             let rate = rate * self.silence.factor(self.model, port, &silent);
-            let rate = if general(&why) { around.at_host(host, port, &silent, rate) } else { rate };
+            let rate = if general(&why) { alike.rate(port, rate) } else { rate };
             self.offer(host.address, port, rate, &why);
         }
     }

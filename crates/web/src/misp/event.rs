@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 /// The kind of attribute that a service is.
 pub(super) const KIND: &str = "ip-dst|port";
+/// The same where there is no port.
+pub(super) const BARE_KIND: &str = "ip-dst";
 /// The category of it.
 pub(super) const CATEGORY: &str = "Network activity";
 const MICROS: i64 = 1_000_000;
@@ -59,13 +61,14 @@ fn attribute(service: &Service, event: &str, installation: &str) -> Value {
     let facts = &service.facts;
     let words =
         [facts.protocol.as_ref().map(|protocol| protocol.as_str()), facts.product.as_deref(), facts.version.as_deref()];
+    let (kind, value) = kind_of(service.key.address, service.key.port);
     json!({
         "id": format!("{event}{:05}", service.key.port),
         "event_id": event,
         "object_id": "0",
         "object_relation": null,
         "category": CATEGORY,
-        "type": KIND,
+        "type": kind,
         "to_ids": false,
         "uuid": own_uuid("attribute", &format!("{installation} {}", service.key)),
         "timestamp": seconds(service.last_seen),
@@ -76,8 +79,16 @@ fn attribute(service: &Service, event: &str, installation: &str) -> Value {
         "comment": words.into_iter().flatten().collect::<Vec<_>>().join(" "),
         "deleted": false,
         "disable_correlation": false,
-        "value": format!("{}|{}", service.key.address, service.key.port),
+        "value": value,
     })
+}
+
+/// Kind and value of an attribute: what is said of a host as a whole, at port 0, has no port.
+fn kind_of(address: IpAddr, port: u16) -> (&'static str, String) {
+    match port {
+        0 => (BARE_KIND, address.to_string()),
+        port => (KIND, format!("{address}|{port}")),
+    }
 }
 
 /// The number of an event: an IPv4 address as a number; of an IPv6 address some of its bits, which lead nowhere back.
@@ -95,4 +106,16 @@ pub(super) fn address_of(id: &str) -> Option<Ipv4Addr> {
 
 fn seconds(time: Timestamp) -> String {
     time.as_micros().div_euclid(MICROS).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_port_is_an_address_alone() {
+        let address = IpAddr::from([198, 51, 100, 3]);
+        assert_eq!(kind_of(address, 0), ("ip-dst", "198.51.100.3".to_owned()));
+        assert_eq!(kind_of(address, 22), ("ip-dst|port", "198.51.100.3|22".to_owned()));
+    }
 }

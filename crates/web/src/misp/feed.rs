@@ -200,7 +200,10 @@ fn entry(event: &Value) -> Value {
 async fn hashes(State(app): State<App>, desk: Desk, Extension(known): Extension<Known>) -> Result<Response, Refusal> {
     let own = |out: &mut dyn Write, id: &str, (address, host): (IpAddr, &Host)| {
         let address = address.to_string();
-        host.ports.iter().try_for_each(|port| line(out, &address, id).and_then(|()| line(out, &port.to_string(), id)))
+        host.ports.iter().try_for_each(|port| {
+            line(out, &address, id)?;
+            if *port == 0 { Ok(()) } else { line(out, &port.to_string(), id) }
+        })
     };
     let others = |out: &mut dyn Write, id: &str, event: &Value| {
         for attribute in attributes(event) {
@@ -240,8 +243,9 @@ async fn file(
         if known.find(&id).is_none() {
             let (shelf, sight) = (shelf(&app)?, Sight::of(reader));
             let which = Which::Ids(vec![id.clone(), id.to_ascii_uppercase()]);
-            let last: Vec<EventKey> = shelf.event_keys(&sight, &which).map_err(failed)?.pop().into_iter().collect();
-            if let Some((_, text)) = shelf.event_bodies(&last).map_err(failed)?.pop() {
+            // One at most: of several under an id the first stays.
+            let keys = shelf.event_keys(&sight, &which).map_err(failed)?;
+            if let Some((_, text)) = shelf.event_bodies(&keys).map_err(failed)?.into_iter().next() {
                 return Ok(Some(text));
             }
         }

@@ -20,6 +20,10 @@ use crate::app::App;
 const AT_ONCE: usize = 8;
 /// Ids that are asked for at once.
 const IDS_AT_ONCE: usize = 1_000;
+/// The most bytes of events that one answer tells.
+const MAX_TOLD: usize = 32 << 20;
+/// The most bytes of events that are looked through for one answer.
+const MAX_LOOKED_THROUGH: usize = 256 << 20;
 
 /// Which events of others are meant; conditions that are empty ask nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,17 +84,28 @@ pub(super) fn find(
         keys.drain(..skip.min(keys.len()));
         skip = 0;
     }
-    let mut found = Vec::new();
+    let (mut found, mut told, mut looked_through) = (Vec::new(), 0, 0);
     for some in keys.chunks(AT_ONCE) {
         for (key, text) in shelf.event_bodies(some).map_err(failed)? {
-            let Some(event) = wanted.told(&key, event_in(&text), part) else { continue };
             if found.len() >= limit {
                 return Ok(found);
             }
-            match skip.checked_sub(1) {
-                Some(left) => skip = left,
-                None => found.push(event),
+            looked_through += text.len();
+            if looked_through > MAX_LOOKED_THROUGH {
+                let words = "256 MiB of events are the most that are looked through: narrow it with value or eventid";
+                return Err(ReadError::Unfit(words.to_owned()));
             }
+            let Some(event) = wanted.told(&key, event_in(&text), part) else { continue };
+            if let Some(left) = skip.checked_sub(1) {
+                skip = left;
+                continue;
+            }
+            told += if part == Part::Events { text.len() } else { event.to_string().len() };
+            if told > MAX_TOLD {
+                let words = "32 MiB of events are the most of one answer: ask for fewer with limit, or narrow it";
+                return Err(ReadError::Unfit(words.to_owned()));
+            }
+            found.push(event);
         }
         if found.len() >= limit {
             break;
@@ -103,7 +118,7 @@ pub(super) fn find(
 fn newest(shelf: &Shelf, sight: &Sight, keys: &[EventKey]) -> Result<Vec<EventKey>, ReadError> {
     let mut found = Vec::new();
     for some in keys.chunks(IDS_AT_ONCE) {
-        let ids = some.iter().flat_map(|key| [key.id.clone(), key.id.to_ascii_uppercase()]);
+        let ids = some.iter().flat_map(|key| [key.id.clone(), key.id.to_ascii_uppercase(), key.stored.clone()]);
         found.extend(shelf.event_keys(sight, &Which::Ids(ids.collect())).map_err(failed)?);
     }
     found.sort_by_key(|key| key.added);
@@ -147,7 +162,7 @@ impl Wanted {
         }
         let members = event.as_object_mut()?;
         if part == Part::Attributes {
-            members.remove("Object");
+            members.retain(|name, _| name == "uuid");
             members.insert("Attribute".to_owned(), meant.into());
         }
         let id = key.added.as_micros().to_string();

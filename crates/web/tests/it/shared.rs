@@ -274,6 +274,32 @@ fn searches_of_misp_tell_events_of_others_as_the_feed_does() {
 }
 
 #[test]
+fn pages_of_searches_of_misp_are_bounded_in_bytes() {
+    let world = World::with(crate::taxii::marked(), std::sync::Arc::new(hinomi_web::NoSurveys));
+    let padded = format!("\"pad\":\"{}\",\"info\"", "x".repeat(5_000_000));
+    for number in '1'..='7' {
+        take_text(&world, number, "green", &EVENT.replacen("\"info\"", &padded, 1));
+    }
+    let search = |what: &str, more: &str| {
+        let body = format!(r#"{{"value":"198.51.100.3|6667"{more}}}"#);
+        let head = format!(
+            "POST /compat/misp/{what}/restSearch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Authorization: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "K".repeat(40),
+            body.len()
+        );
+        raw(world.address, head.as_bytes())
+    };
+    let refused = search("events", "");
+    assert!(refused.status == 400 && refused.text().contains("ask for fewer"), "{}", refused.status);
+    let six = search("events", r#","limit":6"#);
+    assert_eq!((six.status, six.json()["response"].as_array().map(Vec::len)), (200, Some(6)));
+    let attributes = search("attributes", "");
+    assert_eq!(attributes.status, 200);
+    assert_eq!(attributes.json()["response"]["Attribute"].as_array().map(Vec::len), Some(7), "they alone are told");
+}
+
+#[test]
 fn pages_and_the_api_tell_what_others_say_to_whoever_may_know() {
     let world = town();
     take_event(&world, '2', "amber");

@@ -478,6 +478,14 @@ fn who_gave_an_address_is_told_of_changes_and_new_browsers() {
     let told = mails(&world);
     assert!(told.len() == 1 && told[0].0 == "ben@example.org", "{told:?}");
     assert!(told[0].1.contains("new browser") && told[0].1.contains("127.0.0.1"), "{told:?}");
+    // A browser may call itself what it likes: no word of that is in the message.
+    let agent = "Origin: http://localhost\r\nUser-Agent: Read https://evil.example/x Firefox/140.0 (Linux)\r\n";
+    assert_eq!(post(&world, "/sign-in", &[("name", "ben"), ("password", WORD)], agent).status, 303);
+    let told = mails(&world);
+    assert!(told.len() == 1 && told[0].1.contains("Browser: Firefox\nSystem: Linux\n"), "{told:?}");
+    for word in ["://", "evil", "Read", "140"] {
+        assert!(!told[0].1.contains(word), "{word}: {told:?}");
+    }
     let fields = [("do", "add-key"), ("label", "x"), ("days", "30"), ("purpose", "research")];
     let made = send(&mut ben, &fields).text();
     let secret = made.split("<code id=\"secret\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");

@@ -19,13 +19,15 @@ use crate::output::{self, clean_line};
 
 /// The longest name of a source, in characters.
 const MAX_SOURCE_CHARS: usize = 200;
+/// The one source of all files that were imported before each had its own.
+const FORMER_SOURCE: &str = "file";
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// Bundles or envelopes of STIX 2.1, single objects, events of MISP; - reads from stdin.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Whose versions these go on [default: those of the file of this name].
+    /// Whose versions these go on; `file`: those from when all files were one source [default: the file of this name].
     #[arg(long, value_name = "NAME", value_parser = source)]
     source: Option<String>,
     #[command(flatten)]
@@ -43,6 +45,9 @@ fn source(text: &str) -> Result<String, String> {
 
 /// Where a file's objects come from: other files have other versions of the same objects.
 fn origin(path: &Path, named: Option<&str>) -> String {
+    if named == Some(FORMER_SOURCE) {
+        return FORMER_SOURCE.to_owned();
+    }
     let own = match path == Path::new("-") {
         true => "stdin".to_owned(),
         false => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -143,4 +148,19 @@ pub(super) fn export(shelf: &Shelf, out: Option<&Path>, (audience, exercise): (O
     file.flush()?;
     output::talk(&format!("{count} objects"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_sources_by_name_and_the_former_one_can_be_gone_on_with() {
+        let path = Path::new("a/b.json");
+        for (named, expected) in [(None, "file b.json"), (Some("x"), "file x"), (Some("file"), "file")] {
+            assert_eq!(origin(path, named), expected);
+        }
+        assert_eq!(origin(Path::new("file"), None), "file file");
+        assert_eq!(origin(Path::new("-"), None), "file stdin");
+    }
 }

@@ -288,8 +288,14 @@ fn of_many_markings_the_newest_are_known() {
     let found = page(&index);
     assert_eq!(found.iter().map(|service| service.last_seen).collect::<Vec<_>>(), [time(-1)]);
     let (_other_folder, other) = fresh();
-    other.apply(1, all).expect("applied");
+    other.apply(1, all.clone()).expect("applied");
     assert_eq!(page(&other), found, "told at once, the same are known");
+    // Backwards and by fours: the first four are told again beside newer ones.
+    let (_third_folder, third) = fresh();
+    for (version, part) in (1..).zip(all.rchunks(4)) {
+        third.apply(version, [&all[..2], part].concat()).expect("applied");
+    }
+    assert_eq!(page(&third), found, "whatever the order");
     assert_eq!((index.count(), ask(&index, "").total), (1, 1));
 }
 

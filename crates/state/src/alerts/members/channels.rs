@@ -77,7 +77,7 @@ fn is_contact(
     Ok(!transaction.query(sql, &values)?.is_empty())
 }
 
-/// Room for one more code to this address, and from this organisation.
+/// Room for one more code to this address, and from this organisation, or from `account` and the id of one.
 pub(crate) fn may_send_code(
     transaction: &mut Transaction<'_>,
     organisation: &str,
@@ -94,7 +94,8 @@ pub(crate) fn may_send_code(
         return Err(StateError::refused("a code was sent to this address less than a day ago; no other is sent today"));
     }
     if count(transaction, "organisation", organisation)? >= MAX_CODES_A_DAY {
-        return Err(StateError::refused(format!("{MAX_CODES_A_DAY} codes were sent for this organisation today")));
+        let whose = if organisation.starts_with("account ") { "account" } else { "organisation" };
+        return Err(StateError::refused(format!("{MAX_CODES_A_DAY} codes were sent for this {whose} today")));
     }
     let sql = "INSERT INTO member_codes (mail, organisation, sent) VALUES ($1, $2, $3)";
     transaction.execute(sql, &[(&mail).into(), organisation.into(), now.as_micros().into()]).map(drop)

@@ -135,8 +135,8 @@ pub(crate) async fn consent(
         return form(&app, &visit, (address, browser), trouble).await;
     }
     match app.looks.begin(&id_of(agreed), &terms, app.now()) {
-        Ok(()) => {
-            begin(&app, prober, id_of(agreed), terms);
+        Ok(number) => {
+            begin(&app, prober, (id_of(agreed), number), terms);
             redirect(PATH)
         }
         Err(why) => wait(&app, &visit, (address, browser), why).await,
@@ -144,14 +144,14 @@ pub(crate) async fn consent(
 }
 
 /// Lets the look begin. It ends by itself, and is noted however it does.
-fn begin(app: &App, prober: Arc<dyn Prober>, browser: String, terms: Terms) {
+fn begin(app: &App, prober: Arc<dyn Prober>, (browser, number): (String, u64), terms: Terms) {
     let (looks, id) = (Arc::clone(&app.looks), browser.clone());
-    let tell: Tell = Arc::new(move |told| looks.tell(&id, told));
+    let tell: Tell = Arc::new(move |told| looks.tell(&id, number, told));
     let (looks, clock) = (Arc::clone(&app.looks), Arc::clone(&app.clock));
     tokio::spawn(async move {
         // In a task of its own, so that a fault of it is an end too.
         let ended = tokio::spawn(prober.look(terms, tell)).await.unwrap_or(Err(NoLook::Failed));
-        looks.end(&browser, ended, clock.now());
+        looks.end(&browser, number, ended, clock.now());
     });
 }
 

@@ -97,7 +97,7 @@ fn push_infection(list: &mut Fields<'_>, input: &[u8], means: Means, row: &[(Str
     push_claim(list, input, "claim.infection", state);
     push_claim(list, input, "claim.family", family.unwrap_or_else(|| first(&["infection", "category"])));
     push_claim(list, input, "claim.source-port", value("src_port"));
-    push_claim(list, input, "claim.sinkhole", first(&["dst_hostname", "public_source"]));
+    push_claim(list, input, "claim.sinkhole", first(means.met_by()));
     for (column, field) in DEVICE {
         push_claim(list, input, field, value(column));
     }

@@ -5,6 +5,9 @@
 //! family, the port that it came from, which the one who runs the network needs to find the line behind a shared
 //! address, the time, who met it, and what device it was taken for.
 //!
+//! Who took part in an attack (`event4_ddos_participant`) is not among them: its address may be forged or that of an open
+//! reflector, and the row names who was attacked.
+//!
 //! Source: `reports.json` of Shadowserver's report schema (September 2024 and later): `src_ip`, `src_port`, `infection`,
 //! `family`, `tag` of events; `ip`, `port`, `category`, `family` of what was taken over.
 
@@ -14,7 +17,6 @@ use super::{Report, Row};
 const REPORTS: &[(&str, Means)] = &[
     ("compromised_iot", Means::Compromised),
     ("compromised_website", Means::Compromised),
-    ("event_ddos_participant", Means::Infected),
     ("event_honeypot_adb_scan", Means::InfectedIfNamed),
     ("event_honeypot_brute_force", Means::Infected),
     ("event_honeypot_darknet", Means::InfectedIfNamed),
@@ -25,21 +27,19 @@ const REPORTS: &[(&str, Means)] = &[
     ("event_honeypot_rocketmq_scan", Means::InfectedIfNamed),
     ("event_honeypot_smb_scan", Means::InfectedIfNamed),
     ("event_honeypot_snmp_scan", Means::InfectedIfNamed),
-    ("event_microsoft_sinkhole", Means::Infected),
-    ("event_microsoft_sinkhole_http", Means::Infected),
-    ("event_sinkhole", Means::Infected),
-    ("event_sinkhole_http", Means::Infected),
+    ("event_microsoft_sinkhole", Means::Sinkholed),
+    ("event_microsoft_sinkhole_http", Means::Sinkholed),
+    ("event_sinkhole", Means::Sinkholed),
+    ("event_sinkhole_http", Means::Sinkholed),
 ];
 
-/// Columns that are kept. `dst_hostname` is the sinkhole's own name.
+/// Columns that are kept, beside those of [`Means::met_by`].
 const KEPT: &[&str] = &[
     "severity",
     "protocol",
     "src_port",
     "port",
     "dst_port",
-    "dst_hostname",
-    "public_source",
     "infection",
     "family",
     "tag",
@@ -57,6 +57,8 @@ pub(super) const ONLY_SCANS: &str = "the row names no malware: who scans need no
 /// What a row of a report means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Means {
+    /// Its host runs malware that called a sinkhole.
+    Sinkholed,
     /// Its host runs malware, or somebody misuses it.
     Infected,
     /// It does where malware is named; else it only scans.
@@ -70,7 +72,16 @@ impl Means {
     pub(super) const fn columns(self) -> (&'static str, &'static str) {
         match self {
             Self::Compromised => ("ip", "port"),
-            Self::Infected | Self::InfectedIfNamed => ("src_ip", "src_port"),
+            Self::Sinkholed | Self::Infected | Self::InfectedIfNamed => ("src_ip", "src_port"),
+        }
+    }
+
+    /// The columns that say who met it. Only of a sinkhole is `dst_hostname` its own name: elsewhere it may be the name of
+    /// somebody who was attacked.
+    pub(super) const fn met_by(self) -> &'static [&'static str] {
+        match self {
+            Self::Sinkholed => &["dst_hostname", "public_source"],
+            Self::Infected | Self::InfectedIfNamed | Self::Compromised => &["public_source"],
         }
     }
 }
@@ -91,6 +102,8 @@ pub(super) fn family<'a>(value: impl Fn(&str) -> &'a str) -> &'a str {
 
 /// The row in words, as far as it is kept.
 pub(super) fn words(row: &Row<'_>, report: &Report) -> Vec<u8> {
-    let out: Vec<&str> = row.header.iter().map(String::as_str).filter(|name| !KEPT.contains(name)).collect();
+    let met_by = means(report.name).map(Means::met_by).unwrap_or_default();
+    let is_kept = |name: &str| KEPT.iter().chain(met_by).any(|kept| *kept == name);
+    let out: Vec<&str> = row.header.iter().map(String::as_str).filter(|name| !is_kept(name)).collect();
     row.words(report, &out)
 }

@@ -187,8 +187,39 @@ fn who_only_scans_is_not_called_infected() {
 }
 
 #[test]
+fn the_name_of_who_was_attacked_is_not_kept() {
+    let row = met("192.0.2.1", "40123", "mirai", "").replace("sinkhole.example,,,,", "victim.example,,,sensor,");
+    assert!(row.contains("victim.example"), "{row}");
+    let text = format!("{SINKHOLE}\n{row}");
+    for report in ["event4_honeypot_brute_force", "event4_honeypot_darknet", "event4_honeypot_http_scan"] {
+        let (records, errors) = read(report::named(report), &text);
+        let ([record], []) = (&*records, &*errors) else { panic!("{report}: {records:?} {errors:?}") };
+        assert_eq!(values(record, "claim.sinkhole"), ["sensor"], "{report}");
+        let words = String::from_utf8_lossy(&record.evidence.first().expect("words").bytes).into_owned();
+        assert!(words.contains("40123") && !words.contains("victim"), "{report}: {words}");
+    }
+    // Who takes part in an attack may be a reflector, or somebody whose address was forged.
+    let (records, errors) = read(report::named("event4_ddos_participant"), &text);
+    let left_out =
+        |error: &ScanError| matches!(error, ScanError::Other { reason, .. } if reason.contains("sensors met"));
+    assert!(records.is_empty() && errors.len() == 1 && errors.iter().all(left_out), "{records:?} {errors:?}");
+    assert_eq!(["event6_ddos_participant", "event_ddos_participant6"].map(infection::means), [None, None]);
+    // Nor is it told where an older version kept it.
+    for (report, state) in [("event4_ddos_participant", None), ("event4_honeypot_brute_force", Some("infected"))] {
+        let words = format!("report,src_port,dst_hostname,infection\n{report},1,victim.example,mirai\n");
+        let list = fields_of(EvidenceKind::ShadowserverRecord, words.as_bytes());
+        assert!(!list.iter().any(|field| field.text().contains("victim")), "{report}: {list:?}");
+        let told = list.iter().find(|field| field.name == "claim.infection").map(|field| field.text().into_owned());
+        assert_eq!(told.as_deref(), state, "{report}");
+    }
+}
+
+#[test]
 fn what_was_taken_over_is_a_host() {
-    let text = report_of(",device_vendor,category,family,detail,account", &[",Example,webshell,gamma,/shell.php,root"]);
+    let text = report_of(
+        ",device_vendor,category,family,detail,account,dst_hostname",
+        &[",Example,webshell,gamma,/shell.php,root,victim"],
+    );
     for report in ["compromised_iot", "compromised_iot6", "compromised_website", "compromised_website6"] {
         let (records, errors) = read(report::named(report), &text);
         assert!(errors.is_empty(), "{errors:?}");
@@ -196,7 +227,7 @@ fn what_was_taken_over_is_a_host() {
         assert_eq!((record.port, values(record, "claim.infection")), (0, vec!["compromised".to_owned()]));
         assert_eq!(values(record, "claim.family"), ["gamma"]);
         let words = String::from_utf8_lossy(&record.evidence.first().expect("words").bytes).into_owned();
-        assert!(!words.contains("root") && !words.contains("shell.php"), "{words}");
+        assert!(["root", "shell.php", "victim"].iter().all(|private| !words.contains(private)), "{words}");
     }
 }
 
