@@ -1,13 +1,13 @@
 //! Ports for servers that have to be told theirs.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::fs;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Below those that the kernel gives to whoever asks for none (32768 and up): a connection of another test cannot take
 /// it between this answer and the server's start.
 static NEXT: AtomicU16 = AtomicU16::new(20_000);
 
-/// A port of loopback that nobody has, over TCP or UDP; never the same twice in one run of the tests.
+/// A port that nobody has, over TCP or UDP; never the same twice in one run of the tests.
 ///
 /// # Panics
 /// All up to 32767 are taken.
@@ -15,9 +15,19 @@ pub(crate) fn fresh() -> u16 {
     loop {
         let port = NEXT.fetch_add(1, Ordering::Relaxed);
         assert!(port < 32_768, "no free port is left");
-        let here = (Ipv4Addr::LOCALHOST, port);
-        if TcpListener::bind(here).is_ok() && UdpSocket::bind(here).is_ok() {
+        if !taken(port) {
             return port;
         }
     }
+}
+
+/// Whether any socket of this machine has the port at its own end. The kernel is asked for its list: trying to bind would
+/// let a process that another test forks at that moment hold the port until it has become another program.
+pub(crate) fn taken(port: u16) -> bool {
+    let end = format!(":{port:04X}");
+    ["tcp", "tcp6", "udp", "udp6"].iter().any(|table| {
+        // One without IPv6 has no such tables.
+        let rows = fs::read_to_string(format!("/proc/thread-self/net/{table}")).unwrap_or_default();
+        rows.lines().skip(1).any(|row| row.split_whitespace().nth(1).is_some_and(|here| here.ends_with(&end)))
+    })
 }

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Daemon, Transport, package};
+use crate::ports;
 
 /// The first process in the namespaces.
 const INSIDE: &str = include_str!("inside.sh");
@@ -87,7 +88,10 @@ pub(crate) fn start(daemon: &'static Daemon, directory: &Path, port: u16) -> Res
     if let Some(absent) = daemon.missing() {
         return Err(format!("{}: {} is absent, install {absent}", daemon.name, daemon.binary));
     }
-    free(daemon.transport, port).map_err(|error| format!("{}: port {port} is taken: {error}", daemon.name))?;
+    // Whoever holds the port already would be taken for the daemon.
+    if ports::taken(port) {
+        return Err(format!("{}: port {port} is taken", daemon.name));
+    }
     let explain = |reason: String| format!("{} on port {port}: {reason}{}", daemon.name, last_output(directory));
     let version = daemon.version().map_err(&explain)?;
     write_files(daemon, directory, port).map_err(|error| explain(format!("cannot write its files: {error}")))?;
@@ -95,14 +99,6 @@ pub(crate) fn start(daemon: &'static Daemon, directory: &Path, port: u16) -> Res
     let mut running = Running { daemon, child, port, banner: Vec::new(), version };
     running.banner = first_answer(&mut running).map_err(explain)?;
     Ok(running)
-}
-
-/// Whoever holds the port already would be taken for the daemon.
-fn free(transport: Transport, port: u16) -> std::io::Result<()> {
-    match transport {
-        Transport::Tcp => TcpListener::bind(loopback(port)).map(drop),
-        Transport::Udp => UdpSocket::bind(loopback(port)).map(drop),
-    }
 }
 
 fn write_files(daemon: &Daemon, directory: &Path, port: u16) -> std::io::Result<()> {
