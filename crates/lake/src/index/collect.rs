@@ -16,9 +16,10 @@ use super::eyes::Narrow;
 use super::facet::{Counter, Counts};
 use super::histogram::{Columned, Histogram};
 use super::mix::{ByNumber, mix_wide};
+use super::opened::{Opened, Segments};
 use super::order::{Local, Order};
 use super::schema::{Columns, State};
-use super::segment::{Life, Spots};
+use super::segment::Life;
 use super::things::Things;
 use super::times::View;
 use crate::query::{Field, Sort};
@@ -54,7 +55,7 @@ impl Lot {
 impl Gate {
     /// Leaves of a block what passes.
     fn hold(&self, block: &mut Block, here: &Here) {
-        let Here { life, spots, .. } = here;
+        let Here { life, opened, .. } = here;
         if !life.all_open() {
             block.retain(|_, doc| match life.state(doc) {
                 State::Open => true,
@@ -64,7 +65,7 @@ impl Gate {
         }
         life.leave_visible(block);
         if let Some(lot) = self.lot {
-            block.retain(|_, doc| lot.takes(spots.get(doc)));
+            block.retain(|_, doc| lot.takes(opened.spots.get(doc)));
         }
         if !self.closed {
             life.leave_open(block);
@@ -77,6 +78,7 @@ pub(super) struct Find {
     pub(super) columns: Arc<Columns>,
     pub(super) times: Arc<View>,
     pub(super) gate: Gate,
+    pub(super) segments: Arc<Segments>,
     pub(super) sort: Sort,
     pub(super) after: Option<Rank>,
     /// How many rows to keep.
@@ -103,8 +105,8 @@ pub(super) struct Found {
 
 /// What is read of a segment.
 struct Here {
+    opened: Arc<Opened>,
     life: Life,
-    spots: Spots,
     order: Order,
     after: Option<Local>,
 }
@@ -126,14 +128,16 @@ pub(super) struct Part {
 impl Find {
     /// Begins with a part of a segment; `parts` are there in all, with about so many rows to look at in the segment.
     pub(super) fn part(&self, segment: u32, reader: &SegmentReader, parts: usize, rows: u64) -> tantivy::Result<Part> {
-        let spots = Spots::open(reader)?;
+        let opened = self.segments.of(reader)?;
+        let spots = &opened.spots;
         let order = Order::open(reader, &self.columns, self.sort)?;
-        let after = self.after.as_ref().map(|rank| order.localise(rank, &spots)).transpose()?;
+        let after = self.after.as_ref().map(|rank| order.localise(rank, spots)).transpose()?;
         let things = self.distinct.map(|field| Things::open(reader, &self.columns, field)).transpose()?;
         let pairs = || self.distinct.map(|_| Pairs::of_parts(parts * self.facets.len().max(1)));
         let counters = self.facets.iter().map(|field| Counter::open(reader, &self.columns, *field, pairs()));
         let histograms = self.histograms.iter().map(|asked| Histogram::open(reader, *asked));
-        let life = Life::open(reader, Arc::clone(&self.times), self.gate.within.as_ref(), rows)?;
+        let (times, within) = (Arc::clone(&self.times), self.gate.within.as_ref());
+        let life = Life::open(reader, Arc::clone(&opened), times, within, rows)?;
         Ok(Part {
             segment,
             gate: self.gate.clone(),
@@ -143,7 +147,7 @@ impl Find {
             histograms: histograms.collect::<tantivy::Result<_>>()?,
             best: Best { kept: Vec::new(), limit: self.limit, worst: None },
             total: 0,
-            here: Here { life, spots, order, after },
+            here: Here { opened, life, order, after },
         })
     }
 
@@ -219,7 +223,7 @@ impl Part {
         let Self { segment, here, counters, histograms, best, total, .. } = self;
         whole.total += total;
         for (local, doc) in best.finish() {
-            let rank = here.order.globalise(&local, &here.spots)?;
+            let rank = here.order.globalise(&local, &here.opened.spots)?;
             whole.rows.push((rank, DocAddress::new(segment, doc)));
         }
         for (sum, counter) in whole.facets.iter_mut().zip(counters) {
@@ -246,14 +250,14 @@ struct Best {
 impl Best {
     fn offer(&mut self, block: &Block, here: &Here) {
         let mut smalls = [0; BLOCK];
-        here.spots.addresses.smalls(block, &mut smalls);
+        here.opened.spots.addresses.smalls(block, &mut smalls);
         for (doc, small) in block.iter().zip(smalls) {
             let lead = here.order.lead(*doc, &here.life);
             let first = Local::first(lead, small);
             if self.worst.is_some_and(|worst| first > worst) {
                 continue;
             }
-            let local = first.at(here.spots.place(*doc));
+            let local = first.at(here.opened.spots.place(*doc));
             let passed = here.after.is_some_and(|after| local <= after);
             if passed || self.worst.is_some_and(|worst| local >= worst) {
                 continue;

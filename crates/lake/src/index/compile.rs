@@ -24,6 +24,7 @@ use super::eyes::Narrow;
 use super::facts::FactsFile;
 use super::grams::{Grams, Hit, Hits};
 use super::guard::Guarded;
+use super::opened::Segments;
 use super::plan::Planner;
 use super::prefix::Addresses;
 use super::schema::{Columns, Shown, State, TextColumns, column};
@@ -45,6 +46,7 @@ const MAX_CONTENT_TERMS: usize = 256;
 /// What compiling needs to know.
 pub(super) struct Compiler<'a> {
     pub(super) columns: &'a Columns,
+    pub(super) segments: &'a Arc<Segments>,
     pub(super) facts: &'a Arc<FactsFile>,
     pub(super) times: &'a Arc<View>,
     pub(super) now: Timestamp,
@@ -160,7 +162,7 @@ impl Compiler<'_> {
 
     fn net(&self, net: IpNet) -> Boxed {
         let (low, high) = bounds(net);
-        Addresses { low, high }.query(self.columns)
+        Addresses { low, high }.query(self.columns, self.segments)
     }
 
     fn number(&self, field: Field, low: u64, high: u64) -> Boxed {
@@ -242,9 +244,9 @@ impl Compiler<'_> {
 
     /// A test on the times of each candidate.
     fn life(&self, fits: impl Fn(&Life, DocId) -> bool + Clone + Send + Sync + 'static) -> Boxed {
-        let (times, within) = (Arc::clone(self.times), self.within.cloned());
+        let (times, within, segments) = (Arc::clone(self.times), self.within.cloned(), Arc::clone(self.segments));
         predicate(move |reader: &SegmentReader| {
-            let life = Life::open(reader, Arc::clone(&times), within.as_ref(), 0)?;
+            let life = Life::open(reader, segments.of(reader)?, Arc::clone(&times), within.as_ref(), 0)?;
             let fits = fits.clone();
             Ok(move |doc| fits(&life, doc))
         })

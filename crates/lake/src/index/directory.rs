@@ -16,12 +16,14 @@
 use std::collections::HashMap;
 use std::hash::Hasher;
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ahash::RandomState;
 use hinomi_model::{ContentHash, Marking, Outcome, SensorId, ServiceKey, Transport};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
+use super::run::{processors, side_by_side};
 use crate::place::Place;
 
 const SHARDS: usize = 256;
@@ -155,8 +157,41 @@ struct Shard {
 
 impl Directory {
     pub(super) fn new() -> Self {
-        let shards = std::iter::repeat_with(Shard::default).take(SHARDS).collect();
+        Self::with_room(0)
+    }
+
+    /// With room for so many services.
+    fn with_room(services: usize) -> Self {
+        // A shard has some more than its share.
+        let share = services.div_ceil(SHARDS);
+        let slots = if services == 0 { 0 } else { ((share + share / 16 + 1) * 4 / 3).next_power_of_two() };
+        let shards = std::iter::repeat_with(|| Shard::with(slots)).take(SHARDS).collect();
         Self { hasher: RandomState::new(), shards, others: HashMap::default() }
+    }
+
+    /// Fills one with so many services, part by part, on several threads.
+    pub(super) fn fill<E: Send>(
+        services: usize,
+        parts: usize,
+        read: impl Fn(usize, &mut dyn FnMut(&ServiceKey, Slot)) -> Result<(), E> + Sync,
+    ) -> Result<Self, E> {
+        let Self { hasher, shards, others } = Self::with_room(services);
+        let (shards, others): (Vec<_>, _) = (shards.into_iter().map(Mutex::new).collect(), Mutex::new(others));
+        let part = |part: usize| {
+            read(part, &mut |key, slot| match packed(key) {
+                Some(packed) => {
+                    let hash = hasher.hash_one(packed);
+                    if let Some(shard) = shards.get(shard_of(hash)) {
+                        locked(shard).add(packed, hash, slot, &hasher);
+                    }
+                }
+                None => drop(locked(&others).insert(other(key), slot)),
+            })
+        };
+        side_by_side(parts, processors(), part).into_iter().collect::<Result<(), E>>()?;
+        let open = |shard: Mutex<Shard>| shard.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let others = others.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self { hasher, shards: shards.into_iter().map(open).collect(), others })
     }
 
     /// The row of a service.
@@ -174,10 +209,7 @@ impl Directory {
         };
         let hash = self.hasher.hash_one(packed);
         if let Some(shard) = self.shards.get_mut(shard_of(hash)) {
-            if shard.is_full() {
-                shard.grow(&self.hasher);
-            }
-            shard.put(packed, hash, slot);
+            shard.add(packed, hash, slot, &self.hasher);
         }
     }
 
@@ -203,7 +235,22 @@ fn shard_of(hash: u64) -> usize {
     usize::from(hash.to_be_bytes().first().copied().unwrap_or(0))
 }
 
+fn locked<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shard {
+    fn with(slots: usize) -> Self {
+        Self { slots: vec![0; slots], tails: vec![0; slots], used: 0 }
+    }
+
+    fn add(&mut self, key: u64, hash: u64, slot: Slot, hasher: &RandomState) {
+        if self.is_full() {
+            self.grow(hasher);
+        }
+        self.put(key, hash, slot);
+    }
+
     fn get(&self, key: u64, hash: u64) -> Option<Slot> {
         let at = self.place(key, hash)?;
         let (slot, tail) = (*self.slots.get(at)?, *self.tails.get(at)?);
@@ -244,8 +291,7 @@ impl Shard {
 
     fn grow(&mut self, hasher: &RandomState) {
         let size = (self.slots.len() * 2).max(FIRST_SLOTS);
-        let fresh = Self { slots: vec![0; size], tails: vec![0; size], used: 0 };
-        let old = std::mem::replace(self, fresh);
+        let old = std::mem::replace(self, Self::with(size));
         for (slot, tail) in old.slots.into_iter().zip(old.tails).filter(|(slot, _)| *slot != 0) {
             let key = u64::try_from(slot >> (ROW_BITS + LOW_BITS)).unwrap_or(0);
             self.put(key, hasher.hash_one(key), unpack(slot, tail));

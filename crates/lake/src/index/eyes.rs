@@ -18,7 +18,7 @@ use tantivy::{DocId, SegmentReader};
 use super::block::Block;
 use super::kept::Kept;
 use super::lanes::{Lane, Lanes};
-use super::opened::Opened;
+use super::opened::{Opened, Segments};
 use super::own::Own;
 use super::plan::Planner;
 use super::schema::{Shown, State};
@@ -38,12 +38,13 @@ pub(super) struct Narrow {
     pub(super) may: Arc<Entitlement>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) kept: Arc<Kept>,
+    pub(super) segments: Arc<Segments>,
 }
 
 impl Narrow {
     /// The asker's own way into the index.
     pub(super) fn own(&self, planner: &Planner<'_>) -> tantivy::Result<Option<Own>> {
-        planner.own(&self.may, &self.kept)
+        planner.own(&self.may, &self.kept, &self.segments)
     }
 }
 
@@ -79,7 +80,7 @@ impl Eyes {
     }
 
     fn unsure(reader: &SegmentReader, narrow: &Arc<Narrow>, times: &Arc<View>, wide: bool) -> tantivy::Result<Self> {
-        let opened = narrow.kept.opened(reader)?;
+        let opened = narrow.segments.of(reader)?;
         let mut places = Places { addresses: &opened.spots.addresses, wide, made: Vec::new() };
         let sights = opened.markings.iter().map(|marking| sight(&narrow.may, marking.as_ref(), &mut places)).collect();
         Ok(Self { sights, opened, times: Arc::clone(times), narrow: Arc::clone(narrow), surely: None })
@@ -242,7 +243,7 @@ impl Eyes {
     }
 
     pub(super) fn asn(&self, doc: DocId) -> Option<u32> {
-        self.opened.asn(doc)
+        self.opened.asn_then(doc)
     }
 
     pub(super) fn last(&self, doc: DocId) -> Option<i64> {

@@ -13,13 +13,15 @@
 //! applied version change in one step too.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hinomi_model::ServiceKey;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::LogMergePolicy;
-use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader};
+use tantivy::{DocId, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader};
 
 use super::directory::{Directory, Said, Sayer, Slot};
 use super::facts::FactsFile;
@@ -27,6 +29,7 @@ use super::files::io;
 use super::grams::Grams;
 use super::kept::Kept;
 use super::lanes::Lanes;
+use super::opened::Segments;
 use super::records::Records;
 use super::schema::{Columns, Shown, State, column, register};
 use super::segment::{Spots, key_of};
@@ -42,6 +45,9 @@ const FACTS_HEAD_BYTES: u64 = 8;
 const WRITER_BYTES: usize = 64 * 1024 * 1024;
 /// Share of replaced rows from which a segment is written anew.
 const REPLACED_BEFORE_MERGE: f32 = 0.3;
+
+/// Rows that a thread puts into the directory at a time.
+const DIRECTORY_ROWS: usize = 1 << 17;
 
 /// What the commit says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +100,8 @@ pub(super) struct Generation {
     lanes: Mutex<Option<(u64, Arc<Lanes>)>>,
     /// What is sure of rows for askers who may not see all.
     pub(super) kept: Arc<Kept>,
+    /// Segments that were looked at.
+    pub(super) segments: Arc<Segments>,
 }
 
 impl Generation {
@@ -114,7 +122,8 @@ impl Generation {
         let reader = reader.try_into().map_err(index_error("open the index"))?;
         let (records, grams) = (Records::new(Arc::clone(&facts)), Grams::new(Arc::clone(&facts)));
         let (known, lanes, kept) = (Mutex::default(), Mutex::default(), Arc::default());
-        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known, lanes, kept })
+        let segments = Arc::new(Segments::new(Arc::clone(&columns)));
+        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known, lanes, kept, segments })
     }
 
     /// What was committed last.
@@ -124,11 +133,14 @@ impl Generation {
 
     /// Where every service is.
     pub(super) fn directory(&self) -> Result<Directory, LakeError> {
-        let mut directory = Directory::new();
-        for reader in self.searcher().segment_readers() {
-            fill(&mut directory, reader).map_err(index_error("read the index"))?;
-        }
-        Ok(directory)
+        let searcher = self.searcher();
+        let services = usize::try_from(searcher.num_docs()).unwrap_or(0);
+        let parts = parts_of(&searcher);
+        let read = |at: usize, put: &mut dyn FnMut(&ServiceKey, Slot)| match parts.get(at) {
+            Some((reader, docs)) => read_slots(reader, docs.clone(), put),
+            None => Ok(()),
+        };
+        Directory::fill(services, parts.len(), read).map_err(index_error("read the index"))
     }
 
     /// The lanes of services of several markings, and every marking.
@@ -171,7 +183,9 @@ impl Generation {
 
     /// Looks at the last commit.
     pub(super) fn reload_now(&self) -> Result<(), LakeError> {
-        self.reader.reload().map_err(index_error("read the index"))
+        self.reader.reload().map_err(index_error("read the index"))?;
+        self.segments.tidy(&self.searcher());
+        Ok(())
     }
 
     /// Brings the last commit's name to the disk, before touches that stand on it.
@@ -233,15 +247,28 @@ pub(super) fn unused(dir: &Path) -> u64 {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok()).max().map_or(1, |last| last + 1)
 }
 
-fn fill(directory: &mut Directory, reader: &SegmentReader) -> tantivy::Result<()> {
+/// Rows of segments in parts of a size at which threads end together.
+fn parts_of(searcher: &Searcher) -> Vec<(&SegmentReader, Range<DocId>)> {
+    let parts = |reader: &'_ SegmentReader| {
+        let end = reader.max_doc();
+        (0..end).step_by(DIRECTORY_ROWS).map(move |from| from..end.min(from + DIRECTORY_ROWS as DocId))
+    };
+    searcher.segment_readers().iter().flat_map(|reader| parts(reader).map(move |rows| (reader, rows))).collect()
+}
+
+/// Where the services of some rows are, but for lanes.
+fn read_slots(
+    reader: &SegmentReader,
+    rows: Range<DocId>,
+    put: &mut dyn FnMut(&ServiceKey, Slot),
+) -> tantivy::Result<()> {
     let fast = reader.fast_fields();
     let (spots, row, said) = (Spots::open(reader)?, fast.u64(column::ROW)?, fast.u64(column::SAID)?);
-    let state = fast.u64(column::STATE)?;
-    for doc in
-        reader.doc_ids_alive().filter(|doc| state.first(*doc).is_none_or(|state| State::read(state).1 != Shown::Narrow))
-    {
+    let (state, alive) = (fast.u64(column::STATE)?, reader.alive_bitset());
+    let is_lane = |doc| state.first(doc).is_some_and(|state| State::read(state).1 == Shown::Narrow);
+    for doc in rows.filter(|doc| alive.is_none_or(|alive| alive.is_alive(*doc)) && !is_lane(*doc)) {
         if let (Some(row), Some(said)) = (row.first(doc), said.first(doc)) {
-            directory.put(&key_of(spots.get(doc)), Slot { row, said: Said::of(said) });
+            put(&key_of(spots.get(doc)), Slot { row, said: Said::of(said) });
         }
     }
     Ok(())

@@ -24,7 +24,7 @@ use memchr::memmem;
 use super::document::content_number;
 use super::facts::{FactsFile, Passed, Walked};
 use super::mix::{Scatter, mix};
-use super::run::side_by_side;
+use super::run::{processors, side_by_side};
 use crate::error::LakeError;
 use crate::query::QueryError;
 use crate::query::raw::{Gram, Needle, grams_of, is_odd};
@@ -38,7 +38,6 @@ const MAX_NOTES: usize = 24 << 20;
 const MAX_READ_BYTES: u64 = 8 << 30;
 /// From so many blocks on several threads look.
 const THREADS_FROM_BLOCKS: usize = 8;
-const MAX_THREADS: usize = 8;
 
 type ByGram = HashMap<u64, Vec<u32>, BuildHasherDefault<Scatter>>;
 
@@ -79,7 +78,7 @@ impl Grams {
             return Err(too_vague().into());
         }
         let (candidates, mut hits) = self.note(needle, ways.as_deref(), length)?;
-        let threads = if candidates.len() < THREADS_FROM_BLOCKS { 1 } else { threads() };
+        let threads = if candidates.len() < THREADS_FROM_BLOCKS { 1 } else { processors() };
         let look = |at: usize| {
             let mut hits = Vec::new();
             let Some((from, until)) = candidates.get(at).copied() else { return Ok(hits) };
@@ -229,10 +228,6 @@ fn look_at(needle: &Needle, walked: &Walked<'_>, hits: &mut Vec<Hit>) {
         }
         None => hits.extend(walked.records().filter(|record| needle.holds(record.text)).map(hit)),
     }
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(MAX_THREADS)
 }
 
 fn too_vague() -> QueryError {

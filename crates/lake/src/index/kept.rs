@@ -9,10 +9,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tantivy::SegmentReader;
 use tantivy::index::SegmentId;
 
-use super::opened::Opened;
 use super::own::Way;
 use super::surely::Surely;
 use crate::entitlement::{Entitlement, Grant};
@@ -23,9 +21,6 @@ const MAX_BYTES: usize = 256 << 20;
 const HEAD_BYTES: usize = 256;
 /// From so many askers and segments on it is looked who is gone.
 const TIDIED_FROM: usize = 1_024;
-
-/// The most segments of which columns are kept: those that stand are some tens.
-const MAX_OPENED: usize = 256;
 
 /// Everything kept.
 #[derive(Default)]
@@ -40,7 +35,6 @@ impl std::fmt::Debug for Kept {
 #[derive(Default)]
 struct All {
     by_key: HashMap<Key, One>,
-    opened: HashMap<SegmentId, Arc<Opened>>,
     bytes: usize,
     /// Grows with each use.
     clock: u64,
@@ -62,21 +56,6 @@ struct One {
 }
 
 impl Kept {
-    /// The columns of a segment, opened once.
-    pub(super) fn opened(&self, reader: &SegmentReader) -> tantivy::Result<Arc<Opened>> {
-        let segment = reader.segment_id();
-        if let Some(opened) = self.all().opened.get(&segment) {
-            return Ok(Arc::clone(opened));
-        }
-        let opened = Arc::new(Opened::open(reader)?);
-        let mut all = self.all();
-        if all.opened.len() >= MAX_OPENED {
-            all.opened.clear();
-        }
-        all.opened.insert(segment, Arc::clone(&opened));
-        Ok(opened)
-    }
-
     /// What is sure of the rows of a segment for who is entitled to this; found out only where it is wanted.
     pub(super) fn bits(
         &self,
@@ -118,7 +97,6 @@ impl Kept {
     /// Forgets segments that stand no more, and askers who are entitled to something else by now.
     pub(super) fn tidy(&self, standing: &HashSet<SegmentId>) {
         let mut all = self.all();
-        all.opened.retain(|segment, _| standing.contains(segment));
         all.retain(|(segment, _), _| standing.contains(segment));
         all.forget_gone();
     }

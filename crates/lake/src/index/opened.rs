@@ -1,29 +1,85 @@
-//! What is read of a segment to tell who may see its rows, opened once for all askers.
+//! What every question reads of a segment, opened once for all: opening a column takes longer than looking up an address.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hinomi_model::Marking;
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::{DocId, SegmentReader};
+use tantivy::columnar::{Cardinality, Column, StrColumn};
+use tantivy::index::SegmentId;
+use tantivy::{DocId, Searcher, SegmentReader};
 
-use super::schema::{Shown, State, column};
+use super::schema::{Columns, Shown, State, column};
 use super::segment::Spots;
+use crate::query::Field;
+
+/// The segments of a generation that were looked at, open. At a hundred times the data: some tens, as before; what they
+/// hold is the disk's, but for a list of gaps between addresses.
+pub(super) struct Segments {
+    columns: Arc<Columns>,
+    by_id: Mutex<HashMap<SegmentId, Arc<Opened>>>,
+}
+
+impl Segments {
+    pub(super) fn new(columns: Arc<Columns>) -> Self {
+        Self { columns, by_id: Mutex::default() }
+    }
+
+    /// The columns of a segment.
+    pub(super) fn of(&self, reader: &SegmentReader) -> tantivy::Result<Arc<Opened>> {
+        let segment = reader.segment_id();
+        if let Some(opened) = self.by_id().get(&segment) {
+            return Ok(Arc::clone(opened));
+        }
+        let opened = Arc::new(Opened::open(reader, &self.columns)?);
+        self.by_id().insert(segment, Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Lets go of those that stand no more: as long as they are open they take room on the disk.
+    pub(super) fn tidy(&self, searcher: &Searcher) {
+        let standing: HashSet<_> = searcher.segment_readers().iter().map(SegmentReader::segment_id).collect();
+        self.by_id().retain(|segment, _| standing.contains(segment));
+    }
+
+    fn by_id(&self) -> MutexGuard<'_, HashMap<SegmentId, Arc<Opened>>> {
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Segments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Segments").field("open", &self.by_id().len()).finish_non_exhaustive()
+    }
+}
 
 /// Columns of one segment.
 pub(super) struct Opened {
     pub(super) spots: Spots,
     /// All markings, by the number that rows have; none where one cannot be read.
     pub(super) markings: Vec<Option<Marking>>,
-    marking: Option<StrColumn>,
-    asn: Column<u64>,
+    pub(super) marking: Option<StrColumn>,
+    /// The AS number of now.
+    pub(super) asn: Column<u64>,
     as_then: Column<u64>,
-    row: Column<u64>,
-    state: Column<u64>,
+    pub(super) row: Column<u64>,
+    pub(super) state: Column<u64>,
+    /// Names of records in `facts.bin`.
+    pub(super) facts: Column<u64>,
+    /// Sensor and country as shown.
+    pub(super) texts: [Option<StrColumn>; 2],
+    /// Whether every row answered and is what it seems.
+    pub(super) all_open: bool,
     /// Whether any row is a lane, or of a service with lanes.
     laned: bool,
 }
 
 impl Opened {
-    pub(super) fn open(reader: &SegmentReader) -> tantivy::Result<Self> {
+    pub(super) fn open(reader: &SegmentReader, columns: &Columns) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
+        let text = |field: Field| match columns.text_of(field) {
+            Some(text) => fast.str(&text.shown_name),
+            None => Ok(None),
+        };
         let marking = fast.str(column::MARKING)?;
         let mut markings = Vec::new();
         if let Some(marking) = &marking {
@@ -40,6 +96,9 @@ impl Opened {
             asn: fast.u64(column::ASN)?,
             as_then: fast.u64(column::AS_THEN)?,
             row: fast.u64(column::ROW)?,
+            facts: fast.u64(column::FACTS)?,
+            texts: [text(Field::Sensor)?, text(Field::Country)?],
+            all_open: state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64,
             laned: State::read(state.max_value()).1 != Shown::All,
             state,
         })
@@ -56,7 +115,7 @@ impl Opened {
     }
 
     /// The AS number of when it was last seen.
-    pub(super) fn asn(&self, doc: DocId) -> Option<u32> {
+    pub(super) fn asn_then(&self, doc: DocId) -> Option<u32> {
         let asn = self.as_then.first(doc).or_else(|| self.asn.first(doc)).filter(|asn| *asn > 0);
         asn.and_then(|asn| u32::try_from(asn).ok())
     }

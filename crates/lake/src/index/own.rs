@@ -12,9 +12,9 @@ use tantivy::query::{AllQuery, EnableScoring, Explanation, Query as Search, Scor
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError, Term};
 
-use super::address::Addresses as Column;
 use super::kept::Kept;
 use super::listed::Listed;
+use super::opened::Segments;
 use super::plan::Planner;
 use super::prefix::Addresses;
 use super::schema::Columns;
@@ -60,12 +60,12 @@ impl<'a> Ways<'a> {
     }
 
     /// The rows of a segment to which they lead.
-    fn rows(&self, reader: &SegmentReader, columns: &Columns) -> tantivy::Result<Way> {
+    fn rows(&self, reader: &SegmentReader, columns: &Columns, segments: &Segments) -> tantivy::Result<Way> {
         let most = usize::try_from(LISTED_ROWS.max(reader.max_doc() / 4)).unwrap_or(usize::MAX);
         let mut docs = Vec::new();
-        let addresses = Column::open(reader)?;
+        let opened = segments.of(reader)?;
         for range in &self.ranges {
-            range.rows(columns, reader, &addresses, &mut docs)?;
+            range.rows(columns.network, reader, &opened.spots.addresses, &mut docs)?;
             if are_many(&mut docs, most) {
                 return Ok(None);
             }
@@ -144,20 +144,20 @@ fn ways_in(may: &Entitlement) -> Vec<&Arc<Held>> {
 
 impl Planner<'_> {
     /// The asker's own way in; none where it would not be the quickest.
-    pub(super) fn own(&self, may: &Entitlement, kept: &Kept) -> tantivy::Result<Option<Own>> {
+    pub(super) fn own(&self, may: &Entitlement, kept: &Kept, segments: &Segments) -> tantivy::Result<Option<Own>> {
         let Some(ways) = Ways::of(may) else { return Ok(None) };
-        let mut segments = Vec::new();
+        let mut listed = Vec::new();
         let (mut rows, mut all) = (0, 0);
         for reader in self.searcher.segment_readers() {
-            let way = kept.way(reader.segment_id(), may, || ways.rows(reader, self.columns))?;
+            let way = kept.way(reader.segment_id(), may, || ways.rows(reader, self.columns, segments))?;
             let here = u64::from(reader.max_doc());
             rows += way.as_ref().map_or(here, |rows| rows.len() as u64);
             all += here;
-            segments.push((reader.segment_id(), way));
+            listed.push((reader.segment_id(), way));
         }
         // A test of each row is quicker than going through most of them.
         let is_little = rows <= all / 4 || ways.ranges.len() + ways.asns.len() == 0;
-        Ok(is_little.then(|| Own { segments: segments.into(), rows }))
+        Ok(is_little.then(|| Own { segments: listed.into(), rows }))
     }
 }
 

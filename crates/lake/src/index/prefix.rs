@@ -1,15 +1,17 @@
 //! Addresses of a range, as a query: the one place that knows under which terms addresses are found.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
-use tantivy::query::doc_predicate_query::{DocPredicateQuery, FunctionPredicate};
-use tantivy::query::{BooleanQuery, InvertedIndexRangeQuery, Query as Search, RangeQuery};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::query::{EnableScoring, Explanation, Query as Search, RangeQuery, Scorer, Weight};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocId, DocSet, Score, Searcher, SegmentReader, TERMINATED, TantivyError, Term};
 
 use super::address::Addresses as Column;
 use super::document::address_v6;
+use super::listed::Listed;
+use super::opened::Segments;
 use super::schema::Columns;
 use super::standing::network_bytes;
 
@@ -17,10 +19,6 @@ use super::standing::network_bytes;
 const MAX_V4_ADDRESSES: u128 = 1 << 16;
 /// The same for IPv6: a /32.
 const MAX_V6_ADDRESSES: u128 = 1 << 96;
-/// Addresses of one term: a /24 of IPv4.
-const TERM_V4_ADDRESSES: u128 = 1 << 8;
-/// The same for IPv6: a /48.
-const TERM_V6_ADDRESSES: u128 = 1 << 80;
 /// The most terms of a segment that are counted for an estimate.
 const MAX_COUNTED_TERMS: u64 = 4_096;
 
@@ -41,35 +39,18 @@ impl Addresses {
     }
 
     /// The rows of these addresses.
-    pub(super) fn query(self, columns: &Columns) -> Box<dyn Search> {
+    pub(super) fn query(self, columns: &Columns, segments: &Arc<Segments>) -> Box<dyn Search> {
         if self.is_narrow() {
-            let end = |number| Term::from_field_bytes(columns.network, &network_bytes(from_u128(number)));
-            let (first, last) = (Bound::Included(end(self.low)), Bound::Included(end(self.high)));
-            let networks: Box<dyn Search> = Box::new(InvertedIndexRangeQuery::new(first, last));
-            if self.is_of_whole_terms() {
-                return networks;
-            }
-            return Box::new(BooleanQuery::intersection(vec![networks, self.test()]));
+            return Box::new(Narrow { range: self, network: columns.network, segments: Arc::clone(segments) });
         }
         let end = |number| Bound::Included(Term::from_field_ip_addr(columns.address, address_v6(from_u128(number))));
         Box::new(RangeQuery::new(end(self.low), end(self.high)))
     }
 
-    /// A test on the address of each candidate: two small numbers to compare with.
-    fn test(self) -> Box<dyn Search> {
-        let make = move |reader: &SegmentReader| {
-            let column = Column::open(reader)?;
-            let first = column.find(self.low).0;
-            let beyond = self.high.checked_add(1).map_or(u32::MAX, |next| column.find(next).0);
-            Ok(move |doc: DocId| (first..beyond).contains(&column.small(doc)))
-        };
-        Box::new(DocPredicateQuery::from(FunctionPredicate::from(make)))
-    }
-
     /// Adds the rows of a segment that have these addresses; the range is narrow.
     pub(super) fn rows(
         self,
-        columns: &Columns,
+        network: Field,
         reader: &SegmentReader,
         column: &Column,
         docs: &mut Vec<DocId>,
@@ -77,7 +58,7 @@ impl Addresses {
         let (first, last) = (network_bytes(from_u128(self.low)), network_bytes(from_u128(self.high)));
         let from = column.find(self.low).0;
         let beyond = self.high.checked_add(1).map_or(u32::MAX, |next| column.find(next).0);
-        let inverted = reader.inverted_index(columns.network)?;
+        let inverted = reader.inverted_index(network)?;
         let mut terms = inverted.terms().range().ge(first).le(last).into_stream()?;
         while terms.advance() {
             let mut postings = inverted.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
@@ -90,11 +71,6 @@ impl Addresses {
             }
         }
         Ok(())
-    }
-
-    fn is_of_whole_terms(self) -> bool {
-        let each = if from_u128(self.low).is_ipv4() { TERM_V4_ADDRESSES } else { TERM_V6_ADDRESSES };
-        self.low.is_multiple_of(each) && (self.high % each) == each - 1
     }
 
     /// At most so many rows, by the terms; all of a segment that has many.
@@ -121,5 +97,32 @@ impl Addresses {
             }
         }
         Some(count)
+    }
+}
+
+/// The rows of a narrow range: found by its terms, and listed.
+#[derive(Clone, Debug)]
+struct Narrow {
+    range: Addresses,
+    network: Field,
+    segments: Arc<Segments>,
+}
+
+impl Search for Narrow {
+    fn weight(&self, _: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for Narrow {
+    fn scorer(&self, reader: &SegmentReader, _: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let (opened, mut docs) = (self.segments.of(reader)?, Vec::new());
+        self.range.rows(self.network, reader, &opened.spots.addresses, &mut docs)?;
+        docs.sort_unstable();
+        Ok(Box::new(Listed::new(docs.into())))
+    }
+
+    fn explain(&self, _: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
+        Err(TantivyError::InvalidArgument(format!("a range of addresses has no explanation ({doc})")))
     }
 }

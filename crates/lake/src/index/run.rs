@@ -47,13 +47,13 @@ pub(super) fn run(searcher: &Searcher, query: &dyn Search, find: &Find, course: 
     let cuts = cuts(searcher, if course.cut && threads > 1 { PART_ROWS } else { DocId::MAX });
     let one = |cut: Cut| part(searcher, &*weight, find, cut, (cuts.len(), course.rows));
     if threads == 1 || cuts.len() < 2 {
-        let parts = cuts.iter().map(|cut| one(*cut)).collect::<tantivy::Result<_>>()?;
+        let parts = cuts.iter().filter_map(|cut| one(*cut).transpose()).collect::<tantivy::Result<_>>()?;
         return find.merge(parts);
     }
     // Put together as they come: what is held follows threads and segments, not parts.
     let sums = Mutex::new(BTreeMap::<u32, Part>::new());
     let each = |cut: Cut| {
-        let part = one(cut)?;
+        let Some(part) = one(cut)? else { return Ok(()) };
         let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
         match sums.get_mut(&part.segment) {
             Some(sum) => sum.join(part),
@@ -73,6 +73,11 @@ pub(super) fn threads(rows: u64) -> usize {
     if rows < THREADS_FROM_ROWS {
         return 1;
     }
+    processors()
+}
+
+/// The most threads that one piece of work is given.
+pub(super) fn processors() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS)
 }
 
@@ -114,21 +119,25 @@ fn cuts(searcher: &Searcher, rows: DocId) -> Vec<Cut> {
     all
 }
 
+/// None where nothing is in it.
 fn part(
     searcher: &Searcher,
     weight: &dyn Weight,
     find: &Find,
     Cut { segment, from, until }: Cut,
     (parts, rows): (usize, u64),
-) -> tantivy::Result<Part> {
+) -> tantivy::Result<Option<Part>> {
     let reader = searcher.segment_reader(segment);
     let alive = reader.alive_bitset();
     let mut scorer = weight.scorer(reader, 1.0)?;
-    let share = rows.min(u64::from(reader.max_doc()));
-    let mut part = find.part(segment, reader, parts, share)?;
     if scorer.doc() < from {
         scorer.seek(from);
     }
+    if scorer.doc() >= until {
+        return Ok(None);
+    }
+    let share = rows.min(u64::from(reader.max_doc()));
+    let mut part = find.part(segment, reader, parts, share)?;
     let mut block = Block::new();
     loop {
         let count = scorer.fill_buffer(block.room());
@@ -142,7 +151,7 @@ fn part(
         }
         part.take(&mut block);
         if last.is_none_or(|last| last >= until) {
-            return Ok(part.settle());
+            return Ok(Some(part.settle()));
         }
     }
 }

@@ -17,7 +17,7 @@ use super::document::content_number;
 use super::eyes::Narrow;
 use super::folder::index_error;
 use super::plan::{Planner, afford};
-use super::run::run;
+use super::run::{processors, run, side_by_side};
 use super::schema::{Shown, State};
 use super::segment::Rows;
 use super::wish::{Wish, cost};
@@ -29,6 +29,9 @@ use crate::search::{MAX_LIMIT, Plan, SearchPage, SearchRequest};
 
 /// How many matches one pass of [`Index::scan`] holds: about 16 MB.
 pub(super) const SCAN_ROWS: usize = 131_072;
+
+/// So many services are read by one thread.
+const SERVICES_TOGETHER: usize = 250;
 
 /// The least budget of a search of who may not see all, where it is not looked up first what he may see.
 const LEAST_BUDGET_WITHIN: u64 = 200_000_000;
@@ -205,18 +208,24 @@ impl Moment {
 
     fn narrow(&self, may: &Arc<Entitlement>) -> Result<Arc<Narrow>, LakeError> {
         let lanes = self.generation.lanes_of(&self.searcher)?;
-        Ok(Arc::new(Narrow { may: Arc::clone(may), lanes, kept: Arc::clone(&self.generation.kept) }))
+        Ok(Arc::new(Narrow {
+            may: Arc::clone(may),
+            lanes,
+            kept: Arc::clone(&self.generation.kept),
+            segments: Arc::clone(&self.generation.segments),
+        }))
     }
 
     fn find(&self, asked: &Asked<'_>, after: Option<Rank>, limit: usize, wish: &Wish) -> Result<Found, LakeError> {
         let trouble = Trouble::default();
         let columns = &self.generation.columns;
-        let (facts, times) = (&self.generation.facts, &self.times);
+        let (facts, times, segments) = (&self.generation.facts, &self.times, &self.generation.segments);
         let facts_length = self.generation.payload()?.facts_length;
         let (planner, grams, now) = (self.planner(), &self.generation.grams, asked.now);
         let narrow = asked.within.as_ref().map(|may| self.narrow(may)).transpose()?;
         let within = narrow.as_ref();
-        let compiler = Compiler { columns, facts, times, now, within, planner, grams, facts_length, trouble: &trouble };
+        let compiler =
+            Compiler { columns, segments, facts, times, now, within, planner, grams, facts_length, trouble: &trouble };
         let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;
         if let Some(term) = &asked.by {
@@ -237,6 +246,7 @@ impl Moment {
         let find = Find {
             columns: Arc::clone(columns),
             times: Arc::clone(times),
+            segments: Arc::clone(segments),
             gate,
             sort: asked.sort,
             after,
@@ -252,25 +262,40 @@ impl Moment {
     }
 
     /// The services of rows, in their order.
-    fn services<'a>(
+    fn services(
         &self,
-        rows: impl IntoIterator<Item = &'a (Rank, DocAddress)>,
+        rows: &[(Rank, DocAddress)],
         within: Option<&Arc<Entitlement>>,
     ) -> Result<Vec<Service>, LakeError> {
         let narrow = within.map(|may| self.narrow(may)).transpose()?;
+        let parts =
+            |at: usize| self.some_services(rows.chunks(SERVICES_TOGETHER).nth(at).unwrap_or_default(), narrow.as_ref());
+        let threads = if rows.len() > SERVICES_TOGETHER { processors() } else { 1 };
+        let mut services = Vec::with_capacity(rows.len());
+        for part in side_by_side(rows.len().div_ceil(SERVICES_TOGETHER), threads, parts) {
+            services.extend(part?);
+        }
+        self.times.check()?;
+        Ok(services)
+    }
+
+    fn some_services(
+        &self,
+        rows: &[(Rank, DocAddress)],
+        narrow: Option<&Arc<Narrow>>,
+    ) -> Result<Vec<Service>, LakeError> {
         let mut open: BTreeMap<u32, Rows> = BTreeMap::new();
-        let mut services = Vec::new();
+        let mut services = Vec::with_capacity(rows.len());
         for (_, DocAddress { segment_ord, doc_id }) in rows {
             if !open.contains_key(segment_ord) {
                 let reader = self.searcher.segment_reader(*segment_ord);
-                let rows = Rows::open(reader, &self.generation.columns, Arc::clone(&self.times), narrow.as_ref());
+                let rows = Rows::open(reader, &self.generation.segments, Arc::clone(&self.times), narrow);
                 open.insert(*segment_ord, rows.map_err(index_error("read the index"))?);
             }
             if let Some(rows) = open.get(segment_ord) {
                 services.push(rows.service(*doc_id, &self.generation.records)?);
             }
         }
-        self.times.check()?;
         Ok(services)
     }
 }

@@ -6,46 +6,41 @@ use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
 use hinomi_model::{Marking, Service, ServiceKey, Terms, Timestamp, Transport};
-use tantivy::columnar::{Cardinality, Column, StrColumn};
+use tantivy::columnar::Column;
 use tantivy::{DocId, SegmentReader};
 
 use super::address::Addresses;
 use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
 use super::eyes::{Eyes, Narrow};
+use super::opened::{Opened, Segments};
 use super::records::Records;
-use super::schema::{Columns, Shown, State, column};
+use super::schema::{Shown, State, column};
 use super::times::{Seen, View};
 use crate::error::LakeError;
-use crate::query::Field;
 
 /// Address, port and transport of a row, in the order of answers.
 pub(super) type Spot = (u128, u64);
 
 /// When rows were seen and what they are: what every search looks at.
 pub(super) struct Life {
-    state: Column<u64>,
-    row: Column<u64>,
+    opened: Arc<Opened>,
     times: Arc<View>,
     /// Whose eyes see it; none sees all.
     eyes: Option<Eyes>,
-    /// Whether every row of the segment answered and is what it seems.
-    all_open: bool,
 }
 
 impl Life {
     /// About so many rows will be looked at, as this asker may see them.
     pub(super) fn open(
         reader: &SegmentReader,
+        opened: Arc<Opened>,
         times: Arc<View>,
         within: Option<&Arc<Narrow>>,
         rows: u64,
     ) -> tantivy::Result<Self> {
-        let fast = reader.fast_fields();
         let eyes = within.map(|may| Eyes::open(reader, may, &times, rows)).transpose()?;
-        let state = fast.u64(column::STATE)?;
-        let all_open = state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64;
-        Ok(Self { all_open, state, row: fast.u64(column::ROW)?, times, eyes })
+        Ok(Self { opened, times, eyes })
     }
 
     /// Leaves what the asker may see.
@@ -55,14 +50,14 @@ impl Life {
         }
     }
 
-    pub(super) const fn all_open(&self) -> bool {
-        self.all_open
+    pub(super) fn all_open(&self) -> bool {
+        self.opened.all_open
     }
 
     /// Leaves what was not found closed after it last answered.
     pub(super) fn leave_open(&self, block: &mut Block) {
         let mut rows = [u64::MAX; BLOCK];
-        each_value(&self.row, block, |at, row| {
+        each_value(&self.opened.row, block, |at, row| {
             if let Some(slot) = rows.get_mut(at) {
                 *slot = row;
             }
@@ -80,15 +75,15 @@ impl Life {
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
-        self.state.first(doc).map_or(State::Nothing, |number| State::seen_by(number, self.eyes.is_some()))
+        self.opened.state.first(doc).map_or(State::Nothing, |number| State::seen_by(number, self.eyes.is_some()))
     }
 
     fn is_lane(&self, doc: DocId) -> bool {
-        !self.all_open && self.state.first(doc).is_some_and(|number| State::read(number).1 == Shown::Narrow)
+        !self.all_open() && self.opened.state.first(doc).is_some_and(|number| State::read(number).1 == Shown::Narrow)
     }
 
     pub(super) fn row(&self, doc: DocId) -> u64 {
-        self.row.first(doc).unwrap_or(u64::MAX)
+        self.opened.row(doc)
     }
 
     /// When it was last seen, as far as the asker may know.
@@ -143,11 +138,7 @@ pub(super) fn key_of((address, place): Spot) -> ServiceKey {
 /// Everything of a row.
 pub(super) struct Rows {
     pub(super) life: Life,
-    pub(super) spots: Spots,
-    facts: Column<u64>,
-    asn: Column<u64>,
-    texts: [Option<StrColumn>; 2],
-    marking: Option<StrColumn>,
+    opened: Arc<Opened>,
     /// Terms of markings read already.
     terms: RefCell<HashMap<u64, Terms>>,
     /// Texts read already: few, and the same again and again.
@@ -161,30 +152,18 @@ impl Rows {
     /// For a page of rows that the asker may see.
     pub(super) fn open(
         reader: &SegmentReader,
-        columns: &Columns,
+        segments: &Segments,
         times: Arc<View>,
         within: Option<&Arc<Narrow>>,
     ) -> tantivy::Result<Self> {
-        let fast = reader.fast_fields();
-        let text = |field: Field| match columns.text_of(field) {
-            Some(text) => fast.str(&text.shown_name),
-            None => Ok(None),
-        };
-        Ok(Self {
-            life: Life::open(reader, times, within, 0)?,
-            spots: Spots::open(reader)?,
-            facts: fast.u64(column::FACTS)?,
-            asn: fast.u64(column::ASN)?,
-            texts: [text(Field::Sensor)?, text(Field::Country)?],
-            marking: fast.str(column::MARKING)?,
-            terms: RefCell::default(),
-            read: RefCell::default(),
-        })
+        let opened = segments.of(reader)?;
+        let life = Life::open(reader, Arc::clone(&opened), times, within, 0)?;
+        Ok(Self { life, opened, terms: RefCell::default(), read: RefCell::default() })
     }
 
     /// Offset of the facts record.
     pub(super) fn facts(&self, doc: DocId) -> Option<u64> {
-        self.facts.first(doc)
+        self.opened.facts.first(doc)
     }
 
     /// The service as search shows it.
@@ -195,11 +174,11 @@ impl Rows {
         };
         let told = records.read(self.facts(doc).ok_or_else(missing)?)?;
         let (sensor, country) = (self.text(0, doc)?, self.text(1, doc)?);
-        let asn = self.asn.first(doc).and_then(|asn| u32::try_from(asn).ok());
+        let asn = self.opened.asn.first(doc).and_then(|asn| u32::try_from(asn).ok());
         let seen = self.life.seen(doc);
         let time = |time: Option<i64>| Timestamp::from_micros(time.unwrap_or(0));
         Ok(Service {
-            key: key_of(self.spots.get(doc)),
+            key: key_of(self.opened.spots.get(doc)),
             first_seen: time(seen.first),
             last_seen: time(seen.last),
             sensor: sensor.unwrap_or_default(),
@@ -213,7 +192,7 @@ impl Rows {
 
     /// The terms of a row; none where its marking cannot be read: who may not see all is not shown it then.
     fn terms(&self, doc: DocId) -> Result<Terms, LakeError> {
-        let Some(column) = &self.marking else { return Ok(Terms::default()) };
+        let Some(column) = &self.opened.marking else { return Ok(Terms::default()) };
         let Some(ordinal) = column.ords().first(doc) else { return Ok(Terms::default()) };
         let mut read = self.terms.borrow_mut();
         if let Some(terms) = read.get(&ordinal) {
@@ -230,7 +209,7 @@ impl Rows {
 
     /// The shown value of a row.
     fn text(&self, which: usize, doc: DocId) -> Result<Option<String>, LakeError> {
-        let Some(Some(column)) = self.texts.get(which) else { return Ok(None) };
+        let Some(Some(column)) = self.opened.texts.get(which) else { return Ok(None) };
         let Some(ordinal) = column.ords().first(doc) else { return Ok(None) };
         let mut read = self.read.borrow_mut();
         if let Some(text) = read.get(&(which, ordinal)) {

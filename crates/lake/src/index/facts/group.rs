@@ -11,11 +11,13 @@
 //! stand open: whose content a record is can be told without unpacking. A sum is over the place of the samples, the entries
 //! and the packed part.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use hinomi_model::ContentHash;
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
 use zstd::dict::DecoderDictionary;
+use zstd::zstd_safe::{DCtx, get_error_name};
 
 pub(super) const HEAD_BYTES: usize = 44;
 pub(super) const ENTRY_BYTES: usize = 40;
@@ -240,15 +242,8 @@ impl Head {
         let bytes = if self.is_samples() {
             packed.to_vec()
         } else {
-            let unpacked = match against {
-                None => Decompressor::new().and_then(|mut plain| plain.decompress(packed, part.raw)),
-                Some(against) => {
-                    let samples = if side == Side::Facts { &against.facts } else { &against.texts };
-                    Decompressor::with_prepared_dictionary(samples)
-                        .and_then(|mut unpacker| unpacker.decompress(packed, part.raw))
-                }
-            };
-            unpacked.map_err(|error| error.to_string())?
+            let samples = against.map(|all| if side == Side::Facts { &all.facts } else { &all.texts });
+            unpack(packed, part.raw, samples)?
         };
         let mut end = 0_usize;
         let mut ends = Vec::with_capacity(self.records);
@@ -264,6 +259,21 @@ impl Head {
         }
         Ok(Unpacked { bytes, ends })
     }
+}
+
+thread_local! {
+    /// One a thread: making one takes longer than unpacking a group.
+    static UNPACKER: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
+
+/// At most so many bytes.
+fn unpack(packed: &[u8], most: usize, samples: Option<&DecoderDictionary<'_>>) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(most);
+    let done = UNPACKER.with_borrow_mut(|unpacker| match samples {
+        None => unpacker.decompress(&mut bytes, packed),
+        Some(samples) => unpacker.decompress_using_ddict(&mut bytes, packed, samples.as_ddict()),
+    });
+    done.map(|_| bytes).map_err(|code| get_error_name(code).to_owned())
 }
 
 impl Part {

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use siphasher::sip::SipHasher13;
 
 use super::super::files::{self, open, read_at};
+use super::super::run::{processors, side_by_side};
 use super::{CHUNK_ROWS, ROW_NUMBERS, View};
 use crate::error::LakeError;
 
@@ -29,6 +30,12 @@ const MAX_PACKED_BYTES: usize = CHUNK_BYTES + 4_096;
 /// The most chunks: as many rows as can be numbered.
 const MAX_CHUNKS: u64 = super::super::directory::MAX_ROWS / CHUNK_ROWS as u64;
 const LEVEL: i32 = 1;
+/// Chunks that a thread packs at a time.
+const PACKED_TOGETHER: usize = 64;
+/// Rows whose bytes are put in their places together: the places of one row lie so far apart that they would all claim the
+/// same lines of the cache.
+const TILE_ROWS: usize = 64;
+const PLANES: usize = ROW_NUMBERS * NUMBER_BYTES;
 
 /// The file, open.
 pub(super) struct Base {
@@ -105,19 +112,26 @@ impl Base {
         path: &Path,
         (generation, rows, version): (u64, u64, Option<u64>),
         view: &View,
-        load: impl Fn(usize) -> Result<(), LakeError>,
+        load: impl Fn(usize) -> Result<(), LakeError> + Sync,
     ) -> Result<Option<Self>, LakeError> {
         let (mut table, mut body) = (Vec::new(), Vec::new());
-        let mut packer = zstd::bulk::Compressor::new(LEVEL).map_err(failed("write", path))?;
-        packer.include_checksum(true).map_err(failed("write", path))?;
-        for number in 0..usize::try_from(rows.div_ceil(CHUNK_ROWS as u64)).unwrap_or(0) {
-            load(number)?;
-            let packed = match view.chunk(number).and_then(pack) {
-                Some(planes) => packer.compress(&planes).map_err(failed("write", path))?,
-                None => Vec::new(),
-            };
-            table.extend(u32::try_from(packed.len()).unwrap_or(0).to_le_bytes());
-            body.extend(packed);
+        let count = usize::try_from(rows.div_ceil(CHUNK_ROWS as u64)).unwrap_or(0);
+        let some = |part: usize| {
+            let mut packer = zstd::bulk::Compressor::new(LEVEL).map_err(failed("write", path))?;
+            packer.include_checksum(true).map_err(failed("write", path))?;
+            let numbers = (part * PACKED_TOGETHER..count).take(PACKED_TOGETHER);
+            let packed = numbers.map(|number| {
+                load(number)?;
+                let planes = view.chunk(number).and_then(pack);
+                planes.map_or(Ok(Vec::new()), |planes| packer.compress(&planes).map_err(failed("write", path)))
+            });
+            packed.collect::<Result<Vec<_>, LakeError>>()
+        };
+        for packed in side_by_side(count.div_ceil(PACKED_TOGETHER), processors(), some) {
+            for packed in packed? {
+                table.extend(u32::try_from(packed.len()).unwrap_or(0).to_le_bytes());
+                body.extend(packed);
+            }
         }
         let version = version.map_or(0, |version| version + 1);
         let mut bytes = MAGIC.to_vec();
@@ -154,27 +168,42 @@ fn checksum(generation: u64, rows: u64, version: u64, table: &[u8]) -> u64 {
 /// Byte by byte from the greatest; none when all are zero.
 fn pack(numbers: &[AtomicU64]) -> Option<Vec<u8>> {
     let mut planes = vec![0; CHUNK_BYTES];
-    let mut any = false;
-    for (at, number) in numbers.iter().enumerate() {
-        let (row, column) = (at / ROW_NUMBERS, at % ROW_NUMBERS);
-        let number = number.load(Ordering::Relaxed);
-        any |= number != 0;
-        for (plane, byte) in number.to_be_bytes().into_iter().enumerate() {
-            if let Some(place) = planes.get_mut((column * NUMBER_BYTES + plane) * CHUNK_ROWS + row) {
-                *place = byte;
+    let mut any = 0;
+    let mut tile = [[0; TILE_ROWS]; PLANES];
+    for (begin, rows) in (0..).step_by(TILE_ROWS).zip(numbers.chunks(TILE_ROWS * ROW_NUMBERS)) {
+        for (row, numbers) in rows.chunks(ROW_NUMBERS).enumerate() {
+            let bytes = numbers.iter().flat_map(|number| {
+                let number = number.load(Ordering::Relaxed);
+                any |= number;
+                number.to_be_bytes()
+            });
+            bytes.zip(&mut tile).for_each(|(byte, plane)| plane.get_mut(row).into_iter().for_each(|to| *to = byte));
+        }
+        for (plane, from) in planes.chunks_exact_mut(CHUNK_ROWS).zip(&tile) {
+            if let Some(to) = plane.get_mut(begin..begin + TILE_ROWS) {
+                to.copy_from_slice(from);
             }
         }
     }
-    any.then_some(planes)
+    (any != 0).then_some(planes)
 }
 
 fn unpack(planes: &[u8]) -> Box<[AtomicU64]> {
-    let number = |at: usize| {
-        let (row, column) = (at / ROW_NUMBERS, at % ROW_NUMBERS);
-        let byte = |plane: usize| planes.get((column * NUMBER_BYTES + plane) * CHUNK_ROWS + row).copied().unwrap_or(0);
-        AtomicU64::new(u64::from_be_bytes(std::array::from_fn(byte)))
-    };
-    (0..CHUNK_ROWS * ROW_NUMBERS).map(number).collect()
+    let mut numbers = Vec::with_capacity(CHUNK_ROWS * ROW_NUMBERS);
+    let mut tile = [[0; TILE_ROWS]; PLANES];
+    for begin in (0..CHUNK_ROWS).step_by(TILE_ROWS) {
+        for (plane, to) in planes.chunks_exact(CHUNK_ROWS).zip(&mut tile) {
+            if let Some(from) = plane.get(begin..begin + TILE_ROWS) {
+                to.copy_from_slice(from);
+            }
+        }
+        for row in 0..TILE_ROWS {
+            let byte = |plane: usize| tile.get(plane).and_then(|plane| plane.get(row)).copied().unwrap_or(0);
+            let number = |column: usize| std::array::from_fn(|at| byte(column * NUMBER_BYTES + at));
+            numbers.extend((0..ROW_NUMBERS).map(|column| AtomicU64::new(u64::from_be_bytes(number(column)))));
+        }
+    }
+    numbers.into()
 }
 
 fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> LakeError + use<> {
