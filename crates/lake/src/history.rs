@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hinomi_model::sighting::content_of;
 use hinomi_model::{Facts, Marking, Outcome, ServiceKey, Sighting, SightingId};
 
 use crate::entitlement::{Entitlement, Seen};
@@ -40,17 +41,23 @@ impl Lake {
         let may = may.as_ref();
         let services = self.index.services_of(address, may)?;
         let (rows, complete) = self.sightings_of(address, may.map(Arc::as_ref))?;
-        let contents: Contents<'_> = rows.iter().map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
+        // What the services say now is at hand; mostly they never said anything else.
+        let said: HashMap<_, _> = services.iter().map(|one| (content_of(&one.evidence), one.facts.as_ref())).collect();
+        let before = rows.iter().filter(|row| !said.contains_key(&row.content));
+        let contents: Contents<'_> = before.map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
         let Known { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::new())?;
         if self.reads_only() {
             // A writer remembers what it also stores, and nothing else.
             self.knowledge.remember(new);
         }
-        let facts = |row: &Row| derived.get(&row.content).map(|derived| derived.facts.as_ref());
+        let facts = |row: &Row| {
+            said.get(&row.content).copied().or_else(|| derived.get(&row.content).map(|derived| derived.facts.as_ref()))
+        };
         let changes = all_changes(&rows, complete, &facts);
         let none = Facts::default();
         let entries = rows.iter().zip(changes).map(|(row, changes)| entry(row, facts(row).unwrap_or(&none), changes));
-        Ok(Host { address, services, history: entries.collect() })
+        let history = entries.collect();
+        Ok(Host { address, services, history })
     }
 
     /// The newest sighting of a service that answered and may be seen, with the AS number of its address; `None` when there is none

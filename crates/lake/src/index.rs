@@ -358,3 +358,11 @@ impl Index {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer().take().filter(|_| !std::thread::panicking()) {
+            writer.close();
+        }
+    }
+}

@@ -2,13 +2,15 @@
 //!
 //! The names are kept in memory, the first 16 bytes of each with file and row: about 40 bytes a piece, 40 MB a million.
 //! Sixteen bytes, because the bytes come from strangers and eight could be made to collide. They are read from the
-//! tables at first use, so that a search that never asks for evidence never pays.
+//! tables when somebody writes, or asks for many; who asks for few before that finds them by what pages lie between.
 //! At a hundred times the data (beyond some ten million pieces) the memory is too much: then the Bloom filters that the
 //! files carry, and files merged by hash, take the map's place.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ahash::RandomState;
 use hinomi_model::ContentHash;
 
 use crate::error::LakeError;
@@ -16,6 +18,12 @@ use crate::table::columns::Columns;
 use crate::table::{DataFile, Rows, Table, read};
 
 type Prefix = [u8; 16];
+
+/// A file that claims more rows gets its room as they come.
+const MOST_EXPECTED: usize = 1 << 26;
+
+/// So many rows are looked for page by page; for more all names are read first.
+const MAX_SOUGHT: usize = 64;
 
 /// A table and the places of its rows by name.
 #[derive(Debug)]
@@ -25,11 +33,12 @@ pub(crate) struct Keyed {
     name: &'static str,
     column: &'static str,
     known: Mutex<Known>,
+    is_learnt: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    places: HashMap<Prefix, Place>,
+    places: HashMap<Prefix, Place, RandomState>,
     files: Vec<Arc<DataFile>>,
     next_version: u64,
     removals: u64,
@@ -44,7 +53,7 @@ struct Place {
 impl Keyed {
     /// The rows of this table, named by this column; `name` is for messages.
     pub(crate) fn new(table: Table, name: &'static str, column: &'static str) -> Self {
-        Self { table, name, column, known: Mutex::default() }
+        Self { table, name, column, known: Mutex::default(), is_learnt: AtomicBool::new(false) }
     }
 
     /// Those of these names that have no row.
@@ -64,11 +73,34 @@ impl Keyed {
         columns: &[&str],
         each: &mut dyn FnMut(Columns<'_>) -> Result<(), LakeError>,
     ) -> Result<(), LakeError> {
-        for (file, mut rows) in self.locate(names)? {
+        let names: Vec<&ContentHash> = names.collect();
+        if names.len() <= MAX_SOUGHT && !self.is_learnt.load(Ordering::Acquire) {
+            return self.seek(&names, columns, each);
+        }
+        for (file, mut rows) in self.locate(names.into_iter())? {
             rows.sort_unstable();
             rows.dedup();
             let mut hand_over = |batch: &_| each(Columns::new(self.name, batch));
             read::read(&self.table.path(&file.1), columns, Rows::Numbers(&rows), &mut hand_over)?;
+        }
+        Ok(())
+    }
+
+    /// The same of few names, without knowing where each row is: by what the pages of the files lie between.
+    fn seek(
+        &self,
+        names: &[&ContentHash],
+        columns: &[&str],
+        each: &mut dyn FnMut(Columns<'_>) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        let names: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
+        let names: Arc<[String]> = names.into_iter().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        for file in self.table.files(|_| true) {
+            let mut hand_over = |batch: &_| each(Columns::new(self.name, batch));
+            read::read(&self.table.path(&file), columns, Rows::Named(self.column, &names), &mut hand_over)?;
         }
         Ok(())
     }
@@ -99,6 +131,7 @@ impl Keyed {
             self.learn(&mut known, file)?;
         }
         known.next_version = next_version;
+        self.is_learnt.store(true, Ordering::Release);
         Ok(known)
     }
 
@@ -107,6 +140,7 @@ impl Keyed {
         let number = u32::try_from(known.files.len()).map_err(too_many)?;
         let path = self.table.path(&file);
         let mut row = 0;
+        known.places.reserve(usize::try_from(file.rows).map_or(0, |rows| rows.min(MOST_EXPECTED)));
         read::read(&path, &[self.column], Rows::All, &mut |batch| {
             let columns = Columns::new(self.name, batch);
             for name in columns.texts(self.column)?.iter().flatten() {

@@ -34,6 +34,7 @@ pub(crate) struct OneLook {
     /// When.
     pub(crate) time: Timestamp,
     at: usize,
+    place: (Halves, u16),
 }
 
 impl OneLook {
@@ -49,27 +50,33 @@ impl OneLook {
         }
         let campaign = self.campaign().cloned();
         let first = Sighting { time: self.time, campaign, ..self.run.first.clone() };
-        Self { time: self.time, run: Arc::new(self.run.one(first)), at: 0 }
+        Self { run: Arc::new(self.run.one(first)), at: 0, ..self }
     }
 
     fn first(run: Run) -> Self {
-        Self { time: run.first.time, run: Arc::new(run), at: 0 }
+        let subject = &run.first.subject;
+        Self {
+            time: run.first.time,
+            place: (sightings::halves(subject.address), subject.port),
+            run: Arc::new(run),
+            at: 0,
+        }
     }
 
     fn next(&self) -> Option<Self> {
         let (time, _) = self.run.look(self.at + 1)?;
-        Some(Self { run: Arc::clone(&self.run), time, at: self.at + 1 })
+        Some(Self { run: Arc::clone(&self.run), time, at: self.at + 1, place: self.place })
     }
 
     /// Address and port.
-    pub(crate) fn place(&self) -> (Halves, u16) {
-        (sightings::halves(self.run.first.subject.address), self.run.first.subject.port)
+    pub(crate) const fn place(&self) -> (Halves, u16) {
+        self.place
     }
 
     /// Equal observations stand side by side, whichever files they come from.
     fn order(&self, other: &Self) -> Ordering {
         let (mine, others) = (&self.run.first, &other.run.first);
-        let time = self.place().cmp(&other.place()).then_with(|| self.time.cmp(&other.time));
+        let time = self.place.cmp(&other.place).then_with(|| self.time.cmp(&other.time));
         let subject = || mine.subject.transport.cmp(&others.subject.transport);
         let seen =
             || (&mine.sensor, mine.outcome, self.run.content).cmp(&(&others.sensor, others.outcome, other.run.content));

@@ -283,7 +283,7 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
     let again = columns.has("again").then(|| columns.bools("again")).transpose()?;
     let terms = terms(&columns, batch.num_rows())?;
     let each = evidence.into_iter().zip(audiences).zip(looks.drain(..)).zip(terms);
-    let mut runs = Vec::with_capacity(batch.num_rows());
+    let mut runs: Vec<Run> = Vec::with_capacity(batch.num_rows());
     for (at, (((evidence, audience), looks), terms)) in each.enumerate() {
         let subject = ServiceKey {
             address: address((highs.value(at), lows.value(at))),
@@ -292,9 +292,18 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
         };
         let purpose = parse(&columns, purposes.value(at).parse())?;
         let present = |array: &arrow_array::StringArray| array.is_valid(at).then(|| array.value(at).to_owned());
+        // Neighbours mostly come of one sensor and campaign.
+        let before = runs.last().map(|run| &run.first);
+        let sensor = before.map(|before| &before.sensor).filter(|known| known.as_str() == sensors.value(at));
+        let name = campaigns.is_valid(at).then(|| campaigns.value(at));
+        let campaign = before.map(|before| &before.campaign);
+        let campaign = campaign.filter(|known| known.as_ref().map(CampaignId::as_str) == name);
         let first = Sighting {
-            sensor: parse(&columns, sensors.value(at).parse())?,
-            campaign: parse(&columns, present(campaigns).map(|name| name.parse()).transpose())?,
+            sensor: sensor.map_or_else(|| parse(&columns, sensors.value(at).parse()), |known| Ok(known.clone()))?,
+            campaign: match campaign {
+                Some(known) => known.clone(),
+                None => parse(&columns, name.map(str::parse).transpose())?,
+            },
             time: Timestamp::from_micros(times.value(at)),
             subject,
             outcome: outcome(&columns, outcomes.value(at))?,

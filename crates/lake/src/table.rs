@@ -14,6 +14,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod columns;
 mod data_file;
 pub(crate) mod definition;
+mod footers;
 mod groups;
 mod log;
 mod origin;

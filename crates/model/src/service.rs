@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,9 +54,9 @@ pub struct Service {
     /// Country of the address, where a table of prefixes says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// What is known of it.
+    /// What is known of it; what says the same often shares it.
     #[serde(flatten)]
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// What that rests on.
     pub evidence: Vec<EvidenceRef>,
     /// Under which terms it is told.

@@ -221,7 +221,7 @@ mod tests {
             sensor,
             asn: None,
             country: None,
-            facts,
+            facts: facts.into(),
             evidence,
             terms: hinomi_model::Terms::default(),
         }
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(of("no-such", None, 9), Concern::Other);
         let mut open = service("dns", Some(DeviceKind::Router), 53);
         assert_eq!(Concern::of(&open), Concern::Other);
-        open.facts.tags.push("recursion".to_owned());
+        std::sync::Arc::make_mut(&mut open.facts).tags.push("recursion".to_owned());
         assert_eq!(Concern::of(&open), Concern::Resolver);
     }
 

@@ -167,7 +167,7 @@ fn known(service: Service) -> Known {
         key,
         first_seen,
         last_seen,
-        product: facts.product.or_else(|| protocol.clone()).map(Into::into),
+        product: facts.product.clone().or_else(|| protocol.clone()).map(Into::into),
         kind: facts.kind.map(|kind| kind.name().to_owned()).or(protocol).map(Into::into),
         asn,
         severity,

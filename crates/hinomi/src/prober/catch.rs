@@ -99,7 +99,7 @@ impl Catch {
             sensor: sighting.sensor.to_string(),
             asn: None,
             country: None,
-            facts: self.rules.identify(pieces),
+            facts: self.rules.identify(pieces).into(),
             evidence: Vec::new(),
             terms: Terms::default(),
         }

@@ -3,7 +3,6 @@
 //! At a hundred times the data: memory holds the runs of one (address, port), at most [`MAX_PLACE_LOOKS`] observations,
 //! a batch of at most [`ENCODED_LOOKS`] and one place more, and one row group.
 
-use std::collections::HashMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -88,7 +87,8 @@ impl Runs {
     /// The runs of one (address, port), by their beginning.
     fn place(&mut self) -> Result<Vec<Run>, LakeError> {
         let mut runs: Vec<Run> = Vec::new();
-        let mut open: HashMap<(Transport, SensorId), usize> = HashMap::new();
+        // Few sensors look at one service.
+        let mut open: Vec<(Transport, SensorId, usize)> = Vec::new();
         let (mut here, mut taken) = (None, 0);
         let more = |next: &Result<OneLook, LakeError>, here: &Option<_>, taken: usize| {
             next.as_ref().map_or(true, |next| here.is_none_or(|here| here == next.place()) && taken < MAX_PLACE_LOOKS)
@@ -110,15 +110,19 @@ impl Runs {
     }
 }
 
-fn add(runs: &mut Vec<Run>, open: &mut HashMap<(Transport, SensorId), usize>, look: &OneLook) {
+fn add(runs: &mut Vec<Run>, open: &mut Vec<(Transport, SensorId, usize)>, look: &OneLook) {
     let seen = &look.run.first;
-    let key = (seen.subject.transport, seen.sensor.clone());
-    let standing = open.get(&key).and_then(|at| runs.get_mut(*at));
+    let known =
+        open.iter_mut().find(|(transport, sensor, _)| (*transport, sensor) == (seen.subject.transport, &seen.sensor));
+    let standing = known.as_ref().and_then(|(_, _, at)| runs.get_mut(*at));
     let extends = |run: &&mut Run| run.equals(&look.run) && run.count() < MAX_LOOKS && run.until() <= look.time;
     match standing.filter(extends) {
         Some(run) => run.push(look.time, look.campaign()),
         None => {
-            open.insert(key, runs.len());
+            match known {
+                Some((_, _, at)) => *at = runs.len(),
+                None => open.push((seen.subject.transport, seen.sensor.clone(), runs.len())),
+            }
             let first = Sighting { time: look.time, campaign: look.campaign().cloned(), ..seen.clone() };
             runs.push(look.run.one(first));
         }

@@ -94,13 +94,13 @@ impl<'o> Writer<'o> {
             columns::maybe_longs(all().map(|one| one.asn.map(i64::from))),
             columns::maybe_texts(all().map(|one| one.country.as_deref())),
         ];
-        arrays.extend(list::arrays(|| all().map(|one| &one.facts)).map_err(list_error)?);
+        arrays.extend(list::arrays(|| all().map(|one| &*one.facts)).map_err(list_error)?);
         arrays.push(columns::reference_lists(all().map(|one| one.evidence.as_slice())).map_err(list_error)?);
         arrays.push(columns::times(all().map(|one| one.terms.embargo)));
         arrays.push(columns::maybe_texts(all().map(|one| one.terms.licence.as_deref())));
         let words: Vec<Vec<String>> = all().map(|one| one.terms.handling.iter().cloned().collect()).collect();
         arrays.push(columns::text_lists(words.iter().map(Vec::as_slice)).map_err(list_error)?);
-        arrays.extend(list::crypto_arrays(|| all().map(|one| &one.facts)).map_err(list_error)?);
+        arrays.extend(list::crypto_arrays(|| all().map(|one| &*one.facts)).map_err(list_error)?);
         self.inner.write(&columns::batch(&self.schema, arrays)?).map_err(refused)
     }
 }

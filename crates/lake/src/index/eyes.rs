@@ -9,7 +9,7 @@
 //! found closed when he may not know it is still open.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hinomi_model::address::from_u128;
 use hinomi_model::{Marking, Timestamp};
@@ -50,7 +50,10 @@ impl Narrow {
 
 /// One segment through the eyes of an asker.
 pub(super) struct Eyes {
-    sights: Vec<Sight>,
+    /// Of each marking; found when something is not sure.
+    sights: OnceLock<Vec<Sight>>,
+    /// Whether bitmaps of addresses are worth their making.
+    wide: bool,
     opened: Arc<Opened>,
     times: Arc<View>,
     narrow: Arc<Narrow>,
@@ -81,9 +84,17 @@ impl Eyes {
 
     fn unsure(reader: &SegmentReader, narrow: &Arc<Narrow>, times: &Arc<View>, wide: bool) -> tantivy::Result<Self> {
         let opened = narrow.segments.of(reader)?;
-        let mut places = Places { addresses: &opened.spots.addresses, wide, made: Vec::new() };
-        let sights = opened.markings.iter().map(|marking| sight(&narrow.may, marking.as_ref(), &mut places)).collect();
-        Ok(Self { sights, opened, times: Arc::clone(times), narrow: Arc::clone(narrow), surely: None })
+        let (times, narrow) = (Arc::clone(times), Arc::clone(narrow));
+        Ok(Self { sights: OnceLock::new(), wide, opened, times, narrow, surely: None })
+    }
+
+    fn sights(&self) -> &[Sight] {
+        self.sights.get_or_init(|| {
+            let addresses = &self.opened.spots.addresses;
+            let mut places = Places { addresses, wide: self.wide, made: Vec::new() };
+            let markings = self.opened.markings.iter();
+            markings.map(|marking| sight(&self.narrow.may, marking.as_ref(), &mut places)).collect()
+        })
     }
 
     /// Leaves of a block what may be seen.
@@ -226,7 +237,7 @@ impl Eyes {
 
     fn sight(&self, doc: DocId) -> Option<(&Sight, &Option<Marking>)> {
         let number = self.opened.marking(doc)?;
-        self.sights.get(number).zip(self.opened.markings.get(number))
+        self.sights().get(number).zip(self.opened.markings.get(number))
     }
 
     /// The address of a row.

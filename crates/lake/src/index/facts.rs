@@ -48,7 +48,7 @@ const MAX_KEPT_BYTES: usize = 256 * 1024;
 /// What one distinct content says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Told {
-    pub(super) facts: Facts,
+    pub(super) facts: Arc<Facts>,
     pub(super) evidence: Vec<EvidenceRef>,
 }
 

@@ -287,7 +287,7 @@ mod tests {
             let file = Arc::new(FactsFile::open(&folder.path().join("facts.bin"), true, None).expect("new"));
             let grams = Grams::new(Arc::clone(&file));
             let needle = Needle::text(&wanted);
-            let told = Told { facts: Facts::default(), evidence: Vec::new() };
+            let told = Told { facts: Facts::default().into(), evidence: Vec::new() };
             let (mut expected, mut length) = (Vec::new(), FactsFile::START);
             for part in texts.chunks(texts.len().div_ceil(several)) {
                 for text in part {
@@ -309,7 +309,7 @@ mod tests {
     fn several_who_ask_first_at_once_find_the_same() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = Arc::new(FactsFile::open(&folder.path().join("facts.bin"), true, None).expect("new"));
-        let told = Told { facts: Facts::default(), evidence: Vec::new() };
+        let told = Told { facts: Facts::default().into(), evidence: Vec::new() };
         let mut expected = Vec::new();
         for n in 0..4_000_u32 {
             let word = if n % 97 == 0 { "needle" } else { "hay" };

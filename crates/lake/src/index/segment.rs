@@ -63,9 +63,9 @@ impl Life {
             }
         });
         block.retain(|at, doc| {
-            let seen = self.times.get(rows.get(at).copied().unwrap_or(u64::MAX));
+            let row = rows.get(at).copied().unwrap_or(u64::MAX);
             // Of a service with lanes others than this one may have found it closed.
-            (!self.is_lane(doc) && !seen.is_closed()) || !self.told(doc, seen).is_closed()
+            (!self.is_lane(doc) && !self.times.is_closed(row)) || !self.told(doc, self.times.get(row)).is_closed()
         });
     }
 
@@ -184,7 +184,7 @@ impl Rows {
             sensor: sensor.unwrap_or_default(),
             asn,
             country,
-            facts: told.facts.clone(),
+            facts: Arc::clone(&told.facts),
             evidence: told.evidence.clone(),
             terms: self.terms(doc)?,
         })

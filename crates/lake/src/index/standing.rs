@@ -158,7 +158,7 @@ impl Standing<'_> {
             sensor,
             content: self.content()?.unwrap_or_else(|| ContentHash::of(&[])),
             evidence,
-            facts: Arc::new(facts),
+            facts,
             text: text.into(),
             asn: asn.and_then(number),
             other_then: then.map(|then| number(then).filter(|then| *then > 0)),

@@ -19,11 +19,10 @@ use super::sight::Sure;
 /// Rows that one thread looks at, a multiple of the bits of a word.
 const PIECE_ROWS: u32 = 1 << 16;
 
-/// The bits of one segment and asker.
+/// The bits of one segment and asker: of 64 rows at a time which are shown, and beside that which are asked.
 #[derive(Debug, Default)]
 pub(super) struct Surely {
-    shown: Vec<u64>,
-    asked: Vec<u64>,
+    bits: Vec<[u64; 2]>,
 }
 
 impl Surely {
@@ -41,22 +40,22 @@ impl Surely {
                         Sure::Hidden => {}
                     }
                 }
-                bits.shown.push(shown);
-                bits.asked.push(asked);
+                bits.bits.push([shown, asked]);
             }
             bits
         };
         let pieces = usize::try_from(rows.div_ceil(PIECE_ROWS)).unwrap_or(0);
         let mut all = Self::default();
         for piece in side_by_side(pieces, threads(u64::from(rows)), piece) {
-            all.shown.extend(piece.shown);
-            all.asked.extend(piece.asked);
+            all.bits.extend(piece.bits);
         }
         all
     }
 
     pub(super) fn of_row(&self, doc: DocId) -> Sure {
-        match (is_set(&self.shown, doc), is_set(&self.asked, doc)) {
+        let word = usize::try_from(doc / 64).ok().and_then(|at| self.bits.get(at));
+        let [shown, asked] = word.map_or([false; 2], |words| words.map(|word| word >> (doc % 64) & 1 == 1));
+        match (shown, asked) {
             (true, _) => Sure::Shown,
             (false, true) => Sure::Asked,
             (false, false) => Sure::Hidden,
@@ -64,7 +63,7 @@ impl Surely {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        (self.shown.len() + self.asked.len()) * size_of::<u64>()
+        size_of_val(self.bits.as_slice())
     }
 }
 

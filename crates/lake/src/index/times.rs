@@ -34,6 +34,8 @@ const CHUNK_ROWS: usize = 4_096;
 const MIN_LOG_BYTES: u64 = 16 << 20;
 /// A log is folded when it has so many bytes, however many rows there are.
 const MAX_LOG_BYTES: u64 = 512 << 20;
+/// A log that is left behind by who ends may have so many bytes.
+const LAST_LOG_BYTES: u64 = 4 << 20;
 /// How often a reader looks again when the writer folds at that moment.
 const MAX_LOOKS: u32 = 8;
 
@@ -71,7 +73,48 @@ impl Seen {
     }
 }
 
-type Chunk = OnceLock<Box<[AtomicU64]>>;
+type Chunk = OnceLock<Rows>;
+
+/// The numbers of some rows, and which of them are closed: most questions ask nothing else.
+struct Rows {
+    numbers: Box<[AtomicU64]>,
+    /// One bit a row.
+    closed: [AtomicU64; CHUNK_ROWS / 64],
+}
+
+impl Rows {
+    fn new(numbers: Box<[AtomicU64]>) -> Self {
+        let rows = Self { numbers, closed: std::array::from_fn(|_| AtomicU64::new(0)) };
+        (0..CHUNK_ROWS).for_each(|row| rows.note(row));
+        rows
+    }
+
+    fn seen(&self, row: usize) -> Seen {
+        let number = |at: usize| self.numbers.get(row * ROW_NUMBERS + at).map_or(0, |one| one.load(Ordering::Relaxed));
+        Seen::of([number(0), number(1), number(2)])
+    }
+
+    fn merge(&self, row: usize, seen: Seen) {
+        for (slot, number) in self.numbers.iter().skip(row * ROW_NUMBERS).zip(seen.numbers()) {
+            slot.fetch_max(number, Ordering::Relaxed);
+        }
+        self.note(row);
+    }
+
+    fn note(&self, row: usize) {
+        let Some(word) = self.closed.get(row / 64) else { return };
+        let (bit, is_noted) = (1 << (row % 64), self.is_closed(row));
+        match self.seen(row).is_closed() {
+            true if !is_noted => drop(word.fetch_or(bit, Ordering::Relaxed)),
+            false if is_noted => drop(word.fetch_and(!bit, Ordering::Relaxed)),
+            _ => {}
+        }
+    }
+
+    fn is_closed(&self, row: usize) -> bool {
+        self.closed.get(row / 64).is_some_and(|word| word.load(Ordering::Relaxed) >> (row % 64) & 1 == 1)
+    }
+}
 
 /// The rows as they stand; a writer's touches show at once, another process's with the next [`Times::view`].
 pub(super) struct View {
@@ -95,9 +138,12 @@ impl View {
 
     /// What is known of a row. A read error gives nothing and is told by [`View::check`].
     pub(super) fn get(&self, row: u64) -> Seen {
-        let Some((chunk, at)) = self.place(row) else { return Seen::default() };
-        let number = |offset: usize| chunk.get(at + offset).map_or(0, |number| number.load(Ordering::Relaxed));
-        Seen::of([number(0), number(1), number(2)])
+        self.place(row).map_or_else(Seen::default, |(chunk, row)| chunk.seen(row))
+    }
+
+    /// Whether a row was found closed after it last answered; as [`Self::get`] for one that cannot be read.
+    pub(super) fn is_closed(&self, row: u64) -> bool {
+        self.place(row).is_some_and(|(chunk, row)| chunk.is_closed(row))
     }
 
     /// Fails when any row could not be read, now or before: what is not known must not pass for never seen.
@@ -107,19 +153,18 @@ impl View {
         Err(LakeError::Damaged { what: "the times of the index".to_owned(), detail })
     }
 
-    fn place(&self, row: u64) -> Option<(&[AtomicU64], usize)> {
-        let chunk = self.chunk(chunk_of(row))?;
-        Some((chunk, usize::try_from(row).ok()? % CHUNK_ROWS * ROW_NUMBERS))
+    fn place(&self, row: u64) -> Option<(&Rows, usize)> {
+        Some((self.chunk(chunk_of(row))?, usize::try_from(row).ok()? % CHUNK_ROWS))
     }
 
-    fn chunk(&self, number: usize) -> Option<&[AtomicU64]> {
+    fn chunk(&self, number: usize) -> Option<&Rows> {
         let chunk = self.chunks.get(number)?;
         if chunk.get().is_none() {
             let loaded = self.load(number).inspect_err(|error| drop(self.trouble.set(error.to_string()))).ok()?;
             // Another may have been faster with the same.
-            let _ = chunk.set(loaded);
+            let _ = chunk.set(Rows::new(loaded));
         }
-        chunk.get().map(|chunk| &**chunk)
+        chunk.get()
     }
 
     fn load(&self, number: usize) -> io::Result<Box<[AtomicU64]>> {
@@ -128,9 +173,8 @@ impl View {
     }
 
     fn merge(&self, row: u64, seen: Seen) {
-        let Some((chunk, at)) = self.place(row) else { return };
-        for (slot, number) in chunk.iter().skip(at).zip(seen.numbers()) {
-            slot.fetch_max(number, Ordering::Relaxed);
+        if let Some((chunk, row)) = self.place(row) {
+            chunk.merge(row, seen);
         }
     }
 }
@@ -224,6 +268,18 @@ impl Times {
         let mut state = self.state();
         let half = (view.chunks.len() * CHUNK_ROWS * ROW_NUMBERS * 4) as u64;
         if state.length < MIN_LOG_BYTES.max(half).min(MAX_LOG_BYTES) {
+            return Ok(());
+        }
+        self.fold(&mut state, &view, version)
+    }
+
+    /// The same when nobody writes any more, of a log that who opens next would have to read whole: beside what the base has
+    /// it is no small part.
+    pub(super) fn fold_at_end(&self, version: Option<u64>) -> Result<(), LakeError> {
+        let view = self.view()?;
+        let mut state = self.state();
+        let base = fs::metadata(self.folder.join(FILE)).map_or(0, |found| found.len());
+        if state.length < LAST_LOG_BYTES.max(base / 8) {
             return Ok(());
         }
         self.fold(&mut state, &view, version)

@@ -345,7 +345,7 @@ impl Doing<'_> {
         let Some(update) = self.source.update(turn.newest.at) else { return Ok(()) };
         let Some(standing) = self.stands.find(&turn.newest.key, turn.slot.row)? else { return Ok(()) };
         let Some((told, text)) = standing.told()? else { return Ok(()) };
-        let facts = Arc::new(told.facts);
+        let facts = told.facts;
         let before = Some(Arc::clone(&facts));
         let update = Update { facts, evidence: told.evidence, text: text.into(), ..update };
         let pseudo = !standing.is_open();
@@ -361,7 +361,7 @@ impl Doing<'_> {
 
     fn said_before(&self, key: &ServiceKey, slot: Slot) -> Result<Option<Arc<Facts>>, LakeError> {
         let Some(standing) = self.stands.find(key, slot.row)? else { return Ok(None) };
-        Ok(standing.told()?.map(|(told, _)| Arc::new(told.facts)))
+        Ok(standing.told()?.map(|(told, _)| told.facts))
     }
 
     /// The record of this content: the one there is, or a new one.
@@ -373,7 +373,7 @@ impl Doing<'_> {
         let offset = match known {
             Some(offset) => offset,
             None => {
-                let told = Told { facts: Facts::clone(&update.facts), evidence: update.evidence.clone() };
+                let told = Told { facts: Arc::clone(&update.facts), evidence: update.evidence.clone() };
                 self.facts.append(update.content, &told, &searched_text(&update.text, &update.facts))?
             }
         };

@@ -102,6 +102,13 @@ impl Writer {
         generation.times.fold_if_due(self.applied)
     }
 
+    /// Ends: who opens next finds little to read. What fails here is done by him.
+    pub(super) fn close(self) {
+        if let Err(error) = self.generation.times.fold_at_end(self.applied) {
+            tracing::warn!(%error, "the index is left as it is; opening it again takes longer");
+        }
+    }
+
     fn commit(&mut self, version: Option<u64>, facts_length: u64) -> Result<(), LakeError> {
         let payload = self.payload.applied(version, self.next_row, facts_length);
         let mut prepared = self.terms.prepare_commit().map_err(index_error("write the index"))?;

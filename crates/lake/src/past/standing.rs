@@ -5,6 +5,7 @@
 //! service is closed when it was found closed later than that. At a hundred times the data nothing changes here.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hinomi_model::{ContentHash, Outcome, SensorId, Service, ServiceKey, Timestamp};
@@ -109,7 +110,7 @@ impl Lake {
             sensor: look.run.first.sensor.to_string(),
             asn: place.and_then(|place| place.asn),
             country: place.and_then(|place| place.country.clone()),
-            facts: said.get(&look.run.content)?.facts.as_ref().clone(),
+            facts: Arc::clone(&said.get(&look.run.content)?.facts),
             evidence: look.run.first.evidence.clone(),
             terms: look.run.first.marking.terms(),
         })

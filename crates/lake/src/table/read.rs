@@ -12,10 +12,12 @@ use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
-    RowSelection, RowSelector,
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
 };
-use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::Length;
 use parquet::file::statistics::Statistics;
 
@@ -105,6 +107,8 @@ pub(crate) enum Rows<'a> {
     Address((i64, i64)),
     /// Those of these addresses.
     Within(&'a Arc<AddressRanges>),
+    /// Those that have one of these texts, ascending, in a column of theirs.
+    Named(&'static str, &'a Arc<[String]>),
 }
 
 /// What a file says of itself in its footer, and its size.
@@ -180,15 +184,19 @@ fn batches(
     let path = from.as_ref();
     let refuse = || LakeError::parquet("reading", path);
     let input = open(from)?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(
-        if matches!(rows, Rows::All | Rows::AllBulk) { PageIndexPolicy::Skip } else { PageIndexPolicy::Optional },
-    );
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(input, options).map_err(refuse())?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let footer = if matches!(rows, Rows::All | Rows::AllBulk) {
+        ArrowReaderMetadata::load(&input, options.with_page_index_policy(PageIndexPolicy::Skip))
+    } else {
+        let indexed = options.with_page_index_policy(PageIndexPolicy::Optional);
+        from.root.footers.of(&from.name, || ArrowReaderMetadata::load(&input, indexed))
+    };
+    let builder = Builder::new_with_metadata(input, footer.map_err(refuse())?);
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
     let builder = builder.with_projection(mask).with_batch_size(match (batch_rows, rows) {
         (Some(fewer), _) => from.rows_at_once(fewer, STREAM_LOOKS),
         (None, Rows::All | Rows::Address(_) | Rows::Within(_)) => from.rows_at_once(BATCH_ROWS, BATCH_LOOKS),
-        (None, Rows::AllBulk | Rows::Numbers(_) | Rows::Span { .. }) => BULK_BATCH_ROWS,
+        (None, Rows::AllBulk | Rows::Numbers(_) | Rows::Named(..) | Rows::Span { .. }) => BULK_BATCH_ROWS,
     });
     narrow(builder, rows).build().map_err(refuse())
 }
@@ -204,23 +212,96 @@ fn narrow(builder: Builder, rows: Rows<'_>) -> Builder {
             builder.with_row_selection(RowSelection::from(span))
         }
         Rows::Address(halves) => {
-            let groups = builder.metadata().row_groups().iter().enumerate();
-            let wanted = groups.filter(|(_, group)| extent_of(group).may_hold(halves)).map(|(at, _)| at).collect();
+            let builder = some_pages(builder, |extent| extent.may_hold(halves));
             let mask = ProjectionMask::columns(builder.parquet_schema(), ["address_high", "address_low"]);
             let filter = ArrowPredicateFn::new(mask, move |batch| equal_halves(&batch, halves));
-            builder.with_row_groups(wanted).with_row_filter(RowFilter::new(vec![Box::new(filter)]))
+            builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]))
         }
         Rows::Within(ranges) => {
-            let groups = builder.metadata().row_groups().iter().enumerate();
-            let wanted = groups.filter(|(_, group)| extent_of(group).may_touch(ranges)).map(|(at, _)| at).collect();
+            let builder = some_pages(builder, |extent| extent.may_touch(ranges));
             let mask = ProjectionMask::columns(builder.parquet_schema(), ["address_high", "address_low"]);
             let ranges = Arc::clone(ranges);
             let filter = ArrowPredicateFn::new(mask, move |batch| {
                 each_halves(&batch, |halves| ranges.contains_number(number_of(halves)))
             });
-            builder.with_row_groups(wanted).with_row_filter(RowFilter::new(vec![Box::new(filter)]))
+            builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]))
+        }
+        Rows::Named(column, names) => {
+            let builder = named_pages(builder, column, names);
+            let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
+            let names = Arc::clone(names);
+            let is_named = move |text: &str| names.binary_search_by(|name| name.as_str().cmp(text)).is_ok();
+            let filter = ArrowPredicateFn::new(mask, move |batch| {
+                let texts = batch.column_by_name(column).and_then(|array| array.as_string_opt::<i32>());
+                let texts = texts.ok_or_else(|| ArrowError::SchemaError(format!("no texts in column {column}")))?;
+                Ok(BooleanArray::from_iter(texts.iter().map(|text| Some(text.is_some_and(&is_named)))))
+            });
+            builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]))
         }
     }
+}
+
+/// Leaves the pages in which one of these texts may stand.
+fn named_pages(builder: Builder, column: &str, names: &[String]) -> Builder {
+    let footer = Arc::clone(builder.metadata());
+    let mut selectors = Vec::new();
+    for (at, group) in footer.row_groups().iter().enumerate() {
+        let all = usize::try_from(group.num_rows()).unwrap_or(0);
+        let index = footer.page_index_for_row_group(at);
+        let column = group.columns().iter().position(|one| one.column_path().string() == column);
+        let told = column.and_then(|column| Some((index.column_index(column)?, index.page_locations(column)?)));
+        let Some((ColumnIndexMetaData::BYTE_ARRAY(texts), places)) = told else {
+            selectors.push(RowSelector::select(all));
+            continue;
+        };
+        let bounds = texts.min_values_iter().zip(texts.max_values_iter());
+        // What a file cuts short it rounds up and down, so that bounds hold all the same.
+        let may_hold = |(min, max): (Option<&[u8]>, Option<&[u8]>)| {
+            let (Some(min), Some(max)) = (min, max) else { return false };
+            names.get(names.partition_point(|name| name.as_bytes() < min)).is_some_and(|name| name.as_bytes() <= max)
+        };
+        let rows = rows_of_pages(places, all);
+        selectors.extend(bounds.map(may_hold).zip(rows).map(|(may, rows)| match may {
+            true => RowSelector::select(rows),
+            false => RowSelector::skip(rows),
+        }));
+    }
+    builder.with_row_selection(RowSelection::from(selectors))
+}
+
+/// How many rows are in each page of a row group with so many.
+fn rows_of_pages(places: &[PageLocation], all: usize) -> impl Iterator<Item = usize> {
+    let begin = |place: &PageLocation| usize::try_from(place.first_row_index).unwrap_or(0);
+    let ends = places.iter().skip(1).map(begin).chain([all]);
+    places.iter().map(begin).zip(ends).map(|(begin, end)| end.saturating_sub(begin))
+}
+
+/// Leaves the row groups, and in them the pages, whose addresses lie where something is wanted.
+fn some_pages(builder: Builder, wanted: impl Fn(&Extent) -> bool) -> Builder {
+    let footer = Arc::clone(builder.metadata());
+    let (mut groups, mut selectors) = (Vec::new(), Vec::new());
+    for (at, group) in footer.row_groups().iter().enumerate().filter(|(_, group)| wanted(&extent_of(group))) {
+        groups.push(at);
+        for (extent, rows) in pages_of(&footer, at, group) {
+            selectors.push(if wanted(&extent) { RowSelector::select(rows) } else { RowSelector::skip(rows) });
+        }
+    }
+    builder.with_row_groups(groups).with_row_selection(RowSelection::from(selectors))
+}
+
+/// What the addresses of each page lie between, and how many rows are in it; one page where the file does not tell.
+fn pages_of(footer: &ParquetMetaData, at: usize, group: &RowGroupMetaData) -> Vec<(Extent, usize)> {
+    let (whole, index) = (extent_of(group), footer.page_index_for_row_group(at));
+    let all = usize::try_from(group.num_rows()).unwrap_or(0);
+    let column = group.columns().iter().position(|column| column.column_path().string() == "address_low");
+    let told = column.and_then(|column| Some((index.column_index(column)?, index.page_locations(column)?)));
+    let Some((ColumnIndexMetaData::INT64(lows), places)) = told else { return vec![(whole, all)] };
+    let bounds = lows.min_values_iter().zip(lows.max_values_iter());
+    let low = |(min, max): (Option<&i64>, Option<&i64>)| min.zip(max).map_or(whole.low, |(min, max)| (*min, *max));
+    let pages = bounds.zip(rows_of_pages(places, all));
+    let pages = pages.map(|(bounds, rows)| (Extent { low: low(bounds), ..whole }, rows));
+    let pages: Vec<_> = pages.collect();
+    if pages.iter().map(|(_, rows)| rows).sum::<usize>() == all { pages } else { vec![(whole, all)] }
 }
 
 fn selection(numbers: &[u32]) -> RowSelection {

@@ -24,6 +24,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use serde::{Deserialize, Serialize};
 
+use super::footers::Footers;
 use super::sums::Source;
 use crate::error::LakeError;
 use s3::settings::{Settings, Told};
@@ -93,6 +94,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 pub(crate) struct Root {
     store: Arc<dyn Store>,
     opening: u64,
+    /// What was read of data files lately.
+    pub(super) footers: Footers,
 }
 
 /// Who says to a store that it writes.
@@ -173,7 +176,7 @@ impl Root {
 
     fn new(store: Arc<dyn Store>) -> Self {
         // Not from a seed: the keys of this hasher are the system's own randomness, so that two never write one name.
-        Self { store, opening: RandomState::new().build_hasher().finish() }
+        Self { store, opening: RandomState::new().build_hasher().finish(), footers: Footers::default() }
     }
 
     /// A number that no other opening has, on whatever machine.

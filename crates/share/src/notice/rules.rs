@@ -110,7 +110,7 @@ mod tests {
         let key = ServiceKey { address: [192, 0, 2, 1].into(), transport: Transport::Tcp, port: 1 };
         let (first_seen, last_seen) = (Timestamp::default(), Timestamp::default());
         let (sensor, evidence, terms) = ("survey".to_owned(), Vec::new(), Default::default());
-        Service { key, first_seen, last_seen, sensor, asn: None, country: None, facts, evidence, terms }
+        Service { key, first_seen, last_seen, sensor, asn: None, country: None, facts: facts.into(), evidence, terms }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use super::*;
 
 fn told() -> Told {
-    Told { facts: Facts { product: Some("nginx".into()), ..Facts::default() }, evidence: Vec::new() }
+    Told { facts: Facts { product: Some("nginx".into()), ..Facts::default() }.into(), evidence: Vec::new() }
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn samples_are_taken_once_and_found_again() {
 
 fn told_of(text: &str) -> Told {
     let summary = Some(text.repeat(2));
-    Told { facts: Facts { product: Some("nginx".into()), summary, ..Facts::default() }, evidence: Vec::new() }
+    Told { facts: Facts { product: Some("nginx".into()), summary, ..Facts::default() }.into(), evidence: Vec::new() }
 }
 
 #[test]

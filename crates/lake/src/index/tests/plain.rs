@@ -88,7 +88,7 @@ fn one(updates: &[&Update]) -> Option<Plain> {
         sensor: newest.sensor.to_string(),
         asn: newest.asn,
         country: newest.country.clone(),
-        facts: (*newest.facts).clone(),
+        facts: newest.facts.clone(),
         evidence: newest.evidence.clone(),
         terms: newest.marking.terms(),
     };

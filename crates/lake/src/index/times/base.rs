@@ -122,7 +122,7 @@ impl Base {
             let numbers = (part * PACKED_TOGETHER..count).take(PACKED_TOGETHER);
             let packed = numbers.map(|number| {
                 load(number)?;
-                let planes = view.chunk(number).and_then(pack);
+                let planes = view.chunk(number).and_then(|rows| pack(&rows.numbers));
                 planes.map_or(Ok(Vec::new()), |planes| packer.compress(&planes).map_err(failed("write", path)))
             });
             packed.collect::<Result<Vec<_>, LakeError>>()

@@ -148,7 +148,7 @@ fn unknown(look: &Look, (transport, port): (Transport, u16)) -> Service {
         sensor: String::new(),
         asn: None,
         country: None,
-        facts: hinomi_model::Facts::default(),
+        facts: Default::default(),
         evidence: Vec::new(),
         terms: hinomi_model::Terms::default(),
     }
