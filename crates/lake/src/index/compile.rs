@@ -20,9 +20,9 @@ use tantivy::query::{
 use tantivy::schema::{Field as Column, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
 
+use super::contents::{Contents, Hit, Hits};
 use super::eyes::Narrow;
 use super::facts::FactsFile;
-use super::grams::{Grams, Hit, Hits};
 use super::guard::Guarded;
 use super::opened::Segments;
 use super::plan::Planner;
@@ -53,7 +53,7 @@ pub(super) struct Compiler<'a> {
     /// What the asker is entitled to; none is all.
     pub(super) within: Option<&'a Arc<Narrow>>,
     pub(super) planner: Planner<'a>,
-    pub(super) grams: &'a Grams,
+    pub(super) contents: &'a Contents,
     /// How much of `facts.bin` belongs to this moment.
     pub(super) facts_length: u64,
     /// Where tests on texts tell that reading failed.
@@ -136,7 +136,7 @@ impl Compiler<'_> {
         if narrow {
             return self.text_test(move |text| needle.holds(text));
         }
-        let hits = match self.grams.find(&needle, self.facts_length) {
+        let hits = match self.contents.find(&needle, self.facts_length) {
             Ok(hits) => hits,
             Err(error) => {
                 self.trouble.tell(error);

@@ -17,6 +17,7 @@ mod group;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::ops::Range;
@@ -67,31 +68,35 @@ pub(super) struct Walked<'a> {
     group: u64,
     table: &'a [u8],
     texts: &'a Unpacked,
-    /// All of them, one after the other.
-    pub(super) text: &'a str,
 }
 
 /// One record passed by.
 pub(super) struct Passed<'a> {
     pub(super) name: u64,
     pub(super) content: ContentHash,
-    pub(super) text: &'a str,
+    /// What is no text any more, of bytes that were changed after their sums were compared, is marked as such.
+    pub(super) text: Cow<'a, str>,
 }
 
 impl Walked<'_> {
     /// Each record.
     pub(super) fn records(&self) -> impl Iterator<Item = Passed<'_>> {
         self.table.chunks_exact(ENTRY_BYTES).enumerate().filter_map(|(at, entry)| {
-            let text = self.text.get(self.texts.range(at)?)?;
+            let text = String::from_utf8_lossy(self.texts.record(at)?);
             Some(Passed { name: name_of(self.group, at), content: content_of(entry), text })
         })
+    }
+
+    /// All texts, one after the other.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.texts.bytes
     }
 
     /// The records in which `find` finds something: it is handed all texts from somewhere on, and says which part of them
     /// it found first.
     pub(super) fn holders(&self, mut find: impl FnMut(Range<usize>) -> Option<Range<usize>>) -> Vec<Passed<'_>> {
         let (mut from, mut held) = (0, Vec::new());
-        while let Some(place) = find(from..self.text.len()) {
+        while let Some(place) = find(from..self.bytes().len()) {
             let Some((at, end)) = self.texts.holder(place.start) else { break };
             if place.end <= end {
                 held.push(at);
@@ -245,12 +250,16 @@ impl FactsFile {
             }
             let table = group.get(head.table()).unwrap_or_default();
             let texts = self.unpack(&head, Side::Texts, (at, group), check)?;
-            let text = std::str::from_utf8(&texts.bytes);
-            let text = text.map_err(|error| self.damaged(format!("group at {at}: {error}")))?;
-            each(&Walked { group: at, table, texts: &texts, text });
+            each(&Walked { group: at, table, texts: &texts });
             at += needed as u64;
         }
         Ok(at)
+    }
+
+    /// Where the group that begins there ends.
+    pub(super) fn end_of(&self, group: u64) -> Result<u64, LakeError> {
+        let head = self.head_of(&self.bytes_at(group, HEAD_BYTES)?, group)?;
+        Ok(group + head.bytes() as u64)
     }
 
     /// Which content a record tells of.

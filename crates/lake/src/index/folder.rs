@@ -23,10 +23,10 @@ use tantivy::directory::MmapDirectory;
 use tantivy::indexer::LogMergePolicy;
 use tantivy::{DocId, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader};
 
+use super::contents::Contents;
 use super::directory::{Directory, Said, Sayer, Slot};
 use super::facts::FactsFile;
 use super::files::io;
-use super::grams::Grams;
 use super::kept::Kept;
 use super::lanes::Lanes;
 use super::opened::Segments;
@@ -38,7 +38,7 @@ use super::times::Times;
 use crate::error::LakeError;
 
 /// Version of everything in the folder; another one is built again.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 /// Length of a `facts.bin` without records.
 const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.
@@ -92,7 +92,7 @@ pub(super) struct Generation {
     reader: IndexReader,
     pub(super) facts: Arc<FactsFile>,
     pub(super) records: Records,
-    pub(super) grams: Grams,
+    pub(super) contents: Contents,
     pub(super) times: Times,
     /// The commit that the reader of another process's index knows: the whole of `meta.json`, some kilobytes.
     known: Mutex<Vec<u8>>,
@@ -120,10 +120,24 @@ impl Generation {
         let times = Times::open(&folder, writable, committed)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader = reader.try_into().map_err(index_error("open the index"))?;
-        let (records, grams) = (Records::new(Arc::clone(&facts)), Grams::new(Arc::clone(&facts)));
+        let (records, contents) = (Records::new(Arc::clone(&facts)), Contents::new(Arc::clone(&facts)));
         let (known, lanes, kept) = (Mutex::default(), Mutex::default(), Arc::default());
         let segments = Arc::new(Segments::new(Arc::clone(&columns)));
-        Ok(Self { number, terms, columns, index, reader, facts, records, grams, times, known, lanes, kept, segments })
+        Ok(Self {
+            number,
+            terms,
+            columns,
+            index,
+            reader,
+            facts,
+            records,
+            contents,
+            times,
+            known,
+            lanes,
+            kept,
+            segments,
+        })
     }
 
     /// What was committed last.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use tantivy::schema::{
-    BytesOptions, FAST, Field as Column, INDEXED, IndexRecordOption, IpAddrOptions, Schema, SchemaBuilder,
+    BytesOptions, FAST, Field as Column, IndexRecordOption, IpAddrOptions, NumericOptions, Schema, SchemaBuilder,
     TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
@@ -144,7 +144,9 @@ impl Columns {
         let fields = FIELDS.iter().filter(|info| matches!(info.class, Class::Word | Class::Text | Class::Version));
         let named = fields.filter(|info| info.field != Field::Text);
         let texts = named.map(|info| (info.field, text_columns(&mut builder, info.name, info.class))).collect();
-        let number = FAST | INDEXED;
+        // `INDEXED` would have a byte a row of a length that is always one.
+        let (terms_only, number) =
+            (NumericOptions::default().set_indexed(), NumericOptions::default().set_indexed().set_fast());
         Self {
             network: builder.add_bytes_field("network", BytesOptions::default().set_indexed()),
             address: builder.add_ip_addr_field(column::ADDRESS, IpAddrOptions::default().set_fast()),
@@ -152,7 +154,7 @@ impl Columns {
             port: builder.add_u64_field(column::PORT, number.clone()),
             row: builder.add_u64_field(column::ROW, FAST),
             facts: builder.add_u64_field(column::FACTS, FAST),
-            content: builder.add_u64_field("content", INDEXED),
+            content: builder.add_u64_field("content", terms_only.clone()),
             state: builder.add_u64_field(column::STATE, number.clone()),
             said: builder.add_u64_field(column::SAID, FAST),
             asn: builder.add_u64_field(column::ASN, number.clone()),
@@ -162,7 +164,7 @@ impl Columns {
             has: builder.add_text_field("has", terms()),
             audience: builder.add_text_field("audience", terms()),
             marking: builder.add_text_field(column::MARKING, terms().set_fast("raw")),
-            evidence: builder.add_u64_field("evidence", INDEXED),
+            evidence: builder.add_u64_field("evidence", terms_only),
             text: builder.add_text_field("text", text_of(LEAN_WORDS)),
             left_out: builder.add_text_field("left_out", terms()),
             texts,

@@ -221,11 +221,21 @@ impl Moment {
         let columns = &self.generation.columns;
         let (facts, times, segments) = (&self.generation.facts, &self.times, &self.generation.segments);
         let facts_length = self.generation.payload()?.facts_length;
-        let (planner, grams, now) = (self.planner(), &self.generation.grams, asked.now);
+        let (planner, contents, now) = (self.planner(), &self.generation.contents, asked.now);
         let narrow = asked.within.as_ref().map(|may| self.narrow(may)).transpose()?;
         let within = narrow.as_ref();
-        let compiler =
-            Compiler { columns, segments, facts, times, now, within, planner, grams, facts_length, trouble: &trouble };
+        let compiler = Compiler {
+            columns,
+            segments,
+            facts,
+            times,
+            now,
+            within,
+            planner,
+            contents,
+            facts_length,
+            trouble: &trouble,
+        };
         let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;
         if let Some(term) = &asked.by {

@@ -25,10 +25,14 @@ pub(super) const ENTRY_BYTES: usize = 40;
 pub(super) const MAX_RECORDS: usize = 16;
 /// A group with so much in it is full.
 const FULL_BYTES: usize = 64 * 1024;
-/// Samples of facts, and of texts, have so many bytes, about.
-const SAMPLE_BYTES: usize = 64 * 1024;
+/// Samples of facts, and of texts, that a dictionary is made of have so many bytes, about.
+const SAMPLE_BYTES: usize = 1 << 20;
+/// A dictionary has so many bytes at most.
+const DICTIONARY_BYTES: usize = 64 * 1024;
 /// One record in so many is a sample: what comes first is often alike.
-const SAMPLED: usize = 7;
+const SAMPLED: usize = 3;
+/// The most bytes of one sample: one long text must not be all of them.
+const MAX_SAMPLE_BYTES: usize = 8 * 1024;
 /// The most bytes of a part, unpacked.
 const MAX_PART_BYTES: usize = 128 * 1024 * 1024;
 /// Fast: writing waits for it.
@@ -99,12 +103,38 @@ impl Packer {
     }
 }
 
-/// Samples that are gathered.
+/// Samples that are gathered: facts, and texts, of groups as they are packed.
 #[derive(Default)]
 pub(super) struct Samples {
     seen: usize,
-    facts: Vec<u8>,
-    texts: Vec<u8>,
+    facts: Many,
+    texts: Many,
+}
+
+/// Samples one after the other, and the length of each.
+#[derive(Default)]
+struct Many {
+    bytes: Vec<u8>,
+    lengths: Vec<usize>,
+}
+
+impl Many {
+    fn add(&mut self, sample: &[u8]) {
+        let room = SAMPLE_BYTES.saturating_sub(self.bytes.len());
+        let sample = sample.get(..sample.len().min(room).min(MAX_SAMPLE_BYTES)).unwrap_or_default();
+        if !sample.is_empty() {
+            self.bytes.extend_from_slice(sample);
+            self.lengths.push(sample.len());
+        }
+    }
+
+    /// What others like them are packed against: what they have in common, or their end where that cannot be told.
+    fn dictionary(&self) -> Vec<u8> {
+        zstd::dict::from_continuous(&self.bytes, &self.lengths, DICTIONARY_BYTES).unwrap_or_else(|_| {
+            let from = self.bytes.len().saturating_sub(DICTIONARY_BYTES);
+            self.bytes.get(from..).unwrap_or_default().to_vec()
+        })
+    }
 }
 
 impl Samples {
@@ -114,20 +144,19 @@ impl Samples {
         if !self.seen.is_multiple_of(SAMPLED) {
             return;
         }
-        for (part, bytes) in [(&mut self.facts, facts), (&mut self.texts, text.as_bytes())] {
-            let room = SAMPLE_BYTES.saturating_sub(part.len());
-            part.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
-        }
+        self.facts.add(facts);
+        self.texts.add(text.as_bytes());
     }
 
     /// Whether there are enough.
     pub(super) const fn is_full(&self) -> bool {
-        self.facts.len() >= SAMPLE_BYTES && self.texts.len() >= SAMPLE_BYTES
+        self.facts.bytes.len() >= SAMPLE_BYTES && self.texts.bytes.len() >= SAMPLE_BYTES
     }
 
     /// A group that holds them, and who packs against them when it stands there.
     pub(super) fn take(&mut self, place: u64) -> std::io::Result<(Vec<u8>, Packer)> {
-        let (facts, texts) = (std::mem::take(&mut self.facts), std::mem::take(&mut self.texts));
+        let (facts, texts) = (self.facts.dictionary(), self.texts.dictionary());
+        *self = Self::default();
         let group = whole((0, 0), &[], (&facts, facts.len()), (&texts, texts.len()))?;
         Ok((group, Packer::with(place, &facts, &texts)?))
     }

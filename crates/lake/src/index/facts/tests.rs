@@ -28,10 +28,10 @@ fn samples_are_taken_once_and_found_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("facts.bin");
     let texts: Vec<String> =
-        (0..3_000).map(|n| format!("HTTP/1.1 200 OK title {} of {n} {}", n % 7, "word ".repeat(120))).collect();
+        (0..12_000).map(|n| format!("HTTP/1.1 200 OK title {} of {n} {}", n % 7, "word ".repeat(120))).collect();
     let mut file = FactsFile::open(&path, true, None).expect("new");
     let (mut names, mut length) = (Vec::new(), 0);
-    for part in texts.chunks(1_000) {
+    for part in texts.chunks(6_000) {
         for text in part {
             names.push(file.append(ContentHash::of(text.as_bytes()), &told_of(text), text).expect("appended"));
         }
@@ -50,7 +50,7 @@ fn samples_are_taken_once_and_found_again() {
         );
     }
     let mut walked = Vec::new();
-    let mut each = |group: &Walked<'_>| walked.extend(group.records().map(|one| (one.name, one.text.to_owned())));
+    let mut each = |group: &Walked<'_>| walked.extend(group.records().map(|one| (one.name, one.text.into_owned())));
     reader.walk(FactsFile::START, length, true, &mut each).expect("walked");
     assert_eq!(walked, names.into_iter().zip(texts).collect::<Vec<_>>());
     reader.check().expect("whole");
