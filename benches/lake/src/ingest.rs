@@ -41,11 +41,16 @@ pub fn ingest(lake: &Lake, world: &World, week: u32, batch_size: usize) -> Value
         rates.push(rate(sightings, took) as u64);
     }
     let processor = process_time() - all_before - making;
+    let slowest: Vec<usize> = {
+        let mut numbers: Vec<usize> = (0..rates.len()).collect();
+        numbers.sort_unstable_by_key(|number| rates.get(*number));
+        numbers.into_iter().take(3).collect()
+    };
     rates.sort_unstable();
     json!({
         "week": week, "sightings": told, "new_evidence": pieces, "seconds": spent.as_secs_f64(),
         "rate": rate(told, spent) as u64, "processor_seconds": processor.as_secs_f64(),
-        "slowest_batch_rate": rates.first(), "median_batch_rate": rates.get(rates.len() / 2),
+        "slowest_batches": slowest, "slowest_batch_rate": rates.first(), "median_batch_rate": rates.get(rates.len() / 2),
         "peak_memory_mb": peak_memory_mb(),
     })
 }

@@ -24,16 +24,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hinomi_lake::CompactOptions;
-use mimalloc::MiMalloc;
 use serde_json::json;
 
 use crate::rows::Rows;
 use crate::rules::Told;
 use crate::world::World;
-
-/// As the product has it.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What the command line says, by name.
 struct Options(HashMap<String, String>);

@@ -31,12 +31,6 @@ mod witness;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
-
-/// Taking in sightings allocates and frees on all threads at once: with the C library's allocator a fifth of the time
-/// went there.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The exit code for a scope of which everything is right but the day.
 const NOT_YET_VALID: u8 = 3;

@@ -19,6 +19,7 @@ mod groups;
 mod log;
 mod origin;
 pub(crate) mod read;
+mod same;
 mod seal;
 mod snapshot;
 mod statistics;

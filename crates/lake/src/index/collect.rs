@@ -251,7 +251,9 @@ impl Best {
     fn offer(&mut self, block: &Block, here: &Here) {
         let mut smalls = [0; BLOCK];
         here.opened.spots.addresses.smalls(block, &mut smalls);
-        for (doc, small) in block.iter().zip(smalls) {
+        // By address alone, and most rows stand behind what is kept: one comparison tells.
+        let bound = self.worst.filter(|_| here.order.is_by_service()).map_or(u64::MAX, |worst| worst.small());
+        for (doc, small) in block.iter().zip(smalls).filter(|(_, small)| *small <= bound) {
             let lead = here.order.lead(*doc, &here.life);
             let first = Local::first(lead, small);
             if self.worst.is_some_and(|worst| first > worst) {

@@ -73,7 +73,11 @@ impl Pairs {
     /// Puts in order, each pair once.
     pub(super) fn order(&mut self) {
         // What was put together from parts in order consists of runs: they are made use of.
-        self.narrow.sort();
+        if is_mixed(&self.narrow) {
+            order_by_bytes(&mut self.narrow)
+        } else {
+            self.narrow.sort()
+        }
         self.narrow.dedup();
         self.wide.sort_unstable();
         self.wide.dedup();
@@ -111,6 +115,38 @@ impl Pairs {
             }
         }
         Counted { counts, level: self.level }
+    }
+}
+
+/// Fewer are put in order by comparing.
+const MANY: usize = 1 << 14;
+
+/// Whether many numbers stand in no order, as far as the first of them tell.
+fn is_mixed(numbers: &[u64]) -> bool {
+    let first = numbers.get(..1_024).unwrap_or_default();
+    numbers.len() >= MANY && first.windows(2).filter(|pair| pair.is_sorted()).count() < first.len() / 4 * 3
+}
+
+/// Puts many numbers in order byte by byte, the lowest first; bytes that all have alike are passed over.
+fn order_by_bytes(numbers: &mut Vec<u64>) {
+    let byte_of = |number: u64, at: usize| usize::from(number.to_le_bytes().get(at).copied().unwrap_or(0));
+    let mut counts = [[0_usize; 256]; 8];
+    for number in numbers.iter() {
+        for (counts, byte) in counts.iter_mut().zip(number.to_le_bytes()) {
+            counts.get_mut(usize::from(byte)).into_iter().for_each(|count| *count += 1);
+        }
+    }
+    let length = numbers.len();
+    let mut other = vec![0; length];
+    for (at, counts) in counts.iter_mut().enumerate().filter(|(_, counts)| !counts.contains(&length)) {
+        let mut next = 0;
+        counts.iter_mut().for_each(|count| next += std::mem::replace(count, next));
+        for number in numbers.iter() {
+            let Some(place) = counts.get_mut(byte_of(*number, at)) else { continue };
+            other.get_mut(*place).into_iter().for_each(|slot| *slot = *number);
+            *place += 1;
+        }
+        std::mem::swap(numbers, &mut other);
     }
 }
 
@@ -167,6 +203,16 @@ mod tests {
                 let exact = sets.get(&value).map_or(0, BTreeSet::len) as u64;
                 prop_assert_eq!(counted.of(value), Distinct { count: exact, margin: 0 });
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_by_bytes_is_order(mut numbers in prop::collection::vec(prop_oneof![any::<u64>(), 0..300_u64], 0..400)) {
+            let mut ordered = numbers.clone();
+            ordered.sort_unstable();
+            order_by_bytes(&mut numbers);
+            prop_assert_eq!(numbers, ordered);
         }
     }
 

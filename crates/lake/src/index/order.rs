@@ -30,6 +30,11 @@ impl Local {
         Self { lead, spot: small << PLACE_BITS }
     }
 
+    /// The small number of its address.
+    pub(super) const fn small(&self) -> u64 {
+        self.spot >> PLACE_BITS
+    }
+
     /// The place of a service of that address.
     pub(super) const fn at(self, place: u64) -> Self {
         Self { spot: self.spot | (place + 1), ..self }
@@ -74,6 +79,11 @@ impl Order {
             },
         };
         Ok(Self { source, descending: sort.descending })
+    }
+
+    /// Whether the service alone decides.
+    pub(super) const fn is_by_service(&self) -> bool {
+        matches!(self.source, Source::Nothing)
     }
 
     /// What decides first of a row.

@@ -12,8 +12,8 @@ use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter,
+    RowSelection, RowSelector,
 };
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
@@ -21,6 +21,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::Length;
 use parquet::file::statistics::Statistics;
 
+use super::same::Same;
 use super::statistics::{Extent, number_of};
 use super::store::{Input, Root};
 use super::sums::{Checked, Sums};
@@ -180,7 +181,7 @@ fn batches(
     columns: &[&str],
     rows: Rows<'_>,
     batch_rows: Option<usize>,
-) -> Result<ParquetRecordBatchReader, LakeError> {
+) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, LakeError> {
     let path = from.as_ref();
     let refuse = || LakeError::parquet("reading", path);
     let input = open(from)?;
@@ -192,13 +193,27 @@ fn batches(
         from.root.footers.of(&from.name, || ArrowReaderMetadata::load(&input, indexed))
     };
     let builder = Builder::new_with_metadata(input, footer.map_err(refuse())?);
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let same = same(&builder, columns, rows);
+    let read = columns.iter().copied().filter(|column| !same.has(column));
+    let mask = ProjectionMask::columns(builder.parquet_schema(), read);
     let builder = builder.with_projection(mask).with_batch_size(match (batch_rows, rows) {
         (Some(fewer), _) => from.rows_at_once(fewer, STREAM_LOOKS),
         (None, Rows::All | Rows::Address(_) | Rows::Within(_)) => from.rows_at_once(BATCH_ROWS, BATCH_LOOKS),
         (None, Rows::AllBulk | Rows::Numbers(_) | Rows::Named(..) | Rows::Span { .. }) => BULK_BATCH_ROWS,
     });
-    narrow(builder, rows).build().map_err(refuse())
+    let reader = narrow(builder, rows).build().map_err(refuse())?;
+    Ok(reader.map(move |batch| same.add_to(batch?)))
+}
+
+/// Columns that need not be read, since one value stands in all row groups in which something is wanted.
+fn same(builder: &Builder, columns: &[&str], rows: Rows<'_>) -> Same {
+    let wanted = |group: &&RowGroupMetaData| match rows {
+        Rows::Address(halves) => extent_of(group).may_hold(halves),
+        Rows::Within(ranges) => extent_of(group).may_touch(ranges),
+        _ => true,
+    };
+    let groups: Vec<_> = builder.metadata().row_groups().iter().filter(wanted).collect();
+    Same::of(builder.schema(), &groups, columns)
 }
 
 type Builder = ParquetRecordBatchReaderBuilder<Checked<Input>>;
