@@ -41,10 +41,15 @@ impl Lake {
         let may = may.as_ref();
         let services = self.index.services_of(address, may)?;
         let (rows, complete) = self.sightings_of(address, may.map(Arc::as_ref))?;
-        // What the services say now is at hand; mostly they never said anything else.
-        let said: HashMap<_, _> = services.iter().map(|one| (content_of(&one.evidence), one.facts.as_ref())).collect();
-        let before = rows.iter().filter(|row| !said.contains_key(&row.content));
-        let contents: Contents<'_> = before.map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
+        // What the services say now is at hand; mostly they never said anything else. Otherwise all is asked of one place:
+        // while facts are derived again, the index has those of before.
+        let mut said: HashMap<_, _> =
+            services.iter().map(|one| (content_of(&one.evidence), one.facts.as_ref())).collect();
+        if !rows.iter().all(|row| said.contains_key(&row.content)) {
+            said.clear();
+        }
+        let others = rows.iter().filter(|row| !said.contains_key(&row.content));
+        let contents: Contents<'_> = others.map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
         let Known { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::new())?;
         if self.reads_only() {
             // A writer remembers what it also stores, and nothing else.

@@ -7,7 +7,7 @@
 //! files carry, and files merged by hash, take the map's place.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ahash::RandomState;
@@ -20,10 +20,12 @@ use crate::table::{DataFile, Rows, Table, read};
 type Prefix = [u8; 16];
 
 /// A file that claims more rows gets its room as they come.
-const MOST_EXPECTED: usize = 1 << 26;
+const MOST_EXPECTED: usize = 1 << 22;
 
 /// So many rows are looked for page by page; for more all names are read first.
 const MAX_SOUGHT: usize = 64;
+/// So many files are looked into that way before all names are read.
+const MAX_SOUGHT_FILES: usize = 2_048;
 
 /// A table and the places of its rows by name.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Keyed {
     column: &'static str,
     known: Mutex<Known>,
     is_learnt: AtomicBool,
+    /// Files that were looked into for a few names.
+    sought: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +57,14 @@ struct Place {
 impl Keyed {
     /// The rows of this table, named by this column; `name` is for messages.
     pub(crate) fn new(table: Table, name: &'static str, column: &'static str) -> Self {
-        Self { table, name, column, known: Mutex::default(), is_learnt: AtomicBool::new(false) }
+        Self {
+            table,
+            name,
+            column,
+            known: Mutex::default(),
+            is_learnt: AtomicBool::new(false),
+            sought: AtomicUsize::new(0),
+        }
     }
 
     /// Those of these names that have no row.
@@ -74,8 +85,15 @@ impl Keyed {
         each: &mut dyn FnMut(Columns<'_>) -> Result<(), LakeError>,
     ) -> Result<(), LakeError> {
         let names: Vec<&ContentHash> = names.collect();
+        if names.is_empty() {
+            return Ok(());
+        }
         if names.len() <= MAX_SOUGHT && !self.is_learnt.load(Ordering::Acquire) {
-            return self.seek(&names, columns, each);
+            let files = self.table.files(|_| true);
+            // Who asks again and again is better off knowing.
+            if self.sought.fetch_add(files.len(), Ordering::Relaxed) <= MAX_SOUGHT_FILES {
+                return self.seek(&files, &names, columns, each);
+            }
         }
         for (file, mut rows) in self.locate(names.into_iter())? {
             rows.sort_unstable();
@@ -89,18 +107,16 @@ impl Keyed {
     /// The same of few names, without knowing where each row is: by what the pages of the files lie between.
     fn seek(
         &self,
+        files: &[Arc<DataFile>],
         names: &[&ContentHash],
         columns: &[&str],
         each: &mut dyn FnMut(Columns<'_>) -> Result<(), LakeError>,
     ) -> Result<(), LakeError> {
         let names: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
         let names: Arc<[String]> = names.into_iter().collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        for file in self.table.files(|_| true) {
+        for file in files {
             let mut hand_over = |batch: &_| each(Columns::new(self.name, batch));
-            read::read(&self.table.path(&file), columns, Rows::Named(self.column, &names), &mut hand_over)?;
+            read::read(&self.table.path(file), columns, Rows::Named(self.column, &names), &mut hand_over)?;
         }
         Ok(())
     }
@@ -167,6 +183,32 @@ mod tests {
 
     use crate::evidence::{EVIDENCE, NewPiece, Pieces};
     use crate::table::Table;
+
+    #[test]
+    fn few_names_are_found_without_learning_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
+        let pieces = Pieces::new(Table::open_or_create(dir.path(), &EVIDENCE, now).unwrap());
+        let piece = |n: u32| Evidence::new(EvidenceKind::Banner, format!("piece {n}").as_bytes());
+        // Several pages in one file, and two files.
+        for part in [0..9_000, 9_000..9_500] {
+            let all: Vec<Evidence> = part.map(piece).collect();
+            let new: std::collections::BTreeMap<_, _> =
+                all.iter().map(|evidence| (evidence.hash(), NewPiece { evidence, first_seen: now })).collect();
+            pieces.commit(pieces.stage(&new).unwrap(), Vec::new(), now).unwrap();
+        }
+        let again = Pieces::new(Table::open_or_create(dir.path(), &EVIDENCE, now).unwrap());
+        for n in [0, 1, 4_095, 4_096, 8_999, 9_000, 9_499] {
+            assert_eq!(again.get(&piece(n).hash()).unwrap().map(|found| found.bytes), Some(piece(n).bytes), "{n}");
+        }
+        let wanted: Vec<_> = (8_980..9_030).chain(20_000..20_010).map(|n| piece(n).hash()).collect();
+        assert_eq!(again.all(wanted.iter()).unwrap().len(), 50);
+        assert!(again.get(&piece(9_500).hash()).unwrap().is_none());
+        assert!(!again.keyed.is_learnt.load(super::Ordering::Relaxed));
+        again.keyed.sought.store(super::MAX_SOUGHT_FILES + 1, super::Ordering::Relaxed);
+        assert_eq!(again.all(wanted.iter()).unwrap().len(), 50);
+        assert!(again.keyed.is_learnt.load(super::Ordering::Relaxed), "who asks on and on learns");
+    }
 
     #[test]
     fn names_committed_while_others_are_learnt_are_learnt_too() {

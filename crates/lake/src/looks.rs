@@ -127,7 +127,7 @@ impl PartialEq for Next {
 
 impl Eq for Next {}
 
-/// What a file tells again, with a stricter marking. One that has nothing of it costs the reading of one column.
+/// What a file tells again, with a stricter marking. One that has nothing of it costs the reading of its footer, or of one column.
 pub(crate) fn told_again(table: &Table, file: &DataFile, each: &mut dyn FnMut(Run)) -> Result<(), LakeError> {
     let path = table.path(file);
     let mut any = false;

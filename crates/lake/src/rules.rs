@@ -1,6 +1,6 @@
 //! Which facts other rules than those in use derived: facts know their age.
 //!
-//! At a hundred times the data: one column of the facts table, which holds few different texts, is read at each start.
+//! At a hundred times the data: of the facts table what the footers say, or one column, which holds few different texts, is read at each start.
 
 use crate::error::LakeError;
 use crate::facts::FACTS;

@@ -1,10 +1,11 @@
 //! From a query to what tantivy evaluates.
 //!
 //! Whole values are terms; wildcards are automata over the terms of one field; versions are ranges of sorting keys;
-//! small prefixes are ranges of the service's key, large ones a scan of the address column; ages are a test on the
+//! small prefixes are listed by the terms of their networks, large ones a scan of the address column; ages are a test on the
 //! times of each candidate. A word that the text index leaves out is looked for in the text of the services that have
 //! such words and fit the rest of the query: slower, with the same answer.
 
+use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,7 @@ use tantivy::query::{
 use tantivy::schema::{Field as Column, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
 
-use super::contents::{Contents, Hit, Hits};
+use super::contents::{Contents, Hit, Hits, MAX_PASSES};
 use super::eyes::Narrow;
 use super::facts::FactsFile;
 use super::guard::Guarded;
@@ -34,7 +35,7 @@ use super::when::{Span, span};
 use crate::error::LakeError;
 use crate::query::raw::Needle;
 use crate::query::words::{LeftOut, Word, has_phrase, words};
-use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
+use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, QueryError, Range, Test, Trait};
 
 type Boxed = Box<dyn Search>;
 
@@ -58,6 +59,18 @@ pub(super) struct Compiler<'a> {
     pub(super) facts_length: u64,
     /// Where tests on texts tell that reading failed.
     pub(super) trouble: &'a Trouble,
+    /// How often all texts were gone through.
+    pub(super) passes: Cell<usize>,
+}
+
+fn too_many() -> QueryError {
+    let message = format!(
+        "a question goes through all texts {MAX_PASSES} times at most; put some of them into one expression, as text:/one|other/"
+    );
+    let ja = format!(
+        "一つの質問で、すべての文字列を調べられるのは {MAX_PASSES} 回までです。text:/one|other/ のように一つの式にまとめてください"
+    );
+    QueryError::new(0, 0, message).ja(ja)
 }
 
 /// The first error of a test that could only answer yes or no.
@@ -135,6 +148,12 @@ impl Compiler<'_> {
     fn raw(&self, needle: Needle, narrow: bool) -> Boxed {
         if narrow {
             return self.text_test(move |text| needle.holds(text));
+        }
+        let passes = self.passes.get() + 1;
+        self.passes.set(passes);
+        if passes > MAX_PASSES {
+            self.trouble.tell(too_many().into());
+            return none();
         }
         let hits = match self.contents.find(&needle, self.facts_length) {
             Ok(hits) => hits,

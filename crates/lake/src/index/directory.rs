@@ -10,7 +10,7 @@
 //! Invariants: keys are exact; a slot of all zeros is empty, which no entry is, since the low bits of [`Said`] never
 //! are. IPv6 services are few and lie in a map of their own.
 //!
-//! At a hundred times the data: 18 bytes a slot, half to three quarters of the slots in use: about 29 bytes a service,
+//! At a hundred times the data: 18 bytes a slot, a third to three quarters of the slots in use: some 29 bytes a service,
 //! 2.9 GB at a hundred million. Shards grow one at a time, so that growing never takes twice the memory.
 
 use std::collections::HashMap;

@@ -4,7 +4,7 @@
 //!   "hinomiF3"  group*            group = up to 16 records, packed: see `group`
 //! ```
 //!
-//! Of the first records some become samples, which stand between groups; groups after them are packed against them.
+//! Of the first records some are samples: what they have in common stands between groups, and groups after it are packed against it.
 //!
 //! A record is named by the place of its group and its number there ([`name_of`]); rows of the index hold that name. Names
 //! grow with each record. A record has two parts, read apart: facts and evidence references as JSON, and the text that
@@ -179,7 +179,7 @@ impl FactsFile {
         let name = name_of(tail.written + tail.pending.len() as u64, tail.gathered.records());
         tail.gathered.push(&content, &json, text);
         if tail.packer.samples == 0 {
-            tail.samples.offer(&json, text);
+            tail.samples.offer(&json, text.as_bytes());
         }
         if tail.gathered.is_full() {
             self.close_group(&mut tail)?;
@@ -357,6 +357,22 @@ impl FactsFile {
                 let packer = Packer::with(at, &facts.bytes, &texts.bytes).map_err(io("pack facts"))?;
                 self.lock().packer = packer;
                 return Ok(());
+            }
+            at += head.bytes() as u64;
+        }
+        self.sample_again(length)
+    }
+
+    /// Offers the records that are there: who adds a few each day takes samples in the end, too.
+    fn sample_again(&self, length: u64) -> Result<(), LakeError> {
+        let (mut at, mut tail) = (Self::START, self.lock());
+        while at < length.min(SAMPLES_WITHIN) && !tail.samples.is_full() {
+            let (head, group) = self.group(at)?;
+            let part = |side| self.unpack(&head, side, (at, &group), true);
+            let (facts, texts) = (part(Side::Facts)?, part(Side::Texts)?);
+            for record in 0..head.records {
+                let both = facts.record(record).zip(texts.record(record));
+                both.into_iter().for_each(|(facts, text)| tail.samples.offer(facts, text));
             }
             at += head.bytes() as u64;
         }

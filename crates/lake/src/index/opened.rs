@@ -13,42 +13,54 @@ use super::segment::Spots;
 use crate::query::Field;
 
 /// The segments of a generation that were looked at, open. At a hundred times the data: some tens, as before; what they
-/// hold is the disk's, but for a list of gaps between addresses.
+/// hold is the disk's, but for a list of gaps between addresses and the markings.
 pub(super) struct Segments {
     columns: Arc<Columns>,
-    by_id: Mutex<HashMap<SegmentId, Arc<Opened>>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    by_id: HashMap<SegmentId, Arc<Opened>>,
+    /// Those that stand; others are opened for who asks and not kept. None before the first commit was looked at.
+    standing: Option<HashSet<SegmentId>>,
 }
 
 impl Segments {
     pub(super) fn new(columns: Arc<Columns>) -> Self {
-        Self { columns, by_id: Mutex::default() }
+        Self { columns, open: Mutex::default() }
     }
 
     /// The columns of a segment.
     pub(super) fn of(&self, reader: &SegmentReader) -> tantivy::Result<Arc<Opened>> {
         let segment = reader.segment_id();
-        if let Some(opened) = self.by_id().get(&segment) {
+        if let Some(opened) = self.open().by_id.get(&segment) {
             return Ok(Arc::clone(opened));
         }
         let opened = Arc::new(Opened::open(reader, &self.columns)?);
-        self.by_id().insert(segment, Arc::clone(&opened));
+        let mut open = self.open();
+        if open.standing.as_ref().is_none_or(|standing| standing.contains(&segment)) {
+            open.by_id.insert(segment, Arc::clone(&opened));
+        }
         Ok(opened)
     }
 
     /// Lets go of those that stand no more: as long as they are open they take room on the disk.
     pub(super) fn tidy(&self, searcher: &Searcher) {
         let standing: HashSet<_> = searcher.segment_readers().iter().map(SegmentReader::segment_id).collect();
-        self.by_id().retain(|segment, _| standing.contains(segment));
+        let mut open = self.open();
+        open.by_id.retain(|segment, _| standing.contains(segment));
+        open.standing = Some(standing);
     }
 
-    fn by_id(&self) -> MutexGuard<'_, HashMap<SegmentId, Arc<Opened>>> {
-        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl std::fmt::Debug for Segments {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Segments").field("open", &self.by_id().len()).finish_non_exhaustive()
+        f.debug_struct("Segments").field("open", &self.open().by_id.len()).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answering: pages, facets, everything, one host.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -235,6 +236,7 @@ impl Moment {
             contents,
             facts_length,
             trouble: &trouble,
+            passes: Cell::new(0),
         };
         let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;

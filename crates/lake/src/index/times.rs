@@ -6,7 +6,8 @@
 //! their own: all that is known of them is here.
 //!
 //! - [`log`] is appended to with every applied version, before the commit of its rows.
-//! - [`base`] is everything up to some version; when the log is long, memory is written as a new base, with a new log.
+//! - [`base`] is everything up to some version; when the log is long, or nobody writes any more, memory is written as a new base,
+//!   with a new log.
 //! - Chunks are read from the base when they are first asked for: 24 bytes a service at most.
 //!
 //! At a hundred times the data: 2.4 GB of memory at a hundred million services; folding writes what a base holds, some
@@ -35,7 +36,7 @@ const MIN_LOG_BYTES: u64 = 16 << 20;
 /// A log is folded when it has so many bytes, however many rows there are.
 const MAX_LOG_BYTES: u64 = 512 << 20;
 /// A log that is left behind by who ends may have so many bytes.
-const LAST_LOG_BYTES: u64 = 4 << 20;
+pub(super) const LAST_LOG_BYTES: u64 = 4 << 20;
 /// How often a reader looks again when the writer folds at that moment.
 const MAX_LOOKS: u32 = 8;
 
@@ -275,11 +276,11 @@ impl Times {
 
     /// The same when nobody writes any more, of a log that who opens next would have to read whole: beside what the base has
     /// it is no small part.
-    pub(super) fn fold_at_end(&self, version: Option<u64>) -> Result<(), LakeError> {
+    pub(super) fn fold_at_end(&self, version: Option<u64>, least: u64) -> Result<(), LakeError> {
         let view = self.view()?;
         let mut state = self.state();
         let base = fs::metadata(self.folder.join(FILE)).map_or(0, |found| found.len());
-        if state.length < LAST_LOG_BYTES.max(base / 8) {
+        if state.length < least.max(base / 8) {
             return Ok(());
         }
         self.fold(&mut state, &view, version)

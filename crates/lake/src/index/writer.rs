@@ -12,6 +12,7 @@ use super::document::Templates;
 use super::folder::{Generation, index_error};
 use super::lanes::Lanes;
 use super::standing::Stands;
+use super::times::LAST_LOG_BYTES;
 use super::write::{Doing, Glance, Plan, Planner, Remembered, Source};
 use crate::error::LakeError;
 
@@ -104,7 +105,7 @@ impl Writer {
 
     /// Ends: who opens next finds little to read. What fails here is done by him.
     pub(super) fn close(self) {
-        if let Err(error) = self.generation.times.fold_at_end(self.applied) {
+        if let Err(error) = self.generation.times.fold_at_end(self.applied, LAST_LOG_BYTES) {
             tracing::warn!(%error, "the index is left as it is; opening it again takes longer");
         }
     }

@@ -1,8 +1,8 @@
 //! Footers and page indexes of data files, kept from look to look: of a large file, reading them takes longer than reading
 //! what stands at one address.
 //!
-//! A data file never changes and its name is used once, so what was read of it stays true; its bytes are compared with
-//! their sums whenever they are read, as before. At a hundred times the data: [`MAX_BYTES`] in all, the longest unused goes
+//! A data file never changes and its name is used once, so what was read of it stays true; a footer is compared with its
+//! sum when it is read, pages whenever they are. At a hundred times the data: [`MAX_BYTES`] in all, the longest unused goes
 //! first.
 
 use std::collections::HashMap;
@@ -12,6 +12,8 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 /// The most memory for all of them, in bytes.
 const MAX_BYTES: usize = 64 << 20;
+/// What the schema of one takes besides.
+const SCHEMA_BYTES: usize = 16 << 10;
 
 /// Those of the files of a lake.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,11 @@ impl Footers {
         Ok(footer)
     }
 
+    /// Forgets all of them: bounds and values of rows that were erased stand in some.
+    pub(super) fn forget(&self) {
+        *self.lock() = Kept::default();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +68,10 @@ impl Kept {
     }
 
     fn put(&mut self, name: &str, footer: ArrowReaderMetadata) {
-        let bytes = footer.metadata().memory_size();
+        let bytes = footer.metadata().memory_size() + SCHEMA_BYTES;
+        if bytes > MAX_BYTES {
+            return;
+        }
         while self.bytes + bytes > MAX_BYTES {
             let oldest = self.by_name.iter().min_by_key(|(_, one)| one.used).map(|(name, _)| name.clone());
             let Some(gone) = oldest.and_then(|name| self.by_name.remove(&name)) else { return };

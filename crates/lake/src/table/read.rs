@@ -1,7 +1,7 @@
 //! Rows out of a Parquet file: all of them, some by number, or those of one address.
 //!
 //! At a hundred times the data: a file is read in batches of bounded size; rows by number cost the pages they lie in;
-//! rows of one address cost the row groups whose statistics admit it, and in those two columns.
+//! rows of some addresses or names cost the pages whose bounds admit them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -193,7 +193,8 @@ fn batches(
         from.root.footers.of(&from.name, || ArrowReaderMetadata::load(&input, indexed))
     };
     let builder = Builder::new_with_metadata(input, footer.map_err(refuse())?);
-    let same = same(&builder, columns, rows);
+    // Without sums a footer is not to be believed more than the pages.
+    let same = if from.sums.is_some() { same(&builder, columns, rows) } else { Same::default() };
     let read = columns.iter().copied().filter(|column| !same.has(column));
     let mask = ProjectionMask::columns(builder.parquet_schema(), read);
     let builder = builder.with_projection(mask).with_batch_size(match (batch_rows, rows) {
@@ -275,8 +276,12 @@ fn named_pages(builder: Builder, column: &str, names: &[String]) -> Builder {
             let (Some(min), Some(max)) = (min, max) else { return false };
             names.get(names.partition_point(|name| name.as_bytes() < min)).is_some_and(|name| name.as_bytes() <= max)
         };
-        let rows = rows_of_pages(places, all);
-        selectors.extend(bounds.map(may_hold).zip(rows).map(|(may, rows)| match may {
+        let pages: Vec<_> = bounds.map(may_hold).zip(rows_of_pages(places, all)).collect();
+        if pages.iter().map(|(_, rows)| rows).sum::<usize>() != all {
+            selectors.push(RowSelector::select(all));
+            continue;
+        }
+        selectors.extend(pages.into_iter().map(|(may, rows)| match may {
             true => RowSelector::select(rows),
             false => RowSelector::skip(rows),
         }));

@@ -1,7 +1,7 @@
 //! Columns that hold one value in all row groups that are wanted, by what the footer tells: they are made, not read. Of a
 //! survey that is most columns: one sensor, one marking, no remark.
 //!
-//! Only what the footer says exactly counts; a file that says nothing is read.
+//! Only what the footer says exactly counts; a file that says nothing is read, and so is one without sums over its blocks.
 
 use std::sync::Arc;
 
@@ -20,7 +20,11 @@ enum Value {
 
 /// Columns with what all rows have in them.
 #[derive(Debug, Default)]
-pub(super) struct Same(Vec<(Arc<Field>, Value)>);
+pub(super) struct Same {
+    made: Vec<(Arc<Field>, Value)>,
+    /// All columns that are wanted, in the order of the file.
+    order: Vec<String>,
+}
 
 impl Same {
     /// Those of these columns that hold one value in these row groups; a file without any wanted groups has none.
@@ -34,34 +38,41 @@ impl Same {
                 .all(|group| value_in(group, field).as_ref() == Some(&value))
                 .then(|| (Arc::clone(field), value))
         };
-        Self(columns.iter().filter_map(one).collect())
+        let wanted = schema.fields().iter().map(|field| field.name()).filter(|name| columns.contains(&name.as_str()));
+        Self { made: columns.iter().filter_map(one).collect(), order: wanted.cloned().collect() }
     }
 
     /// Whether a column is made.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(field, _)| field.name() == name)
+        self.made.iter().any(|(field, _)| field.name() == name)
     }
 
-    /// Adds the columns to what was read of the others.
+    /// Puts the columns among what was read of the others, each in its place.
     pub(super) fn add_to(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
-        if self.0.is_empty() {
+        if self.made.is_empty() {
             return Ok(batch);
         }
-        let rows = batch.num_rows();
-        let (schema, mut arrays, _) = batch.into_parts();
-        let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
-        for (field, value) in &self.0 {
-            arrays.push(match value {
-                Value::Nothing => new_null_array(field.data_type(), rows),
-                Value::Text(text) => {
-                    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))) as ArrayRef
-                }
-                Value::Int(number) => Arc::new(Int32Array::from_value(*number, rows)) as ArrayRef,
-            });
-            fields.push(Arc::clone(field));
+        let (rows, schema) = (batch.num_rows(), batch.schema());
+        let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+        for name in &self.order {
+            if let Some((field, value)) = self.made.iter().find(|(field, _)| field.name() == name) {
+                fields.push(Arc::clone(field));
+                arrays.push(array_of(value, field, rows));
+            } else if let Some((at, field)) = schema.fields().find(name) {
+                fields.push(Arc::clone(field));
+                arrays.push(Arc::clone(batch.column(at)));
+            }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+    }
+}
+
+fn array_of(value: &Value, field: &Field, rows: usize) -> ArrayRef {
+    match value {
+        Value::Nothing => new_null_array(field.data_type(), rows),
+        Value::Text(text) => Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))),
+        Value::Int(number) => Arc::new(Int32Array::from_value(*number, rows)),
     }
 }
 

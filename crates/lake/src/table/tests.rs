@@ -45,6 +45,41 @@ fn all(table: &Table, rows: Rows<'_>) -> Vec<Row> {
     all
 }
 
+/// What is read of a file, column by column, whether columns of one value are made or read.
+#[test]
+fn columns_of_one_value_are_those_that_stand_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = Table::open_or_create(dir.path(), &SIGHTINGS, now()).unwrap();
+    let alike = |n: u16| row("192.0.2.1", n, 5);
+    let mut other = row("192.0.2.9", 7, 8);
+    (other.sighting.remark, other.sighting.sensor) = (None, "x".repeat(64).parse().unwrap());
+    let mut bare = row("192.0.2.3", 7, 8);
+    (bare.sighting.remark, bare.sighting.marking.audience) = (None, Vec::new());
+    put(&table, "0", (0..40).map(alike).collect());
+    put(&table, "1", (0..40).map(alike).chain([other]).collect());
+    put(&table, "2", vec![bare]);
+    let columns: Vec<&str> = SIGHTINGS.columns().map(|column| column.name).collect();
+    let address = sightings::halves("192.0.2.1".parse().unwrap());
+    for file in table.files(|_| true) {
+        let made = table.path(&file);
+        let told = read::Located::new(&table.root, format!("{}/{}", SIGHTINGS.name, file.path), None);
+        for rows in [Rows::All, Rows::Numbers(&[0]), Rows::Address(address)] {
+            for wanted in [columns.as_slice(), &["tlp", "sensor", "remark"], &["purpose", "format"]] {
+                let batches = |from: &read::Located| {
+                    let mut all = Vec::new();
+                    let each = &mut |batch: &RecordBatch| {
+                        all.push(batch.clone());
+                        Ok(())
+                    };
+                    read::read(from, wanted, rows, each).unwrap();
+                    all
+                };
+                assert_eq!(batches(&made), batches(&told), "{wanted:?} {rows:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn rows_come_back_as_they_were() {
     let dir = tempfile::tempdir().unwrap();

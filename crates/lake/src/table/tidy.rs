@@ -54,6 +54,7 @@ impl Table {
     /// of earlier versions: what is erased must be gone. How many objects of the log went.
     pub(crate) fn forget_past(&self) -> Result<u64, LakeError> {
         let (store, table) = (&*self.root, self.definition.name);
+        self.root.footers.forget();
         sweep::delete_gone(store, table, &self.read())?;
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         if snapshot.is_beyond_us() {

@@ -139,13 +139,13 @@ impl Many {
 
 impl Samples {
     /// Takes a record, or passes it over.
-    pub(super) fn offer(&mut self, facts: &[u8], text: &str) {
+    pub(super) fn offer(&mut self, facts: &[u8], text: &[u8]) {
         self.seen += 1;
         if !self.seen.is_multiple_of(SAMPLED) {
             return;
         }
         self.facts.add(facts);
-        self.texts.add(text.as_bytes());
+        self.texts.add(text);
     }
 
     /// Whether there are enough.

@@ -47,8 +47,27 @@ fn folding_changes_nothing_and_readers_follow() {
         assert_eq!(view.get(77), seen(100, -77, None));
         assert_eq!((view.get(9_999), view.get(10_000)), (seen(9_999, -9_999, Some(1)), Seen::default()));
         assert_eq!((times.version(), times.next_row()), (Some(2), 10_000));
+        assert!((0..10_001).all(|row| view.is_closed(row) == view.get(row).is_closed()));
+        assert!(view.is_closed(0) && !view.is_closed(3));
     }
+    times.touch((3, true), 10_000, &[(0, seen(5, 5, None)), (1, seen(1, 1, Some(9)))]).expect("written");
+    let view = times.view().expect("a view");
+    assert_eq!((view.is_closed(0), view.is_closed(1)), (false, true), "answered again, and found closed");
     assert!(!folder.path().join("touches-0.log").exists() && folder.path().join("touches-1.log").exists());
+}
+
+#[test]
+fn who_ends_leaves_a_short_log() {
+    let (folder, times) = fresh();
+    times.touch((1, true), 9, &[(8, seen(1, 1, Some(2)))]).expect("written");
+    times.fold_at_end(Some(1), 1 << 20).expect("nothing to do");
+    assert!(!folder.path().join("times.bin").exists(), "a short log stays");
+    times.fold_at_end(Some(1), 1).expect("folded");
+    assert!(folder.path().join("times.bin").exists());
+    drop(times);
+    let again = Times::open(folder.path(), false, None).expect("open");
+    let view = again.view().expect("a view");
+    assert_eq!((view.get(8), view.is_closed(8), again.version()), (seen(1, 1, Some(2)), true, Some(1)));
 }
 
 #[test]
