@@ -12,7 +12,10 @@
 //!
 //! At a hundred times the data memory stays: 8 bytes a pair, 16 for wide ones.
 
+use std::ops::RangeInclusive;
+
 use super::mix::{ByNumber, mix};
+use super::run::{processors, side_by_side};
 use crate::search::Distinct;
 
 /// The most pairs kept over all parts of a search: 128 MB, twice that for wide ones.
@@ -72,13 +75,7 @@ impl Pairs {
 
     /// Puts in order, each pair once.
     pub(super) fn order(&mut self) {
-        // What was put together from parts in order consists of runs: they are made use of.
-        if is_mixed(&self.narrow) {
-            order_by_bytes(&mut self.narrow)
-        } else {
-            self.narrow.sort()
-        }
-        self.narrow.dedup();
+        order(&mut self.narrow);
         self.wide.sort_unstable();
         self.wide.dedup();
     }
@@ -102,12 +99,19 @@ impl Pairs {
         if self.level > 0 {
             self.thin();
         }
-        self.order();
         let mut counts: ByNumber<u64> = ByNumber::default();
-        for run in self.narrow.chunk_by(|a, b| a >> 32 == b >> 32) {
-            if let Some(pair) = run.first() {
-                *counts.entry(pair >> 32).or_default() += run.len() as u64;
-            }
+        let narrow = std::mem::take(&mut self.narrow);
+        self.order();
+        let bounds = bounds(&narrow, if narrow.len() < PARALLEL { 1 } else { processors() * 2 });
+        let some = |at: usize| {
+            let within = bounds.get(at).cloned().unwrap_or(0..=0);
+            let mut own: Vec<u64> = narrow.iter().copied().filter(|pair| within.contains(&(pair >> 32))).collect();
+            order(&mut own);
+            let runs = own.chunk_by(|a, b| a >> 32 == b >> 32);
+            runs.filter_map(|run| Some((run.first()? >> 32, run.len() as u64))).collect::<Vec<_>>()
+        };
+        for (value, count) in side_by_side(bounds.len(), processors(), some).into_iter().flatten() {
+            *counts.entry(value).or_default() += count;
         }
         for run in self.wide.chunk_by(|a, b| a >> 64 == b >> 64) {
             if let Some(pair) = run.first() {
@@ -116,6 +120,35 @@ impl Pairs {
         }
         Counted { counts, level: self.level }
     }
+}
+
+/// From so many pairs on they are counted on several threads.
+const PARALLEL: usize = 1 << 18;
+
+/// Ranges of values, all of them together, of which each has about as many pairs.
+fn bounds(pairs: &[u64], parts: usize) -> Vec<RangeInclusive<u64>> {
+    let mut sample: Vec<u64> = pairs.iter().step_by(pairs.len() / 4_096 + 1).map(|pair| pair >> 32).collect();
+    sample.sort_unstable();
+    let ends = (1..parts).filter_map(|part| sample.get(sample.len() * part / parts).copied());
+    let (mut from, mut all) = (0, Vec::new());
+    for end in ends.filter(|end| *end < u64::MAX) {
+        if end >= from {
+            all.push(from..=end);
+            from = end + 1;
+        }
+    }
+    all.push(from..=u64::MAX);
+    all
+}
+
+/// Puts in order, each once. What was put together from parts in order consists of runs: they are made use of.
+fn order(numbers: &mut Vec<u64>) {
+    if is_mixed(numbers) {
+        order_by_bytes(numbers);
+    } else {
+        numbers.sort();
+    }
+    numbers.dedup();
 }
 
 /// Fewer are put in order by comparing.
@@ -214,6 +247,25 @@ mod tests {
             order_by_bytes(&mut numbers);
             prop_assert_eq!(numbers, ordered);
         }
+    }
+
+    #[test]
+    fn many_are_counted_on_several_threads() {
+        let mut pairs = Pairs::of_parts(1);
+        let count = PARALLEL as u64 + 77;
+        for thing in 0..count {
+            pairs.put(thing * thing % 11, thing / 2);
+            pairs.put(70_000, thing);
+        }
+        let mut sets: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        for thing in 0..count {
+            sets.entry(thing * thing % 11).or_default().insert(thing / 2);
+        }
+        let counted = pairs.count();
+        for value in 0..11 {
+            assert_eq!(counted.of(value).count, sets.get(&value).map_or(0, BTreeSet::len) as u64, "{value}");
+        }
+        assert_eq!(counted.of(70_000), Distinct { count, margin: 0 });
     }
 
     #[test]
