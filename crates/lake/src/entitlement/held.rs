@@ -1,6 +1,7 @@
 //! Where and when: addresses and AS numbers, each with the stretches of time for which it counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::query::AddressRanges;
 
@@ -100,7 +101,31 @@ impl Held {
 
     /// From when until when this counts, around a moment; none when it does not.
     pub(crate) fn stretch(&self, address: u128, asn: Option<u32>, time: i64) -> Option<Stretch> {
-        let by_address = around(self.of_address(address), time);
+        self.stretch_of(self.of_address(address), asn, time)
+    }
+
+    /// The same, for who asks about neighbours: `near` is the number of the range that was found last.
+    pub(crate) fn stretch_near(
+        &self,
+        address: u128,
+        asn: Option<u32>,
+        time: i64,
+        near: &AtomicUsize,
+    ) -> Option<Stretch> {
+        let last = self.ranges.get(near.load(Ordering::Relaxed));
+        let own = match last.filter(|((low, high), _)| (*low..=*high).contains(&address)) {
+            Some((_, own)) => own.as_slice(),
+            None => {
+                let after = self.after(address);
+                near.store(after.wrapping_sub(1), Ordering::Relaxed);
+                self.before(after, address)
+            }
+        };
+        self.stretch_of(own, asn, time)
+    }
+
+    fn stretch_of(&self, by_address: &[Stretch], asn: Option<u32>, time: i64) -> Option<Stretch> {
+        let by_address = around(by_address, time);
         let by_asn = asn.and_then(|asn| self.asns.get(&asn)).and_then(|own| around(own, time));
         match (by_address, by_asn) {
             (Some(one), Some(other)) => Some(one.widest(other)),
@@ -117,7 +142,16 @@ impl Held {
 
     /// The stretches of the range that an address is in.
     fn of_address(&self, address: u128) -> &[Stretch] {
-        let after = self.ranges.partition_point(|((low, _), _)| *low <= address);
+        self.before(self.after(address), address)
+    }
+
+    /// The number of the first range behind an address.
+    fn after(&self, address: u128) -> usize {
+        self.ranges.partition_point(|((low, _), _)| *low <= address)
+    }
+
+    /// The stretches of the range before that number, where the address is in it.
+    fn before(&self, after: usize, address: u128) -> &[Stretch] {
         let range = after.checked_sub(1).and_then(|at| self.ranges.get(at));
         range.filter(|((_, high), _)| address <= *high).map_or(&[], |(_, own)| own)
     }
@@ -198,12 +232,14 @@ mod tests {
             let asns: Vec<(u32, Stretch)> =
                 asns.iter().map(|(asn, from, lasting)| (*asn, stretch(from, lasting))).collect();
             let held = Held::new(parts.clone(), asns.clone());
+            let near = AtomicUsize::new(7);
             for (address, asn, time) in probes {
                 let by_address = parts.iter()
                     .any(|((low, high), own)| (*low..=*high).contains(&address) && own.holds(time));
                 let by_asn = asns.iter().any(|(one, own)| Some(*one) == asn && own.holds(time));
                 let found = held.stretch(address, asn, time);
                 prop_assert_eq!(found.is_some(), by_address || by_asn);
+                prop_assert_eq!(held.stretch_near(address, asn, time, &near), found);
                 prop_assert!(found.is_none_or(|found| found.holds(time)));
                 let inside = held.addresses().contains_number(address);
                 if let Some(sure) = held.sure().filter(|sure| inside && sure.holds(time)) {

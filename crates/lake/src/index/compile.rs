@@ -56,7 +56,7 @@ pub(super) struct Compiler<'a> {
     pub(super) planner: Planner<'a>,
     pub(super) contents: &'a Contents,
     /// How much of `facts.bin` belongs to this moment.
-    pub(super) facts_length: u64,
+    pub(super) facts_length: &'a dyn Fn() -> Result<u64, LakeError>,
     /// Where tests on texts tell that reading failed.
     pub(super) trouble: &'a Trouble,
     /// How often all texts were gone through.
@@ -155,7 +155,8 @@ impl Compiler<'_> {
             self.trouble.tell(too_many().into());
             return none();
         }
-        let hits = match self.contents.find(&needle, self.facts_length) {
+        let found = (self.facts_length)().and_then(|length| self.contents.find(&needle, length));
+        let hits = match found {
             Ok(hits) => hits,
             Err(error) => {
                 self.trouble.tell(error);

@@ -9,6 +9,7 @@
 //! found closed when he may not know it is still open.
 
 use std::cmp::Ordering;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use hinomi_model::address::from_u128;
@@ -39,12 +40,22 @@ pub(super) struct Narrow {
     pub(super) lanes: Arc<Lanes>,
     pub(super) kept: Arc<Kept>,
     pub(super) segments: Arc<Segments>,
+    /// The asker's own way into the index, once it was looked for.
+    own: OnceLock<Option<Own>>,
 }
 
 impl Narrow {
-    /// The asker's own way into the index.
+    pub(super) fn new(may: Arc<Entitlement>, lanes: Arc<Lanes>, kept: Arc<Kept>, segments: Arc<Segments>) -> Self {
+        Self { may, lanes, kept, segments, own: OnceLock::new() }
+    }
+
+    /// The asker's own way into the index, at one moment of it.
     pub(super) fn own(&self, planner: &Planner<'_>) -> tantivy::Result<Option<Own>> {
-        planner.own(&self.may, &self.kept, &self.segments)
+        if let Some(known) = self.own.get() {
+            return Ok(known.clone());
+        }
+        let found = planner.own(&self.may, &self.kept, &self.segments)?;
+        Ok(self.own.get_or_init(|| found).clone())
     }
 }
 
@@ -54,6 +65,8 @@ pub(super) struct Eyes {
     sights: OnceLock<Vec<Sight>>,
     /// Whether bitmaps of addresses are worth their making.
     wide: bool,
+    /// The range that a row was found in last.
+    near: AtomicUsize,
     opened: Arc<Opened>,
     times: Arc<View>,
     narrow: Arc<Narrow>,
@@ -85,7 +98,7 @@ impl Eyes {
     fn unsure(reader: &SegmentReader, narrow: &Arc<Narrow>, times: &Arc<View>, wide: bool) -> tantivy::Result<Self> {
         let opened = narrow.segments.of(reader)?;
         let (times, narrow) = (Arc::clone(times), Arc::clone(narrow));
-        Ok(Self { sights: OnceLock::new(), wide, opened, times, narrow, surely: None })
+        Ok(Self { sights: OnceLock::new(), wide, near: AtomicUsize::new(0), opened, times, narrow, surely: None })
     }
 
     fn sights(&self) -> &[Sight] {
@@ -100,11 +113,17 @@ impl Eyes {
     /// Leaves of a block what may be seen.
     pub(super) fn hold(&self, block: &mut Block) {
         match &self.surely {
-            Some(surely) => block.retain(|_, doc| match surely.of_row(doc) {
-                Sure::Shown => true,
-                Sure::Hidden => false,
-                Sure::Asked => self.sees(doc),
-            }),
+            Some(surely) => {
+                let mut any_asked = 0;
+                block.sift(|doc| {
+                    let [shown, asked] = surely.bits(doc);
+                    any_asked |= asked;
+                    shown | asked
+                });
+                if any_asked > 0 {
+                    block.retain(|_, doc| surely.of_row(doc) == Sure::Shown || self.sees(doc));
+                }
+            }
             None => block.retain(|_, doc| self.sees(doc)),
         }
     }
@@ -228,7 +247,7 @@ impl Eyes {
             Sight::Shown => Some(Stretch::ALWAYS),
             Sight::Placed(places) => {
                 let (address, asn) = (self.address(doc), self.asn(doc));
-                let of = |place: &Place| place.stretch(address, asn, last?);
+                let of = |place: &Place| place.stretch_near((address, asn), last?, &self.near);
                 places.iter().filter_map(of).reduce(Stretch::widest)
             }
         };

@@ -209,19 +209,15 @@ impl Moment {
 
     fn narrow(&self, may: &Arc<Entitlement>) -> Result<Arc<Narrow>, LakeError> {
         let lanes = self.generation.lanes_of(&self.searcher)?;
-        Ok(Arc::new(Narrow {
-            may: Arc::clone(may),
-            lanes,
-            kept: Arc::clone(&self.generation.kept),
-            segments: Arc::clone(&self.generation.segments),
-        }))
+        let (kept, segments) = (Arc::clone(&self.generation.kept), Arc::clone(&self.generation.segments));
+        Ok(Arc::new(Narrow::new(Arc::clone(may), lanes, kept, segments)))
     }
 
     fn find(&self, asked: &Asked<'_>, after: Option<Rank>, limit: usize, wish: &Wish) -> Result<Found, LakeError> {
         let trouble = Trouble::default();
         let columns = &self.generation.columns;
         let (facts, times, segments) = (&self.generation.facts, &self.times, &self.generation.segments);
-        let facts_length = self.generation.payload()?.facts_length;
+        let facts_length = || Ok(self.generation.payload()?.facts_length);
         let (planner, contents, now) = (self.planner(), &self.generation.contents, asked.now);
         let narrow = asked.within.as_ref().map(|may| self.narrow(may)).transpose()?;
         let within = narrow.as_ref();
@@ -234,7 +230,7 @@ impl Moment {
             within,
             planner,
             contents,
-            facts_length,
+            facts_length: &facts_length,
             trouble: &trouble,
             passes: Cell::new(0),
         };

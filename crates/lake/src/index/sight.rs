@@ -4,6 +4,7 @@
 //! address ([`super::address`]). At a hundred times the data: such a bitmap grows with the addresses, to [`MAX_BITS`].
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use hinomi_model::Marking;
 use tantivy::DocId;
@@ -130,8 +131,26 @@ impl Place {
             && self.not_held.iter().all(|held| held.gap(addresses.whole(small), asn, last).is_some())
     }
 
-    pub(super) fn stretch(&self, address: u128, asn: Option<u32>, last: i64) -> Option<Stretch> {
-        let within = self.held.iter().map(|one| one.held.stretch(address, asn, last));
+    fn stretch(&self, address: u128, asn: Option<u32>, last: i64) -> Option<Stretch> {
+        self.narrowed((address, asn, last), |held| held.stretch(address, asn, last))
+    }
+
+    /// The same for who asks about one row after the other: most lie near the last.
+    pub(super) fn stretch_near(
+        &self,
+        (address, asn): (u128, Option<u32>),
+        last: i64,
+        near: &AtomicUsize,
+    ) -> Option<Stretch> {
+        self.narrowed((address, asn, last), |held| held.stretch_near(address, asn, last, near))
+    }
+
+    fn narrowed(
+        &self,
+        (address, asn, last): (u128, Option<u32>, i64),
+        stretch: impl Fn(&Held) -> Option<Stretch>,
+    ) -> Option<Stretch> {
+        let within = self.held.iter().map(|one| stretch(&one.held));
         let without = self.not_held.iter().map(|held| held.gap(address, asn, last));
         within.chain(without).try_fold(Stretch::ALWAYS, |mine, other| Some(mine.narrowest(other?)))
     }

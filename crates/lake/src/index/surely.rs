@@ -52,13 +52,17 @@ impl Surely {
         all
     }
 
+    /// Whether a row is shown, and whether it is asked: 1 or 0.
+    pub(super) fn bits(&self, doc: DocId) -> [u64; 2] {
+        let words = usize::try_from(doc / 64).ok().and_then(|at| self.bits.get(at)).copied().unwrap_or_default();
+        words.map(|word| word >> (doc % 64) & 1)
+    }
+
     pub(super) fn of_row(&self, doc: DocId) -> Sure {
-        let word = usize::try_from(doc / 64).ok().and_then(|at| self.bits.get(at));
-        let [shown, asked] = word.map_or([false; 2], |words| words.map(|word| word >> (doc % 64) & 1 == 1));
-        match (shown, asked) {
-            (true, _) => Sure::Shown,
-            (false, true) => Sure::Asked,
-            (false, false) => Sure::Hidden,
+        match self.bits(doc) {
+            [1, _] => Sure::Shown,
+            [_, 1] => Sure::Asked,
+            _ => Sure::Hidden,
         }
     }
 
