@@ -26,8 +26,9 @@ pub(crate) fn fresh() -> u16 {
 pub(crate) fn taken(port: u16) -> bool {
     let end = format!(":{port:04X}");
     ["tcp", "tcp6", "udp", "udp6"].iter().any(|table| {
-        // One without IPv6 has no such tables.
-        let rows = fs::read_to_string(format!("/proc/thread-self/net/{table}")).unwrap_or_default();
+        let rows = fs::read_to_string(format!("/proc/thread-self/net/{table}"));
+        // One without IPv6 has no such tables; without the others nothing could be told.
+        let rows = if table.ends_with('6') { rows.unwrap_or_default() } else { rows.expect("the kernel's list") };
         rows.lines().skip(1).any(|row| row.split_whitespace().nth(1).is_some_and(|here| here.ends_with(&end)))
     })
 }

@@ -29,18 +29,6 @@ impl Block {
         self.length = length.min(BLOCK);
     }
 
-    /// The same where a number tells, 1 or 0: nothing is to be guessed by the processor, so it does not matter in what order
-    /// rows pass.
-    pub(super) fn sift(&mut self, mut passes: impl FnMut(DocId) -> u64) {
-        let mut kept = 0;
-        for at in 0..self.length {
-            let Some(doc) = self.docs.get(at).copied() else { break };
-            self.docs.get_mut(kept).into_iter().for_each(|slot| *slot = doc);
-            kept += usize::from(passes(doc) > 0);
-        }
-        self.length = kept;
-    }
-
     /// Keeps the rows that pass; they are asked in order, with their place.
     pub(super) fn retain(&mut self, mut passes: impl FnMut(usize, DocId) -> bool) {
         let mut kept = 0;
@@ -52,6 +40,18 @@ impl Block {
                 *slot = doc;
                 kept += 1;
             }
+        }
+        self.length = kept;
+    }
+
+    /// The same where a number tells, 1 or 0: nothing is to be guessed by the processor, so it does not matter in what order
+    /// rows pass.
+    pub(super) fn sift(&mut self, mut passes: impl FnMut(DocId) -> u64) {
+        let mut kept = 0;
+        for at in 0..self.length {
+            let Some(doc) = self.docs.get(at).copied() else { break };
+            self.docs.get_mut(kept).into_iter().for_each(|slot| *slot = doc);
+            kept += usize::from(passes(doc) > 0);
         }
         self.length = kept;
     }

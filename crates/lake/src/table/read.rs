@@ -1,4 +1,4 @@
-//! Rows out of a Parquet file: all of them, some by number, or those of one address.
+//! Rows out of a Parquet file: all of them, some by number, or those of some addresses or names.
 //!
 //! At a hundred times the data: a file is read in batches of bounded size; rows by number cost the pages they lie in;
 //! rows of some addresses or names cost the pages whose bounds admit them.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Groups are small, so that a record is read at little cost, and packed against samples, so that they take little room all
-//! the same: a group without records, not packed, whose place the head names; 0 is none. Hashes cannot be packed, so they
+//! the same: what they have in common, a group without records and not packed, whose place the head names; 0 is none. Hashes cannot be packed, so they
 //! stand open: whose content a record is can be told without unpacking. A sum is over the place of the samples, the entries
 //! and the packed part.
 
@@ -103,7 +103,7 @@ impl Packer {
     }
 }
 
-/// Samples that are gathered: facts, and texts, of groups as they are packed.
+/// Samples that are gathered: facts, and texts, of some records.
 #[derive(Default)]
 pub(super) struct Samples {
     seen: usize,
