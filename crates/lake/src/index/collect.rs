@@ -17,7 +17,7 @@ use super::facet::{Counter, Counts};
 use super::histogram::{Columned, Histogram};
 use super::mix::{ByNumber, mix_wide};
 use super::opened::{Opened, Segments};
-use super::order::{Local, Order};
+use super::order::{Lead, Local, Order};
 use super::schema::{Columns, State};
 use super::segment::Life;
 use super::things::Things;
@@ -249,12 +249,18 @@ struct Best {
 
 impl Best {
     fn offer(&mut self, block: &Block, here: &Here) {
-        let mut smalls = [0; BLOCK];
+        let (mut leads, mut smalls) = ([Lead::default(); BLOCK], [0; BLOCK]);
+        if !here.order.is_by_service() {
+            here.order.leads(block, &here.life, &mut leads);
+            // Most rows stand behind what is kept, and their addresses need not be read.
+            if self.worst.is_some_and(|worst| leads.iter().take(block.len()).all(|lead| *lead > worst.lead())) {
+                return;
+            }
+        }
         here.opened.spots.addresses.smalls(block, &mut smalls);
-        // By address alone, and most rows stand behind what is kept: one comparison tells.
+        // By address alone one comparison tells.
         let bound = self.worst.filter(|_| here.order.is_by_service()).map_or(u64::MAX, |worst| worst.small());
-        for (doc, small) in block.iter().zip(smalls).filter(|(_, small)| *small <= bound) {
-            let lead = here.order.lead(*doc, &here.life);
+        for ((doc, small), lead) in block.iter().zip(smalls).zip(leads).filter(|((_, small), _)| *small <= bound) {
             let first = Local::first(lead, small);
             if self.worst.is_some_and(|worst| first > worst) {
                 continue;

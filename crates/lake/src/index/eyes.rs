@@ -28,7 +28,7 @@ use super::surely::Surely;
 use super::times::{Seen, View};
 use crate::entitlement::{Entitlement, Seen as Observed, Stretch};
 
-/// What is sure is found for a segment when one row in so many is looked at; otherwise each of them by itself.
+/// What is sure is found for a segment once questions together looked at one row in so many; before, each of them by itself.
 const SURE_SHARE: u64 = 512;
 /// Where a judge keeps anything from being sure, bitmaps of addresses are made for so many rows.
 const BITMAPS_FROM_ROWS: u64 = 20_000;
@@ -89,8 +89,8 @@ impl Eyes {
                 let wide = Self::unsure(reader, narrow, times, true)?;
                 Ok(Surely::of(reader.max_doc(), |doc| wide.sure(doc)))
             };
-            let wanted = rows.saturating_mul(SURE_SHARE) >= u64::from(reader.max_doc());
-            eyes.surely = narrow.kept.bits(reader.segment_id(), &narrow.may, wanted, make)?;
+            let enough = u64::from(reader.max_doc()).div_ceil(SURE_SHARE);
+            eyes.surely = narrow.kept.bits(reader.segment_id(), &narrow.may, (rows, enough), make)?;
         }
         Ok(eyes)
     }
@@ -168,11 +168,11 @@ impl Eyes {
     }
 
     /// When a row was last seen, as far as may be told.
-    pub(super) fn cut_last(&self, doc: DocId, seen: Seen) -> Option<i64> {
+    pub(super) fn cut_last(&self, doc: DocId, row: u64) -> Option<i64> {
         match self.surely.as_ref().map(|surely| surely.of_row(doc)) {
-            Some(Sure::Shown) => seen.last,
+            Some(Sure::Shown) => self.times.last(row),
             Some(Sure::Hidden) => None,
-            Some(Sure::Asked) | None => self.cut(doc, seen).last,
+            Some(Sure::Asked) | None => self.cut(doc, self.times.get(row)).last,
         }
     }
 
@@ -277,7 +277,7 @@ impl Eyes {
     }
 
     pub(super) fn last(&self, doc: DocId) -> Option<i64> {
-        self.times.get(self.opened.row(doc)).last
+        self.times.last(self.opened.row(doc))
     }
 
     /// Whether the judge agrees, where there is one.

@@ -67,7 +67,7 @@ impl Histogram {
         let Self { source, grain, tally } = self;
         let mut put = |value: i64| tally.count(i64_to_u64(value.div_euclid(*grain)));
         match source {
-            Source::Seen => docs.iter().filter_map(|doc| life.seen(*doc).last).for_each(put),
+            Source::Seen => docs.iter().filter_map(|doc| life.last_seen(*doc)).for_each(put),
             Source::First => docs.iter().filter_map(|doc| life.seen(*doc).first).for_each(put),
             Source::Signed(column) => each_value(column, docs, |_, value| put(u64_to_i64(value))),
             Source::Unsigned(column) => {

@@ -51,21 +51,28 @@ struct One {
     grants: Arc<[Grant]>,
     bits: Slot<Arc<Surely>>,
     way: Slot<Way>,
+    /// Rows that questions looked at.
+    looked_at: u64,
     bytes: usize,
     used: u64,
 }
 
 impl Kept {
-    /// What is sure of the rows of a segment for who is entitled to this; found out only where it is wanted.
+    /// What is sure of the rows of a segment for who is entitled to this and looks at so many of them; found out once
+    /// `enough` were looked at, by questions together.
     pub(super) fn bits(
         &self,
         segment: SegmentId,
         may: &Entitlement,
-        wanted: bool,
+        (rows, enough): (u64, u64),
         find: impl FnOnce() -> tantivy::Result<Surely>,
     ) -> tantivy::Result<Option<Arc<Surely>>> {
         let key = key_of(segment, may);
-        let slot = self.all().slot(key, may, |one| Arc::clone(&one.bits));
+        let looked_at = |one: &mut One| {
+            one.looked_at = one.looked_at.saturating_add(rows);
+            (Arc::clone(&one.bits), one.looked_at >= enough)
+        };
+        let (slot, wanted) = self.all().slot(key, may, looked_at);
         let mut bits = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if bits.is_none() && wanted {
             let found = Arc::new(find()?);
@@ -83,7 +90,7 @@ impl Kept {
         find: impl FnOnce() -> tantivy::Result<Way>,
     ) -> tantivy::Result<Way> {
         let key = key_of(segment, may);
-        let slot = self.all().slot(key, may, |one| Arc::clone(&one.way));
+        let slot = self.all().slot(key, may, |one: &mut One| Arc::clone(&one.way));
         let mut way = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*way {
             return Ok(known.clone());
@@ -107,7 +114,7 @@ impl Kept {
 }
 
 impl All {
-    fn slot<T>(&mut self, key: Key, may: &Entitlement, which: impl FnOnce(&One) -> Slot<T>) -> Slot<T> {
+    fn slot<T>(&mut self, key: Key, may: &Entitlement, which: impl FnOnce(&mut One) -> T) -> T {
         self.clock += 1;
         if self.by_key.len() >= self.tidied_from.max(TIDIED_FROM) && !self.by_key.contains_key(&key) {
             self.forget_gone();
@@ -117,7 +124,7 @@ impl All {
         let one = by_key.entry(key).or_insert_with(|| {
             *bytes += HEAD_BYTES;
             let grants = Arc::clone(may.shared_grants());
-            One { grants, bits: Slot::default(), way: Slot::default(), bytes: HEAD_BYTES, used: 0 }
+            One { grants, bits: Slot::default(), way: Slot::default(), looked_at: 0, bytes: HEAD_BYTES, used: 0 }
         });
         one.used = *clock;
         which(one)
@@ -179,7 +186,7 @@ mod tests {
     }
 
     fn of(kept: &Kept, segment: SegmentId, may: &Entitlement, sure: Sure, rows: u32) -> Option<Sure> {
-        let bits = kept.bits(segment, may, true, || Ok(Surely::of(rows, |_| sure)));
+        let bits = kept.bits(segment, may, (1, 1), || Ok(Surely::of(rows, |_| sure)));
         bits.expect("made").map(|bits| bits.of_row(5))
     }
 
@@ -192,8 +199,9 @@ mod tests {
         assert_eq!(of(&kept, one, &later, Sure::Hidden, 100), Some(Sure::Shown), "kept");
         assert_eq!(of(&kept, one, &theirs, Sure::Hidden, 100), Some(Sure::Hidden), "equal rights of another");
         assert_eq!(of(&kept, other, &mine, Sure::Asked, 100), Some(Sure::Asked));
-        let unwanted = kept.bits(other, &theirs, false, || Ok(Surely::of(1, |_| Sure::Shown)));
-        assert!(unwanted.expect("not made").is_none());
+        let asked = |rows| kept.bits(other, &theirs, (rows, 10), || Ok(Surely::of(1, |_| Sure::Shown))).expect("asked");
+        assert!(asked(5).is_none() && asked(4).is_none(), "not worth it yet");
+        assert!(asked(1).is_some() && asked(0).is_some(), "ten rows were looked at by now");
         let way = |rows: Option<&[u32]>| kept.way(one, &mine, || Ok(rows.map(Arc::from))).expect("found out");
         assert_eq!((way(None), way(Some(&[7]))), (None, None), "also that it is no way");
     }

@@ -3,6 +3,7 @@
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::{DocId, SegmentReader, TantivyError};
 
+use super::block::{BLOCK, Block};
 use super::cursor::{Rank, Value};
 use super::schema::{Columns, column};
 use super::segment::{Life, Spots};
@@ -18,7 +19,7 @@ pub(super) struct Local {
 }
 
 /// What decides before the service does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lead {
     absent: bool,
     number: u64,
@@ -28,6 +29,11 @@ impl Local {
     /// The first place that a service of an address can have.
     pub(super) const fn first(lead: Lead, small: u64) -> Self {
         Self { lead, spot: small << PLACE_BITS }
+    }
+
+    /// What decides before the service does.
+    pub(super) const fn lead(&self) -> Lead {
+        self.lead
     }
 
     /// The small number of its address.
@@ -86,17 +92,29 @@ impl Order {
         matches!(self.source, Source::Nothing)
     }
 
-    /// What decides first of a row.
-    pub(super) fn lead(&self, doc: DocId, life: &Life) -> Lead {
-        let number = match &self.source {
+    /// What decides first of each row of a block.
+    pub(super) fn leads(&self, block: &Block, life: &Life, leads: &mut [Lead; BLOCK]) {
+        match &self.source {
+            Source::LastSeen => {
+                let mut lasts = [None; BLOCK];
+                life.lasts(block, &mut lasts);
+                for (lead, last) in leads.iter_mut().zip(lasts).take(block.len()) {
+                    *lead = self.turned(last.map(tantivy::i64_to_u64));
+                }
+            }
+            _ => block.iter().zip(leads).for_each(|(doc, lead)| *lead = self.turned(self.number(*doc, life))),
+        }
+    }
+
+    fn number(&self, doc: DocId, life: &Life) -> Option<u64> {
+        match &self.source {
             Source::Nothing => Some(0),
             Source::Unsigned(column) => column.first(doc),
             Source::Signed(column) => column.first(doc).map(tantivy::i64_to_u64),
             Source::Text(column) => column.as_ref().and_then(|column| column.ords().first(doc)).map(odd),
             Source::LastSeen => life.last(doc).map(tantivy::i64_to_u64),
             Source::FirstSeen => life.seen(doc).first.map(tantivy::i64_to_u64),
-        };
-        self.turned(number)
+        }
     }
 
     fn turned(&self, number: Option<u64>) -> Lead {

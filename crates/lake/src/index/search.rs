@@ -18,7 +18,7 @@ use super::document::content_number;
 use super::eyes::Narrow;
 use super::folder::index_error;
 use super::plan::{Planner, afford};
-use super::run::{processors, run, side_by_side};
+use super::run::{Course, processors, run, side_by_side};
 use super::schema::{Shown, State};
 use super::segment::Rows;
 use super::wish::{Wish, cost};
@@ -54,7 +54,7 @@ impl Index {
         let limit = request.limit.min(MAX_LIMIT);
         // One more than asked for tells whether there is another page.
         let keep = if limit == 0 { 0 } else { limit + 1 };
-        let asked = Asked { sort, lot, ..Asked::of(&query, request.now, request.within.clone()) };
+        let asked = Asked { sort, lot, course: Some(course), ..Asked::of(&query, request.now, request.within.clone()) };
         let mut found = moment.find(&asked, after, keep, &wish)?;
         let more = found.rows.len() > limit;
         found.rows.truncate(limit);
@@ -170,12 +170,14 @@ struct Asked<'a> {
     lot: Option<Lot>,
     /// A term that rows must have besides.
     by: Option<Term>,
+    /// How it runs, where that was looked up.
+    course: Option<Course>,
 }
 
 impl<'a> Asked<'a> {
     /// All of it, by address and port.
     const fn of(query: &'a Query, now: Timestamp, within: Option<Arc<Entitlement>>) -> Self {
-        Self { query, sort: BY_ADDRESS, now, within, lot: None, by: None }
+        Self { query, sort: BY_ADDRESS, now, within, lot: None, by: None, course: None }
     }
 }
 
@@ -240,7 +242,7 @@ impl Moment {
             let by = TermQuery::new(term.clone(), IndexRecordOption::Basic);
             search = Box::new(BooleanQuery::intersection(vec![search, Box::new(by)]));
         }
-        let (mut course, _) = self.planner().course(asked.query);
+        let mut course = asked.course.unwrap_or_else(|| self.planner().course(asked.query).0);
         let own = within.map(|may| may.own(&self.planner())).transpose();
         if let Some(own) = own.map_err(index_error("look up what may be seen"))?.flatten() {
             (course.cut, course.rows) = (false, course.rows.min(own.rows));

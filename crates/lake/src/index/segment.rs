@@ -71,7 +71,16 @@ impl Life {
 
     /// When a row last answered.
     pub(super) fn last(&self, doc: DocId) -> Option<i64> {
-        self.times.get(self.row(doc)).last
+        self.times.last(self.row(doc))
+    }
+
+    /// When each row of a block last answered.
+    pub(super) fn lasts(&self, block: &Block, lasts: &mut [Option<i64>; BLOCK]) {
+        let mut rows = [u64::MAX; BLOCK];
+        each_value(&self.opened.row, block, |at, row| rows.get_mut(at).into_iter().for_each(|slot| *slot = row));
+        for (row, last) in rows.iter().zip(lasts).take(block.len()) {
+            *last = self.times.last(*row);
+        }
     }
 
     pub(super) fn state(&self, doc: DocId) -> State {
@@ -88,8 +97,8 @@ impl Life {
 
     /// When it was last seen, as far as the asker may know.
     pub(super) fn last_seen(&self, doc: DocId) -> Option<i64> {
-        let seen = self.times.get(self.row(doc));
-        self.eyes.as_ref().map_or(seen.last, |eyes| eyes.cut_last(doc, seen))
+        let row = self.row(doc);
+        self.eyes.as_ref().map_or_else(|| self.times.last(row), |eyes| eyes.cut_last(doc, row))
     }
 
     /// When it was seen, as far as the asker may know.

@@ -69,15 +69,20 @@ impl Seen {
     }
 
     fn of([last, first, closed]: [u64; ROW_NUMBERS]) -> Self {
-        let rising = |number: u64| (number > 0).then(|| tantivy::u64_to_i64(number));
         Self { last: rising(last), first: (first > 0).then(|| tantivy::u64_to_i64(!first)), closed: rising(closed) }
     }
 }
 
+/// The moment of a number that grows with it.
+fn rising(number: u64) -> Option<i64> {
+    (number > 0).then(|| tantivy::u64_to_i64(number))
+}
+
 type Chunk = OnceLock<Rows>;
 
-/// The numbers of some rows, and which of them are closed: most questions ask nothing else.
+/// The numbers of some rows, and which of them are closed: most questions ask nothing else, or when they were last seen.
 struct Rows {
+    /// When each of them was last seen, then since when, then when closed.
     numbers: Box<[AtomicU64]>,
     /// One bit a row.
     closed: [AtomicU64; CHUNK_ROWS / 64],
@@ -90,14 +95,19 @@ impl Rows {
         rows
     }
 
+    fn number(&self, which: usize, row: usize) -> u64 {
+        self.numbers.get(which * CHUNK_ROWS + row).map_or(0, |one| one.load(Ordering::Relaxed))
+    }
+
     fn seen(&self, row: usize) -> Seen {
-        let number = |at: usize| self.numbers.get(row * ROW_NUMBERS + at).map_or(0, |one| one.load(Ordering::Relaxed));
-        Seen::of([number(0), number(1), number(2)])
+        Seen::of(std::array::from_fn(|which| self.number(which, row)))
     }
 
     fn merge(&self, row: usize, seen: Seen) {
-        for (slot, number) in self.numbers.iter().skip(row * ROW_NUMBERS).zip(seen.numbers()) {
-            slot.fetch_max(number, Ordering::Relaxed);
+        for (which, number) in seen.numbers().into_iter().enumerate() {
+            if let Some(slot) = self.numbers.get(which * CHUNK_ROWS + row) {
+                slot.fetch_max(number, Ordering::Relaxed);
+            }
         }
         self.note(row);
     }
@@ -140,6 +150,11 @@ impl View {
     /// What is known of a row. A read error gives nothing and is told by [`View::check`].
     pub(super) fn get(&self, row: u64) -> Seen {
         self.place(row).map_or_else(Seen::default, |(chunk, row)| chunk.seen(row))
+    }
+
+    /// When a row was last seen; as [`Self::get`] for one that cannot be read.
+    pub(super) fn last(&self, row: u64) -> Option<i64> {
+        self.place(row).and_then(|(chunk, row)| rising(chunk.number(0, row)))
     }
 
     /// Whether a row was found closed after it last answered; as [`Self::get`] for one that cannot be read.

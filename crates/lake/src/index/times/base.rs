@@ -35,7 +35,6 @@ const PACKED_TOGETHER: usize = 64;
 /// Rows whose bytes are put in their places together: the places of one row lie so far apart that they would all claim the
 /// same lines of the cache.
 const TILE_ROWS: usize = 64;
-const PLANES: usize = ROW_NUMBERS * NUMBER_BYTES;
 
 /// The file, open.
 pub(super) struct Base {
@@ -86,7 +85,7 @@ impl Base {
         head(&file, path).map(|[generation, ..]| generation)
     }
 
-    /// The numbers of a chunk, row after row.
+    /// The numbers of a chunk, those of all rows of one kind after the other.
     pub(super) fn chunk(&self, number: usize) -> std::io::Result<Box<[AtomicU64]>> {
         let nothing = || std::iter::repeat_with(AtomicU64::default).take(CHUNK_ROWS * ROW_NUMBERS).collect();
         let Some((offset, length)) = self.places.get(number).filter(|(_, length)| *length > 0) else {
@@ -169,19 +168,19 @@ fn checksum(generation: u64, rows: u64, version: u64, table: &[u8]) -> u64 {
 fn pack(numbers: &[AtomicU64]) -> Option<Vec<u8>> {
     let mut planes = vec![0; CHUNK_BYTES];
     let mut any = 0;
-    let mut tile = [[0; TILE_ROWS]; PLANES];
-    for (begin, rows) in (0..).step_by(TILE_ROWS).zip(numbers.chunks(TILE_ROWS * ROW_NUMBERS)) {
-        for (row, numbers) in rows.chunks(ROW_NUMBERS).enumerate() {
-            let bytes = numbers.iter().flat_map(|number| {
+    let mut tile = [[0; TILE_ROWS]; NUMBER_BYTES];
+    for (kind, numbers) in planes.chunks_exact_mut(CHUNK_ROWS * NUMBER_BYTES).zip(numbers.chunks(CHUNK_ROWS)) {
+        for (begin, rows) in (0..).step_by(TILE_ROWS).zip(numbers.chunks(TILE_ROWS)) {
+            for (row, number) in rows.iter().enumerate() {
                 let number = number.load(Ordering::Relaxed);
                 any |= number;
-                number.to_be_bytes()
-            });
-            bytes.zip(&mut tile).for_each(|(byte, plane)| plane.get_mut(row).into_iter().for_each(|to| *to = byte));
-        }
-        for (plane, from) in planes.chunks_exact_mut(CHUNK_ROWS).zip(&tile) {
-            if let Some(to) = plane.get_mut(begin..begin + TILE_ROWS) {
-                to.copy_from_slice(from);
+                let bytes = number.to_be_bytes().into_iter();
+                bytes.zip(&mut tile).for_each(|(byte, plane)| plane.get_mut(row).into_iter().for_each(|to| *to = byte));
+            }
+            for (plane, from) in kind.chunks_exact_mut(CHUNK_ROWS).zip(&tile) {
+                if let Some(to) = plane.get_mut(begin..begin + TILE_ROWS) {
+                    to.copy_from_slice(from);
+                }
             }
         }
     }
@@ -190,17 +189,16 @@ fn pack(numbers: &[AtomicU64]) -> Option<Vec<u8>> {
 
 fn unpack(planes: &[u8]) -> Box<[AtomicU64]> {
     let mut numbers = Vec::with_capacity(CHUNK_ROWS * ROW_NUMBERS);
-    let mut tile = [[0; TILE_ROWS]; PLANES];
-    for begin in (0..CHUNK_ROWS).step_by(TILE_ROWS) {
-        for (plane, to) in planes.chunks_exact(CHUNK_ROWS).zip(&mut tile) {
-            if let Some(from) = plane.get(begin..begin + TILE_ROWS) {
-                to.copy_from_slice(from);
+    let mut tile = [[0; TILE_ROWS]; NUMBER_BYTES];
+    for kind in planes.chunks_exact(CHUNK_ROWS * NUMBER_BYTES) {
+        for begin in (0..CHUNK_ROWS).step_by(TILE_ROWS) {
+            for (plane, to) in kind.chunks_exact(CHUNK_ROWS).zip(&mut tile) {
+                if let Some(from) = plane.get(begin..begin + TILE_ROWS) {
+                    to.copy_from_slice(from);
+                }
             }
-        }
-        for row in 0..TILE_ROWS {
-            let byte = |plane: usize| tile.get(plane).and_then(|plane| plane.get(row)).copied().unwrap_or(0);
-            let number = |column: usize| std::array::from_fn(|at| byte(column * NUMBER_BYTES + at));
-            numbers.extend((0..ROW_NUMBERS).map(|column| AtomicU64::new(u64::from_be_bytes(number(column)))));
+            let number = |row: usize| tile.map(|plane| plane.get(row).copied().unwrap_or(0));
+            numbers.extend((0..TILE_ROWS).map(|row| AtomicU64::new(u64::from_be_bytes(number(row)))));
         }
     }
     numbers.into()
