@@ -114,6 +114,10 @@ impl Eyes {
     pub(super) fn hold(&self, block: &mut Block) {
         match &self.surely {
             Some(surely) => {
+                let ends = block.first().zip(block.last());
+                if ends.is_some_and(|(first, last)| surely.are_shown(*first, *last)) {
+                    return;
+                }
                 let mut any_asked = 0;
                 block.sift(|doc| {
                     let [shown, asked] = surely.bits(doc);
@@ -162,9 +166,12 @@ impl Eyes {
             Shown::Narrow => return self.newest(doc).map(|(_, seen)| seen).unwrap_or_default(),
             Shown::Wide => return Seen::default(),
         }
-        let Some(stretch) = self.stretch(doc, seen.last) else { return Seen::default() };
-        let Some((_, Some(marking))) = self.sight(doc) else { return Seen::default() };
-        self.told(doc, (marking, self.asn(doc)), stretch, seen)
+        let Some((sight, Some(marking))) = self.sight(doc) else { return Seen::default() };
+        let Some(stretch) = self.stretch(doc, sight, seen.last) else { return Seen::default() };
+        if !self.judged(doc, marking) {
+            return Seen::default();
+        }
+        self.told(doc, (marking, &|| self.asn(doc)), stretch, seen)
     }
 
     /// When a row was last seen, as far as may be told.
@@ -191,7 +198,7 @@ impl Eyes {
     /// Whether the asker may see what is marked like this at the address of a row, at a moment.
     fn may_know(&self, doc: DocId, (marking, asn): How<'_>, time: i64) -> bool {
         let address = from_u128(self.address(doc));
-        self.narrow.may.admits(&Observed { address, asn, time: Timestamp::from_micros(time), marking })
+        self.narrow.may.admits(&Observed { address, asn: asn(), time: Timestamp::from_micros(time), marking })
     }
 
     /// The row of the newest lane of a row's service that the asker may see, and the times of all of those.
@@ -204,7 +211,7 @@ impl Eyes {
             let Some(last) = seen.last else { continue };
             let at = Observed { address, asn: lane.asn, time: Timestamp::from_micros(last), marking };
             let Some(stretch) = self.narrow.may.stretch(&at) else { continue };
-            let told = self.told(doc, (marking, lane.asn), stretch, seen);
+            let told = self.told(doc, (marking, &|| lane.asn), stretch, seen);
             all = all.merge(Seen { closed: None, ..told });
             let rank = (last, lane.state == State::Open);
             let newer = |(known, other): (_, &Lane)| rank.cmp(&known).then_with(|| by_marking(lane, other)).is_gt();
@@ -215,7 +222,7 @@ impl Eyes {
         let (_, newest) = shown?;
         let closed = |lane: &Lane| {
             let (marking, closed) = (lane.marking.as_ref()?, self.times.get(lane.row).closed?);
-            self.may_know(doc, (marking, newest.asn), closed).then_some(closed)
+            self.may_know(doc, (marking, &|| newest.asn), closed).then_some(closed)
         };
         all.closed = lanes.iter().filter_map(closed).max();
         Some((newest.row, all))
@@ -229,29 +236,30 @@ impl Eyes {
         }
         match self.sight(doc) {
             None | Some((Sight::Hidden, _)) => false,
-            Some((Sight::Shown, marking)) => self.judged(doc, marking),
+            Some((Sight::Shown, marking)) => marking.as_ref().is_some_and(|marking| self.judged(doc, marking)),
             Some((Sight::Placed(places), marking)) => {
                 let small = self.small(doc);
                 let asn = self.asn(doc);
                 let last = self.last(doc);
                 places.iter().any(|place| place.holds(small, asn, last, &self.opened.spots.addresses))
-                    && self.judged(doc, marking)
+                    && marking.as_ref().is_some_and(|marking| self.judged(doc, marking))
             }
         }
     }
 
-    fn stretch(&self, doc: DocId, last: Option<i64>) -> Option<Stretch> {
-        let (sight, marking) = self.sight(doc)?;
-        let widest = match sight {
+    /// From when until when what is marked with this sight is the asker's around when it was last seen; a judge is not
+    /// asked.
+    fn stretch(&self, doc: DocId, sight: &Sight, last: Option<i64>) -> Option<Stretch> {
+        match sight {
             Sight::Hidden => None,
             Sight::Shown => Some(Stretch::ALWAYS),
             Sight::Placed(places) => {
-                let (address, asn) = (self.address(doc), self.asn(doc));
+                let by_address = places.iter().all(Place::is_by_address);
+                let (address, asn) = (self.address(doc), if by_address { None } else { self.asn(doc) });
                 let of = |place: &Place| place.stretch_near((address, asn), last?, &self.near);
                 places.iter().filter_map(of).reduce(Stretch::widest)
             }
-        };
-        widest.filter(|_| self.judged(doc, marking))
+        }
     }
 
     fn sight(&self, doc: DocId) -> Option<(&Sight, &Option<Marking>)> {
@@ -281,18 +289,18 @@ impl Eyes {
     }
 
     /// Whether the judge agrees, where there is one.
-    fn judged(&self, doc: DocId, marking: &Option<Marking>) -> bool {
+    fn judged(&self, doc: DocId, marking: &Marking) -> bool {
         if !self.narrow.may.is_judged() {
             return true;
         }
-        let (Some(marking), Some(last)) = (marking, self.last(doc)) else { return false };
+        let Some(last) = self.last(doc) else { return false };
         let address = from_u128(self.address(doc));
         self.narrow.may.judges(&Observed { address, asn: self.asn(doc), time: Timestamp::from_micros(last), marking })
     }
 }
 
-/// How something is marked, and its AS number.
-type How<'a> = (&'a Marking, Option<u32>);
+/// How something is marked, and who tells its AS number.
+type How<'a> = (&'a Marking, &'a dyn Fn() -> Option<u32>);
 
 /// Of lanes of one moment the stricter is shown.
 fn by_marking(one: &Lane, other: &Lane) -> Ordering {

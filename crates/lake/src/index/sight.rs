@@ -110,6 +110,12 @@ impl Places<'_> {
 }
 
 impl Place {
+    /// Whether addresses and times alone decide.
+    pub(super) fn is_by_address(&self) -> bool {
+        let held = self.held.iter().map(|one| &one.held);
+        held.chain(&self.not_held).all(|held| held.is_by_address())
+    }
+
     /// What is sure of a row with this small number of an address.
     pub(super) fn sure(&self, small: u32, doc: DocId, eyes: &Eyes) -> Sure {
         if self.held.iter().any(|held| held.never(small)) {

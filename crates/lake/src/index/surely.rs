@@ -18,6 +18,8 @@ use super::sight::Sure;
 
 /// Rows that one thread looks at, a multiple of the bits of a word.
 const PIECE_ROWS: u32 = 1 << 16;
+/// Rows of more words are looked at one by one.
+const MAX_LOOKED_WORDS: usize = 64;
 
 /// The bits of one segment and asker: of 64 rows at a time which are shown, and beside that which are asked.
 #[derive(Debug, Default)]
@@ -56,6 +58,13 @@ impl Surely {
     pub(super) fn bits(&self, doc: DocId) -> [u64; 2] {
         let words = usize::try_from(doc / 64).ok().and_then(|at| self.bits.get(at)).copied().unwrap_or_default();
         words.map(|word| word >> (doc % 64) & 1)
+    }
+
+    /// Whether every row from one to another is shown; not told where they lie far apart.
+    pub(super) fn are_shown(&self, first: DocId, last: DocId) -> bool {
+        let [first, last] = [first, last].map(|doc| usize::try_from(doc / 64).unwrap_or(usize::MAX));
+        let words = self.bits.get(first..=last).filter(|words| words.len() <= MAX_LOOKED_WORDS);
+        words.is_some_and(|words| words.iter().all(|[shown, _]| *shown == u64::MAX))
     }
 
     pub(super) fn of_row(&self, doc: DocId) -> Sure {
@@ -117,5 +126,14 @@ mod tests {
         let bits = Surely::of(rows, say);
         assert!((0..rows).all(|doc| bits.of_row(doc) == say(doc)));
         assert_eq!(bits.of_row(rows), Sure::Hidden, "what nobody looked at is not shown");
+    }
+
+    #[test]
+    fn rows_side_by_side_are_shown_together_when_none_of_them_is_not() {
+        let bits = Surely::of(9_000, |doc| if doc == 700 { Sure::Asked } else { Sure::Shown });
+        assert!(bits.are_shown(5, 639) && bits.are_shown(704, 704) && bits.are_shown(710, 4_700));
+        assert!(!bits.are_shown(5, 700) && !bits.are_shown(690, 690), "one in those words is asked");
+        assert!(!bits.are_shown(704, 8_900), "that far apart each is looked at");
+        assert!(!bits.are_shown(8_990, 9_100) && !bits.are_shown(20_000, 20_001), "there are no such rows");
     }
 }
