@@ -2,12 +2,14 @@
 """Probes a second and core beside ZMap, masscan and a bare AF_XDP sender, over one pair of virtual devices, in one run.
 
     cargo build --release && cargo build --release -p hinomi-netio --example flood
-    sudo python3 benches/sweep_vs_zmap.py [ROUNDS] [SECONDS]
+    sudo python3 benches/sweep_vs_zmap.py [ROUNDS] [SECONDS] [rates]
 
-Needs root (network namespaces of its own, nothing leaves the machine), zmap and masscan (Debian packages). What
-arrives at the other end is dropped as early as the kernel can (XDP). Rates are read from the device's own counter over the
-middle of each sender's run; processor time is that of the sender's process over the same span, the kernel's work on its
-behalf included. Senders take turns, so that what else the machine does falls on all of them alike.
+Needs root (network namespaces of its own, nothing leaves the machine), zmap and masscan (Debian packages). Every sender has
+one processor, with all its threads. As on a wire, the other end is no work of the sender: a thread of the kernel on another
+processor takes what arrives and drops it at once (XDP by the device's driver); a machine with one processor has only that
+one for both, and says so. Rates are read from the device's own counter over the middle of each sender's run; processor time
+is that of the sender's process over the same span, the kernel's work on its behalf included. Senders take turns, so that
+what else the machine does falls on all of them alike. With `rates` it ends there; otherwise hosts that answer are looked for.
 """
 
 import ctypes
@@ -25,6 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
 HINOMI = os.path.join(TARGET, "release", "hinomi")
 FLOOD = os.path.join(TARGET, "release", "examples", "flood")
+NEAR, FAR = 0, 1
 RANGE = "198.19.0.0/16"
 PORTS = "1-20000"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -65,8 +68,23 @@ def inside():
     gateway = connect(other)
     folder = tempfile.mkdtemp()
     run("mount", "-t", "bpf", "bpf", folder)
-    run(*enter, "ip", "link", "set", "dev", "right", "xdpgeneric", "pinned", drop_everything(folder))
+    run(*enter, "ip", "link", "set", "dev", "right", "xdpdrv", "pinned", drop_everything(folder))
+    if os.cpu_count() > 1:
+        run(*enter, "unshare", "-m", "bash", "-c", "mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/right/threaded")
+        for thread in takers():
+            os.sched_setaffinity(thread, {FAR})
+    else:
+        print("one processor: the other end's work is counted with the sender's")
     return other, gateway
+
+
+def takers():
+    """The kernel's threads that take what arrives at the other end."""
+    names = ((entry, f"/proc/{entry}/comm") for entry in os.listdir("/proc") if entry.isdigit())
+    found = [int(entry) for entry, path in names if os.path.exists(path) and open(path).read().startswith("napi/right-")]
+    if not found:
+        raise RuntimeError("no thread takes what arrives at the other end")
+    return found
 
 
 def drop_everything(folder):
@@ -166,7 +184,8 @@ def spent(pid):
 
 def measure(command, seconds, env=None):
     """Packets a second by the wall and nanoseconds of processor a packet, over `seconds` in the middle of a run."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
+                               preexec_fn=lambda: os.sched_setaffinity(0, {NEAR}))
     try:
         before, deadline = sent(), time.monotonic() + 30
         while sent() - before < 50_000:
@@ -228,7 +247,8 @@ def main():
         for name, (pps, cost) in middle.items():
             print(f"{name:18} {pps / 1000:9.0f} kpps {cost:8.0f} ns   rate x{best[0] / pps:5.2f}   processor x{cost / best[1]:5.2f}")
         run("ip", "link", "del", "left")
-        coverage(state, scope, folder, rounds)
+        if "rates" not in sys.argv[3:]:
+            coverage(state, scope, folder, rounds)
     finally:
         other.kill()
         shutil.rmtree(folder, ignore_errors=True)
