@@ -101,7 +101,7 @@ impl Lake {
         let mut retold: HashMap<SightingId, Marking> = HashMap::new();
         let mut complete = true;
         for file in self.sightings.files(|file| file.extent.may_hold(wanted)) {
-            read::read(&self.sightings.path(&file), sightings::STORED, Rows::Address(wanted), &mut |batch| {
+            read::read(&self.sightings.path(&file), &sightings::few(), Rows::Address(wanted), &mut |batch| {
                 for row in sightings::decode(batch)? {
                     if row.again {
                         let told = &row.sighting.marking;

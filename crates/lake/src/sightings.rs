@@ -80,6 +80,11 @@ pub(crate) const STORED: &[&str] = &[
     "again",
 ];
 
+/// The same for who reads few rows: names of evidence are long, and what they name together follows from them.
+pub(crate) fn few() -> Vec<&'static str> {
+    STORED.iter().copied().filter(|column| *column != "content").collect()
+}
+
 mod run;
 
 use run::Look;
@@ -268,7 +273,8 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
     let columns = Columns::new(SIGHTINGS.name, batch);
     check_format(&columns)?;
     let text = |name: &str| columns.texts(name);
-    let (ids, contents, transports) = (text("id")?, text("content")?, text("transport")?);
+    let (ids, transports) = (text("id")?, text("transport")?);
+    let contents = columns.has("content").then(|| text("content")).transpose()?;
     let (sensors, campaigns, outcomes, remarks) =
         (text("sensor")?, text("campaign")?, text("outcome")?, text("remark")?);
     let (tlps, purposes) = (text("tlp")?, text("purpose")?);
@@ -312,7 +318,8 @@ pub(crate) fn decode_runs(batch: &RecordBatch) -> Result<Vec<Run>, LakeError> {
             marking: Marking { tlp: Tlp::read(tlps.value(at)), audience, ..Marking::own(purpose) }.under(terms),
         };
         let id = parse(&columns, present(ids).map(|id| id.parse()).transpose())?;
-        let content = parse(&columns, contents.value(at).parse())?;
+        let content = contents.map(|contents| parse(&columns, contents.value(at).parse())).transpose()?;
+        let content = content.unwrap_or_else(|| first.content());
         let later = later_looks(&columns, looks, first.time)?;
         runs.push(Run {
             id,

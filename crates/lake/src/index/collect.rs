@@ -170,8 +170,16 @@ impl Find {
             part.finish(&mut whole, &mut pairs)?;
         }
         whole.distinct = self.distinct.filter(|_| self.facets.is_empty()).map(|_| pairs.count().of(0));
-        whole.rows.sort_by(|(a, _), (b, _)| a.compare(b, self.sort.descending));
-        whole.rows.truncate(self.limit);
+        // No two rows stand at one place.
+        let order = |(a, _): &(Rank, _), (b, _): &(Rank, _)| match self.sort.field {
+            Field::Address => a.spot.cmp(&b.spot),
+            _ => a.compare(b, self.sort.descending),
+        };
+        if whole.rows.len() > self.limit {
+            whole.rows.select_nth_unstable_by(self.limit, order);
+            whole.rows.truncate(self.limit);
+        }
+        whole.rows.sort_unstable_by(order);
         Ok(whole)
     }
 }

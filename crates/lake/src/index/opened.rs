@@ -12,6 +12,9 @@ use super::schema::{Columns, Shown, State, column};
 use super::segment::Spots;
 use crate::query::Field;
 
+/// How many columns hold texts that every service shows.
+pub(super) const TEXTS: usize = 2;
+
 /// The segments of a generation that were looked at, open. At a hundred times the data: some tens, as before; what they
 /// hold is the disk's, but for a list of gaps between addresses and the markings.
 pub(super) struct Segments {
@@ -78,7 +81,7 @@ pub(super) struct Opened {
     /// Names of records in `facts.bin`.
     pub(super) facts: Column<u64>,
     /// Sensor and country as shown.
-    pub(super) texts: [Option<StrColumn>; 2],
+    pub(super) texts: [Option<StrColumn>; TEXTS],
     /// Whether every row answered and is what it seems.
     pub(super) all_open: bool,
     /// Whether any row is a lane, or of a service with lanes.

@@ -1,7 +1,6 @@
 //! Rows of one segment read back: identity, times, and the service they stand for.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use hinomi_model::address::from_u128;
@@ -13,7 +12,8 @@ use super::address::Addresses;
 use super::block::{BLOCK, Block, each_value};
 use super::document::split_column_text;
 use super::eyes::{Eyes, Narrow};
-use super::opened::{Opened, Segments};
+use super::mix::ByNumber;
+use super::opened::{Opened, Segments, TEXTS};
 use super::records::Records;
 use super::schema::{Shown, State, column};
 use super::times::{Seen, View};
@@ -149,9 +149,9 @@ pub(super) struct Rows {
     pub(super) life: Life,
     opened: Arc<Opened>,
     /// Terms of markings read already.
-    terms: RefCell<HashMap<u64, Terms>>,
-    /// Texts read already: few, and the same again and again.
-    read: RefCell<HashMap<(usize, u64), String>>,
+    terms: RefCell<ByNumber<Terms>>,
+    /// Texts of each column read already: few, and the same again and again.
+    read: [RefCell<ByNumber<String>>; TEXTS],
 }
 
 /// The most texts kept while one page is read.
@@ -167,7 +167,7 @@ impl Rows {
     ) -> tantivy::Result<Self> {
         let opened = segments.of(reader)?;
         let life = Life::open(reader, Arc::clone(&opened), times, within, 0)?;
-        Ok(Self { life, opened, terms: RefCell::default(), read: RefCell::default() })
+        Ok(Self { life, opened, terms: RefCell::default(), read: Default::default() })
     }
 
     /// Offset of the facts record.
@@ -220,15 +220,16 @@ impl Rows {
     fn text(&self, which: usize, doc: DocId) -> Result<Option<String>, LakeError> {
         let Some(Some(column)) = self.opened.texts.get(which) else { return Ok(None) };
         let Some(ordinal) = column.ords().first(doc) else { return Ok(None) };
-        let mut read = self.read.borrow_mut();
-        if let Some(text) = read.get(&(which, ordinal)) {
+        let Some(read) = self.read.get(which) else { return Ok(None) };
+        let mut read = read.borrow_mut();
+        if let Some(text) = read.get(&ordinal) {
             return Ok(Some(text.clone()));
         }
         let mut text = String::new();
         column.ord_to_str(ordinal, &mut text).map_err(super::files::io("read a column of the index"))?;
         let shown = split_column_text(&text).1.to_owned();
         if read.len() < MAX_READ_TEXTS {
-            read.insert((which, ordinal), shown.clone());
+            read.insert(ordinal, shown.clone());
         }
         Ok(Some(shown))
     }

@@ -1,6 +1,6 @@
 //! Rows into a Parquet file.
 //!
-//! zstd, dictionaries where values repeat, row groups of 65,536 rows or 64 MiB, small pages with a page index, so that
+//! zstd, dictionaries where values repeat, differences where they are numbers, row groups of 65,536 rows or 64 MiB, small pages with a page index, so that
 //! one row can be read without its neighbours. A staged file that no commit kept removes itself.
 //! At a hundred times the data: memory stays at one row group, whatever the number of rows.
 
@@ -138,15 +138,28 @@ fn properties(definition: &'static Definition) -> WriterProperties {
         .set_write_batch_size(CHECK_ROWS)
         .set_sorting_columns(Some(sorting(definition)));
     for column in definition.columns() {
-        if column.kind == Kind::Times {
-            // Ascending within a row: the differences are small numbers.
-            let path = ColumnPath::new([column.name, "list", "element"].map(ToOwned::to_owned).to_vec());
+        let path = ColumnPath::from(column.name);
+        let inner = |last: &[&str]| {
+            let names = [column.name, "list", "element"].into_iter().chain(last.iter().copied());
+            ColumnPath::new(names.map(ToOwned::to_owned).collect())
+        };
+        // A dictionary is read whole for any one row: it must be small, or pay.
+        let numbers = match column.kind {
+            // Ascending within a row, or near those of the row before: the differences are small numbers.
+            Kind::Times => Some(inner(&[])),
+            Kind::Time | Kind::Long => Some(path.clone()),
+            Kind::References => {
+                builder = builder.set_column_dictionary_enabled(inner(&["hash"]), false);
+                None
+            }
+            _ => None,
+        };
+        if let Some(path) = numbers {
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
             continue;
         }
-        let path = ColumnPath::from(column.name);
         builder = match column.habit {
             Habit::Repeats => builder,
             Habit::Names => builder

@@ -221,7 +221,9 @@ fn most_frequent(sorted: &[(u64, u32, u32)]) -> Vec<(u64, u32, u32)> {
     for ports in sorted.chunk_by(|a, b| a.0 == b.0) {
         let mut ports = ports.to_vec();
         ports.sort_unstable_by_key(|(_, port, hits)| (std::cmp::Reverse(*hits), *port));
-        kept.extend(ports.into_iter().take(MAX_PORTS));
+        ports.truncate(MAX_PORTS);
+        ports.sort_unstable();
+        kept.extend(ports);
     }
     kept
 }
@@ -229,7 +231,7 @@ fn most_frequent(sorted: &[(u64, u32, u32)]) -> Vec<(u64, u32, u32)> {
 /// See the module. About 16 bytes for each feature and each pair.
 pub struct Model {
     features: Vec<(u64, u32, u32)>,
-    /// By feature; the most frequent port first.
+    /// By feature and port; the most frequent of a feature.
     pairs: Vec<(u64, u32, u32)>,
     asked_at: HashMap<u32, Vec<bool>>,
     base: HashMap<u32, Base>,
@@ -268,16 +270,15 @@ impl Model {
     /// What the products of a host say against a port that is frequent around it.
     pub(super) fn doubts(&self, features: &[Feature]) -> Doubts<'_> {
         let products = features.iter().filter(|feature| matches!(feature.because, Because::Product(..)));
-        let of = products.map(|feature| {
-            let hits = of_feature(&self.pairs, feature.hash).iter().map(|(_, port, hits)| (*port, *hits)).collect();
-            (of_feature(&self.features, feature.hash), hits)
-        });
+        let of =
+            products.map(|feature| (of_feature(&self.features, feature.hash), of_feature(&self.pairs, feature.hash)));
         Doubts { model: self, products: of.collect() }
     }
 
     /// Of these hosts, how many were asked at a port.
     fn asked_of(&self, hosts: &[(u64, u32, u32)], port: u32) -> u32 {
-        let was_asked = |class: u32| match (self.asked_at.get(&port), usize::try_from(class)) {
+        let classes = self.asked_at.get(&port);
+        let was_asked = |class: u32| match (classes, usize::try_from(class)) {
             (Some(classes), Ok(class)) => classes.get(class).copied().unwrap_or(true),
             _ => true,
         };
@@ -311,7 +312,7 @@ impl Model {
 }
 
 /// A product: its hosts by class, and at how many of them ports are open.
-type Product<'m> = (&'m [(u64, u32, u32)], HashMap<u32, u32>);
+type Product<'m> = (&'m [(u64, u32, u32)], &'m [(u64, u32, u32)]);
 
 /// See [`Model::doubts`].
 pub(super) struct Doubts<'m> {
@@ -324,7 +325,8 @@ impl Doubts<'_> {
     /// what its neighbours are not.
     pub(super) fn of(&self, port: u32, rate: f64) -> f64 {
         let each = self.products.iter().map(|(hosts, hits)| {
-            let hits = hits.get(&port).copied().unwrap_or(0);
+            let found = hits.binary_search_by_key(&port, |(_, port, _)| *port).ok().and_then(|at| hits.get(at));
+            let hits = found.map_or(0, |(.., hits)| *hits);
             let of = self.model.asked_of(hosts, port).max(hits);
             (f64::from(hits) + PRIOR_HOSTS * rate) / (f64::from(of) + PRIOR_HOSTS)
         });

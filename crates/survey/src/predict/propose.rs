@@ -1,7 +1,6 @@
 //! The likeliest targets: at hosts that are known, at their neighbours, and some at random.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use hinomi_model::address::{from_u128, to_u128};
@@ -10,15 +9,17 @@ use hinomi_model::{ServiceKey, Timestamp};
 use super::asked::Asked;
 use super::ground::Ground;
 use super::known::{Host, Hosts, Known, networks};
-use super::model::{Because, Model, teaches};
+use super::model::{Because, Feature, Model, teaches};
 use super::silence::{self, Silence};
 use super::why::{Candidate, Why};
 use super::{MAX_PROPOSED, Settings, code, explore, port_of};
 
 mod around;
+mod best;
 mod surveyed;
 
 use around::Around;
+use best::{Best, Ranked};
 pub(super) use surveyed::Surveyed;
 
 /// What came of it.
@@ -34,26 +35,16 @@ pub struct Proposed {
     pub hosts: u64,
 }
 
-/// A candidate among the likeliest so far. Equals are put in an order that favours nobody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ranked {
-    /// Bits of a rate that is not negative: they sort like the rate.
-    rate: u64,
-    turn: u64,
-    key: ServiceKey,
-    why: Why,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.rate, self.turn, self.key).cmp(&(other.rate, other.turn, other.key))
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+/// What a feature says of a port at a host.
+#[derive(Clone, Copy, Debug)]
+struct Guess {
+    port: u32,
+    rate: f64,
+    /// Its place among the host's features.
+    feature: usize,
+    /// At how many of how many it is so.
+    hits: u32,
+    of: u32,
 }
 
 /// Takes what is known once more, in order of address, and keeps the likeliest targets.
@@ -69,8 +60,7 @@ pub struct Proposer<'a> {
     /// Hosts of the network at hand, which are looked at when all of them have come.
     here: Vec<Host>,
     looked_at: u64,
-    best: BinaryHeap<Reverse<Ranked>>,
-    most: usize,
+    best: Best,
     drawn: HashSet<ServiceKey>,
     random: explore::Random,
     cold: Cold,
@@ -123,8 +113,7 @@ impl<'a> Proposer<'a> {
             hosts: Hosts::default(),
             here: Vec::new(),
             looked_at: 0,
-            best: BinaryHeap::new(),
-            most: limit - share(limit, settings.explore),
+            best: Best::of(limit - share(limit, settings.explore)),
             // More than are needed: some are known or were asked lately.
             drawn: explore::draw(ground, settings.seed ^ newest(asked), limit.saturating_mul(2)),
             random: explore::Random(settings.seed ^ 0x5eed),
@@ -179,36 +168,43 @@ impl<'a> Proposer<'a> {
         if host.pretends || !self.ground.permits_address(host.address) {
             return;
         }
-        let mut best: HashMap<u32, (f64, Why)> = HashMap::new();
         let features = self.model.features_of(host);
-        for feature in &features {
-            for (port, hits, of) in self.model.rates(feature.hash) {
-                let rate = self.model.at_host(port, hits, of);
-                if best.get(&port).is_none_or(|(other, _)| rate > *other) {
-                    let because = Some(feature.because.clone());
-                    best.insert(port, (rate, Why { because, address: host.address, port, hits, of: of.into() }));
-                }
-            }
-        }
+        let mut best = self.guesses(&features);
         let doubts = self.model.doubts(&features);
         let alike = around.alike(host);
-        let general = |why: &Why| !matches!(why.because, Some(Because::Product(..)));
-        for (port, (rate, _)) in best.iter_mut().filter(|(_, (_, why))| general(why)) {
-            *rate = alike.rate(*port, doubts.of(*port, *rate));
+        let because = |guess: &Guess| features.get(guess.feature).map(|feature| &feature.because);
+        let general = |guess: &Guess| !matches!(because(guess), Some(Because::Product(..)));
+        for guess in best.iter_mut().filter(|guess| general(guess)) {
+            guess.rate = alike.rate(guess.port, doubts.of(guess.port, guess.rate));
         }
         let open: Vec<u32> = host.services.iter().map(|one| code((one.key.transport, one.key.port))).collect();
-        let likely = |port: u32| best.get(&port).map_or(0.0, |(rate, _)| *rate);
-        let silent = silence::at(&self.lately, host.address, &open, likely);
+        let known = |port: u32| best.binary_search_by_key(&port, |guess| guess.port).ok().and_then(|at| best.get(at));
+        let silent = silence::at(&self.lately, host.address, &open, |port| known(port).map_or(0.0, |guess| guess.rate));
         let alike = alike.silent_at(&silent);
-        open.iter().for_each(|port| drop(best.remove(port)));
         // In an order of its own: what is drawn must follow from the seed alone.
-        let mut best: Vec<_> = best.into_iter().collect();
-        best.sort_unstable_by_key(|(port, _)| *port);
-        for (port, (rate, why)) in best {
-            let rate = rate * self.silence.factor(self.model, port, &silent);
-            let rate = if general(&why) { alike.rate(port, rate) } else { rate };
-            self.offer(host.address, port, rate, &why);
+        for guess in best.iter().filter(|guess| !open.contains(&guess.port)) {
+            let Guess { port, hits, of, .. } = *guess;
+            let rate = guess.rate * self.silence.factor(self.model, port, &silent);
+            let rate = if general(guess) { alike.rate(port, rate) } else { rate };
+            let why = || Why { because: because(guess).cloned(), address: host.address, port, hits, of: of.into() };
+            self.offer(host.address, port, rate, why);
         }
+    }
+
+    /// What the features of a host say, of each port that which says most for it, by port.
+    fn guesses(&self, features: &[Feature]) -> Vec<Guess> {
+        let mut all = Vec::new();
+        for (feature, one) in features.iter().enumerate() {
+            all.extend(self.model.rates(one.hash).map(|(port, hits, of)| {
+                let rate = self.model.at_host(port, hits, of);
+                Guess { port, rate, feature, hits, of }
+            }));
+        }
+        all.sort_unstable_by(|one, other| {
+            one.port.cmp(&other.port).then(other.rate.total_cmp(&one.rate)).then(one.feature.cmp(&other.feature))
+        });
+        all.dedup_by_key(|guess| guess.port);
+        all
     }
 
     /// Proposes addresses of which nothing is known in every /24 before this one.
@@ -251,7 +247,7 @@ impl<'a> Proposer<'a> {
                 let otherwise = rate * self.silence.factor(self.model, *port, &silent);
                 let addresses = self.addresses_asked(here, 8, *port);
                 let rate = self.cold.around.rate(*port, &silent, addresses, otherwise).min(*rate);
-                self.offer(here, *port, rate, &Why { address: here, ..why.clone() });
+                self.offer(here, *port, rate, || Why { address: here, ..why.clone() });
             }
         }
     }
@@ -305,21 +301,17 @@ impl<'a> Proposer<'a> {
     }
 
     fn is_too_low(&self, rate: f64) -> bool {
-        self.most == 0
-            || self.best.len() >= self.most && self.best.peek().is_some_and(|Reverse(last)| rate.to_bits() <= last.rate)
+        self.best.is_too_low(rate)
     }
 
-    fn offer(&mut self, address: IpAddr, port: u32, rate: f64, why: &Why) {
+    fn offer(&mut self, address: IpAddr, port: u32, rate: f64, why: impl FnOnce() -> Why) {
         let (transport, number) = port_of(port);
         let key = ServiceKey { address, port: number, transport };
         if self.is_too_low(rate) || !self.ground.permits_port(port) || self.lately.iter().any(|one| one.holds(key)) {
             return;
         }
         let turn = self.random.next();
-        self.best.push(Reverse(Ranked { rate: rate.to_bits(), turn, key, why: why.clone() }));
-        if self.best.len() > self.most {
-            self.best.pop();
-        }
+        self.best.push(Ranked { rate: rate.to_bits(), turn, key, why: why() });
     }
 
     /// The proposal.
@@ -329,10 +321,10 @@ impl<'a> Proposer<'a> {
         }
         self.look_here();
         self.neighbours_before(u64::MAX);
-        let best = std::mem::take(&mut self.best).into_sorted_vec();
+        let best = std::mem::take(&mut self.best).finish();
         let mut candidates: Vec<Candidate> = best
             .into_iter()
-            .map(|Reverse(one)| Candidate { key: one.key, expected: f64::from_bits(one.rate), reason: one.why })
+            .map(|one| Candidate { key: one.key, expected: f64::from_bits(one.rate), reason: one.why })
             .collect();
         let taken: HashSet<ServiceKey> = candidates.iter().map(|one| one.key).collect();
         // Where little is known, more is left to chance.

@@ -5,6 +5,7 @@
 //! once. So it is counted: how many here are silent at the same ports, and how many of these have the port that is
 //! asked about. The same where something answers: of the neighbours those are asked that speak the same there.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,20 +23,28 @@ const PRIOR_ALIKE: f64 = 2.0;
 #[derive(Debug, Default)]
 pub(super) struct Around {
     hosts: Vec<Neighbour>,
+    /// A number for each product that one of them has.
+    products: HashMap<Arc<str>, u32>,
 }
 
 #[derive(Debug)]
 struct Neighbour {
     address: IpAddr,
+    /// Each once.
     ports: Vec<u32>,
-    things: Vec<(u32, Arc<str>)>,
+    /// Port and number of the product.
+    things: Vec<(u32, u32)>,
 }
 
 impl Neighbour {
-    fn of(host: &Host) -> Self {
+    /// With the products that have a number.
+    fn of(host: &Host, number: impl Fn(&Arc<str>) -> Option<u32>) -> Self {
         let port = |one: &super::Known| code((one.key.transport, one.key.port));
-        let things = host.services.iter().filter_map(|one| Some((port(one), one.product.clone()?)));
-        Self { address: host.address, ports: host.services.iter().map(port).collect(), things: things.collect() }
+        let things = host.services.iter().filter_map(|one| Some((port(one), number(one.product.as_ref()?)?)));
+        let mut ports: Vec<u32> = host.services.iter().map(port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        Self { address: host.address, ports, things: things.collect() }
     }
 
     fn is_silent(&self, at: &[(u32, f64)]) -> bool {
@@ -47,7 +56,11 @@ impl Around {
     /// One more host of which everything is known.
     pub(super) fn take(&mut self, host: &Host) {
         if self.hosts.len() < MAX_HOSTS {
-            self.hosts.push(Neighbour::of(host));
+            for product in host.services.iter().filter_map(|one| one.product.as_ref()) {
+                let next = u32::try_from(self.products.len()).unwrap_or(u32::MAX);
+                self.products.entry(Arc::clone(product)).or_insert(next);
+            }
+            self.hosts.push(self.neighbour(host));
         }
     }
 
@@ -63,16 +76,21 @@ impl Around {
         Model::in_network(u32::try_from(hits).unwrap_or(u32::MAX), of, otherwise)
     }
 
+    fn neighbour(&self, host: &Host) -> Neighbour {
+        Neighbour::of(host, |product| self.products.get(product).copied())
+    }
+
     /// The neighbours of a host that have something of it: the same product at the same port, or, where it tells none,
     /// an open port. The host itself is none of them. They are the same for every port that is asked about.
     pub(super) fn alike(&self, host: &Host) -> Alike<'_> {
-        let own = Neighbour::of(host);
-        let is_alike = |other: &&Neighbour| match own.things.is_empty() {
+        let own = self.neighbour(host);
+        let tells_none = host.services.iter().all(|one| one.product.is_none());
+        let is_alike = |other: &&Neighbour| match tells_none {
             true => own.ports.iter().any(|port| other.ports.contains(port)),
             false => own.things.iter().any(|thing| other.things.contains(thing)),
         };
         let others = self.hosts.iter().filter(|other| other.address != own.address);
-        Alike { hosts: others.filter(is_alike).collect() }
+        Alike::of(others.filter(is_alike).collect())
     }
 }
 
@@ -80,23 +98,31 @@ impl Around {
 #[derive(Debug)]
 pub(super) struct Alike<'a> {
     hosts: Vec<&'a Neighbour>,
+    /// How many of them have a port open, by port.
+    open: Vec<(u32, u32)>,
 }
 
-impl Alike<'_> {
+impl<'a> Alike<'a> {
+    fn of(hosts: Vec<&'a Neighbour>) -> Self {
+        let mut ports: Vec<u32> = hosts.iter().flat_map(|host| &host.ports).copied().collect();
+        ports.sort_unstable();
+        let runs = ports.chunk_by(|one, other| one == other);
+        let open = runs.filter_map(|run| Some((*run.first()?, u32::try_from(run.len()).unwrap_or(u32::MAX)))).collect();
+        Self { hosts, open }
+    }
+
     /// Those that are silent at these, as the host is.
-    pub(super) fn silent_at(mut self, silent: &[(u32, f64)]) -> Self {
-        self.hosts.retain(|host| host.is_silent(silent));
-        self
+    pub(super) fn silent_at(self, silent: &[(u32, f64)]) -> Self {
+        let count = self.hosts.len();
+        let hosts: Vec<_> = self.hosts.iter().copied().filter(|host| host.is_silent(silent)).collect();
+        if hosts.len() == count { self } else { Self::of(hosts) }
     }
 
     /// How likely a port is open at the host; `otherwise` is what else is thought of it.
     pub(super) fn rate(&self, port: u32, otherwise: f64) -> f64 {
-        let (mut hits, mut of) = (0.0, 0.0);
-        for other in &self.hosts {
-            of += 1.0;
-            hits += if other.ports.contains(&port) { 1.0 } else { 0.0 };
-        }
-        (hits + PRIOR_ALIKE * otherwise) / (of + PRIOR_ALIKE)
+        let hits = self.open.binary_search_by_key(&port, |(one, _)| *one).ok().and_then(|at| self.open.get(at));
+        let (hits, of) = (hits.map_or(0, |(_, hits)| *hits), u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
+        (f64::from(hits) + PRIOR_ALIKE * otherwise) / (f64::from(of) + PRIOR_ALIKE)
     }
 }
 
