@@ -101,19 +101,27 @@ impl Lake {
         let mut retold: HashMap<SightingId, Marking> = HashMap::new();
         let mut complete = true;
         for file in self.sightings.files(|file| file.extent.may_hold(wanted)) {
-            read::read(&self.sightings.path(&file), &sightings::few(), Rows::Address(wanted), &mut |batch| {
-                for row in sightings::decode(batch)? {
-                    if row.again {
-                        let told = &row.sighting.marking;
-                        retold.entry(row.id).and_modify(|known| *known = known.together(told)).or_insert(told.clone());
+            read::read(
+                &self.sightings.path(&file),
+                &sightings::without_content(),
+                Rows::Address(wanted),
+                &mut |batch| {
+                    for row in sightings::decode(batch)? {
+                        if row.again {
+                            let told = &row.sighting.marking;
+                            retold
+                                .entry(row.id)
+                                .and_modify(|known| *known = known.together(told))
+                                .or_insert(told.clone());
+                        }
+                        rows.extend(Some(row).filter(visible));
                     }
-                    rows.extend(Some(row).filter(visible));
-                }
-                if rows.len() > 2 * MAX_LIMIT {
-                    complete &= keep_newest(&mut rows);
-                }
-                Ok(())
-            })?;
+                    if rows.len() > 2 * MAX_LIMIT {
+                        complete &= keep_newest(&mut rows);
+                    }
+                    Ok(())
+                },
+            )?;
         }
         for row in &mut rows {
             if let Some(marking) = retold.get(&row.id) {

@@ -258,16 +258,16 @@ struct Best {
 impl Best {
     fn offer(&mut self, block: &Block, here: &Here) {
         let (mut leads, mut smalls) = ([Lead::default(); BLOCK], [0; BLOCK]);
-        if !here.order.is_by_service() {
-            here.order.leads(block, &here.life, &mut leads);
-            // Most rows stand behind what is kept, and their addresses need not be read.
-            if self.worst.is_some_and(|worst| leads.iter().take(block.len()).all(|lead| *lead > worst.lead())) {
-                return;
-            }
+        here.order.leads(block, &here.life, &mut leads);
+        // Most rows stand behind what is kept, and their addresses need not be read.
+        let by_service = here.order.is_by_service();
+        let is_behind = |worst: Local| leads.iter().take(block.len()).all(|lead| *lead > worst.lead());
+        if !by_service && self.worst.is_some_and(is_behind) {
+            return;
         }
         here.opened.spots.addresses.smalls(block, &mut smalls);
         // By address alone one comparison tells.
-        let bound = self.worst.filter(|_| here.order.is_by_service()).map_or(u64::MAX, |worst| worst.small());
+        let bound = self.worst.filter(|_| by_service).map_or(u64::MAX, |worst| worst.small());
         for ((doc, small), lead) in block.iter().zip(smalls).zip(leads).filter(|((_, small), _)| *small <= bound) {
             let first = Local::first(lead, small);
             if self.worst.is_some_and(|worst| first > worst) {

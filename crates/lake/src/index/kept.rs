@@ -51,15 +51,15 @@ struct One {
     grants: Arc<[Grant]>,
     bits: Slot<Arc<Surely>>,
     way: Slot<Way>,
-    /// Rows that questions looked at.
+    /// Rows that questions had to look at, at most.
     looked_at: u64,
     bytes: usize,
     used: u64,
 }
 
 impl Kept {
-    /// What is sure of the rows of a segment for who is entitled to this and looks at so many of them; found out once
-    /// `enough` were looked at, by questions together.
+    /// What is sure of the rows of a segment for who is entitled to this and will look at so many of them at most; found
+    /// out once `enough` were to be looked at, by questions together.
     pub(super) fn bits(
         &self,
         segment: SegmentId,

@@ -95,6 +95,7 @@ impl Order {
     /// What decides first of each row of a block.
     pub(super) fn leads(&self, block: &Block, life: &Life, leads: &mut [Lead; BLOCK]) {
         match &self.source {
+            Source::Nothing => leads.fill(self.turned(Some(0))),
             Source::LastSeen => {
                 let mut lasts = [None; BLOCK];
                 life.lasts(block, &mut lasts);

@@ -1,6 +1,6 @@
 //! Rows into a Parquet file.
 //!
-//! zstd, dictionaries where values repeat, differences where they are numbers, row groups of 65,536 rows or 64 MiB, small pages with a page index, so that
+//! zstd, dictionaries where values repeat, differences of times and 64-bit numbers, row groups of 65,536 rows or 64 MiB, small pages with a page index, so that
 //! one row can be read without its neighbours. A staged file that no commit kept removes itself.
 //! At a hundred times the data: memory stays at one row group, whatever the number of rows.
 
@@ -145,7 +145,7 @@ fn properties(definition: &'static Definition) -> WriterProperties {
         };
         // A dictionary is read whole for any one row: it must be small, or pay.
         let numbers = match column.kind {
-            // Ascending within a row, or near those of the row before: the differences are small numbers.
+            // Ascending within a row, or mostly near those of the row before: the differences are smaller numbers.
             Kind::Times => Some(inner(&[])),
             Kind::Time | Kind::Long => Some(path.clone()),
             Kind::References => {

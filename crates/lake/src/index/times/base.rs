@@ -212,3 +212,25 @@ fn damaged(path: &Path, detail: &str) -> LakeError {
     let detail = format!("{detail}; delete the index folder, it is built again");
     LakeError::Damaged { what: path.display().to_string(), detail }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As files are that were written before.
+    #[test]
+    fn the_greatest_bytes_of_all_rows_stand_first_kind_by_kind() {
+        let (kind, row) = (1, 70);
+        let numbers: Box<[AtomicU64]> = (0..CHUNK_ROWS * ROW_NUMBERS).map(|_| AtomicU64::new(0)).collect();
+        assert_eq!(pack(&numbers), None, "nothing is known of its rows");
+        numbers[kind * CHUNK_ROWS + row].store(0x0102_0304_0506_0708, Ordering::Relaxed);
+        let planes = pack(&numbers).expect("something is known");
+        let at = |byte: usize| planes[(kind * NUMBER_BYTES + byte) * CHUNK_ROWS + row];
+        assert_eq!((0..NUMBER_BYTES).map(at).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(planes.iter().filter(|byte| **byte != 0).count(), NUMBER_BYTES);
+        let read = unpack(&planes);
+        let same =
+            read.iter().zip(&numbers).all(|(one, other)| one.load(Ordering::Relaxed) == other.load(Ordering::Relaxed));
+        assert!(same && read.len() == numbers.len());
+    }
+}
