@@ -2,7 +2,7 @@
 """Probes a second and core beside ZMap, masscan and a bare AF_XDP sender, over one pair of virtual devices, in one run.
 
     cargo build --release && cargo build --release -p hinomi-netio --example flood
-    sudo python3 benches/sweep_vs_zmap.py [ROUNDS] [SECONDS] [rates] [unpinned]
+    sudo python3 benches/sweep_vs_zmap.py [ROUNDS] [SECONDS] [rates]
 
 Needs root (network namespaces of its own, nothing leaves the machine), zmap and masscan (Debian packages). Every sender has
 one processor, with all its threads. As on a wire, the other end is no work of the sender: a thread of the kernel on another
@@ -10,7 +10,7 @@ processor takes what arrives and drops it at once (XDP by the device's driver); 
 one for both, and says so. Rates are read from the device's own counter over the middle of each sender's run; processor time
 is that of the sender's process over the same span, the kernel's work on its behalf included. What the other end had no
 room for was sent too, and is counted. Senders take turns, so that
-what else the machine does falls on all of them alike. With `rates` it ends there; otherwise hosts that answer are looked for. `unpinned` lets everybody use all processors.
+what else the machine does falls on all of them alike. With `rates` it ends there; otherwise hosts that answer are looked for.
 """
 
 import ctypes
@@ -29,7 +29,6 @@ TARGET = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
 HINOMI = os.path.join(TARGET, "release", "hinomi")
 FLOOD = os.path.join(TARGET, "release", "examples", "flood")
 NEAR, FAR = 0, 1
-PINNED = "unpinned" not in sys.argv[3:]
 RANGE = "198.19.0.0/16"
 PORTS = "1-20000"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -73,7 +72,7 @@ def inside():
     run(*enter, "ip", "link", "set", "dev", "right", "xdpdrv", "pinned", drop_everything(folder))
     if os.cpu_count() > 1:
         run(*enter, "unshare", "-m", "bash", "-c", "mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/right/threaded")
-        for thread in takers() if PINNED else ():
+        for thread in takers():
             os.sched_setaffinity(thread, {FAR})
     else:
         print("one processor: the other end's work is counted with the sender's")
@@ -187,8 +186,8 @@ def spent(pid):
 
 def measure(command, seconds, env=None):
     """Packets a second by the wall and nanoseconds of processor a packet, over `seconds` in the middle of a run."""
-    pin = (lambda: os.sched_setaffinity(0, {NEAR})) if PINNED else None
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env, preexec_fn=pin)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
+                               preexec_fn=lambda: os.sched_setaffinity(0, {NEAR}))
     try:
         before, deadline = sent(), time.monotonic() + 30
         while sent() - before < 50_000:
@@ -197,7 +196,7 @@ def measure(command, seconds, env=None):
             time.sleep(0.02)
         time.sleep(0.5)
         elsewhere = [task for task in os.listdir(f"/proc/{process.pid}/task") if os.sched_getaffinity(int(task)) != {NEAR}]
-        if PINNED and elsewhere:
+        if elsewhere:
             raise RuntimeError(f"uses another processor: {' '.join(command)}")
         start, packets, processor = time.monotonic(), sent(), spent(process.pid)
         time.sleep(seconds)
@@ -237,7 +236,7 @@ def main():
             "hinomi AF_XDP": [*hinomi, "xdp-copy"],
             "hinomi AF_PACKET": [*hinomi, "packet"],
             "zmap -T1": ["zmap", "-p", "80", "-i", "left", "-G", gateway, "-S", "198.18.0.1", "-T", "1",
-                         "-r", rate, "-P", "1000", *(["--cores", str(NEAR)] if PINNED else []), "-b", "/dev/null", "-o", "/dev/null", "-q", RANGE],
+                         "-r", rate, "-P", "1000", "--cores", str(NEAR), "-b", "/dev/null", "-o", "/dev/null", "-q", RANGE],
             "masscan": ["masscan", "--interface", "left", "--router-mac", gateway.replace(":", "-"), "--source-ip",
                         "198.18.0.1", "-p", PORTS, "--rate", rate, "--wait", "0", "-oL", "/dev/null", RANGE],
         }
