@@ -91,7 +91,7 @@ impl Lake {
 
     /// The newest sightings of an address that may be seen, newest first, and whether that is all of them.
     fn sightings_of(&self, address: IpAddr, may: Option<&Entitlement>) -> Result<(Vec<Row>, bool), LakeError> {
-        let (wanted, then) = (halves(address), self.then()?);
+        let (wanted, then, columns) = (halves(address), self.then()?, sightings::without_content());
         let visible = |row: &Row| {
             let Sighting { time, marking, .. } = &row.sighting;
             let asn = || then.asn(address, *time);
@@ -101,27 +101,19 @@ impl Lake {
         let mut retold: HashMap<SightingId, Marking> = HashMap::new();
         let mut complete = true;
         for file in self.sightings.files(|file| file.extent.may_hold(wanted)) {
-            read::read(
-                &self.sightings.path(&file),
-                &sightings::without_content(),
-                Rows::Address(wanted),
-                &mut |batch| {
-                    for row in sightings::decode(batch)? {
-                        if row.again {
-                            let told = &row.sighting.marking;
-                            retold
-                                .entry(row.id)
-                                .and_modify(|known| *known = known.together(told))
-                                .or_insert(told.clone());
-                        }
-                        rows.extend(Some(row).filter(visible));
+            read::read(&self.sightings.path(&file), &columns, Rows::Address(wanted), &mut |batch| {
+                for row in sightings::decode(batch)? {
+                    if row.again {
+                        let told = &row.sighting.marking;
+                        retold.entry(row.id).and_modify(|known| *known = known.together(told)).or_insert(told.clone());
                     }
-                    if rows.len() > 2 * MAX_LIMIT {
-                        complete &= keep_newest(&mut rows);
-                    }
-                    Ok(())
-                },
-            )?;
+                    rows.extend(Some(row).filter(visible));
+                }
+                if rows.len() > 2 * MAX_LIMIT {
+                    complete &= keep_newest(&mut rows);
+                }
+                Ok(())
+            })?;
         }
         for row in &mut rows {
             if let Some(marking) = retold.get(&row.id) {

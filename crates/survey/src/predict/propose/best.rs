@@ -50,7 +50,7 @@ impl Best {
 
     pub(super) fn push(&mut self, one: Ranked) {
         self.kept.push(one);
-        if self.kept.len() >= self.most + self.most / 4 + 1 {
+        if self.kept.len() > self.most + self.most / 4 {
             self.shrink();
         }
     }
