@@ -9,8 +9,8 @@ one processor, with all its threads. As on a wire, the other end is no work of t
 processor takes what arrives and drops it at once (XDP by the device's driver); a machine with one processor has only that
 one for both, and says so. Rates are read from the device's own counter over the middle of each sender's run; processor time
 is that of the sender's process over the same span, the kernel's work on its behalf included. What the other end had no
-room for was sent too, and is counted. Senders take turns, so that
-what else the machine does falls on all of them alike. With `rates` it ends there; otherwise hosts that answer are looked for.
+room for was sent too, and is counted. Senders take turns, so that what else the machine does falls on all of them alike. With
+`rates` it ends there; otherwise hosts that answer are looked for.
 """
 
 import ctypes

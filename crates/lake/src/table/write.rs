@@ -1,7 +1,8 @@
 //! Rows into a Parquet file.
 //!
-//! zstd, dictionaries where values repeat, differences of times and 64-bit numbers, row groups of 65,536 rows or 64 MiB, small pages with a page index, so that
-//! one row can be read without its neighbours. A staged file that no commit kept removes itself.
+//! zstd, dictionaries where values repeat, differences of times and 64-bit numbers, row groups of 65,536 rows or 64 MiB,
+//! small pages with a page index, so that one row can be read without its neighbours. A staged file that no commit kept
+//! removes itself.
 //! At a hundred times the data: memory stays at one row group, whatever the number of rows.
 
 use std::fs::File;

@@ -232,7 +232,7 @@ impl<'a> Proposer<'a> {
     fn neighbours(&mut self, from: u128, to: u128) {
         let rates = self.rates_around(from_u128(from));
         // Silence only makes rates smaller.
-        if rates.first().is_none_or(|(_, rate, _)| self.is_too_low(*rate)) {
+        if rates.first().is_none_or(|(_, rate, _)| self.best.is_too_low(*rate)) {
             return;
         }
         let by_port: HashMap<u32, f64> = rates.iter().map(|(port, rate, _)| (*port, *rate)).collect();
@@ -241,7 +241,7 @@ impl<'a> Proposer<'a> {
             let here = from_u128(number);
             let silent = silence::at(&self.lately, here, &[], likely);
             for (port, rate, why) in &rates {
-                if self.is_too_low(*rate) {
+                if self.best.is_too_low(*rate) {
                     break;
                 }
                 let otherwise = rate * self.silence.factor(self.model, *port, &silent);
@@ -300,14 +300,11 @@ impl<'a> Proposer<'a> {
         }
     }
 
-    fn is_too_low(&self, rate: f64) -> bool {
-        self.best.is_too_low(rate)
-    }
-
     fn offer(&mut self, address: IpAddr, port: u32, rate: f64, why: impl FnOnce() -> Why) {
         let (transport, number) = port_of(port);
         let key = ServiceKey { address, port: number, transport };
-        if self.is_too_low(rate) || !self.ground.permits_port(port) || self.lately.iter().any(|one| one.holds(key)) {
+        if self.best.is_too_low(rate) || !self.ground.permits_port(port) || self.lately.iter().any(|one| one.holds(key))
+        {
             return;
         }
         let turn = self.random.next();
