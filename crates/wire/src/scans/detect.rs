@@ -25,8 +25,9 @@ pub fn detect(start: &[u8]) -> Option<Format> {
 
 fn json(start: &[u8]) -> Option<Format> {
     let Some(begin) = memchr(b'{', start) else {
+        // A list that has ended with nothing in it; any JSON may follow one that has only begun.
         let empty = start.iter().all(|byte| byte.is_ascii_whitespace() || b"[],".contains(byte));
-        return (empty && start.starts_with(b"[")).then_some(Format::MasscanJson);
+        return (empty && start.starts_with(b"[") && start.contains(&b']')).then_some(Format::MasscanJson);
     };
     let object = start.get(begin..).unwrap_or_default();
     let first = First::of(object);
@@ -156,6 +157,7 @@ mod tests {
             ("[\n{   \"ip\": \"192.0.2.1\", \"ports\": [ {\"port\"", Some(Format::MasscanJson)),
             ("{   \"ip\": \"192.0.2.1\", \"ports\": [ {\"port\"", Some(Format::MasscanJson)),
             ("[\n]\n", Some(Format::MasscanJson)),
+            ("[\n", None),
             ("{finished: 1}", Some(Format::MasscanJson)),
             ("#masscan\n# end\n", Some(Format::MasscanList)),
             ("open tcp 80 192.0.2.1 1\n", Some(Format::MasscanList)),
