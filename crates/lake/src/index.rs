@@ -55,6 +55,7 @@ mod histogram;
 mod kept;
 mod lane;
 mod lanes;
+mod letters;
 mod listed;
 mod mix;
 mod opened;

@@ -5,6 +5,8 @@
 //! times of each candidate. A word that the text index leaves out is looked for in the text of the services that have
 //! such words and fit the rest of the query: slower, with the same answer.
 
+mod texts;
+
 use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,28 +23,26 @@ use tantivy::query::{
 use tantivy::schema::{Field as Column, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
 
-use super::contents::{Contents, Hit, Hits, MAX_PASSES};
+use super::contents::Contents;
 use super::eyes::Narrow;
 use super::facts::FactsFile;
 use super::guard::Guarded;
 use super::opened::Segments;
 use super::plan::Planner;
 use super::prefix::Addresses;
-use super::schema::{Columns, Shown, State, TextColumns, column};
+use super::schema::{Columns, Shown, State, TextColumns};
 use super::segment::Life;
 use super::times::View;
 use super::when::{Span, span};
 use crate::error::LakeError;
 use crate::query::raw::Needle;
-use crate::query::words::{LeftOut, Word, has_phrase, words};
-use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, QueryError, Range, Test, Trait};
+use crate::query::words::{Word, words};
+use crate::query::{Class, Clause, Field, Moment, Node, Pattern, Piece, Range, Test, Trait};
 
 type Boxed = Box<dyn Search>;
 
 /// Of so many candidates each text is read; of more, the contents that match are found first.
 const MAX_TESTED_ROWS: u64 = 2_000;
-/// So many contents are asked for by their terms; more, by a test of each candidate.
-const MAX_CONTENT_TERMS: usize = 256;
 
 /// What compiling needs to know.
 pub(super) struct Compiler<'a> {
@@ -61,16 +61,6 @@ pub(super) struct Compiler<'a> {
     pub(super) trouble: &'a Trouble,
     /// How often all texts were gone through.
     pub(super) passes: Cell<usize>,
-}
-
-fn too_many() -> QueryError {
-    let message = format!(
-        "a question goes through all texts {MAX_PASSES} times at most; put some of them into one expression, as text:/one|other/"
-    );
-    let ja = format!(
-        "一つの質問で、すべての文字列を調べられるのは {MAX_PASSES} 回までです。text:/one|other/ のように一つの式にまとめてください"
-    );
-    QueryError::new(0, 0, message).ja(ja)
 }
 
 /// The first error of a test that could only answer yes or no.
@@ -139,41 +129,9 @@ impl Compiler<'_> {
             Test::Version(range) => Ok(self.version(field, range)),
             Test::Time(range) => Ok(self.time(field, range)),
             Test::Has(wanted) => Ok(self.has(*wanted)),
-            Test::Contains(text) => Ok(self.raw(Needle::text(text), narrow)),
-            Test::Matches(expression) => Ok(self.raw(Needle::expression(expression), narrow)),
+            Test::Contains(text) => self.raw(Needle::text(text), narrow),
+            Test::Matches(expression) => self.raw(Needle::expression(expression), narrow),
         }
-    }
-
-    /// Characters or an expression: of few candidates each is read; of many, the contents that match are found first.
-    fn raw(&self, needle: Needle, narrow: bool) -> Boxed {
-        if narrow {
-            return self.text_test(move |text| needle.holds(text));
-        }
-        let passes = self.passes.get() + 1;
-        self.passes.set(passes);
-        if passes > MAX_PASSES {
-            self.trouble.tell(too_many().into());
-            return none();
-        }
-        let found = (self.facts_length)().and_then(|length| self.contents.find(&needle, length));
-        let hits = match found {
-            Ok(hits) => hits,
-            Err(error) => {
-                self.trouble.tell(error);
-                return none();
-            }
-        };
-        let has = Hits::new(&hits);
-        let among = predicate(move |reader: &SegmentReader| {
-            let (offsets, has) = (reader.fast_fields().u64(column::FACTS)?, has.clone());
-            Ok(move |doc| offsets.first(doc).is_some_and(|offset| has.contains(offset)))
-        });
-        if hits.len() > MAX_CONTENT_TERMS {
-            return among;
-        }
-        let number = |hit: &Hit| Term::from_field_u64(self.columns.content, hit.content);
-        let content = |hit| Box::new(TermQuery::new(number(hit), IndexRecordOption::Basic)) as Boxed;
-        all(vec![any(hits.iter().map(content).collect()), among])
     }
 
     fn texts(&self, field: Field) -> Option<&TextColumns> {
@@ -269,63 +227,6 @@ impl Compiler<'_> {
             let life = Life::open(reader, segments.of(reader)?, Arc::clone(&times), within.as_ref(), 0)?;
             let fits = fits.clone();
             Ok(move |doc| fits(&life, doc))
-        })
-    }
-
-    fn free(&self, pattern: &Pattern) -> tantivy::Result<Boxed> {
-        match pattern.as_literal() {
-            Some(literal) => Ok(self.free_phrase(words(literal))),
-            None => self.free_wildcard(pattern),
-        }
-    }
-
-    /// A phrase: what the index has of it by terms, the whole of it in the text where something was left out.
-    fn free_phrase(&self, wanted: Vec<Word>) -> Boxed {
-        let (missing, indexed): (Vec<_>, Vec<_>) =
-            wanted.iter().cloned().partition(|word| LeftOut::of(&word.text).is_some());
-        if missing.is_empty() {
-            return phrase(self.columns.text, &wanted);
-        }
-        let marks = missing.iter().filter_map(|word| LeftOut::of(&word.text));
-        let mut parts: Vec<Boxed> = marks.map(|sort| term(self.columns.left_out, sort.mark())).collect();
-        if !indexed.is_empty() {
-            parts.push(phrase(self.columns.text, &indexed));
-        }
-        parts.push(self.text_test(move |text| has_phrase(&words(text), &wanted)));
-        all(parts)
-    }
-
-    /// One word with wildcards: by the index's words, and by those that were left out where they could fit.
-    fn free_wildcard(&self, pattern: &Pattern) -> tantivy::Result<Boxed> {
-        let mut parts = vec![automaton(self.columns.text, pattern)?];
-        let hexadecimal = |piece: &Piece| match piece {
-            Piece::Text(text) => text.bytes().all(|byte| byte.is_ascii_hexdigit()),
-            Piece::Any => true,
-        };
-        let possible = [(LeftOut::Hex, pattern.0.iter().all(hexadecimal)), (LeftOut::Long, true)];
-        for (sort, _) in possible.into_iter().filter(|(_, possible)| *possible) {
-            let pattern = pattern.clone();
-            let fits = move |word: &Word| LeftOut::of(&word.text) == Some(sort) && pattern.matches(&word.text);
-            let test = self.text_test(move |text| words(text).iter().any(&fits));
-            parts.push(all(vec![term(self.columns.left_out, sort.mark()), test]));
-        }
-        Ok(any(parts))
-    }
-
-    /// A test on the text of each candidate.
-    fn text_test(&self, fits: impl Fn(&str) -> bool + Clone + Send + Sync + 'static) -> Boxed {
-        let (facts, trouble) = (Arc::clone(self.facts), self.trouble.clone());
-        predicate(move |reader: &SegmentReader| {
-            let offsets = reader.fast_fields().u64(column::FACTS)?;
-            let (facts, trouble, fits) = (Arc::clone(&facts), trouble.clone(), fits.clone());
-            Ok(move |doc| match offsets.first(doc).map(|offset| facts.text(offset)) {
-                Some(Ok(text)) => fits(&text),
-                Some(Err(error)) => {
-                    trouble.tell(error);
-                    false
-                }
-                None => false,
-            })
         })
     }
 }

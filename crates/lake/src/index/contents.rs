@@ -1,6 +1,7 @@
 //! Which distinct contents hold some characters or match an expression: over the texts of `facts.bin`, not over rows.
 //!
-//! Equal content is looked at once, however many services have it. Every text is gone through, on all processors: three
+//! Equal content is looked at once, however many services have it. Where the words of the index ([`super::letters`]) say
+//! which texts may match, those are read; otherwise every text is gone through, on all processors: three
 //! characters that must occur tell hardly any two parts of the file apart, since fingerprints and numbers hold them all.
 //! Checksums are compared when a part is read for the first time.
 //!
@@ -24,6 +25,8 @@ use crate::query::words::GAP;
 const STEP_BYTES: u64 = 1 << 20;
 /// From so many steps several threads look.
 const THREADS_FROM_STEPS: usize = 2;
+/// Records that a thread takes at a time, where only some are read.
+const READ_TOGETHER: usize = 512;
 /// So many tests of one question go through all texts.
 pub(super) const MAX_PASSES: usize = 8;
 /// The characters beyond ASCII that fold to something with ASCII in it.
@@ -74,6 +77,22 @@ impl Contents {
         let mut hits = found.into_iter().collect::<Result<Vec<_>, LakeError>>()?.concat();
         hits.sort_unstable();
         Ok(hits)
+    }
+
+    /// The contents that match, of these records, ascending.
+    pub(super) fn find_among(&self, needle: &Needle, records: &[u64]) -> Result<Vec<Hit>, LakeError> {
+        let parts: Vec<&[u64]> = records.chunks(READ_TOGETHER).collect();
+        let through = |at: usize| {
+            let mut hits = Vec::new();
+            for record in parts.get(at).copied().unwrap_or_default() {
+                if needle.holds(&self.file.text(*record)?) {
+                    hits.push(Hit { record: *record, content: content_number(&self.file.content(*record)?) });
+                }
+            }
+            Ok(hits)
+        };
+        let found = side_by_side(parts.len(), processors(), through);
+        Ok(found.into_iter().collect::<Result<Vec<_>, LakeError>>()?.concat())
     }
 
     /// The steps up to there; the last may be short and is not kept, since it will grow.

@@ -81,10 +81,13 @@ pub(super) struct Passed<'a> {
 impl Walked<'_> {
     /// Each record.
     pub(super) fn records(&self) -> impl Iterator<Item = Passed<'_>> {
-        self.table.chunks_exact(ENTRY_BYTES).enumerate().filter_map(|(at, entry)| {
-            let text = String::from_utf8_lossy(self.texts.record(at)?);
-            Some(Passed { name: name_of(self.group, at), content: content_of(entry), text })
-        })
+        (0..self.table.len() / ENTRY_BYTES).filter_map(|at| self.record(at))
+    }
+
+    fn record(&self, at: usize) -> Option<Passed<'_>> {
+        let entry = self.table.chunks_exact(ENTRY_BYTES).nth(at)?;
+        let text = String::from_utf8_lossy(self.texts.record(at)?);
+        Some(Passed { name: name_of(self.group, at), content: content_of(entry), text })
     }
 
     /// All texts, one after the other.
@@ -103,8 +106,7 @@ impl Walked<'_> {
             }
             from = end;
         }
-        let mut held = held.into_iter().peekable();
-        self.records().enumerate().filter(|(at, _)| held.next_if_eq(at).is_some()).map(|(_, record)| record).collect()
+        held.into_iter().filter_map(|at| self.record(at)).collect()
     }
 }
 

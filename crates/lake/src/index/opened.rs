@@ -1,13 +1,14 @@
 //! What every question reads of a segment, opened once for all: opening a column takes longer than looking up an address.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hinomi_model::Marking;
 use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
 
+use super::letters::{MAX_KEPT_BYTES, Vocabulary};
 use super::schema::{Columns, Shown, State, column};
 use super::segment::Spots;
 use crate::query::Field;
@@ -16,7 +17,7 @@ use crate::query::Field;
 pub(super) const TEXTS: usize = 2;
 
 /// The segments of a generation that were looked at, open. At a hundred times the data: some tens, as before; what they
-/// hold is the disk's, but for a list of gaps between addresses and the markings.
+/// hold is the disk's, but for a list of gaps between addresses, the markings, and the words of texts once letters were looked for.
 pub(super) struct Segments {
     columns: Arc<Columns>,
     open: Mutex<Open>,
@@ -46,6 +47,19 @@ impl Segments {
             open.by_id.insert(segment, Arc::clone(&opened));
         }
         Ok(opened)
+    }
+
+    /// The words of a segment's texts; kept, but for very many.
+    pub(super) fn vocabulary(&self, reader: &SegmentReader) -> tantivy::Result<Arc<Vocabulary>> {
+        let opened = self.of(reader)?;
+        if let Some(known) = opened.vocabulary.get() {
+            return Ok(Arc::clone(known));
+        }
+        let read = Arc::new(Vocabulary::read(reader, self.columns.text)?);
+        if read.bytes() > MAX_KEPT_BYTES {
+            return Ok(read);
+        }
+        Ok(Arc::clone(opened.vocabulary.get_or_init(|| read)))
     }
 
     /// Lets go of those that stand no more: as long as they are open they take room on the disk.
@@ -86,6 +100,7 @@ pub(super) struct Opened {
     pub(super) all_open: bool,
     /// Whether any row is a lane, or of a service with lanes.
     laned: bool,
+    vocabulary: OnceLock<Arc<Vocabulary>>,
 }
 
 impl Opened {
@@ -116,6 +131,7 @@ impl Opened {
             all_open: state.get_cardinality() == Cardinality::Full && state.max_value() == State::Open as u64,
             laned: State::read(state.max_value()).1 != Shown::All,
             state,
+            vocabulary: OnceLock::new(),
         })
     }
 
