@@ -61,6 +61,8 @@ mod mix;
 mod opened;
 mod order;
 mod own;
+mod pages;
+mod plain;
 mod plan;
 mod prefix;
 mod records;

@@ -6,16 +6,15 @@
 use std::sync::Arc;
 
 use tantivy::columnar::column_values::{CompactHit, CompactSpaceU64Accessor};
-use tantivy::columnar::{ColumnType, ColumnValues};
+use tantivy::columnar::{Column, ColumnType};
 use tantivy::{DocId, SegmentReader, TantivyError};
 
-use super::block::{BLOCK, Block};
 use super::schema::column;
 
 /// The addresses of a segment.
 #[derive(Clone)]
 pub(super) struct Addresses {
-    small: Arc<dyn ColumnValues<u64>>,
+    small: Column<u64>,
     space: Arc<CompactSpaceU64Accessor>,
 }
 
@@ -26,12 +25,12 @@ impl Addresses {
         let odd = || TantivyError::SchemaError("a segment without addresses".into());
         let column = handle.map(|handle| handle.open_u64_lenient()).transpose()?.flatten().ok_or_else(odd)?;
         let space = Arc::clone(&column.values).downcast_arc::<CompactSpaceU64Accessor>().map_err(|_| odd())?;
-        Ok(Self { small: column.values, space })
+        Ok(Self { small: column, space })
     }
 
     /// The small number of a row's address.
     pub(super) fn small(&self, doc: DocId) -> u32 {
-        u32::try_from(self.small.get_val(doc)).unwrap_or(u32::MAX)
+        u32::try_from(self.small.values.get_val(doc)).unwrap_or(u32::MAX)
     }
 
     /// No row has a greater number.
@@ -39,11 +38,14 @@ impl Addresses {
         self.small.max_value()
     }
 
-    /// The small numbers of several rows.
-    pub(super) fn smalls(&self, docs: &Block, out: &mut [u64; BLOCK]) {
-        if let Some(out) = out.get_mut(..docs.len()) {
-            self.small.get_vals(docs, out);
-        }
+    /// The small numbers of all rows.
+    pub(super) const fn smalls(&self) -> &Column<u64> {
+        &self.small
+    }
+
+    /// The same of a number as it stands in the column.
+    pub(super) fn whole_of(&self, small: u64) -> u128 {
+        self.whole(u32::try_from(small).unwrap_or(u32::MAX))
     }
 
     /// The address of a small number that a row has.

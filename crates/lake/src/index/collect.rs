@@ -18,6 +18,7 @@ use super::histogram::{Columned, Histogram};
 use super::mix::{ByNumber, mix_wide};
 use super::opened::{Opened, Segments};
 use super::order::{Lead, Local, Order};
+use super::plain::Numbers;
 use super::schema::{Columns, State};
 use super::segment::Life;
 use super::things::Things;
@@ -109,6 +110,8 @@ struct Here {
     life: Life,
     order: Order,
     after: Option<Local>,
+    /// The small numbers of addresses.
+    smalls: Numbers,
 }
 
 /// What was found in a part of a segment.
@@ -132,9 +135,10 @@ impl Find {
         let spots = &opened.spots;
         let order = Order::open(reader, &self.columns, self.sort)?;
         let after = self.after.as_ref().map(|rank| order.localise(rank, spots)).transpose()?;
-        let things = self.distinct.map(|field| Things::open(reader, &self.columns, field)).transpose()?;
+        let of = (&*self.columns, &*opened);
+        let things = self.distinct.map(|field| Things::open(reader, of, field, rows)).transpose()?;
         let pairs = || self.distinct.map(|_| Pairs::of_parts(parts * self.facets.len().max(1)));
-        let counters = self.facets.iter().map(|field| Counter::open(reader, &self.columns, *field, pairs()));
+        let counters = self.facets.iter().map(|field| Counter::open(reader, of, *field, rows, pairs()));
         let histograms = self.histograms.iter().map(|asked| Histogram::open(reader, *asked));
         let (times, within) = (Arc::clone(&self.times), self.gate.within.as_ref());
         let life = Life::open(reader, Arc::clone(&opened), times, within, rows)?;
@@ -147,7 +151,7 @@ impl Find {
             histograms: histograms.collect::<tantivy::Result<_>>()?,
             best: Best { kept: Vec::new(), limit: self.limit, worst: None },
             total: 0,
-            here: Here { opened, life, order, after },
+            here: Here { smalls: opened.smalls(rows), opened, life, order, after },
         })
     }
 
@@ -206,21 +210,12 @@ impl Part {
         }
     }
 
-    /// Ends the part: what can be done before parts are put together is done where several work.
-    pub(super) fn settle(mut self) -> Self {
-        self.counters.iter_mut().for_each(Counter::settle);
-        if let Some(pairs) = &mut self.pairs {
-            pairs.order();
-        }
-        self
-    }
-
     /// Adds another part of the same segment.
     pub(super) fn join(&mut self, other: Self) {
         self.total += other.total;
         self.counters.iter_mut().zip(other.counters).for_each(|(mine, theirs)| mine.join(theirs));
         if let (Some(mine), Some(theirs)) = (&mut self.pairs, other.pairs) {
-            mine.add(&theirs, |value| value);
+            mine.add(theirs, |value| value);
         }
         self.histograms.iter_mut().zip(other.histograms).for_each(|(mine, theirs)| mine.join(theirs));
         self.best.kept.extend(other.best.kept);
@@ -241,7 +236,7 @@ impl Part {
             histogram.finish().into_iter().for_each(|(grain, count)| *sum.entry(grain).or_default() += count);
         }
         if let Some(mine) = self.pairs {
-            pairs.add(&mine, |value| value);
+            pairs.add(mine, |value| value);
         }
         Ok(())
     }
@@ -265,7 +260,7 @@ impl Best {
         if !by_service && self.worst.is_some_and(is_behind) {
             return;
         }
-        here.opened.spots.addresses.smalls(block, &mut smalls);
+        here.smalls.each(block, |at, small| smalls.get_mut(at).into_iter().for_each(|slot| *slot = small));
         // By address alone one comparison tells.
         let bound = self.worst.filter(|_| by_service).map_or(u64::MAX, |worst| worst.small());
         for ((doc, small), lead) in block.iter().zip(smalls).zip(leads).filter(|((_, small), _)| *small <= bound) {

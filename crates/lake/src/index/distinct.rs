@@ -1,25 +1,21 @@
 //! How many different things there are, for each of many values: exact up to a bound, then by a sample.
 //!
-//! ```text
-//!   (value, thing) pairs -> sorted, each once -> counted by value
-//! ```
-//!
-//! When more than [`MAX_PAIRS`] different pairs are held, things are kept only when the hash of the thing ends in one
+//! When different pairs of value and thing take more than [`MAX_BYTES`], things are kept only when the hash of the thing ends in one
 //! more zero bit, and each one kept stands for twice as many (adaptive sampling: Wegman; Flajolet 1990). The choice
 //! depends on the thing alone, so parts can be put together, and the answer does not depend on how rows are laid out.
 //! A count that was sampled says how far off it may be. Things that need more than 32 bits (IPv6 addresses, texts) are
 //! told apart by a hash of 64 bits.
 //!
-//! At a hundred times the data memory stays: 8 bytes a pair, 16 for wide ones.
-
-use std::ops::RangeInclusive;
+//! At a hundred times the data memory stays: two bytes a pair at most ([`super::pages`]), 16 for wide ones.
 
 use super::mix::{ByNumber, mix};
-use super::run::{processors, side_by_side};
+use super::pages::Pages;
 use crate::search::Distinct;
 
-/// The most pairs kept over all parts of a search: 128 MB, twice that for wide ones.
-pub(super) const MAX_PAIRS: usize = 1 << 24;
+/// The most memory for pairs over all parts of a search.
+const MAX_BYTES: usize = 128 << 20;
+/// The least memory of a part.
+const MIN_BYTES: usize = 16 << 10;
 
 /// The mark of things that are hashes.
 pub(super) const WIDE: u64 = 1 << 63;
@@ -28,12 +24,12 @@ pub(super) const WIDE: u64 = 1 << 63;
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     /// Value and thing of 32 bits each.
-    narrow: Vec<u64>,
+    narrow: Pages,
     /// Value and thing of 64 bits each.
     wide: Vec<u128>,
     /// How many zero bits the hash of a kept thing ends in.
     level: u32,
-    /// From how many pairs on they are put in order.
+    /// From how many bytes on they are looked through.
     check_at: usize,
     most: usize,
 }
@@ -41,7 +37,7 @@ pub(super) struct Pairs {
 impl Pairs {
     /// Room for one of so many parts.
     pub(super) fn of_parts(parts: usize) -> Self {
-        let most = (MAX_PAIRS / parts.max(1)).max(1_024);
+        let most = (MAX_BYTES / parts.max(1)).max(MIN_BYTES);
         Self { most, check_at: most, ..Self::default() }
     }
 
@@ -51,47 +47,53 @@ impl Pairs {
             return;
         }
         match (u32::try_from(value), u32::try_from(thing)) {
-            (Ok(_), Ok(_)) => self.narrow.push((value << 32) | thing),
+            (Ok(value), Ok(thing)) => self.narrow.put(value, thing),
             _ => self.wide.push((u128::from(value) << 64) | u128::from(thing)),
         }
-        if self.narrow.len() + self.wide.len() * 2 >= self.check_at {
+        if self.bytes() >= self.check_at {
             self.shrink();
         }
     }
 
-    /// Puts in order; where that leaves too many, things are thinned out.
+    /// Each once; where that leaves too many, things are thinned out.
     fn shrink(&mut self) {
         self.order();
-        while self.size() > self.most {
+        while self.bytes() > self.most {
             self.level += 1;
             self.thin();
         }
-        self.check_at = (self.size() * 2).max(self.check_at);
+        self.check_at = (self.bytes() * 2).max(self.check_at);
     }
 
-    fn size(&self) -> usize {
-        self.narrow.len() + self.wide.len() * 2
+    fn bytes(&self) -> usize {
+        self.narrow.bytes() + self.wide.len() * size_of::<u128>()
     }
 
-    /// Puts in order, each pair once.
-    pub(super) fn order(&mut self) {
-        order(&mut self.narrow);
+    fn order(&mut self) {
         self.wide.sort_unstable();
         self.wide.dedup();
     }
 
     fn thin(&mut self) {
         let level = self.level;
-        self.narrow.retain(|pair| is_kept(pair & u64::from(u32::MAX), level));
+        self.narrow.retain(|thing| is_kept(u64::from(thing), level));
         self.wide.retain(|pair| is_kept(*pair as u64, level));
     }
 
-    /// Adds those of another part, whose values have other numbers here.
-    pub(super) fn add(&mut self, other: &Self, number: impl Fn(u64) -> u64) {
-        self.level = self.level.max(other.level);
-        self.narrow.extend(other.narrow.iter().map(|pair| (number(pair >> 32) << 32) | (pair & u64::from(u32::MAX))));
-        let wide = |pair: &u128| (u128::from(number((pair >> 64) as u64)) << 64) | (pair & u128::from(u64::MAX));
-        self.wide.extend(other.wide.iter().map(wide));
+    /// Adds those of another part, whose values have other numbers here, with the room that it had.
+    pub(super) fn add(&mut self, other: Self, number: impl Fn(u64) -> u64) {
+        let narrow = |value: u32| u32::try_from(number(u64::from(value))).unwrap_or(u32::MAX);
+        self.narrow.add(other.narrow, narrow);
+        let wide = |pair: u128| (u128::from(number((pair >> 64) as u64)) << 64) | (pair & u128::from(u64::MAX));
+        self.wide.extend(other.wide.into_iter().map(wide));
+        self.most = (self.most + other.most).min(MAX_BYTES);
+        if other.level > self.level {
+            self.level = other.level;
+            self.thin();
+        }
+        if self.bytes() > self.most {
+            self.shrink();
+        }
     }
 
     /// How many different things each value has.
@@ -99,87 +101,14 @@ impl Pairs {
         if self.level > 0 {
             self.thin();
         }
-        let mut counts: ByNumber<u64> = ByNumber::default();
-        let narrow = std::mem::take(&mut self.narrow);
         self.order();
-        let bounds = bounds(&narrow, if narrow.len() < PARALLEL { 1 } else { processors() * 2 });
-        let some = |at: usize| {
-            let within = bounds.get(at).cloned().unwrap_or(0..=0);
-            let mut own: Vec<u64> = narrow.iter().copied().filter(|pair| within.contains(&(pair >> 32))).collect();
-            order(&mut own);
-            let runs = own.chunk_by(|a, b| a >> 32 == b >> 32);
-            runs.filter_map(|run| Some((run.first()? >> 32, run.len() as u64))).collect::<Vec<_>>()
-        };
-        for (value, count) in side_by_side(bounds.len(), processors(), some).into_iter().flatten() {
-            *counts.entry(value).or_default() += count;
-        }
+        let mut counts = self.narrow.count();
         for run in self.wide.chunk_by(|a, b| a >> 64 == b >> 64) {
             if let Some(pair) = run.first() {
                 *counts.entry((pair >> 64) as u64).or_default() += run.len() as u64;
             }
         }
         Counted { counts, level: self.level }
-    }
-}
-
-/// From so many pairs on they are counted on several threads.
-const PARALLEL: usize = 1 << 18;
-
-/// Ranges of values, all of them together, of which each has about as many pairs.
-fn bounds(pairs: &[u64], parts: usize) -> Vec<RangeInclusive<u64>> {
-    let mut sample: Vec<u64> = pairs.iter().step_by(pairs.len() / 4_096 + 1).map(|pair| pair >> 32).collect();
-    sample.sort_unstable();
-    let ends = (1..parts).filter_map(|part| sample.get(sample.len() * part / parts).copied());
-    let (mut from, mut all) = (0, Vec::new());
-    for end in ends.filter(|end| *end < u64::MAX) {
-        if end >= from {
-            all.push(from..=end);
-            from = end + 1;
-        }
-    }
-    all.push(from..=u64::MAX);
-    all
-}
-
-/// Puts in order, each once. What was put together from parts in order consists of runs: they are made use of.
-fn order(numbers: &mut Vec<u64>) {
-    if is_mixed(numbers) {
-        order_by_bytes(numbers);
-    } else {
-        numbers.sort();
-    }
-    numbers.dedup();
-}
-
-/// Fewer are put in order by comparing.
-const MANY: usize = 1 << 14;
-
-/// Whether many numbers stand in no order, as far as the first of them tell.
-fn is_mixed(numbers: &[u64]) -> bool {
-    let first = numbers.get(..1_024).unwrap_or_default();
-    numbers.len() >= MANY && first.windows(2).filter(|pair| pair.is_sorted()).count() < first.len() / 4 * 3
-}
-
-/// Puts many numbers in order byte by byte, the lowest first; bytes that all have alike are passed over.
-fn order_by_bytes(numbers: &mut Vec<u64>) {
-    let byte_of = |number: u64, at: usize| usize::from(number.to_le_bytes().get(at).copied().unwrap_or(0));
-    let mut counts = [[0_usize; 256]; 8];
-    for number in numbers.iter() {
-        for (counts, byte) in counts.iter_mut().zip(number.to_le_bytes()) {
-            counts.get_mut(usize::from(byte)).into_iter().for_each(|count| *count += 1);
-        }
-    }
-    let length = numbers.len();
-    let mut other = vec![0; length];
-    for (at, counts) in counts.iter_mut().enumerate().filter(|(_, counts)| !counts.contains(&length)) {
-        let mut next = 0;
-        counts.iter_mut().for_each(|count| next += std::mem::replace(count, next));
-        for number in numbers.iter() {
-            let Some(place) = counts.get_mut(byte_of(*number, at)) else { continue };
-            other.get_mut(*place).into_iter().for_each(|slot| *slot = *number);
-            *place += 1;
-        }
-        std::mem::swap(numbers, &mut other);
     }
 }
 
@@ -229,7 +158,7 @@ mod tests {
                     sets.entry(*value).or_default().insert(thing);
                     pairs.put(*value, thing);
                 }
-                whole.add(&pairs, |value| value);
+                whole.add(pairs, |value| value);
             }
             let counted = whole.count();
             for value in 0..5 {
@@ -239,43 +168,14 @@ mod tests {
         }
     }
 
-    proptest! {
-        #[test]
-        fn order_by_bytes_is_order(mut numbers in prop::collection::vec(prop_oneof![any::<u64>(), 0..300_u64], 0..400)) {
-            let mut ordered = numbers.clone();
-            ordered.sort_unstable();
-            order_by_bytes(&mut numbers);
-            prop_assert_eq!(numbers, ordered);
-        }
-    }
-
-    #[test]
-    fn many_are_counted_on_several_threads() {
-        let mut pairs = Pairs::of_parts(1);
-        let count = PARALLEL as u64 + 77;
-        for thing in 0..count {
-            pairs.put(thing * thing % 11, thing / 2);
-            pairs.put(70_000, thing);
-        }
-        let mut sets: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
-        for thing in 0..count {
-            sets.entry(thing * thing % 11).or_default().insert(thing / 2);
-        }
-        let counted = pairs.count();
-        for value in 0..11 {
-            assert_eq!(counted.of(value).count, sets.get(&value).map_or(0, BTreeSet::len) as u64, "{value}");
-        }
-        assert_eq!(counted.of(70_000), Distinct { count, margin: 0 });
-    }
-
     #[test]
     fn beyond_the_bound_a_sample_tells_its_margin() {
-        let mut pairs = Pairs { most: 4_096, check_at: 1_024, ..Pairs::default() };
+        let mut pairs = Pairs { most: 32_768, check_at: 8_192, ..Pairs::default() };
         for thing in 0..100_000_u64 {
             pairs.put(thing % 2, thing);
             pairs.put(7, thing | WIDE);
         }
-        assert!(pairs.size() <= 2 * pairs.check_at, "memory is bounded");
+        assert!(pairs.bytes() <= 2 * pairs.check_at, "memory is bounded");
         let counted = pairs.count();
         for (value, exact) in [(0, 50_000_u64), (1, 50_000), (7, 100_000)] {
             let Distinct { count, margin } = counted.of(value);

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
+use std::slice;
 
 use hinomi_model::address::to_u128;
 use hinomi_model::facts::version_key;
-use hinomi_model::{ContentHash, Facts, Marking, PostQuantum, ServiceKey, Transport};
+use hinomi_model::sighting::content_of;
+use hinomi_model::{ContentHash, EvidenceKind, EvidenceRef, Facts, Marking, PostQuantum, ServiceKey, Transport};
 use tantivy::TantivyDocument;
 use tantivy::schema::Field as Column;
 
@@ -205,10 +207,21 @@ impl Cooked {
     }
 }
 
-/// The numbers that find rows by their evidence, each once.
+/// The numbers that find rows by their evidence, each once; none where the content is one piece, which is found by the
+/// content ([`contents_of`]).
 fn evidence_numbers(update: &Update) -> Vec<u64> {
+    if let [only] = update.evidence.as_slice()
+        && content_of(slice::from_ref(only)) == update.content
+    {
+        return Vec::new();
+    }
     let numbers: BTreeSet<u64> = update.evidence.iter().map(|piece| content_number(&piece.hash)).collect();
     numbers.into_iter().take(MAX_VALUES).collect()
+}
+
+/// The numbers of the contents that are this piece of evidence and nothing else.
+pub(super) fn contents_of(hash: &ContentHash) -> impl Iterator<Item = u64> {
+    EvidenceKind::all().map(|kind| content_number(&content_of(&[EvidenceRef { kind, hash: *hash }])))
 }
 
 /// What the rows of one content have in common, made once.
@@ -216,7 +229,7 @@ fn evidence_numbers(update: &Update) -> Vec<u64> {
 struct Template {
     cooked: Cooked,
     content: u64,
-    /// Of each piece of evidence.
+    /// Of each piece of evidence, where they are several.
     evidence: Vec<u64>,
     confidence: u64,
     expires_micros: Option<i64>,

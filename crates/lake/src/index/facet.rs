@@ -12,14 +12,16 @@ use std::collections::HashMap;
 
 use hinomi_model::address::from_u128;
 use ipnet::IpNet;
-use tantivy::columnar::{Column, StrColumn};
+use tantivy::columnar::StrColumn;
 use tantivy::{SegmentReader, TantivyError};
 
 use super::address::Addresses;
-use super::block::{BLOCK, Block, each_value};
+use super::block::Block;
 use super::distinct::{Pairs, WIDE};
 use super::document::split_column_text;
 use super::mix::ByNumber;
+use super::opened::Opened;
+use super::plain::Numbers;
 use super::schema::{Columns, column};
 use super::things::Things;
 use crate::query::Field;
@@ -72,32 +74,35 @@ pub(super) struct Counter {
 }
 
 enum Values {
-    Port(Column<u64>, Vec<u64>),
-    Number(Column<u64>, Tally),
-    Net(Addresses, Tally),
+    Port(Numbers, Vec<u64>),
+    Number(Numbers, Tally),
+    Net(Addresses, Numbers, Tally),
     /// By place in the dictionary.
-    Text(StrColumn, Vec<u64>),
+    Text(StrColumn, Numbers, Vec<u64>),
     /// No row of this segment has a value.
     Empty,
 }
 
 impl Counter {
+    /// About so many rows of the segment will be looked at.
     pub(super) fn open(
         reader: &SegmentReader,
-        columns: &Columns,
+        (columns, opened): (&Columns, &Opened),
         field: Field,
+        rows: u64,
         pairs: Option<Pairs>,
     ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let values = match field {
-            Field::Port => Values::Port(fast.u64(column::PORT)?, vec![0; PORTS]),
-            Field::As => Values::Number(fast.u64(column::ASN)?, Tally::default()),
-            Field::Net => Values::Net(Addresses::open(reader)?, Tally::default()),
+            Field::Port => Values::Port(opened.numbers(column::PORT, &fast.u64(column::PORT)?, rows), vec![0; PORTS]),
+            Field::As => Values::Number(opened.numbers(column::ASN, &opened.asn, rows), Tally::default()),
+            Field::Net => Values::Net(opened.spots.addresses.clone(), opened.smalls(rows), Tally::default()),
             text => {
-                let found = columns.text_of(text).map(|found| fast.str(&found.shown_name)).transpose()?.flatten();
-                found.map_or(Values::Empty, |column| {
+                let name = columns.text_of(text).map(|found| found.shown_name.as_str()).unwrap_or_default();
+                fast.str(name)?.map_or(Values::Empty, |column| {
                     let counts = vec![0; column.dictionary().num_terms()];
-                    Values::Text(column, counts)
+                    let ordinals = opened.numbers(name, column.ords(), rows);
+                    Values::Text(column, ordinals, counts)
                 })
             }
         };
@@ -112,50 +117,42 @@ impl Counter {
             }
         };
         match values {
-            Values::Port(column, counts) => each_value(column, docs, |at, port| {
+            Values::Port(ports, counts) => ports.each(docs, |at, port| {
                 bump(counts, port);
                 pair(at, port);
             }),
-            Values::Number(column, tally) => each_value(column, docs, |at, number| {
+            Values::Number(numbers, tally) => numbers.each(docs, |at, number| {
                 tally.count(number);
                 pair(at, number);
             }),
-            Values::Text(column, counts) => each_value(column.ords(), docs, |at, ordinal| {
+            Values::Text(_, ordinals, counts) => ordinals.each(docs, |at, ordinal| {
                 bump(counts, ordinal);
                 pair(at, ordinal);
             }),
-            Values::Net(addresses, tally) => {
-                let mut smalls = [0; BLOCK];
-                addresses.smalls(docs, &mut smalls);
-                for (at, small) in smalls.iter().take(docs.len()).enumerate() {
-                    let net = net_number(addresses.whole(u32::try_from(*small).unwrap_or(u32::MAX)));
-                    tally.count(net);
-                    pair(at, net);
-                }
-            }
+            Values::Net(addresses, smalls, tally) => smalls.each(docs, |at, small| {
+                let net = net_number(addresses.whole_of(small));
+                tally.count(net);
+                pair(at, net);
+            }),
             Values::Empty => {}
-        }
-    }
-
-    pub(super) fn settle(&mut self) {
-        if let Some(pairs) = &mut self.pairs {
-            pairs.order();
         }
     }
 
     /// Adds the counts of another part of the same segment.
     pub(super) fn join(&mut self, other: Self) {
         match (&mut self.values, other.values) {
-            (Values::Port(_, mine), Values::Port(_, theirs)) | (Values::Text(_, mine), Values::Text(_, theirs)) => {
+            (Values::Port(_, mine), Values::Port(_, theirs))
+            | (Values::Text(_, _, mine), Values::Text(_, _, theirs)) => {
                 mine.iter_mut().zip(theirs).for_each(|(mine, count)| *mine += count);
             }
-            (Values::Number(_, mine), Values::Number(_, theirs)) | (Values::Net(_, mine), Values::Net(_, theirs)) => {
+            (Values::Number(_, mine), Values::Number(_, theirs))
+            | (Values::Net(_, _, mine), Values::Net(_, _, theirs)) => {
                 mine.join(theirs);
             }
             _ => {}
         }
         if let (Some(mine), Some(theirs)) = (&mut self.pairs, other.pairs) {
-            mine.add(&theirs, |value| value);
+            mine.add(theirs, |value| value);
         }
     }
 }
@@ -209,11 +206,11 @@ impl Counts {
                 let found = (0_u64..).zip(counts).filter(|(_, count)| *count > 0);
                 found.for_each(|(port, count)| *self.numbers.entry(port).or_default() += count);
             }
-            Values::Number(_, tally) | Values::Net(_, tally) => {
+            Values::Number(_, tally) | Values::Net(_, _, tally) => {
                 let found = tally.finish().into_iter();
                 found.for_each(|(number, count)| *self.numbers.entry(number).or_default() += count);
             }
-            Values::Text(column, counts) => numbers = self.add_texts(&column, &counts)?,
+            Values::Text(column, _, counts) => numbers = self.add_texts(&column, &counts)?,
             Values::Empty => {}
         }
         if let Some(pairs) = counter.pairs {
@@ -221,10 +218,7 @@ impl Counts {
                 Some(number) => *number,
                 None => value,
             };
-            match &mut self.pairs {
-                Some(mine) => mine.add(&pairs, number),
-                None => self.pairs.insert(Pairs::of_parts(1)).add(&pairs, number),
-            }
+            self.pairs.get_or_insert_with(|| Pairs::of_parts(1)).add(pairs, number);
         }
         Ok(())
     }

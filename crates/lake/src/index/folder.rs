@@ -38,7 +38,7 @@ use super::times::Times;
 use crate::error::LakeError;
 
 /// Version of everything in the folder; another one is built again.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 /// Length of a `facts.bin` without records.
 const FACTS_HEAD_BYTES: u64 = 8;
 /// Memory for rows not yet written, in bytes.

@@ -9,6 +9,7 @@ use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
 
 use super::letters::{MAX_KEPT_BYTES, Vocabulary};
+use super::plain::{Numbers, Plain, Room};
 use super::schema::{Columns, Shown, State, column};
 use super::segment::Spots;
 use crate::query::Field;
@@ -21,6 +22,8 @@ pub(super) const TEXTS: usize = 2;
 pub(super) struct Segments {
     columns: Arc<Columns>,
     open: Mutex<Open>,
+    /// Of columns that are unpacked.
+    room: Arc<Room>,
 }
 
 #[derive(Default)]
@@ -32,7 +35,7 @@ struct Open {
 
 impl Segments {
     pub(super) fn new(columns: Arc<Columns>) -> Self {
-        Self { columns, open: Mutex::default() }
+        Self { columns, open: Mutex::default(), room: Arc::default() }
     }
 
     /// The columns of a segment.
@@ -41,7 +44,7 @@ impl Segments {
         if let Some(opened) = self.open().by_id.get(&segment) {
             return Ok(Arc::clone(opened));
         }
-        let opened = Arc::new(Opened::open(reader, &self.columns)?);
+        let opened = Arc::new(Opened::open(reader, &self.columns, &self.room)?);
         let mut open = self.open();
         if open.standing.as_ref().is_none_or(|standing| standing.contains(&segment)) {
             open.by_id.insert(segment, Arc::clone(&opened));
@@ -101,10 +104,13 @@ pub(super) struct Opened {
     /// Whether any row is a lane, or of a service with lanes.
     laned: bool,
     vocabulary: OnceLock<Arc<Vocabulary>>,
+    /// Columns that were unpacked, by name; none where that cannot be.
+    plain: Mutex<HashMap<String, Option<Arc<Plain>>>>,
+    room: Arc<Room>,
 }
 
 impl Opened {
-    pub(super) fn open(reader: &SegmentReader, columns: &Columns) -> tantivy::Result<Self> {
+    pub(super) fn open(reader: &SegmentReader, columns: &Columns, room: &Arc<Room>) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
         let text = |field: Field| match columns.text_of(field) {
             Some(text) => fast.str(&text.shown_name),
@@ -132,7 +138,24 @@ impl Opened {
             laned: State::read(state.max_value()).1 != Shown::All,
             state,
             vocabulary: OnceLock::new(),
+            plain: Mutex::default(),
+            room: Arc::clone(room),
         })
+    }
+
+    /// A column of this segment for who looks at about so many rows: unpacked where that is worth it.
+    pub(super) fn numbers(&self, name: &str, column: &Column<u64>, rows: u64) -> Numbers {
+        let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        if !plain.contains_key(name) && Plain::is_worth(column, rows) {
+            plain.insert(name.to_owned(), Plain::of(column, &self.room).map(Arc::new));
+        }
+        let known = plain.get(name).cloned().flatten();
+        known.map_or_else(|| Numbers::Packed(column.clone()), Numbers::Plain)
+    }
+
+    /// The small numbers of addresses for who looks at about so many rows.
+    pub(super) fn smalls(&self, rows: u64) -> Numbers {
+        self.numbers(column::ADDRESS, self.spots.addresses.smalls(), rows)
     }
 
     /// The number of a row's marking.

@@ -151,7 +151,7 @@ fn part(
         }
         part.take(&mut block);
         if last.is_none_or(|last| last >= until) {
-            return Ok(Some(part.settle()));
+            return Ok(Some(part));
         }
     }
 }

@@ -128,7 +128,7 @@ pub(super) struct Columns {
     pub(super) audience: Column,
     /// The marking whole, as JSON: what entitlements are held against.
     pub(super) marking: Column,
-    /// First eight bytes of the hash of each piece of evidence.
+    /// First eight bytes of the hash of each piece of evidence, where they are several.
     pub(super) evidence: Column,
     /// Words of the evidence's text.
     pub(super) text: Column,

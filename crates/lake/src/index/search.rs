@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use hinomi_model::{ContentHash, Service, Timestamp};
 use tantivy::collector::Count;
-use tantivy::query::{BooleanQuery, TermQuery};
+use tantivy::query::{BooleanQuery, TermQuery, TermSetQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Term};
 
 use super::collect::{Find, Found, Gate, Lot};
 use super::compile::{Compiler, Trouble};
 use super::cursor::{self, BY_ADDRESS, Rank};
-use super::document::content_number;
+use super::document::{content_number, contents_of};
 use super::eyes::Narrow;
 use super::folder::index_error;
 use super::plan::{Planner, afford};
@@ -85,8 +85,11 @@ impl Index {
     ) -> Result<Option<Timestamp>, LakeError> {
         let Some(moment) = self.moment()? else { return Ok(None) };
         let query = Query { filter: None, sort: None };
-        let by = Term::from_field_u64(moment.generation.columns.evidence, content_number(hash));
-        let asked = Asked { by: Some(by), ..Asked::of(&query, Timestamp::default(), Some(Arc::clone(may))) };
+        let columns = &moment.generation.columns;
+        let several = Term::from_field_u64(columns.evidence, content_number(hash));
+        let alone = contents_of(hash).map(|number| Term::from_field_u64(columns.content, number));
+        let by = alone.chain([several]).collect();
+        let asked = Asked { by, ..Asked::of(&query, Timestamp::default(), Some(Arc::clone(may))) };
         let mut after = None;
         loop {
             let found = moment.find(&asked, after.take(), MAX_LIMIT, &Wish::default())?;
@@ -168,8 +171,8 @@ struct Asked<'a> {
     now: Timestamp,
     within: Option<Arc<Entitlement>>,
     lot: Option<Lot>,
-    /// A term that rows must have besides.
-    by: Option<Term>,
+    /// Terms of which rows must have one besides; none is no matter.
+    by: Vec<Term>,
     /// How it runs, where that was looked up.
     course: Option<Course>,
 }
@@ -177,7 +180,7 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// All of it, by address and port.
     const fn of(query: &'a Query, now: Timestamp, within: Option<Arc<Entitlement>>) -> Self {
-        Self { query, sort: BY_ADDRESS, now, within, lot: None, by: None, course: None }
+        Self { query, sort: BY_ADDRESS, now, within, lot: None, by: Vec::new(), course: None }
     }
 }
 
@@ -238,9 +241,9 @@ impl Moment {
         };
         let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;
-        if let Some(term) = &asked.by {
-            let by = TermQuery::new(term.clone(), IndexRecordOption::Basic);
-            search = Box::new(BooleanQuery::intersection(vec![search, Box::new(by)]));
+        if !asked.by.is_empty() {
+            let by = Box::new(TermSetQuery::new(asked.by.iter().cloned()));
+            search = Box::new(BooleanQuery::intersection(vec![search, by]));
         }
         let mut course = asked.course.unwrap_or_else(|| self.planner().course(asked.query).0);
         let own = within.map(|may| may.own(&self.planner())).transpose();

@@ -9,11 +9,12 @@ use tantivy::columnar::Column;
 use tantivy::{DocId, SegmentReader};
 
 use super::address::Addresses;
-use super::block::{BLOCK, Block, each_value};
+use super::block::{BLOCK, Block};
 use super::document::split_column_text;
 use super::eyes::{Eyes, Narrow};
 use super::mix::ByNumber;
 use super::opened::{Opened, Segments, TEXTS};
+use super::plain::Numbers;
 use super::records::Records;
 use super::schema::{Shown, State, column};
 use super::times::{Seen, View};
@@ -25,6 +26,8 @@ pub(super) type Spot = (u128, u64);
 /// When rows were seen and what they are: what every search looks at.
 pub(super) struct Life {
     opened: Arc<Opened>,
+    /// Where the times of rows are.
+    rows: Numbers,
     times: Arc<View>,
     /// Whose eyes see it; none sees all.
     eyes: Option<Eyes>,
@@ -40,7 +43,8 @@ impl Life {
         rows: u64,
     ) -> tantivy::Result<Self> {
         let eyes = within.map(|may| Eyes::open(reader, may, &times, rows)).transpose()?;
-        Ok(Self { opened, times, eyes })
+        let rows = opened.numbers(column::ROW, &opened.row, rows);
+        Ok(Self { opened, rows, times, eyes })
     }
 
     /// Leaves what the asker may see.
@@ -57,7 +61,7 @@ impl Life {
     /// Leaves what was not found closed after it last answered.
     pub(super) fn leave_open(&self, block: &mut Block) {
         let mut rows = [u64::MAX; BLOCK];
-        each_value(&self.opened.row, block, |at, row| {
+        self.rows.each(block, |at, row| {
             if let Some(slot) = rows.get_mut(at) {
                 *slot = row;
             }
@@ -77,7 +81,7 @@ impl Life {
     /// When each row of a block last answered.
     pub(super) fn lasts(&self, block: &Block, lasts: &mut [Option<i64>; BLOCK]) {
         let mut rows = [u64::MAX; BLOCK];
-        each_value(&self.opened.row, block, |at, row| rows.get_mut(at).into_iter().for_each(|slot| *slot = row));
+        self.rows.each(block, |at, row| rows.get_mut(at).into_iter().for_each(|slot| *slot = row));
         for (row, last) in rows.iter().zip(lasts).take(block.len()) {
             *last = self.times.last(*row);
         }

@@ -6,6 +6,7 @@ mod queries;
 
 use std::sync::Arc;
 
+use hinomi_model::sighting::content_of;
 use hinomi_model::{
     CertificateFacts, Confidence, ContentHash, Cryptography, DeviceKind, Evidence, EvidenceKind, Facts, Marking,
     Outcome, PostQuantum, Purpose, SensorId, ServiceKey, Timestamp, Tlp, Transport,
@@ -33,7 +34,7 @@ pub(crate) fn update(address: &str, port: u16, hours: i64, banner: &str) -> Upda
         time: time(hours),
         outcome: Outcome::Open,
         sensor: "survey".parse().expect("a name"),
-        content: ContentHash::of(banner.as_bytes()),
+        content: content_of(std::slice::from_ref(&evidence)),
         evidence: vec![evidence],
         facts: Arc::new(facts),
         text: banner.into(),
@@ -216,14 +217,17 @@ pub(crate) fn any_update() -> impl Strategy<Value = Update> {
     (key, -1_500i64..2, outcome, told(), around).prop_map(|(key, hours, outcome, (facts, text), around)| {
         let (sensor, asn, (country, operator, prefecture), (tlp, audience)) = around;
         let audience: Vec<String> = audience.iter().map(|name: &&str| (*name).to_owned()).collect();
-        let content = ContentHash::of(format!("{text}{facts:?}").as_bytes());
+        // One piece, or two of which others have the second.
+        let own = Evidence::new(EvidenceKind::Banner, format!("{text}{facts:?}")).reference();
+        let shared = Evidence::new(EvidenceKind::Http, text).reference();
+        let evidence: Vec<_> = [own, shared].into_iter().take(if facts.tls { 2 } else { 1 }).collect();
         Update {
             key,
             time: time(hours),
             outcome,
             sensor: sensor.parse().expect("a name"),
-            content,
-            evidence: vec![Evidence::new(EvidenceKind::Banner, text).reference()],
+            content: content_of(&evidence),
+            evidence,
             facts: Arc::new(facts),
             text: text.into(),
             asn,

@@ -10,6 +10,8 @@ use super::distinct::WIDE;
 use super::document::split_column_text;
 use super::facet::net_number;
 use super::mix::{mix_text, mix_wide};
+use super::opened::Opened;
+use super::plain::Numbers;
 use super::schema::{Columns, column};
 use crate::query::Field;
 
@@ -22,8 +24,8 @@ pub(super) struct Things {
 }
 
 enum Source {
-    Address(Addresses),
-    Net(Addresses),
+    Address(Addresses, Numbers),
+    Net(Addresses, Numbers),
     Number(Column<u64>),
     /// Ordinals, and the hash of each text.
     Text(Column<u64>, Vec<u64>),
@@ -31,11 +33,24 @@ enum Source {
 }
 
 impl Things {
-    pub(super) fn open(reader: &SegmentReader, columns: &Columns, field: Field) -> tantivy::Result<Self> {
+    /// About so many rows of the segment will be looked at.
+    pub(super) fn open(
+        reader: &SegmentReader,
+        (columns, opened): (&Columns, &Opened),
+        field: Field,
+        rows: u64,
+    ) -> tantivy::Result<Self> {
         let fast = reader.fast_fields();
+        let addresses = || (opened.spots.addresses.clone(), opened.smalls(rows));
         let source = match field {
-            Field::Ip => Source::Address(Addresses::open(reader)?),
-            Field::Net => Source::Net(Addresses::open(reader)?),
+            Field::Ip => {
+                let (addresses, smalls) = addresses();
+                Source::Address(addresses, smalls)
+            }
+            Field::Net => {
+                let (addresses, smalls) = addresses();
+                Source::Net(addresses, smalls)
+            }
             Field::Port => Source::Number(fast.u64(column::PORT)?),
             Field::As => Source::Number(fast.u64(column::ASN)?),
             text => match columns.text_of(text).map(|found| fast.str(&found.shown_name)).transpose()?.flatten() {
@@ -66,8 +81,12 @@ impl Things {
             }
         };
         match source {
-            Source::Address(addresses) => each_address(addresses, docs, |at, address| put(at, thing_of(address))),
-            Source::Net(addresses) => each_address(addresses, docs, |at, address| put(at, net_number(address))),
+            Source::Address(addresses, smalls) => {
+                smalls.each(docs, |at, small| put(at, thing_of(addresses.whole_of(small))));
+            }
+            Source::Net(addresses, smalls) => {
+                smalls.each(docs, |at, small| put(at, net_number(addresses.whole_of(small))));
+            }
             Source::Number(column) => each_value(column, docs, &mut put),
             Source::Text(column, hashes) => each_value(column, docs, |at, ordinal| {
                 let hash = usize::try_from(ordinal).ok().and_then(|at| hashes.get(at));
@@ -88,13 +107,6 @@ impl Things {
         let end = |at: usize| self.starts.get(at).copied().unwrap_or(0);
         self.flat.get(end(at)..end(at + 1)).unwrap_or_default()
     }
-}
-
-fn each_address(addresses: &Addresses, docs: &Block, mut take: impl FnMut(usize, u128)) {
-    let mut smalls = [0; BLOCK];
-    addresses.smalls(docs, &mut smalls);
-    let each = smalls.iter().take(docs.len()).enumerate();
-    each.for_each(|(at, small)| take(at, addresses.whole(u32::try_from(*small).unwrap_or(u32::MAX))));
 }
 
 /// IPv4 as itself, IPv6 by a hash.
