@@ -155,6 +155,11 @@ impl Lake {
         let plan = self.plan(rows)?;
         let at_hand = at_hand(evidence);
         let unknown = unknown(rows, &plan);
+        // After a start both tables are read for their names: side by side.
+        std::thread::scope(|scope| {
+            let facts = scope.spawn(|| self.knowledge.keyed.prepare(unknown.len()));
+            self.pieces.keyed.prepare(unknown.len()).and(joined(facts))
+        })?;
         let missing = self.missing_pieces(rows, &unknown, &at_hand)?;
         self.check_references(&unknown, &at_hand)?;
         let pieces = new_pieces(rows, &at_hand, &missing, self.clock.now());

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ahash::RandomState;
+use data_encoding::HEXLOWER;
 use hinomi_model::ContentHash;
 
 use crate::error::LakeError;
@@ -19,8 +20,8 @@ use crate::table::{DataFile, Rows, Table, read};
 
 type Prefix = [u8; 16];
 
-/// A file that claims more rows gets its room as they come.
-const MOST_EXPECTED: usize = 1 << 22;
+/// Who claims more rows gets the room as they come.
+const MOST_EXPECTED: usize = 1 << 24;
 
 /// So many rows are looked for page by page; for more all names are read first.
 const MAX_SOUGHT: usize = 64;
@@ -72,8 +73,34 @@ impl Keyed {
         &self,
         names: impl Iterator<Item = &'a ContentHash>,
     ) -> Result<HashSet<ContentHash>, LakeError> {
+        let names: Vec<&ContentHash> = names.collect();
+        if let Some(files) = self.sought(names.len()) {
+            let mut missing: HashSet<_> = names.iter().copied().copied().collect();
+            self.seek(&files, &names, &[self.column], &mut |columns| {
+                for name in columns.texts(self.column)?.iter().flatten() {
+                    missing.remove(&name.parse().map_err(|error| LakeError::damaged(self.name, &error))?);
+                }
+                Ok(())
+            })?;
+            return Ok(missing);
+        }
         let known = self.known()?;
-        Ok(names.filter(|name| !known.places.contains_key(&prefix(name))).copied().collect())
+        Ok(names.into_iter().filter(|name| !known.places.contains_key(&prefix(name))).copied().collect())
+    }
+
+    /// Reads the names that are there, for who will ask for so many; nothing where he would do without.
+    pub(crate) fn prepare(&self, names: usize) -> Result<(), LakeError> {
+        if names > MAX_SOUGHT { self.known().map(drop) } else { Ok(()) }
+    }
+
+    /// The files to look into for so few names, while not all names are known.
+    fn sought(&self, names: usize) -> Option<Vec<Arc<DataFile>>> {
+        if names > MAX_SOUGHT || self.is_learnt.load(Ordering::Acquire) {
+            return None;
+        }
+        let files = self.table.files(|_| true);
+        // Who asks again and again is better off knowing.
+        (self.sought.fetch_add(files.len(), Ordering::Relaxed) <= MAX_SOUGHT_FILES).then_some(files)
     }
 
     /// Reads some columns of the rows with these names. Rows come in no particular order; names without a row are
@@ -88,12 +115,8 @@ impl Keyed {
         if names.is_empty() {
             return Ok(());
         }
-        if names.len() <= MAX_SOUGHT && !self.is_learnt.load(Ordering::Acquire) {
-            let files = self.table.files(|_| true);
-            // Who asks again and again is better off knowing.
-            if self.sought.fetch_add(files.len(), Ordering::Relaxed) <= MAX_SOUGHT_FILES {
-                return self.seek(&files, &names, columns, each);
-            }
+        if let Some(files) = self.sought(names.len()) {
+            return self.seek(&files, &names, columns, each);
         }
         for (file, mut rows) in self.locate(names.into_iter())? {
             rows.sort_unstable();
@@ -143,6 +166,9 @@ impl Keyed {
             *known = Known { removals, ..Known::default() };
         }
         let (files, next_version) = self.table.files_since(known.next_version);
+        // Growing means putting each in its place again.
+        let rows = files.iter().map(|file| usize::try_from(file.rows).map_or(0, |rows| rows.min(MOST_EXPECTED)));
+        known.places.reserve(rows.sum::<usize>().min(MOST_EXPECTED));
         for file in files {
             self.learn(&mut known, file)?;
         }
@@ -156,12 +182,11 @@ impl Keyed {
         let number = u32::try_from(known.files.len()).map_err(too_many)?;
         let path = self.table.path(&file);
         let mut row = 0;
-        known.places.reserve(usize::try_from(file.rows).map_or(0, |rows| rows.min(MOST_EXPECTED)));
         read::read(&path, &[self.column], Rows::All, &mut |batch| {
             let columns = Columns::new(self.name, batch);
             for name in columns.texts(self.column)?.iter().flatten() {
-                let hash: ContentHash = name.parse().map_err(|error| LakeError::damaged(self.name, &error))?;
-                known.places.insert(prefix(&hash), Place { file: number, row });
+                let name = prefix_of(name).ok_or_else(|| LakeError::damaged(self.name, "a name that is no hash"))?;
+                known.places.insert(name, Place { file: number, row });
                 row += 1;
             }
             Ok(())
@@ -175,6 +200,14 @@ fn prefix(hash: &ContentHash) -> Prefix {
     let mut prefix = [0; 16];
     prefix.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
     prefix
+}
+
+/// The same of a hash as it is written.
+fn prefix_of(name: &str) -> Option<Prefix> {
+    let mut prefix = [0; 16];
+    let (begin, rest) = name.as_bytes().split_at_checked(2 * prefix.len())?;
+    HEXLOWER.decode_mut(begin, &mut prefix).ok()?;
+    (rest.len() == 32 && rest.iter().all(u8::is_ascii_hexdigit)).then_some(prefix)
 }
 
 #[cfg(test)]
@@ -204,6 +237,7 @@ mod tests {
         let wanted: Vec<_> = (8_980..9_030).chain(20_000..20_010).map(|n| piece(n).hash()).collect();
         assert_eq!(again.all(wanted.iter()).unwrap().len(), 50);
         assert!(again.get(&piece(9_500).hash()).unwrap().is_none());
+        assert_eq!(again.keyed.missing(wanted.iter()).unwrap(), wanted[50..].iter().copied().collect());
         assert!(!again.keyed.is_learnt.load(super::Ordering::Relaxed));
         again.keyed.sought.store(super::MAX_SOUGHT_FILES + 1, super::Ordering::Relaxed);
         assert_eq!(again.all(wanted.iter()).unwrap().len(), 50);
