@@ -156,9 +156,11 @@ impl Lake {
         let at_hand = at_hand(evidence);
         let unknown = unknown(rows, &plan);
         // After a start both tables are read for their names: side by side.
+        let contents: HashSet<_> =
+            unknown.iter().filter(|row| !row.sighting.evidence.is_empty()).map(|row| row.content).collect();
         std::thread::scope(|scope| {
-            let facts = scope.spawn(|| self.knowledge.keyed.prepare(unknown.len()));
-            self.pieces.keyed.prepare(unknown.len()).and(joined(facts))
+            let facts = scope.spawn(|| self.knowledge.keyed.prepare(contents.len()));
+            self.pieces.keyed.prepare(contents.len()).and(joined(facts))
         })?;
         let missing = self.missing_pieces(rows, &unknown, &at_hand)?;
         self.check_references(&unknown, &at_hand)?;

@@ -2,7 +2,7 @@
 //!
 //! The names are kept in memory, the first 16 bytes of each with file and row: about 40 bytes a piece, 40 MB a million.
 //! Sixteen bytes, because the bytes come from strangers and eight could be made to collide. They are read from the
-//! tables when somebody writes, or asks for many; who asks for few before that finds them by what pages lie between.
+//! tables when somebody asks for many; who asks for few before that finds them by what pages lie between.
 //! At a hundred times the data (beyond some ten million pieces) the memory is too much: then the Bloom filters that the
 //! files carry, and files merged by hash, take the map's place.
 
@@ -74,6 +74,9 @@ impl Keyed {
         names: impl Iterator<Item = &'a ContentHash>,
     ) -> Result<HashSet<ContentHash>, LakeError> {
         let names: Vec<&ContentHash> = names.collect();
+        if names.is_empty() {
+            return Ok(HashSet::new());
+        }
         if let Some(files) = self.sought(names.len()) {
             let mut missing: HashSet<_> = names.iter().copied().copied().collect();
             self.seek(&files, &names, &[self.column], &mut |columns| {

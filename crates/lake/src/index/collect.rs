@@ -151,7 +151,7 @@ impl Find {
             histograms: histograms.collect::<tantivy::Result<_>>()?,
             best: Best { kept: Vec::new(), limit: self.limit, worst: None },
             total: 0,
-            here: Here { smalls: opened.smalls(rows), opened, life, order, after },
+            here: Here { smalls: opened.smalls(if self.limit > 0 { rows } else { 0 }), opened, life, order, after },
         })
     }
 

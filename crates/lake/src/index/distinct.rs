@@ -6,14 +6,15 @@
 //! A count that was sampled says how far off it may be. Things that need more than 32 bits (IPv6 addresses, texts) are
 //! told apart by a hash of 64 bits.
 //!
-//! At a hundred times the data memory stays: two bytes a pair at most ([`super::pages`]), 16 for wide ones.
+//! At a hundred times the data memory stays: from a bit a pair where they lie close to 66 bytes where they do not
+//! ([`super::pages`]), 16 for wide ones.
 
 use super::mix::{ByNumber, mix};
 use super::pages::Pages;
 use crate::search::Distinct;
 
 /// The most memory for pairs over all parts of a search.
-const MAX_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 256 << 20;
 /// The least memory of a part.
 const MIN_BYTES: usize = 16 << 10;
 
@@ -70,6 +71,7 @@ impl Pairs {
     }
 
     fn order(&mut self) {
+        self.narrow.settle();
         self.wide.sort_unstable();
         self.wide.dedup();
     }
@@ -87,8 +89,8 @@ impl Pairs {
         let wide = |pair: u128| (u128::from(number((pair >> 64) as u64)) << 64) | (pair & u128::from(u64::MAX));
         self.wide.extend(other.wide.into_iter().map(wide));
         self.most = (self.most + other.most).min(MAX_BYTES);
-        if other.level > self.level {
-            self.level = other.level;
+        if other.level != self.level {
+            self.level = self.level.max(other.level);
             self.thin();
         }
         if self.bytes() > self.most {
@@ -175,7 +177,7 @@ mod tests {
             pairs.put(thing % 2, thing);
             pairs.put(7, thing | WIDE);
         }
-        assert!(pairs.bytes() <= 2 * pairs.check_at, "memory is bounded");
+        assert!(pairs.bytes() <= 2 * pairs.most, "memory is bounded");
         let counted = pairs.count();
         for (value, exact) in [(0, 50_000_u64), (1, 50_000), (7, 100_000)] {
             let Distinct { count, margin } = counted.of(value);

@@ -65,6 +65,12 @@ fn tlp_value(marking: &Marking) -> String {
     marking.tlp.label().trim_start_matches("TLP:").to_lowercase()
 }
 
+/// The evidence's text of a searched text, as far as it was searched.
+pub(super) fn text_within<'a>(searched: &'a str, facts: &Facts) -> &'a str {
+    let rest = searched.strip_prefix(searched_text("", facts).as_str()).unwrap_or(searched);
+    rest.strip_suffix(GAP).unwrap_or(rest)
+}
+
 /// What free text searches: the evidence's text and the facts' own words.
 pub(crate) fn searched_text(text: &str, facts: &Facts) -> String {
     let mut all = String::with_capacity(text.len().min(MAX_SEARCHED_BYTES) + 128);
@@ -374,4 +380,23 @@ fn add_identity(document: &mut TantivyDocument, columns: &Columns, key: &Service
 /// An address as the column holds it.
 pub(super) fn address_v6(address: IpAddr) -> Ipv6Addr {
     Ipv6Addr::from(to_u128(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_searched_text_that_is_searched_again_is_the_same() {
+        let known =
+            |subject: String| Facts { product: Some("nginx".to_owned()), title: Some(subject), ..Facts::default() };
+        for facts in [Facts::default(), known("a".repeat(40)), known("é".repeat(20_000)), known("b".repeat(70_000))] {
+            for text in [String::new(), "220 ready\r\n".to_owned(), "語".repeat(9_000), "c".repeat(80_000)] {
+                let searched = searched_text(&text, &facts);
+                let within = text_within(&searched, &facts);
+                assert!(text.starts_with(within) && searched.len() <= MAX_SEARCHED_BYTES + 64);
+                assert_eq!(searched_text(within, &facts), searched);
+            }
+        }
+    }
 }

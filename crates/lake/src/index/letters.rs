@@ -5,7 +5,7 @@
 //! words that must stand around it, and each text that has those is read.
 //!
 //! At a hundred times the data: words are named again and again, so a vocabulary grows far slower than the texts; one that
-//! takes more than [`MAX_KEPT_BYTES`] is read anew for each question.
+//! finds no room ([`super::plain::Room`]) is read anew for each question.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use crate::query::words::{LeftOut, Word, stands_alone, words};
 
 /// Stands around each word: no byte of a text is like it.
 const MARK: u8 = 0xff;
-/// A vocabulary with more bytes is not kept.
-pub(super) const MAX_KEPT_BYTES: usize = 64 << 20;
+/// Letters that more words of a segment hold are not worth looking for this way.
+const MAX_WORDS: usize = 1 << 18;
 /// Rows are listed where they are fewer than one in so many; more are bits.
 const LISTED_IN: u64 = 32;
 
@@ -138,6 +138,9 @@ pub(super) fn held(
                 held.rows += u64::from(info.doc_freq);
                 held.words.push(info);
             }
+            if held.words.len() > MAX_WORDS {
+                return Ok(Held { words: Vec::new(), rows: u64::MAX });
+            }
         }
         Ok(held)
     };
@@ -146,7 +149,7 @@ pub(super) fn held(
 
 /// At most so many rows have them.
 pub(super) fn rows(held: &[Held]) -> u64 {
-    held.iter().map(|one| one.rows).sum()
+    held.iter().fold(0, |sum, one| sum.saturating_add(one.rows))
 }
 
 /// The rows that have them, found now.

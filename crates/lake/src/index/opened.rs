@@ -1,6 +1,7 @@
 //! What every question reads of a segment, opened once for all: opening a column takes longer than looking up an address.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hinomi_model::Marking;
@@ -8,8 +9,8 @@ use tantivy::columnar::{Cardinality, Column, StrColumn};
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
 
-use super::letters::{MAX_KEPT_BYTES, Vocabulary};
-use super::plain::{Numbers, Plain, Room};
+use super::letters::Vocabulary;
+use super::plain::{Numbers, Plain, Room, Taken};
 use super::schema::{Columns, Shown, State, column};
 use super::segment::Spots;
 use crate::query::Field;
@@ -22,7 +23,7 @@ pub(super) const TEXTS: usize = 2;
 pub(super) struct Segments {
     columns: Arc<Columns>,
     open: Mutex<Open>,
-    /// Of columns that are unpacked.
+    /// For columns that are unpacked, and words.
     room: Arc<Room>,
 }
 
@@ -47,22 +48,23 @@ impl Segments {
         let opened = Arc::new(Opened::open(reader, &self.columns, &self.room)?);
         let mut open = self.open();
         if open.standing.as_ref().is_none_or(|standing| standing.contains(&segment)) {
-            open.by_id.insert(segment, Arc::clone(&opened));
+            // Another may have been faster: what is unpacked is to be found by all.
+            return Ok(Arc::clone(open.by_id.entry(segment).or_insert(opened)));
         }
+        // For this part of one question: nothing is unpacked for it.
+        opened.is_kept.store(false, Ordering::Relaxed);
         Ok(opened)
     }
 
-    /// The words of a segment's texts; kept, but for very many.
+    /// The words of a segment's texts; kept, where there is room.
     pub(super) fn vocabulary(&self, reader: &SegmentReader) -> tantivy::Result<Arc<Vocabulary>> {
         let opened = self.of(reader)?;
-        if let Some(known) = opened.vocabulary.get() {
+        if let Some((known, _)) = opened.vocabulary.get() {
             return Ok(Arc::clone(known));
         }
         let read = Arc::new(Vocabulary::read(reader, self.columns.text)?);
-        if read.bytes() > MAX_KEPT_BYTES {
-            return Ok(read);
-        }
-        Ok(Arc::clone(opened.vocabulary.get_or_init(|| read)))
+        let Some(taken) = self.room.take(read.bytes()) else { return Ok(read) };
+        Ok(Arc::clone(&opened.vocabulary.get_or_init(|| (read, taken)).0))
     }
 
     /// Lets go of those that stand no more: as long as they are open they take room on the disk.
@@ -103,10 +105,12 @@ pub(super) struct Opened {
     pub(super) all_open: bool,
     /// Whether any row is a lane, or of a service with lanes.
     laned: bool,
-    vocabulary: OnceLock<Arc<Vocabulary>>,
-    /// Columns that were unpacked, by name; none where that cannot be.
-    plain: Mutex<HashMap<String, Option<Arc<Plain>>>>,
+    vocabulary: OnceLock<(Arc<Vocabulary>, Taken)>,
+    /// Columns that were unpacked, by name.
+    plain: Mutex<HashMap<String, Arc<Plain>>>,
     room: Arc<Room>,
+    /// Whether others find it.
+    is_kept: AtomicBool,
 }
 
 impl Opened {
@@ -140,17 +144,22 @@ impl Opened {
             vocabulary: OnceLock::new(),
             plain: Mutex::default(),
             room: Arc::clone(room),
+            is_kept: AtomicBool::new(true),
         })
     }
 
     /// A column of this segment for who looks at about so many rows: unpacked where that is worth it.
     pub(super) fn numbers(&self, name: &str, column: &Column<u64>, rows: u64) -> Numbers {
-        let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
-        if !plain.contains_key(name) && Plain::is_worth(column, rows) {
-            plain.insert(name.to_owned(), Plain::of(column, &self.room).map(Arc::new));
+        let known = || self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plain) = known().get(name) {
+            return Numbers::Plain(Arc::clone(plain));
         }
-        let known = plain.get(name).cloned().flatten();
-        known.map_or_else(|| Numbers::Packed(column.clone()), Numbers::Plain)
+        // Nobody waits for who unpacks; who does it at the same time does it in vain.
+        let is_worth = Plain::is_worth(column, rows) && self.is_kept.load(Ordering::Relaxed);
+        match is_worth.then(|| Plain::of(column, &self.room)).flatten() {
+            None => Numbers::Packed(column.clone()),
+            Some(fresh) => Numbers::Plain(Arc::clone(known().entry(name.to_owned()).or_insert(Arc::new(fresh)))),
+        }
     }
 
     /// The small numbers of addresses for who looks at about so many rows.

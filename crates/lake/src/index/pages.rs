@@ -56,6 +56,11 @@ impl Pages {
         }
     }
 
+    /// Lists hold each number once.
+    pub(super) fn settle(&mut self) {
+        self.pages.values_mut().for_each(|page| page.settle(&mut self.bytes));
+    }
+
     /// Keeps those whose second number passes.
     pub(super) fn retain(&mut self, passes: impl Fn(u32) -> bool) {
         let all = std::mem::take(self);
@@ -93,7 +98,7 @@ impl Page {
         }
     }
 
-    /// A long list, each number once; as bits where it stays long.
+    /// A list, each number once; as bits where it stays long.
     fn settle(&mut self, bytes: &mut usize) {
         let Self::Few(listed) = self else { return };
         *bytes -= listed.len() * 2;

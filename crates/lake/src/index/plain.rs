@@ -3,7 +3,7 @@
 //! A column of the index takes as few bits as its values need, and rows without a value none: reading one number takes some ten
 //! nanoseconds, unpacked one. What a broad question reads is unpacked and kept, so that the next one finds it.
 //!
-//! At a hundred times the data: [`MAX_BYTES`] in all; what finds no room any more stays packed.
+//! At a hundred times the data: [`MAX_BYTES`] in all, with the words of [`super::letters`]; what finds no room any more stays packed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,11 +22,32 @@ const WORTH_IN: u64 = 16;
 #[derive(Debug, Default)]
 pub(super) struct Room(AtomicUsize);
 
+/// Some of it, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes so many bytes, where they are there.
+    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Option<Taken> {
+        let taken = Taken { room: Arc::clone(self), bytes };
+        (self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= MAX_BYTES).then_some(taken)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.room.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// A column, unpacked.
 #[derive(Debug)]
 pub(super) struct Plain {
     numbers: Unpacked,
-    room: Arc<Room>,
+    _taken: Taken,
 }
 
 /// The greatest number stands for none.
@@ -50,30 +71,12 @@ impl Plain {
             return None;
         }
         let rows = usize::try_from(column.num_docs()).ok()?;
-        let bytes = rows * if is_short { 2 } else { 4 };
-        let taken = room.0.fetch_add(bytes, Ordering::Relaxed);
-        if taken + bytes > MAX_BYTES {
-            room.0.fetch_sub(bytes, Ordering::Relaxed);
-            return None;
-        }
+        let taken = room.take(rows * if is_short { 2 } else { 4 })?;
         let numbers = match is_short {
             true => Unpacked::Short(unpack(column, rows, u16::MAX, |number| u16::try_from(number).ok())),
             false => Unpacked::Long(unpack(column, rows, u32::MAX, |number| u32::try_from(number).ok())),
         };
-        Some(Self { numbers, room: Arc::clone(room) })
-    }
-
-    const fn bytes(&self) -> usize {
-        match &self.numbers {
-            Unpacked::Short(numbers) => numbers.len() * 2,
-            Unpacked::Long(numbers) => numbers.len() * 4,
-        }
-    }
-}
-
-impl Drop for Plain {
-    fn drop(&mut self) {
-        self.room.0.fetch_sub(self.bytes(), Ordering::Relaxed);
+        Some(Self { numbers, _taken: taken })
     }
 }
 

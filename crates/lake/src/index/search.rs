@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hinomi_model::{ContentHash, Service, Timestamp};
 use tantivy::collector::Count;
-use tantivy::query::{BooleanQuery, TermQuery, TermSetQuery};
+use tantivy::query::{BooleanQuery, Query as Search, TermQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Term};
 
@@ -89,7 +89,8 @@ impl Index {
         let several = Term::from_field_u64(columns.evidence, content_number(hash));
         let alone = contents_of(hash).map(|number| Term::from_field_u64(columns.content, number));
         let by = alone.chain([several]).collect();
-        let asked = Asked { by, ..Asked::of(&query, Timestamp::default(), Some(Arc::clone(may))) };
+        let course = Some(Course { rows: 1, cut: false });
+        let asked = Asked { by, course, ..Asked::of(&query, Timestamp::default(), Some(Arc::clone(may))) };
         let mut after = None;
         loop {
             let found = moment.find(&asked, after.take(), MAX_LIMIT, &Wish::default())?;
@@ -242,7 +243,9 @@ impl Moment {
         let mut search = compiler.compile(asked.query.filter.as_ref()).map_err(index_error("understand the query"))?;
         trouble.check()?;
         if !asked.by.is_empty() {
-            let by = Box::new(TermSetQuery::new(asked.by.iter().cloned()));
+            let each =
+                |term: &Term| Box::new(TermQuery::new(term.clone(), IndexRecordOption::Basic)) as Box<dyn Search>;
+            let by = Box::new(BooleanQuery::union(asked.by.iter().map(each).collect()));
             search = Box::new(BooleanQuery::intersection(vec![search, by]));
         }
         let mut course = asked.course.unwrap_or_else(|| self.planner().course(asked.query).0);

@@ -15,7 +15,7 @@ use tantivy::schema::{Field as TermField, IndexRecordOption};
 use tantivy::{DocId, DocSet, Score, Searcher, SegmentReader, TERMINATED, TantivyError, Term};
 
 use super::Update;
-use super::document::{content_number, split_column_text};
+use super::document::{content_number, split_column_text, text_within};
 use super::facts::{FactsFile, Told};
 use super::listed::Listed;
 use super::schema::{Columns, State, column};
@@ -136,8 +136,10 @@ impl Standing<'_> {
             self.text(column.flatten().as_ref())
         };
         let told = self.told()?;
-        let (facts, evidence, text) =
-            told.map_or_else(Default::default, |(told, text)| (told.facts, told.evidence, text));
+        let (facts, evidence, text) = told.map_or_else(Default::default, |(told, searched)| {
+            let text = text_within(&searched, &told.facts).into();
+            (told.facts, told.evidence, text)
+        });
         let damaged = |what: &str| LakeError::damaged("the index", &format!("a row without {what}"));
         let sensor = self.sensor()?.map(|name| name.parse()).transpose().map_err(|_| damaged("a sensor"))?;
         let state = self.state();
@@ -159,7 +161,7 @@ impl Standing<'_> {
             content: self.content()?.unwrap_or_else(|| ContentHash::of(&[])),
             evidence,
             facts,
-            text: text.into(),
+            text,
             asn: asn.and_then(number),
             other_then: then.map(|then| number(then).filter(|then| *then > 0)),
             operator: shown(Field::Operator)?,

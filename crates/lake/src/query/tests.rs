@@ -277,8 +277,24 @@ fn tests_of(info: FieldInfo) -> BoxedStrategy<Vec<Test>> {
 }
 
 fn raw_test() -> impl Strategy<Value = Test> {
-    const TEXTS: [&str; 12] =
-        ["nginx", "ssh_9.6", "gin", "n", "/1.1", "LOGIN", "イン画", "a,b(", "r: ng", "deadbeef01", "\"", "*"];
+    const TEXTS: [&str; 16] = [
+        "nginx",
+        "ssh_9.6",
+        "gin",
+        "n",
+        "/1.1",
+        "LOGIN",
+        "イン画",
+        "a,b(",
+        "r: ng",
+        "deadbeef01",
+        "\"",
+        "*",
+        "zz",
+        "345678",
+        "ef012345 z",
+        "d deadbeef01234567",
+    ];
     const EXPRESSIONS: [&str; 10] = [
         "openssh_[5-9]",
         "^server: \\S+$",

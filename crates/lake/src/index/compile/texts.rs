@@ -36,13 +36,22 @@ impl Compiler<'_> {
         if narrow {
             return Ok(self.text_test(move |text| needle.holds(text)));
         }
+        // Counted by their form: what others have must not decide whether somebody is refused.
+        self.passes.set(self.passes.get() + 1);
+        if self.passes.get() > MAX_PASSES {
+            self.trouble.tell(too_many().into());
+            return Ok(none());
+        }
         let Some(wanted) = needle.wanted().map(ToOwned::to_owned) else { return self.read(&needle, None) };
         let pieces = letters::Piece::all_of(&wanted);
         if let [only] = pieces.as_slice()
             && only.says_all_of(&wanted)
         {
-            let sure = self.words_with(only, u64::MAX)?.unwrap_or_else(none);
-            let unsure = self.left_out(only);
+            // Going through the texts takes about as long as going through so many postings.
+            let Some(sure) = self.words_with(only, self.searcher().num_docs().saturating_mul(8))? else {
+                return self.read(&needle, None);
+            };
+            let unsure = self.left_out(only)?;
             if unsure.is_empty() {
                 return Ok(sure);
             }
@@ -54,7 +63,7 @@ impl Compiler<'_> {
         for piece in pieces.iter().filter(|piece| !piece.text.is_empty()) {
             // Half of everything says nothing.
             let Some(words) = self.words_with(piece, half)? else { continue };
-            around.push(any(self.left_out(piece).into_iter().chain([words]).collect()));
+            around.push(any(self.left_out(piece)?.into_iter().chain([words]).collect()));
         }
         self.read(&needle, (!around.is_empty()).then(|| all(around)))
     }
@@ -74,21 +83,18 @@ impl Compiler<'_> {
     }
 
     /// The rows whose text has words that are not in the index and may hold this.
-    fn left_out(&self, piece: &letters::Piece) -> Vec<Boxed> {
-        let mark = |sort: LeftOut| Term::from_field_text(self.columns.left_out, sort.mark());
-        let marks = piece.left_out().into_iter().map(mark);
-        let there = marks.filter(|term| self.searcher().doc_freq(term).is_ok_and(|rows| rows > 0));
-        there.map(|term| Box::new(TermQuery::new(term, IndexRecordOption::Basic)) as Boxed).collect()
+    fn left_out(&self, piece: &letters::Piece) -> tantivy::Result<Vec<Boxed>> {
+        let mut there = Vec::new();
+        for sort in piece.left_out() {
+            if self.searcher().doc_freq(&Term::from_field_text(self.columns.left_out, sort.mark()))? > 0 {
+                there.push(term(self.columns.left_out, sort.mark()));
+            }
+        }
+        Ok(there)
     }
 
     /// The rows, of some or all, whose text was read and holds what is looked for: every text, where some are many.
     fn read(&self, needle: &Needle, among: Option<Boxed>) -> tantivy::Result<Boxed> {
-        let passes = self.passes.get() + 1;
-        self.passes.set(passes);
-        if passes > MAX_PASSES {
-            self.trouble.tell(too_many().into());
-            return Ok(none());
-        }
         let records = match &among {
             Some(rows) => letters::records(self.searcher(), self.segments, &**rows, MAX_READ_RECORDS)?,
             None => None,
