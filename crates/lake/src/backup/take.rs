@@ -170,7 +170,7 @@ impl<'a> Taking<'a> {
             // The log at once: its older objects may go while data is copied, which takes long.
             let log = table.log_objects()?;
             for object in &log.objects {
-                self.keep_object(object)?;
+                self.keep_object(object, None)?;
                 progress(self.taken.files);
             }
             if let Some((name, bytes)) = log.pointer {
@@ -263,7 +263,7 @@ impl<'a> Taking<'a> {
     fn keep_data(&mut self, object: &str, file: &DataFile, from: &Located) -> Result<(), LakeError> {
         let is_known = self.before.contains_key(&(format!("tables/{object}"), file.bytes));
         if is_known && !self.local && !self.options.verify {
-            return self.keep_object(object);
+            return self.keep_object(object, Some(from));
         }
         let bytes = self.root.open(object)?.len();
         if bytes != file.bytes {
@@ -271,14 +271,16 @@ impl<'a> Taking<'a> {
                 format!("{bytes} bytes where the log says {}; hinomi lake check says what is lost", file.bytes);
             return Err(LakeError::damaged(from.display().to_string(), &detail));
         }
-        if self.options.verify || !is_known {
+        // What is fetched is compared as it came.
+        if is_known && self.options.verify || !is_known && self.local {
             read::compare_all(from)?;
         }
-        self.keep_object(object)
+        self.keep_object(object, Some(from))
     }
 
-    /// An object of the tables; of a bucket it is fetched, unless an earlier backup has it.
-    fn keep_object(&mut self, object: &str) -> Result<(), LakeError> {
+    /// An object of the tables; of a bucket it is fetched, unless an earlier backup has it, and held against its sums, or
+    /// without any against what comes a second time: what a store answers is not believed.
+    fn keep_object(&mut self, object: &str, data: Option<&Located>) -> Result<(), LakeError> {
         let inside = format!("tables/{object}");
         if self.local {
             return self.keep(&inside);
@@ -293,6 +295,14 @@ impl<'a> Taking<'a> {
                 let draft = self.draft();
                 self.root.fetch(object, &draft)?;
                 let (hash, bytes) = durable::hash(&draft)?;
+                let is_compared = data.map_or(Ok(false), |data| read::compare_copy(data, &draft))?;
+                if !is_compared {
+                    self.root.fetch(object, &draft)?;
+                    if durable::hash(&draft)? != (hash, bytes) {
+                        let object = self.root.place(object).display().to_string();
+                        return Err(LakeError::damaged(object, "it came in two ways; take the backup again"));
+                    }
+                }
                 self.settle(&draft, hash, bytes, false)?;
                 Kept { path: inside, hash, bytes, private: false }
             }

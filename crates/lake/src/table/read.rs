@@ -3,6 +3,7 @@
 //! At a hundred times the data: a file is read in batches of bounded size; rows by number cost the pages they lie in;
 //! rows of some addresses or names cost the pages whose bounds admit them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -144,6 +145,15 @@ pub(crate) fn groups(from: &Located) -> Result<Vec<(Extent, u64)>, LakeError> {
 /// Compares every block of a file with its sum, also those that no row lies in.
 pub(crate) fn compare_all(from: &Located) -> Result<(), LakeError> {
     open(from)?.compare_all().map_err(LakeError::parquet("reading", from.as_ref()))
+}
+
+/// The same of a copy of it on this machine; whether there were sums to compare with.
+pub(crate) fn compare_copy(of: &Located, copy: &Path) -> Result<bool, LakeError> {
+    let file = File::open(copy).map_err(LakeError::io("opening", copy))?;
+    Checked::new(Input::File(file), of.sums.clone())
+        .compare_all()
+        .map_err(LakeError::parquet("reading", of.as_ref()))?;
+    Ok(of.sums.is_some())
 }
 
 fn open(from: &Located) -> Result<Checked<Input>, LakeError> {
