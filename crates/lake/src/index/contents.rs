@@ -27,7 +27,7 @@ const STEP_BYTES: u64 = 1 << 20;
 const THREADS_FROM_STEPS: usize = 2;
 /// Records that a thread takes at a time, where only some are read.
 const READ_TOGETHER: usize = 512;
-/// So many tests of one question go through all texts.
+/// So many tests of letters or expressions one question may have: each may go through all texts.
 pub(super) const MAX_PASSES: usize = 8;
 /// The characters beyond ASCII that fold to something with ASCII in it.
 const ODD: [char; 2] = ['\u{130}', '\u{212a}'];

@@ -21,10 +21,10 @@ const MAX_CONTENT_TERMS: usize = 256;
 
 fn too_many() -> QueryError {
     let message = format!(
-        "a question goes through all texts {MAX_PASSES} times at most; put some of them into one expression, as text:/one|other/"
+        "a question looks for letters or expressions in texts {MAX_PASSES} times at most; put some of them into one expression, as text:/one|other/"
     );
     let ja = format!(
-        "一つの質問で、すべての文字列を調べられるのは {MAX_PASSES} 回までです。text:/one|other/ のように一つの式にまとめてください"
+        "一つの質問で、文字の並びや式を文字列から探せるのは {MAX_PASSES} 回までです。text:/one|other/ のように一つの式にまとめてください"
     );
     QueryError::new(0, 0, message).ja(ja)
 }
@@ -60,7 +60,7 @@ impl Compiler<'_> {
         }
         let half = self.searcher().num_docs() / 2;
         let mut around = Vec::new();
-        for piece in pieces.iter().filter(|piece| !piece.text.is_empty()) {
+        for piece in &pieces {
             // Half of everything says nothing.
             let Some(words) = self.words_with(piece, half)? else { continue };
             around.push(any(self.left_out(piece)?.into_iter().chain([words]).collect()));
