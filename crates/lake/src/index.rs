@@ -66,7 +66,7 @@ mod plain;
 mod plan;
 mod prefix;
 mod records;
-mod run;
+pub(crate) mod run;
 mod schema;
 mod search;
 mod segment;

@@ -40,6 +40,7 @@ pub use saved::{MAX_NAME_CHARS, MAX_QUERIES, MAX_WITHIN, NewWatch, Saved};
 
 use crate::error::LakeError;
 use crate::index::changed::{Changed, Heed, What};
+use crate::index::run::{processors, side_by_side};
 use crate::query::eval::{Matcher, Subject};
 use filed::{Contents, Filed};
 use journal::Journal;
@@ -51,6 +52,12 @@ pub const FOLDER: &str = "watch";
 
 /// The most events of one answer.
 pub const MAX_EVENTS: usize = 10_000;
+
+/// So many changes are looked at by one thread at a time, ...
+const TOGETHER: usize = 64;
+
+/// ... and so many before it is asked whether queries stand where they should.
+const BETWEEN: usize = 2_048;
 
 /// How much is watched, and what it took since this process opened the lake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -162,7 +169,6 @@ pub(crate) struct Watching {
 #[derive(Default)]
 struct State {
     stamp: Stamp,
-    saved: Vec<Saved>,
     filed: Filed,
     observed: Observed,
     /// The file as it stands could not be read.
@@ -253,12 +259,15 @@ impl State {
         }
         match saved::read(folder) {
             Ok(saved) => {
-                (self.saved, self.unread) = (saved, false);
-                self.file();
+                self.unread = false;
+                self.filed.follow(saved, &self.observed);
+                for name in &self.filed.broken {
+                    tracing::warn!(name, "this saved query cannot be understood by this version and fires nothing");
+                }
             }
             Err(error) => {
                 if !self.unread || stamp != self.stamp {
-                    let queries = self.saved.len();
+                    let queries = self.filed.len();
                     tracing::warn!(%error, queries, "saved queries cannot be read; those read last are asked on");
                 }
                 self.unread = true;
@@ -267,45 +276,54 @@ impl State {
         self.stamp = stamp;
     }
 
-    fn file(&mut self) {
-        self.filed = Filed::new(&self.saved, &self.observed);
-        for name in &self.filed.broken {
-            tracing::warn!(name, "this saved query cannot be understood by this version and fires nothing");
-        }
-    }
-
     /// What these changes fire, and how many queries were asked.
     fn events(&mut self, changes: &[Changed], now: Timestamp) -> (Vec<Event>, u64) {
-        let (mut events, mut contents, mut asked) = (Vec::new(), Contents::new(), 0);
-        for change in changes {
-            let subject = subject_of(change);
-            if self.observed.look(&subject) {
-                self.file();
-                contents.clear();
-            }
-            // Of what was found closed and of what answers as before, the facts are not those of the sighting.
-            let own = matches!(change.what, What::Opened | What::Content);
-            let content = own.then_some(&change.update.content);
-            let (watches, looked) = self.filed.holding(&subject, content, now, &mut contents);
+        let (mut events, mut asked) = (Vec::new(), 0);
+        for changes in changes.chunks(BETWEEN) {
+            let held = self.hold(changes, now);
+            let looked = held.iter().map(|(_, looked)| looked).sum();
             asked += looked as u64;
-            let name = name_of(change);
-            if watches.is_empty() || self.journal.as_ref().is_some_and(|journal| journal.tells(&name)) {
-                continue;
+            events.extend(changes.iter().zip(held).filter_map(|(change, (fired, _))| self.event(change, fired, now)));
+            if self.observed.asked(looked, self.filed.len()) {
+                self.filed.file(&self.observed);
             }
-            events.push(Event {
-                number: 0,
-                change: name,
-                version: change.version,
-                what: what_name(change.what).to_owned(),
-                facts: facts_of(change),
-                seen: change.update.time,
-                told: now,
-                service: change.update.key,
-                watches,
-            });
         }
         (events, asked)
     }
+
+    /// Of each change the queries that hold, and how many were asked.
+    fn hold(&mut self, changes: &[Changed], now: Timestamp) -> Vec<(Vec<u64>, usize)> {
+        changes.iter().for_each(|change| self.observed.look(&subject_of(change)));
+        let parts: Vec<&[Changed]> = changes.chunks(TOGETHER).collect();
+        let part = |at: usize| parts.get(at).map(|changes| holding(&self.filed, changes, now)).unwrap_or_default();
+        side_by_side(parts.len(), processors(), part).into_iter().flatten().collect()
+    }
+
+    /// The event of a change; none when nothing fires, or when the journal has it.
+    fn event(&self, change: &Changed, watches: Vec<u64>, told: Timestamp) -> Option<Event> {
+        if watches.is_empty() {
+            return None;
+        }
+        let name = name_of(change);
+        if self.journal.as_ref().is_some_and(|journal| journal.tells(&name)) {
+            return None;
+        }
+        let (what, facts) = (what_name(change.what).to_owned(), facts_of(change));
+        let (seen, service) = (change.update.time, change.update.key);
+        Some(Event { number: 0, change: name, version: change.version, what, facts, seen, told, service, watches })
+    }
+}
+
+/// Of each change the queries that hold, and how many were asked.
+fn holding(filed: &Filed, changes: &[Changed], now: Timestamp) -> Vec<(Vec<u64>, usize)> {
+    let mut contents = Contents::new();
+    let one = |change: &Changed| {
+        // Of what was found closed and of what answers as before, the facts are not those of the sighting.
+        let own = matches!(change.what, What::Opened | What::Content);
+        let content = own.then_some(&change.update.content);
+        filed.holding(&subject_of(change), content, now, &mut contents)
+    };
+    changes.iter().map(one).collect()
 }
 
 /// The service as a change leaves it.

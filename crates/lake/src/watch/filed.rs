@@ -20,7 +20,7 @@ use crate::query::{AddressRanges, Field, Trait, parse};
 /// One saved query, ready.
 #[derive(Debug)]
 struct Ready {
-    id: u64,
+    saved: Saved,
     matcher: Matcher,
     within: Option<Arc<AddressRanges>>,
 }
@@ -29,6 +29,14 @@ struct Ready {
 #[derive(Debug, Default)]
 pub(super) struct Filed {
     ready: Vec<Ready>,
+    places: Places,
+    /// Names of those that cannot be understood.
+    pub(super) broken: Vec<String>,
+}
+
+/// Where each is filed, by its place in the list.
+#[derive(Debug, Default)]
+struct Places {
     named: HashMap<u64, Vec<u32>>,
     nets: BTreeMap<u8, HashMap<u128, Vec<u32>>>,
     /// Those that need nothing.
@@ -36,37 +44,13 @@ pub(super) struct Filed {
     /// What has to be looked at because some query is filed there: of the content, and of the service itself.
     of_content: BTreeSet<Of>,
     of_service: BTreeSet<Of>,
-    /// Names of those that cannot be understood.
-    pub(super) broken: Vec<String>,
 }
 
 /// Contents of one step and the queries filed under what they say.
 pub(super) type Contents = HashMap<ContentHash, Vec<u32>>;
 
-impl Filed {
-    /// Files queries, each where it is found least often.
-    pub(super) fn new(saved: &[Saved], observed: &Observed) -> Self {
-        let mut filed = Self::default();
-        let mut sets: HashMap<&[IpNet], Arc<AddressRanges>> = HashMap::new();
-        for one in saved {
-            let Ok(query) = parse(&one.query) else {
-                filed.broken.push(one.name.clone());
-                continue;
-            };
-            let within = one.within.as_deref().map(|nets| {
-                let make = || Arc::new(AddressRanges::new(nets.iter().copied()));
-                Arc::clone(sets.entry(nets).or_insert_with(make))
-            });
-            let matcher = Matcher::new(&query);
-            let needed = needed(&matcher, one.within.as_deref(), &|need| observed.weigh(need));
-            filed.file(Ready { id: one.id, matcher, within }, needed);
-        }
-        filed
-    }
-
-    fn file(&mut self, ready: Ready, needed: Option<Vec<Need>>) {
-        let number = u32::try_from(self.ready.len()).unwrap_or(u32::MAX);
-        self.ready.push(ready);
+impl Places {
+    fn file(&mut self, number: u32, needed: Option<Vec<Need>>) {
         let Some(needed) = needed else { return self.always.push(number) };
         for need in needed {
             match need.term {
@@ -78,51 +62,6 @@ impl Filed {
                 set.insert(need.of);
             }
         }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.ready.len()
-    }
-
-    /// How many are asked for every change.
-    pub(super) fn always(&self) -> usize {
-        self.always.len()
-    }
-
-    /// The queries that hold, by id ascending, and how many were asked.
-    pub(super) fn holding(
-        &self,
-        subject: &Subject<'_>,
-        content: Option<&ContentHash>,
-        now: Timestamp,
-        contents: &mut Contents,
-    ) -> (Vec<u64>, usize) {
-        let mut candidates = self.always.clone();
-        match content {
-            None => self.look(&self.of_content, subject, &mut candidates),
-            Some(content) => candidates.extend_from_slice(contents.entry(*content).or_insert_with(|| {
-                let mut found = Vec::new();
-                self.look(&self.of_content, subject, &mut found);
-                found
-            })),
-        }
-        self.look(&self.of_service, subject, &mut candidates);
-        self.look_at_address(subject, &mut candidates);
-        candidates.sort_unstable();
-        candidates.dedup();
-        let asked = candidates.len();
-        let ready = candidates.into_iter().filter_map(|number| self.ready.get(usize::try_from(number).ok()?));
-        let holds = ready.filter(|ready| {
-            let shown = |matcher: &Matcher| match subject.closed {
-                // It was shown until now, and that it is no more is the news.
-                true => matcher.fits(subject, now),
-                false => matcher.matches(subject, now),
-            };
-            ready.within.as_ref().is_none_or(|within| within.contains(subject.key.address)) && shown(&ready.matcher)
-        });
-        let mut ids: Vec<u64> = holds.map(|ready| ready.id).collect();
-        ids.sort_unstable();
-        (ids, asked)
     }
 
     fn look(&self, places: &BTreeSet<Of>, subject: &Subject<'_>, found: &mut Vec<u32>) {
@@ -138,9 +77,88 @@ impl Filed {
     fn look_at_address(&self, subject: &Subject<'_>, found: &mut Vec<u32>) {
         let address = to_u128(subject.key.address);
         for (bits, nets) in &self.nets {
-            let mask = u128::MAX.checked_shl(128 - u32::from(*bits)).unwrap_or(0);
-            found.extend(nets.get(&(address & mask)).into_iter().flatten());
+            found.extend(nets.get(&first_of(address, *bits)).into_iter().flatten());
         }
+    }
+}
+
+impl Filed {
+    /// Takes up this list in place of the one before. A query that stood there as it stands now is not compiled again.
+    pub(super) fn follow(&mut self, list: Vec<Saved>, observed: &Observed) {
+        let mut before: HashMap<u64, Ready> = self.ready.drain(..).map(|ready| (ready.saved.id, ready)).collect();
+        let mut sets: HashMap<Vec<IpNet>, Arc<AddressRanges>> = HashMap::new();
+        self.broken.clear();
+        for saved in list {
+            if let Some(ready) = before.remove(&saved.id).filter(|ready| ready.saved == saved) {
+                self.ready.push(ready);
+                continue;
+            }
+            let Ok(query) = parse(&saved.query) else {
+                self.broken.push(saved.name);
+                continue;
+            };
+            let within = saved.within.clone().map(|nets| {
+                let make = |nets: &Vec<IpNet>| Arc::new(AddressRanges::new(nets.iter().copied()));
+                Arc::clone(sets.entry(nets).or_insert_with_key(make))
+            });
+            self.ready.push(Ready { matcher: Matcher::new(&query), saved, within });
+        }
+        self.file(observed);
+    }
+
+    /// Files all of them, each where it is found least often by what was observed.
+    pub(super) fn file(&mut self, observed: &Observed) {
+        self.places = Places::default();
+        for (number, ready) in (0..).zip(&self.ready) {
+            let nets = ready.saved.within.as_deref();
+            self.places.file(number, needed(&ready.matcher, nets, &|need| observed.weigh(need)));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many are asked for every change.
+    pub(super) fn always(&self) -> usize {
+        self.places.always.len()
+    }
+
+    /// The queries that hold, by id ascending, and how many were asked.
+    pub(super) fn holding(
+        &self,
+        subject: &Subject<'_>,
+        content: Option<&ContentHash>,
+        now: Timestamp,
+        contents: &mut Contents,
+    ) -> (Vec<u64>, usize) {
+        let places = &self.places;
+        let mut candidates = places.always.clone();
+        match content {
+            None => places.look(&places.of_content, subject, &mut candidates),
+            Some(content) => candidates.extend_from_slice(contents.entry(*content).or_insert_with(|| {
+                let mut found = Vec::new();
+                places.look(&places.of_content, subject, &mut found);
+                found
+            })),
+        }
+        places.look(&places.of_service, subject, &mut candidates);
+        places.look_at_address(subject, &mut candidates);
+        candidates.sort_unstable();
+        candidates.dedup();
+        let asked = candidates.len();
+        let ready = candidates.into_iter().filter_map(|number| self.ready.get(usize::try_from(number).ok()?));
+        let holds = ready.filter(|ready| {
+            let shown = |matcher: &Matcher| match subject.closed {
+                // It was shown until now, and that it is no more is the news.
+                true => matcher.fits(subject, now),
+                false => matcher.matches(subject, now),
+            };
+            ready.within.as_ref().is_none_or(|within| within.contains(subject.key.address)) && shown(&ready.matcher)
+        });
+        let mut ids: Vec<u64> = holds.map(|ready| ready.saved.id).collect();
+        ids.sort_unstable();
+        (ids, asked)
     }
 }
 
@@ -182,8 +200,18 @@ pub(super) fn each_term(subject: &Subject<'_>, of: Of, each: &mut dyn FnMut(Term
                 each(of.term(""));
             }
         }
-        Of::Net => {}
+        Of::Net => {
+            // Every prefix that it is in: of IPv4 there are those of the last 32 bits.
+            let address = to_u128(subject.key.address);
+            let widest = if subject.key.address.is_ipv4() { 96 } else { 0 };
+            (widest..=128).for_each(|bits| each(Term::Net { bits, low: first_of(address, bits) }));
+        }
     }
+}
+
+/// The first address of the prefix that holds an address.
+fn first_of(address: u128, bits: u8) -> u128 {
+    address & u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0)
 }
 
 /// Whether what evidence says decides it, and not where or by whom it was seen.

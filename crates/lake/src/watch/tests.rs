@@ -220,6 +220,72 @@ fn services_of_one_content_are_told_apart_by_where_they_are() {
 }
 
 #[test]
+fn queries_are_asked_where_they_are_rare_here_and_not_where_they_are_rare_elsewhere() {
+    const SHARED: u32 = 30;
+    let folder = tempfile::tempdir().expect("a folder");
+    // All of them are of one /16, which is rare on the whole Internet, and every second one has this port.
+    let mut queries: Vec<String> = (0..SHARED).map(|n| format!("net:10.0.0.0/16 product:p{n}")).collect();
+    queries.extend((0..SHARED).map(|n| format!("net:10.0.{n}.0/24 port:443")));
+    let book = book(&folder, &queries);
+    let watching = Watching::of_state(folder.path(), clock());
+    let one = |n: u32| {
+        let address = std::net::Ipv4Addr::from((10 << 24) + n / 2 % (SHARED * 256));
+        let port = if n.is_multiple_of(2) { 80 } else { 443 };
+        let product = format!("p{}", n.wrapping_mul(2_654_435_761) % SHARED);
+        change(crate::index::tests::update(&address.to_string(), port, -1, &product), What::Opened, 1)
+    };
+    let changes: Vec<Changed> = (0..6_000).map(one).collect();
+    let (learning, later) = changes.split_at(4_000);
+    learning.chunks(500).for_each(|step| watching.heed(step).expect("heeded"));
+    let before = watching.status();
+    later.chunks(500).for_each(|step| watching.heed(step).expect("heeded"));
+    let after = watching.status();
+    let (asked, looked) = (after.asked - before.asked, after.changes - before.changes);
+    // One or two by its product, one by its /24, and those that the walk through the addresses did not show yet.
+    assert!(looked == 2_000 && asked < 4 * looked, "{asked} queries were asked for {looked} changes");
+    let mut all = plainly(&book.queries().expect("queries"), &changes);
+    all.truncate(MAX_EVENTS);
+    assert_eq!(told(&book), all);
+}
+
+#[test]
+fn a_list_that_changes_is_followed_as_if_all_of_it_were_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let book = book(&folder, &["port:22".to_owned(), "product:a".to_owned(), "product:b".to_owned()]);
+    let watching = Watching::of_state(folder.path(), clock());
+    let step = |hours: i64| {
+        let one = |(n, banner)| {
+            change(crate::index::tests::update(&format!("192.0.2.{n}"), 22, hours, banner), What::Opened, 1)
+        };
+        [(1, "a"), (2, "b"), (3, "c")].map(one)
+    };
+    let fired = |hours: i64| {
+        let before = book.newest().expect("newest");
+        watching.heed(&step(hours)).expect("heeded");
+        let events = book.events(before, 100, None).expect("events").events;
+        events.into_iter().map(|event| event.watches).collect::<Vec<_>>()
+    };
+    assert_eq!(fired(-9), [vec![1, 2], vec![1, 3], vec![1]]);
+    assert!(book.remove("query 1").expect("removed"));
+    assert_eq!(fired(-8), [vec![1], vec![1, 3], vec![1]]);
+    let new = |name: &str, query: &str, within: Option<&str>| NewWatch {
+        name: name.to_owned(),
+        query: query.to_owned(),
+        owner: "somebody".to_owned(),
+        within: within.map(|net| vec![net.parse().expect("a prefix")]),
+    };
+    book.add(&new("query 1", "product:c", None), Timestamp::default()).expect("added");
+    assert!(book.remove("query 0").expect("removed"));
+    book.add(&new("query 0", "port:22", Some("192.0.2.2/32")), Timestamp::default()).expect("added");
+    assert_eq!(fired(-7), [vec![3, 5], vec![4]]);
+    // A number that stands for another query, as in a folder that was restored, is another query.
+    let file = folder.path().join(FOLDER).join("queries.json");
+    let text = std::fs::read_to_string(&file).expect("a file").replace("product:b", "product:c");
+    std::fs::write(&file, text).expect("written");
+    assert_eq!(fired(-6), [vec![5], vec![3, 4]]);
+}
+
+#[test]
 fn saved_queries_that_cannot_be_read_stop_no_sightings() {
     let folder = tempfile::tempdir().expect("a folder");
     let book = book(&folder, &["port:22".to_owned()]);

@@ -2,6 +2,7 @@
 //! positions of campaigns, and in no backup that is kept.
 
 use std::fs;
+use std::io::{Error, ErrorKind};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -30,17 +31,33 @@ fn forms(address: &str) -> Vec<Vec<u8>> {
     vec![address.as_bytes().to_vec(), bytes.to_vec(), turned, half.to_string().into_bytes()]
 }
 
+/// How often a folder is walked until nothing went away meanwhile: merged segments of an index do, also a moment later.
+const WALKS: usize = 50;
+
 /// Which files below hold an address, in whatever form; `also` is text that only it said.
 pub(crate) fn files_with(dir: &Path, address: &str, also: &str) -> Vec<PathBuf> {
+    for _ in 0..WALKS {
+        match walk(dir, address, also) {
+            Ok(found) => return found,
+            // What it held may stand under another name in a folder that was looked at before: all over again.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => panic!("{}: {error}", dir.display()),
+        }
+    }
+    panic!("{WALKS} walks, and in each of them a file went away: {}", dir.display());
+}
+
+fn walk(dir: &Path, address: &str, also: &str) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
-            found.extend(files_with(&entry.path(), address, also));
-        } else if holds(&fs::read(entry.path()).unwrap(), address, also) {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.extend(walk(&entry.path(), address, also)?);
+        } else if holds(&fs::read(entry.path())?, address, also) {
             found.push(entry.path());
         }
     }
-    found
+    Ok(found)
 }
 
 pub(crate) fn holds(bytes: &[u8], address: &str, also: &str) -> bool {
