@@ -36,15 +36,10 @@ const WALKS: usize = 50;
 
 /// Which files below hold an address, in whatever form; `also` is text that only it said.
 pub(crate) fn files_with(dir: &Path, address: &str, also: &str) -> Vec<PathBuf> {
-    for _ in 0..WALKS {
-        match walk(dir, address, also) {
-            Ok(found) => return found,
-            // What it held may stand under another name in a folder that was looked at before: all over again.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => panic!("{}: {error}", dir.display()),
-        }
-    }
-    panic!("{WALKS} walks, and in each of them a file went away: {}", dir.display());
+    // What a file that went away held may stand under another name in a folder that was looked at before.
+    let gone = |found: &Result<_, Error>| found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let mut walks = (0..WALKS).map(|_| walk(dir, address, also));
+    walks.find(|found| !gone(found)).expect("a walk in which no file goes away").unwrap()
 }
 
 fn walk(dir: &Path, address: &str, also: &str) -> Result<Vec<PathBuf>, Error> {
