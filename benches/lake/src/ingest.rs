@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use crate::world::{Look, World};
 
+/// So many batches are told of, with their rates.
+const SLOWEST: usize = 6;
+
 /// Opens the lake of this folder.
 pub fn open(dir: &Path, rules: Arc<dyn Identifier>, read_only: bool) -> Lake {
     let (dir, places, clock) = (dir.to_owned(), Places::default(), Arc::new(SystemClock));
@@ -41,16 +44,14 @@ pub fn ingest(lake: &Lake, world: &World, week: u32, batch_size: usize) -> Value
         rates.push(rate(sightings, took) as u64);
     }
     let processor = process_time() - all_before - making;
-    let slowest: Vec<usize> = {
-        let mut numbers: Vec<usize> = (0..rates.len()).collect();
-        numbers.sort_unstable_by_key(|number| rates.get(*number));
-        numbers.into_iter().take(3).collect()
-    };
+    let mut slowest: Vec<(u64, usize)> = rates.iter().copied().zip(0..).collect();
+    slowest.sort_unstable();
+    slowest.truncate(SLOWEST);
     rates.sort_unstable();
     json!({
         "week": week, "sightings": told, "new_evidence": pieces, "seconds": spent.as_secs_f64(),
         "rate": rate(told, spent) as u64, "processor_seconds": processor.as_secs_f64(),
-        "slowest_batches": slowest, "slowest_batch_rate": rates.first(), "median_batch_rate": rates.get(rates.len() / 2),
+        "slowest_batches": slowest, "median_batch_rate": rates.get(rates.len() / 2),
         "peak_memory_mb": peak_memory_mb(),
     })
 }

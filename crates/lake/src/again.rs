@@ -58,7 +58,7 @@ impl Lake {
         for chunk in old.chunks(CHUNK_CONTENTS) {
             let contents: Vec<(_, &[EvidenceRef])> =
                 chunk.iter().map(|row| (row.content, row.evidence.as_slice())).collect();
-            let new = self.knowledge.work_out(&contents, &self.pieces, &AtHand::new())?;
+            let new = self.knowledge.work_out(&contents, &self.pieces, &AtHand::default())?;
             let before: HashMap<_, _> = chunk.iter().map(|row| (row.content, &row.derived)).collect();
             let other = |row: &&FactsRow| {
                 let before = before.get(&row.content);

@@ -6,10 +6,11 @@
 //! and the next append or start catches up first.
 //! At a hundred times the data: the work follows the batch, see [`crate::recent`] for what is asked of older files.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::thread::ScopedJoinHandle;
 
+use ahash::{HashMap, HashSet};
 use hinomi_model::{
     Batch, CampaignId, Checkpoint, ContentHash, Evidence, Marking, Receipt, Sighting, Sink, SinkError, Timestamp,
 };
@@ -95,10 +96,9 @@ impl Lake {
 
     /// The sightings of the batch that are not stored yet, each once, sorted.
     fn new_rows(&self, recent: &mut Recent, told: Vec<Sighting>) -> Result<Vec<Row>, LakeError> {
-        let mut rows = side_by_side(told, |sighting| {
-            let (id, content) = (sighting.id(), sighting.content());
-            Row { id, content, sighting, again: false }
-        });
+        let names = side_by_side(&told, |sighting| (sighting.id(), sighting.content()));
+        let row = |(sighting, (id, content))| Row { id, content, sighting, again: false };
+        let mut rows: Vec<Row> = told.into_iter().zip(names).map(row).collect();
         sightings::sort(&mut rows);
         // The same observation told twice sorts side by side.
         rows.dedup_by(|next, kept| {
@@ -173,7 +173,7 @@ impl Lake {
     }
 
     fn stage_sightings(&self, rows: &[Row]) -> Result<Option<Staged>, LakeError> {
-        let encode = || self.sightings.stage("0", sightings::encode(self.sightings.schema(), rows));
+        let encode = || self.sightings.stage_quickly("0", sightings::encode(self.sightings.schema(), rows));
         (!rows.is_empty()).then(encode).transpose()
     }
 
@@ -196,7 +196,8 @@ fn tightens(row: &mut Row, stored: Option<&Marking>) -> bool {
 
 /// Evidence by its hash, worked out on all processors.
 fn at_hand(evidence: Vec<Evidence>) -> AtHand {
-    side_by_side(evidence, |piece| (piece.hash(), piece)).into_iter().collect()
+    let hashes = side_by_side(&evidence, Evidence::hash);
+    hashes.into_iter().zip(evidence).collect()
 }
 
 /// Those sightings that say something else than the row of their service says already.
@@ -214,21 +215,19 @@ fn references<'a>(rows: impl Iterator<Item = &'a Row>) -> impl Iterator<Item = C
 const WORTH_A_THREAD: usize = 2_048;
 
 /// Works on each of these, on all processors, and keeps their order.
-fn side_by_side<T: Send, R: Send>(all: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+fn side_by_side<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = all.len().div_ceil(threads);
     if share < WORTH_A_THREAD || threads == 1 {
-        return all.into_iter().map(work).collect();
-    }
-    let (mut rest, mut parts) = (all, Vec::new());
-    while rest.len() > share {
-        parts.push(rest.split_off(rest.len() - share));
+        return all.iter().map(work).collect();
     }
     let work = &work;
+    let (first, rest) = all.split_at(share);
     std::thread::scope(|scope| {
-        let spawn = |part: Vec<T>| scope.spawn(move || part.into_iter().map(work).collect::<Vec<_>>());
-        let spawned: Vec<_> = parts.into_iter().rev().map(spawn).collect();
-        let mut done: Vec<R> = rest.into_iter().map(work).collect();
+        let spawn = |part| scope.spawn(move || <[T]>::iter(part).map(work).collect::<Vec<_>>());
+        let spawned: Vec<_> = rest.chunks(share).map(spawn).collect();
+        let mut done = Vec::with_capacity(all.len());
+        done.extend(first.iter().map(work));
         for handle in spawned {
             done.extend(joined(handle));
         }
@@ -260,7 +259,7 @@ fn new_pieces<'a>(
     missing: &HashSet<ContentHash>,
     now: Timestamp,
 ) -> BTreeMap<ContentHash, NewPiece<'a>> {
-    let mut first: HashMap<ContentHash, Timestamp> = HashMap::new();
+    let mut first: HashMap<ContentHash, Timestamp> = HashMap::default();
     for row in rows {
         for reference in row.sighting.evidence.iter().filter(|one| missing.contains(&one.hash)) {
             let time = first.entry(reference.hash).or_insert(row.sighting.time);

@@ -8,9 +8,9 @@
 //!
 //! [`Index::applied`]: crate::index::Index::applied
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use ahash::{HashMap, HashSet};
 use hinomi_model::{ContentHash, Marking, Outcome, SensorId, ServiceKey, Sighting};
 
 use crate::error::LakeError;
@@ -99,7 +99,7 @@ impl Lake {
         // What was told first may lie in a file that came after.
         let then = self.then()?;
         self.settle(&retold, &then)?;
-        let none = Told { rows: &[], known: &Known::default(), fresh: &HashSet::new(), then: &then };
+        let none = Told { rows: &[], known: &Known::default(), fresh: &HashSet::default(), then: &then };
         self.index.carry_out(Some(last.newest()), Plan::default(), &none, None)
     }
 
@@ -110,7 +110,7 @@ impl Lake {
         applied: Option<u64>,
         files: &[Arc<DataFile>],
     ) -> Result<HashSet<ServiceKey>, LakeError> {
-        let mut retold = HashSet::new();
+        let mut retold = HashSet::default();
         let merged: Vec<_> = files.iter().filter(|file| file.origin.is_some()).map(|file| file.extent).collect();
         let Some(applied) = applied.filter(|_| !merged.is_empty()) else { return Ok(retold) };
         let beside =
@@ -150,7 +150,7 @@ impl Lake {
         // Planned and applied by the same table of places.
         let then = self.then()?;
         let plan = self.plan_by(rows, &then)?;
-        let known = self.know(rows, &plan, &AtHand::new())?;
+        let known = self.know(rows, &plan, &AtHand::default())?;
         self.apply_by(version, rows, (plan, known), &then)
     }
 
@@ -161,7 +161,7 @@ impl Lake {
 
     fn plan_by(&self, rows: &[Row], then: &Then) -> Result<Plan, LakeError> {
         let glances = self.glances(rows, then)?;
-        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::new(), then })
+        self.index.plan(glances, &Told { rows, known: &Known::default(), fresh: &HashSet::default(), then })
     }
 
     /// What the contents of these sightings say, as far as the index does not know it.
@@ -215,7 +215,7 @@ impl Lake {
             return Ok(());
         }
         let ranges = Arc::new(AddressRanges::new(retold.iter().map(|key| key.address.into())));
-        let mut ends: HashMap<ServiceKey, Ends> = HashMap::new();
+        let mut ends: HashMap<ServiceKey, Ends> = HashMap::default();
         for look in Looks::new(&self.sightings, &self.sightings.files(|_| true), Some(ranges)) {
             let look = look?;
             let key = look.run.first.subject;
@@ -224,11 +224,11 @@ impl Lake {
             }
         }
         let rows: Vec<Row> = ends.into_values().flat_map(Ends::rows).collect();
-        let none = Told { rows: &rows, known: &Known::default(), fresh: &HashSet::new(), then };
+        let none = Told { rows: &rows, known: &Known::default(), fresh: &HashSet::default(), then };
         let plan = self.index.plan_anew(self.glances(&rows, then)?, &none)?;
-        let known = self.know(&rows, &plan, &AtHand::new())?;
+        let known = self.know(&rows, &plan, &AtHand::default())?;
         let known = Known { derived: known.derived, new: Vec::new() };
-        let told = Told { rows: &rows, known: &known, fresh: &HashSet::new(), then };
+        let told = Told { rows: &rows, known: &known, fresh: &HashSet::default(), then };
         self.index.carry_out(None, plan, &told, None)
     }
 

@@ -70,7 +70,7 @@ impl Pieces {
         let table = &self.keyed.table;
         let ordered: Vec<_> = pieces.iter().collect();
         let batches = ordered.chunks(ENCODED_PIECES).map(|chunk| encode(table.schema(), chunk));
-        table.stage("0", batches).map(Some)
+        table.stage_quickly("0", batches).map(Some)
     }
 
     /// Makes written pieces count, in one step.

@@ -50,7 +50,7 @@ impl Lake {
         }
         let others = rows.iter().filter(|row| !said.contains_key(&row.content));
         let contents: Contents<'_> = others.map(|row| (row.content, row.sighting.evidence.as_slice())).collect();
-        let Known { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::new())?;
+        let Known { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::default())?;
         if self.reads_only() {
             // A writer remembers what it also stores, and nothing else.
             self.knowledge.remember(new);

@@ -3,10 +3,11 @@
 //! At a hundred times the data: the rules run once for each distinct content, on all processors, and what they say is
 //! stored; a content seen again costs a look into memory or one page of a file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ahash::{HashMap, RandomState};
 use hinomi_model::{ContentHash, Evidence, EvidenceRef, Identifier, Timestamp};
 
 use crate::error::LakeError;
@@ -78,7 +79,7 @@ impl Knowledge {
     /// Stores what was worked out, in one step.
     pub(crate) fn keep(&self, new: Vec<FactsRow>, marks: Vec<Mark>, now: Timestamp) -> Result<(), LakeError> {
         if !new.is_empty() {
-            let staged = self.keyed.table.stage("0", facts::encode(self.keyed.table.schema(), &new))?;
+            let staged = self.keyed.table.stage_quickly("0", facts::encode(self.keyed.table.schema(), &new))?;
             self.keyed.table.commit(Change { add: vec![staged], marks, ..Change::default() }, now)?;
         }
         self.remember(new);
@@ -97,7 +98,7 @@ impl Knowledge {
     }
 
     fn recall(&self, contents: &Contents<'_>) -> Result<HashMap<ContentHash, Derived>, LakeError> {
-        let mut known = HashMap::with_capacity(contents.len());
+        let mut known = HashMap::with_capacity_and_hasher(contents.len(), RandomState::new());
         let mut elsewhere = Vec::new();
         {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,24 +1,25 @@
 //! A table whose rows have names: evidence by its hash, facts by the content they are of.
 //!
-//! The names are kept in memory, the first 16 bytes of each with file and row: about 40 bytes a piece, 40 MB a million.
-//! Sixteen bytes, because the bytes come from strangers and eight could be made to collide. They are read from the
-//! tables when somebody asks for many; who asks for few before that finds them by what pages lie between.
-//! At a hundred times the data (beyond some ten million pieces) the memory is too much: then the Bloom filters that the
-//! files carry, and files merged by hash, take the map's place.
+//! The names are kept in memory, the first 16 bytes of each with file and row: in order 24 bytes a piece, those of late
+//! in a map. Sixteen bytes, because the bytes come from strangers and eight could be made to collide. They are read from
+//! the tables when somebody asks for many; who asks for few before that finds them by what pages lie between.
+//! At a hundred times the data (some hundred million pieces) the memory is too much: then the Bloom filters that the
+//! files carry, and files merged by hash, take its place.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ahash::RandomState;
-use data_encoding::HEXLOWER;
+use ahash::HashSet;
 use hinomi_model::ContentHash;
 
 use crate::error::LakeError;
 use crate::table::columns::Columns;
 use crate::table::{DataFile, Rows, Table, read};
 
-type Prefix = [u8; 16];
+mod places;
+
+use places::{Place, Places};
 
 /// Who claims more rows gets the room as they come.
 const MOST_EXPECTED: usize = 1 << 24;
@@ -43,16 +44,10 @@ pub(crate) struct Keyed {
 
 #[derive(Debug, Default)]
 struct Known {
-    places: HashMap<Prefix, Place, RandomState>,
+    places: Places,
     files: Vec<Arc<DataFile>>,
     next_version: u64,
     removals: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    file: u32,
-    row: u32,
 }
 
 impl Keyed {
@@ -75,7 +70,7 @@ impl Keyed {
     ) -> Result<HashSet<ContentHash>, LakeError> {
         let names: Vec<&ContentHash> = names.collect();
         if names.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(HashSet::default());
         }
         if let Some(files) = self.sought(names.len()) {
             let mut missing: HashSet<_> = names.iter().copied().copied().collect();
@@ -88,7 +83,7 @@ impl Keyed {
             return Ok(missing);
         }
         let known = self.known()?;
-        Ok(names.into_iter().filter(|name| !known.places.contains_key(&prefix(name))).copied().collect())
+        Ok(names.into_iter().filter(|name| known.places.get(name).is_none()).copied().collect())
     }
 
     /// Reads the names that are there, for who will ask for so many; nothing where he would do without.
@@ -154,7 +149,7 @@ impl Keyed {
     ) -> Result<Vec<((u32, Arc<DataFile>), Vec<u32>)>, LakeError> {
         let known = self.known()?;
         let mut wanted: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for place in names.filter_map(|name| known.places.get(&prefix(name))) {
+        for place in names.filter_map(|name| known.places.get(name)) {
             wanted.entry(place.file).or_default().push(place.row);
         }
         let file = |number: u32| known.files.get(usize::try_from(number).ok()?).cloned();
@@ -169,48 +164,38 @@ impl Keyed {
             *known = Known { removals, ..Known::default() };
         }
         let (files, next_version) = self.table.files_since(known.next_version);
-        // Growing means putting each in its place again.
         let rows = files.iter().map(|file| usize::try_from(file.rows).map_or(0, |rows| rows.min(MOST_EXPECTED)));
-        known.places.reserve(rows.sum::<usize>().min(MOST_EXPECTED));
+        let mut new = known.places.room_for(rows.sum::<usize>().min(MOST_EXPECTED));
         for file in files {
-            self.learn(&mut known, file)?;
+            self.learn(&mut known.files, file, &mut |name, place| new.put(name, place))?;
         }
+        known.places.take(new);
         known.next_version = next_version;
         self.is_learnt.store(true, Ordering::Release);
         Ok(known)
     }
 
-    fn learn(&self, known: &mut Known, file: Arc<DataFile>) -> Result<(), LakeError> {
+    fn learn(
+        &self,
+        files: &mut Vec<Arc<DataFile>>,
+        file: Arc<DataFile>,
+        each: &mut dyn FnMut(&str, Place) -> Option<()>,
+    ) -> Result<(), LakeError> {
         let too_many = |_| LakeError::damaged(self.name, "more files or rows than can be numbered");
-        let number = u32::try_from(known.files.len()).map_err(too_many)?;
-        let path = self.table.path(&file);
+        let number = u32::try_from(files.len()).map_err(too_many)?;
         let mut row = 0;
-        read::read(&path, &[self.column], Rows::All, &mut |batch| {
+        read::read(&self.table.path(&file), &[self.column], Rows::All, &mut |batch| {
             let columns = Columns::new(self.name, batch);
             for name in columns.texts(self.column)?.iter().flatten() {
-                let name = prefix_of(name).ok_or_else(|| LakeError::damaged(self.name, "a name that is no hash"))?;
-                known.places.insert(name, Place { file: number, row });
+                let put = each(name, Place { file: number, row });
+                put.ok_or_else(|| LakeError::damaged(self.name, "a name that is no hash"))?;
                 row += 1;
             }
             Ok(())
         })?;
-        known.files.push(file);
+        files.push(file);
         Ok(())
     }
-}
-
-fn prefix(hash: &ContentHash) -> Prefix {
-    let mut prefix = [0; 16];
-    prefix.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
-    prefix
-}
-
-/// The same of a hash as it is written.
-fn prefix_of(name: &str) -> Option<Prefix> {
-    let mut prefix = [0; 16];
-    let (begin, rest) = name.as_bytes().split_at_checked(2 * prefix.len())?;
-    HEXLOWER.decode_mut(begin, &mut prefix).ok()?;
-    (rest.len() == 32 && rest.iter().all(u8::is_ascii_hexdigit)).then_some(prefix)
 }
 
 #[cfg(test)]

@@ -203,7 +203,7 @@ impl Lake {
     /// What the evidence of each look says.
     fn say_of<'s>(&self, looks: impl Iterator<Item = &'s OneLook>) -> Result<Said, LakeError> {
         let contents: Contents<'_> = looks.map(|look| (look.run.content, look.run.first.evidence.as_slice())).collect();
-        let KnownFacts { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::new())?;
+        let KnownFacts { derived, new } = self.knowledge.of(&contents, &self.pieces, &AtHand::default())?;
         if self.reads_only() {
             self.knowledge.remember(new);
         }
@@ -221,7 +221,7 @@ impl Then {
     }
 }
 
-type Said = std::collections::HashMap<hinomi_model::ContentHash, Derived>;
+type Said = ahash::HashMap<hinomi_model::ContentHash, Derived>;
 
 struct AsOf<'a> {
     lake: &'a Lake,

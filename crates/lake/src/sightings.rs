@@ -149,8 +149,15 @@ pub(crate) fn extent(rows: &[Row]) -> Option<Extent> {
 }
 
 /// Sorts rows as files want them.
-pub(crate) fn sort(rows: &mut [Row]) {
-    rows.sort_by_key(Row::order);
+pub(crate) fn sort(rows: &mut Vec<Row>) {
+    // A row is large: numbers are sorted, and each row is moved once.
+    let mut order: Vec<_> = rows.iter().map(Row::order).zip(0_usize..).collect();
+    if order.is_sorted() {
+        return;
+    }
+    order.sort_unstable();
+    let mut unsorted: Vec<_> = std::mem::take(rows).into_iter().map(Some).collect();
+    rows.extend(order.into_iter().filter_map(|(_, at)| unsorted.get_mut(at)?.take()));
 }
 
 /// Rows as Arrow batches.

@@ -50,7 +50,7 @@ pub use snapshot::Known;
 pub(crate) use snapshot::{DataFile, Extent};
 pub(crate) use statistics::number_of;
 pub(crate) use sweep::RETENTION;
-pub(crate) use write::Staged;
+pub(crate) use write::{Effort, Staged};
 
 /// How often a commit is tried again when another writer took its version.
 pub(crate) const MAX_ATTEMPTS: u64 = 100;
@@ -235,10 +235,28 @@ impl Table {
         label: &str,
         rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
     ) -> Result<Staged, LakeError> {
+        self.stage_with(Effort::Thorough, label, rows)
+    }
+
+    /// The same for what just came and is compacted soon: with less effort for its size.
+    pub(crate) fn stage_quickly(
+        &self,
+        label: &str,
+        rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
+    ) -> Result<Staged, LakeError> {
+        self.stage_with(Effort::Quick, label, rows)
+    }
+
+    fn stage_with(
+        &self,
+        effort: Effort,
+        label: &str,
+        rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
+    ) -> Result<Staged, LakeError> {
         let version = self.version().map_or(0, |version| version + 1);
         let label = format!("{}-{label}", self.staged.fetch_add(1, Ordering::Relaxed));
         let name = sweep::file_name(version, self.root.opening(), &label);
-        write::stage(&self.root, name, self.definition, &self.schema, rows)
+        write::stage(&self.root, name, (self.definition, effort), &self.schema, rows)
     }
 
     /// Makes a change in one step and returns its version. Nothing is visible when it fails.

@@ -12,6 +12,7 @@ use parquet::errors::ParquetError;
 use crate::error::LakeError;
 use crate::facts::list;
 use crate::sightings::halves;
+use crate::table::Effort;
 use crate::table::columns;
 use crate::table::definition::{Column, Definition, Kind};
 use crate::table::write;
@@ -60,7 +61,7 @@ impl<'o> Writer<'o> {
     /// Into this.
     pub(super) fn new(out: &'o mut (dyn Write + Send)) -> Result<Self, LakeError> {
         let schema = SERVICES.arrow_schema();
-        let options = write::options(&SERVICES);
+        let options = write::options(&SERVICES, Effort::Thorough);
         let inner = ArrowWriter::try_new_with_options(out, schema.clone(), options).map_err(refused)?;
         Ok(Self { schema, gathered: Vec::new(), inner })
     }

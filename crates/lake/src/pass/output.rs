@@ -13,6 +13,7 @@ use super::row::{Cell, Row, encode_cells};
 use super::{Job, Order, churn, presence};
 use crate::error::LakeError;
 use crate::export::{Format, csv};
+use crate::table::Effort;
 use crate::table::definition::{Definition, Kind};
 use crate::table::write;
 
@@ -71,7 +72,7 @@ impl<'o> Writer<'o> {
                 return Err(LakeError::Unfit { detail });
             }
             Format::Parquet => {
-                let (schema, options) = (definition.arrow_schema(), write::options(definition));
+                let (schema, options) = (definition.arrow_schema(), write::options(definition, Effort::Thorough));
                 let inner = ArrowWriter::try_new_with_options(out, schema.clone(), options).map_err(unwritten)?;
                 Form::Parquet { schema, rows: Vec::new(), inner: Box::new(inner) }
             }

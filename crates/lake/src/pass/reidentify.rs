@@ -74,7 +74,7 @@ impl Pass for Reidentify {
 fn again(old: &[FactsRow], source: &Source<'_>, emit: &mut Emit<'_>) -> Result<(), LakeError> {
     let contents: Vec<(ContentHash, &[EvidenceRef])> =
         old.iter().map(|row| (row.content, row.evidence.as_slice())).collect();
-    let new = source.knowledge.work_out(&contents, source.pieces, &AtHand::new())?;
+    let new = source.knowledge.work_out(&contents, source.pieces, &AtHand::default())?;
     for (old, new) in old.iter().zip(new) {
         let changed = old.derived.facts != new.derived.facts || old.derived.text != new.derived.text;
         emit(row_of(&new, changed)?)?;

@@ -107,7 +107,7 @@ fn said(source: &Source<'_>, contents: &Numbered, values: &mut Values) -> Result
     let mut said = Vec::with_capacity(all.len());
     for chunk in all.chunks(CONTENTS_AT_ONCE) {
         let asked: Contents<'_> = chunk.iter().map(|(content, evidence)| (**content, evidence.as_slice())).collect();
-        let known = source.knowledge.of(&asked, source.pieces, &AtHand::new())?;
+        let known = source.knowledge.of(&asked, source.pieces, &AtHand::default())?;
         for (content, _) in chunk {
             let facts = known.derived.get(*content).map(|derived| derived.facts.as_ref());
             said.push(facts.map_or_else(Vec::new, |facts| of_facts(facts, values)));

@@ -70,11 +70,30 @@ impl Drop for Staged {
     }
 }
 
+/// What is spent on making a file small.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Effort {
+    /// It is compacted soon.
+    Quick,
+    /// It stays.
+    Thorough,
+}
+
+impl Effort {
+    /// The level of zstd.
+    const fn level(self) -> i32 {
+        match self {
+            Self::Quick => 1,
+            Self::Thorough => 3,
+        }
+    }
+}
+
 /// Writes rows, durably, file and name.
 pub(crate) fn stage(
     root: &Root,
     name: String,
-    definition: &'static Definition,
+    (definition, effort): (&'static Definition, Effort),
     schema: &SchemaRef,
     rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<Staged, LakeError> {
@@ -92,7 +111,7 @@ pub(crate) fn stage(
         kept: false,
     };
     let file = File::create(&draft).map_err(LakeError::io("creating", &draft))?;
-    let (gathered, sums) = write_rows(file, &draft, definition, schema, rows)?;
+    let (gathered, sums) = write_rows(file, &draft, (definition, effort), schema, rows)?;
     staged.bytes = root.publish(&staged.object)?;
     staged.rows = gathered.rows();
     staged.statistics = gathered.finish();
@@ -103,13 +122,13 @@ pub(crate) fn stage(
 fn write_rows(
     file: File,
     path: &Path,
-    definition: &'static Definition,
+    (definition, effort): (&'static Definition, Effort),
     schema: &SchemaRef,
     rows: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<(Gatherer, Sums), LakeError> {
     let refuse = || LakeError::parquet("writing", path);
     let buffered = BufWriter::with_capacity(1 << 18, Summing::new(file));
-    let mut groups = RowGroups::new(buffered, schema.clone(), options(definition)).map_err(refuse())?;
+    let mut groups = RowGroups::new(buffered, schema.clone(), options(definition, effort)).map_err(refuse())?;
     let mut gathered = Gatherer::new(definition);
     for batch in rows {
         let batch = batch?;
@@ -124,15 +143,16 @@ fn write_rows(
 }
 
 /// How rows of this table are laid out.
-pub(crate) fn options(definition: &'static Definition) -> ArrowWriterOptions {
+pub(crate) fn options(definition: &'static Definition, effort: Effort) -> ArrowWriterOptions {
     // Without Arrow's own copy of the schema: some readers stumble over it, and all read Parquet's.
-    ArrowWriterOptions::new().with_properties(properties(definition)).with_skip_arrow_metadata(true)
+    ArrowWriterOptions::new().with_properties(properties(definition, effort)).with_skip_arrow_metadata(true)
 }
 
-fn properties(definition: &'static Definition) -> WriterProperties {
+fn properties(definition: &'static Definition, effort: Effort) -> WriterProperties {
+    let level = ZstdLevel::try_new(effort.level()).unwrap_or_default();
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("hinomi ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
         .set_data_page_row_count_limit(PAGE_ROWS)
