@@ -55,8 +55,13 @@ impl Places {
         }
         let mut late: Vec<_> = std::mem::take(&mut self.late).into_iter().collect();
         late.sort_unstable_by_key(|(name, _)| *name);
-        self.ordered.append(&mut late);
-        self.ordered.extend(new.0);
+        if self.ordered.is_empty() && late.is_empty() {
+            // As they were read: millions are not held twice.
+            self.ordered = new.0;
+        } else {
+            self.ordered.append(&mut late);
+            self.ordered.extend(new.0);
+        }
         // Finds what is in order already, and keeps the order of those that are alike: the newest is last.
         self.ordered.sort_by_key(|(name, _)| *name);
         self.ordered.dedup_by(|next, kept| {
