@@ -401,7 +401,7 @@ mod tests {
         let terms =
             Terms { embargo: Some(Timestamp::from_micros(1)), licence: Some("CC0-1.0".to_owned()), ..Terms::default() };
         let open = sayer.said(&content, Outcome::Open, &sensor, &around, &marking);
-        let pseudo = sayer.said(&content, Outcome::Pseudo, &sensor, &Around::default(), &marking.clone().under(terms));
+        let pseudo = sayer.said(&content, Outcome::Pseudo, &sensor, &Around::default(), &marking.under(terms));
         assert_eq!((open.number(), pseudo.number()), (12_514_340_226_438_383, 5_461_682_431_668_517));
     }
 }

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn name(n: u32) -> ContentHash {
-        hinomi_model::Evidence::new(hinomi_model::EvidenceKind::Banner, &n.to_be_bytes()).hash()
+        hinomi_model::Evidence::new(hinomi_model::EvidenceKind::Banner, n.to_be_bytes()).hash()
     }
 
     #[test]
