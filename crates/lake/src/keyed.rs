@@ -19,7 +19,7 @@ use crate::table::{DataFile, Rows, Table, read};
 
 mod places;
 
-use places::{Place, Places};
+use places::{New, Place, Places};
 
 /// Who claims more rows gets the room as they come.
 const MOST_EXPECTED: usize = 1 << 24;
@@ -165,7 +165,7 @@ impl Keyed {
         }
         let (files, next_version) = self.table.files_since(known.next_version);
         let rows = files.iter().map(|file| usize::try_from(file.rows).map_or(0, |rows| rows.min(MOST_EXPECTED)));
-        let mut new = known.places.room_for(rows.sum::<usize>().min(MOST_EXPECTED));
+        let mut new = New::with_room(rows.sum::<usize>().min(MOST_EXPECTED));
         for file in files {
             self.learn(&mut known.files, file, &mut |name, place| new.put(name, place))?;
         }

@@ -34,6 +34,11 @@ pub(super) struct Places {
 pub(super) struct New(Vec<(Prefix, Place)>);
 
 impl New {
+    /// With room for so many.
+    pub(super) fn with_room(names: usize) -> Self {
+        Self(Vec::with_capacity(names))
+    }
+
     /// Nothing when this is no hash as it is written.
     pub(super) fn put(&mut self, name: &str, place: Place) -> Option<()> {
         self.0.push((prefix_of(name)?, place));
@@ -42,11 +47,6 @@ impl New {
 }
 
 impl Places {
-    /// Room for so many more.
-    pub(super) fn room_for(&self, names: usize) -> New {
-        New(Vec::with_capacity(names))
-    }
-
     /// Takes these. Where a name has several rows the newest is kept.
     pub(super) fn take(&mut self, new: New) {
         if self.late.len() + new.0.len() <= MAX_LATE.max(self.ordered.len() / 4) {
@@ -74,9 +74,12 @@ impl Places {
     }
 
     pub(super) fn get(&self, name: &ContentHash) -> Option<Place> {
-        let name = prefix(name);
-        self.late.get(&name).copied().or_else(|| {
-            let at = self.ordered.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        self.of(&prefix(name))
+    }
+
+    fn of(&self, name: &Prefix) -> Option<Place> {
+        self.late.get(name).copied().or_else(|| {
+            let at = self.ordered.binary_search_by_key(name, |(name, _)| *name).ok()?;
             self.ordered.get(at).map(|(_, place)| *place)
         })
     }
@@ -154,7 +157,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let mut new = places.room_for(count as usize);
+            let mut new = New::with_room(count as usize);
             for row in 0..count {
                 let place = Place { file: file as u32, row };
                 // Hashing a million texts is slow without optimisation: these are spread as well.
@@ -165,12 +168,8 @@ mod tests {
             places.take(new);
         }
         assert!(!places.ordered.is_empty() && !places.late.is_empty());
-        let found = |name: &Prefix| {
-            let ordered = || places.ordered.binary_search_by_key(name, |(name, _)| *name).ok();
-            places.late.get(name).copied().or_else(|| Some(places.ordered[ordered()?].1))
-        };
-        assert!(expected.iter().all(|(name, place)| found(name) == Some(*place)));
-        let mut new = places.room_for(1);
+        assert!(expected.iter().all(|(name, place)| places.of(name) == Some(*place)));
+        let mut new = New::with_room(1);
         new.put(&name(7).to_string(), Place { file: 9, row: 9 }).unwrap();
         places.take(new);
         assert_eq!(places.get(&name(7)), Some(Place { file: 9, row: 9 }));
